@@ -1,0 +1,85 @@
+"""napari-splicer: interactive multiplex image analysis with SpliCER.
+
+The public names are loaded when first used, so that importing the package is quick and loads
+neither torch nor napari nor Qt.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_splicer.components.decomposition import Decomposition
+    from napari_splicer.config import Component, Region, RunConfig, load_run
+    from napari_splicer.images.image import MultiplexImage
+    from napari_splicer.images.masks import LabelMask, MaskedImage
+    from napari_splicer.images.open import open_image, open_mask
+    from napari_splicer.model.bundle import Bundle, load_bundle, save_bundle
+    from napari_splicer.model.splicer import SpliCER
+    from napari_splicer.pipeline import cluster, embed, export, open_inputs, train
+    from napari_splicer.samples import synthetic_tissue
+
+try:
+    from napari_splicer._version import __version__
+except ImportError:  # a source tree that was never built
+    __version__ = "0.1.0.dev0"
+
+_HOMES = {
+    "Bundle": "model.bundle",
+    "Component": "config",
+    "Decomposition": "components.decomposition",
+    "LabelMask": "images.masks",
+    "MaskedImage": "images.masks",
+    "MultiplexImage": "images.image",
+    "Region": "config",
+    "RunConfig": "config",
+    "SpliCER": "model.splicer",
+    "cluster": "pipeline",
+    "embed": "pipeline",
+    "export": "pipeline",
+    "load_bundle": "model.bundle",
+    "load_run": "config",
+    "open_image": "images.open",
+    "open_inputs": "pipeline",
+    "open_mask": "images.open",
+    "save_bundle": "model.bundle",
+    "synthetic_tissue": "samples",
+    "train": "pipeline",
+}
+
+__all__ = [
+    "Bundle",
+    "Component",
+    "Decomposition",
+    "LabelMask",
+    "MaskedImage",
+    "MultiplexImage",
+    "Region",
+    "RunConfig",
+    "SpliCER",
+    "__version__",
+    "cluster",
+    "embed",
+    "export",
+    "load_bundle",
+    "load_run",
+    "open_image",
+    "open_inputs",
+    "open_mask",
+    "save_bundle",
+    "synthetic_tissue",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

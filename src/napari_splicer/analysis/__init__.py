@@ -1,0 +1,1 @@
+"""Floor 8: embeddings become clusters, maps and profiles."""

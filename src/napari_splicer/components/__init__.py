@@ -1,0 +1,1 @@
+"""Floor 2: channels and regions become components; no torch."""

@@ -1,0 +1,1 @@
+"""Floor 7: a model turns cells into embeddings."""

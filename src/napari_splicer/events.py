@@ -1,0 +1,109 @@
+"""What a running stage says. Frozen and picklable, so that any roof can show or log it.
+
+Every verb of :mod:`napari_splicer.pipeline` is an iterator of these. The last one is always
+:class:`Finished` (unless an error is raised). Stopping goes through a :class:`Cancel` token, which
+a stage looks at once per batch: it then keeps what is done and ends with
+``Finished(..., cancelled=True)``.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Stage: TypeAlias = Literal["open", "train", "embed", "cluster", "export", "demo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A stage begins. ``total`` is how many ``unit`` it will do, where that is known."""
+
+    stage: Stage
+    total: int | None = None
+    unit: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``done`` of ``total`` ``unit``; ``seconds_left`` is an estimate, None while unknown."""
+
+    stage: Stage
+    done: int
+    total: int | None = None
+    unit: str = ""
+    seconds_left: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Numbers at one training step.
+
+    Keys: ``loss``, ``loss/<component>``, ``learning_rate``, ``rankme``, ``rankme/<component>``,
+    ``patches_per_second``. Not every event carries every key.
+    """
+
+    stage: Stage
+    step: int
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something the user should know; the stage goes on."""
+
+    stage: Stage
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """Everything up to ``step`` is on disk at ``path``."""
+
+    stage: Stage
+    step: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The stage ended. ``result`` is what it made; with ``cancelled``, what it had made so far."""
+
+    stage: Stage
+    result: Any = None
+    cancelled: bool = False
+    message: str = ""
+
+
+Event: TypeAlias = Started | Progress | Metrics | Warned | Checkpointed | Finished
+
+
+class Cancel:
+    """A token that asks a running stage to stop; safe to call from any thread, any number of times.
+
+    Examples
+    --------
+    >>> cancel = Cancel()
+    >>> cancel.requested
+    False
+    >>> cancel.request()
+    >>> cancel.requested
+    True
+    """
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def request(self) -> None:
+        """Ask the stage to stop at its next batch."""
+        self._event.set()
+
+    @property
+    def requested(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._event.is_set()

@@ -1,0 +1,1 @@
+"""The napari roof: session, readiness, commands and docks."""

@@ -1,0 +1,1 @@
+"""One small widget per step of the SpliCER dock."""

@@ -1,0 +1,1 @@
+"""Floor 4: encoders, component branches, losses, and the bundle on disk."""

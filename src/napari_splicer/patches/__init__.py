@@ -1,0 +1,1 @@
+"""Floor 3: components become patches on the device."""
