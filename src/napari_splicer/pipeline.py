@@ -1,0 +1,251 @@
+"""The verbs train, embed, cluster and export: inputs + :class:`RunConfig` → events.
+
+The one door through which the command line, the GUI and a reader's own script go, so that all three
+do the same. Every verb is an iterator of :mod:`~napari_splicer.events`; the last event is
+``Finished`` with what was made. :func:`run` drains one for those who want only that.
+
+Examples
+--------
+>>> from napari_splicer import pipeline, synthetic_tissue
+>>> field = synthetic_tissue(size=256).field
+>>> config = pipeline.RunConfig(components=pipeline.Decomposition.per_channel(
+...     field.image.channels).components)
+>>> events = pipeline.train([field], config)  # nothing runs before the first next()
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.config import RunConfig
+from napari_splicer.errors import InvalidSettings
+from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from anndata import AnnData
+
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.model.bundle import Bundle
+
+__all__ = [
+    "Decomposition",
+    "RunConfig",
+    "RunFolder",
+    "cluster",
+    "embed",
+    "export",
+    "open_inputs",
+    "run",
+    "train",
+]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run keeps its files.
+
+    Examples
+    --------
+    >>> RunFolder(Path("my-run")).model.as_posix()
+    'my-run/model'
+    """
+
+    path: Path
+
+    @property
+    def run_file(self) -> Path:
+        """The settings as they were resolved, as TOML."""
+        return self.path / "run.toml"
+
+    @property
+    def model(self) -> Path:
+        """The trained model (a bundle)."""
+        return self.path / "model"
+
+    @property
+    def checkpoint(self) -> Path:
+        """What training needs to go on where it was stopped."""
+        return self.path / "checkpoint"
+
+    @property
+    def table(self) -> Path:
+        """The table of cells."""
+        return self.path / "table.h5ad"
+
+    @property
+    def exports(self) -> Path:
+        """What ``export`` writes."""
+        return self.path / "export"
+
+
+def open_inputs(config: RunConfig, folder: Path | None = None) -> tuple[MaskedImage, ...]:
+    """Open every image and mask of a run file, lazily.
+
+    Parameters
+    ----------
+    config : RunConfig
+        With at least one entry in ``inputs``.
+    folder : Path, optional
+        Where relative paths start (the run file's folder).
+
+    Raises
+    ------
+    InvalidSettings
+        If there is no input, or two have the same name.
+    UnreadableFile, UnsupportedImage, SizeMismatch
+        Naming the file.
+    """
+    from napari_splicer.images.open import open_input
+
+    if not config.inputs:
+        raise InvalidSettings(
+            "The run file names no image.", "Add an [[inputs]] entry with 'image' and 'mask'."
+        )
+    fields = tuple(open_input(settings, folder) for settings in config.inputs)
+    names = [field.name for field in fields]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InvalidSettings(
+            f"Two images are called {', '.join(doubled)}.",
+            "Give each [[inputs]] entry a 'name' of its own: cells are told apart by it.",
+        )
+    return fields
+
+
+def run(events: Iterable[Event], show: Callable[[Event], Any] | None = None) -> Any:
+    """Drain ``events``, hand each to ``show``, and return the last one's result.
+
+    Examples
+    --------
+    >>> run([Started("train"), Finished("train", result=42)])
+    42
+    """
+    result = None
+    for event in events:
+        if show is not None:
+            show(event)
+        if isinstance(event, Finished):
+            result = event.result
+    return result
+
+
+def train(
+    fields: Sequence[MaskedImage],
+    config: RunConfig,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    cancel: Cancel | None = None,
+) -> Iterator[Event]:
+    """Train a model on ``fields``; ``Finished.result`` is a :class:`Bundle`.
+
+    Parameters
+    ----------
+    fields : sequence of MaskedImage
+        The images with their cell masks.
+    config : RunConfig
+        With at least one component. What reads "auto" is resolved first and travels in
+        ``bundle.config``.
+    folder : Path, optional
+        Where checkpoints are kept while training; they are removed when it completes.
+    resume : bool
+        Go on from the checkpoint in ``folder``.
+    cancel : Cancel, optional
+        Stops at the next batch; the result is then the model so far, and the checkpoint stays.
+    """
+    from napari_splicer.training.trainer import fit
+
+    yield from fit(
+        fields,
+        config,
+        folder=RunFolder(folder).checkpoint if folder is not None else None,
+        resume=resume,
+        cancel=cancel,
+    )
+
+
+def embed(
+    fields: Sequence[MaskedImage],
+    bundle: Bundle | None,
+    config: RunConfig,
+    *,
+    cancel: Cancel | None = None,
+) -> Iterator[Event]:
+    """Embed every cell (or tile) of ``fields``; ``Finished.result`` is an AnnData.
+
+    With ``bundle=None`` the table holds mean intensities only: enough to cluster cells when there
+    are too few to train on.
+    """
+    from napari_splicer.embedding.embed import embed_cells
+
+    yield from embed_cells(fields, bundle, config, cancel=cancel)
+
+
+def cluster(
+    table: AnnData, config: RunConfig, *, replace: bool = False, cancel: Cancel | None = None
+) -> Iterator[Event]:
+    """Add ``config.clusterings`` and the map; ``Finished.result`` is a new AnnData.
+
+    The table that was given is left as it was, so that it can be read while this runs.
+    """
+    from napari_splicer.analysis.clustering import add_clustering, cluster_cells
+    from napari_splicer.analysis.projection import add_projection, project_cells
+
+    table = table.copy()
+    todo = len(config.clusterings) + 1
+    yield Started("cluster", total=todo, unit="steps", message="Grouping similar cells")
+    for done, settings in enumerate(config.clusterings):
+        if cancel is not None and cancel.requested:
+            yield Finished("cluster", table, cancelled=True)
+            return
+        clustering = cluster_cells(table, settings)
+        for remark in clustering.remarks:
+            yield Warned("cluster", remark)
+        add_clustering(table, clustering, replace=replace)
+        yield Progress(
+            "cluster", done + 1, todo, "steps", message=f"{len(clustering.names)} groups"
+        )
+    if cancel is not None and cancel.requested:
+        yield Finished("cluster", table, cancelled=True)
+        return
+    add_projection(table, project_cells(table, config.projection), config.projection)
+    yield Progress("cluster", todo, todo, "steps", message="Map of the cells")
+    yield Finished("cluster", table)
+
+
+def export(
+    table: AnnData,
+    fields: Sequence[MaskedImage],
+    config: RunConfig,
+    folder: Path,
+    *,
+    cancel: Cancel | None = None,
+) -> Iterator[Event]:
+    """Write ``config.export.formats`` into ``folder``; ``Finished.result`` is a tuple of paths.
+
+    Raises
+    ------
+    WouldOverwrite
+        Before anything is written, if a file is there already and ``overwrite`` is off.
+    CannotWrite
+        If the disk is full or the folder can't be written to.
+    """
+    from napari_splicer.export.writers import plan_export
+
+    tasks = plan_export(table, fields, config, Path(folder))
+    yield Started("export", total=len(tasks), unit="files")
+    written: list[Path] = []
+    for done, task in enumerate(tasks):
+        if cancel is not None and cancel.requested:
+            yield Finished("export", tuple(written), cancelled=True)
+            return
+        for remark in task.write():
+            yield Warned("export", remark)
+        written.append(task.path)
+        yield Progress("export", done + 1, len(tasks), "files", message=task.path.name)
+    yield Finished("export", tuple(written))
