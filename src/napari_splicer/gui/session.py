@@ -1,0 +1,233 @@
+"""Session: what the person decided and what was computed, one per viewer.
+
+Both docks and the layers read and write it, and redraw on the signal of the one field that changed
+(``session.events.<field>``, psygnal). It knows neither Qt nor napari, and starts nothing: setting
+a field never launches work.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from psygnal import Signal, SignalGroupDescriptor
+
+from napari_splicer.config import RunConfig
+from napari_splicer.gui.snapshot import Group, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_splicer.config import Component
+    from napari_splicer.events import Metrics, Stage
+    from napari_splicer.gui.snapshot import Job, Notice
+    from napari_splicer.images.image import MultiplexImage
+    from napari_splicer.images.masks import LabelMask
+    from napari_splicer.model.bundle import Bundle
+
+_BY_IDENTITY = ("image", "cells", "regions", "bundle", "table", "metrics", "made_from")
+
+
+def _no_cells() -> NDArray[np.int64]:
+    return np.empty(0, np.int64)
+
+
+@dataclass(eq=False)
+class Session:
+    """The state behind the SpliCER and Explorer docks of one viewer.
+
+    Every field has a signal of the same name under ``events``, emitted with ``(new, old)`` when it
+    is assigned something else. Arrays, tables and mappings are replaced, never changed in place.
+
+    Attributes
+    ----------
+    image, cells, regions
+        The chosen image, its cell mask, and further masks by name.
+    components : tuple of Component
+        What the person cut the image into.
+    settings : RunConfig
+        All other settings; its own ``inputs`` and ``components`` stay empty.
+    bundle : Bundle or None
+        The model, trained here or loaded.
+    table : AnnData or None
+        One row per cell, with its clusterings.
+    clustering : str or None
+        Name of the active clustering, a column of ``table.obs``.
+    groups : tuple of Group
+        Legend of the active clustering, in the order of its category codes.
+    colour_by : str or None
+        A channel whose mean intensity colours map and overlay; None means by group.
+    opacity : float
+        Of the cluster overlay, 0 to 1.
+    selection : int64 (n,)
+        Label ids of the selected cells, sorted and unique.
+    hovered, picked : int or None
+        Label id of the cell under the mouse, and of the cell last clicked in the viewer.
+    job : Job or None
+        The running stage.
+    metrics : tuple of Metrics
+        What the training that runs, or ran last, said of itself.
+    notice : Notice or None
+        The last thing worth saying: a warning, an error, the end of a job.
+    made_from : mapping of stage to Snapshot
+        What each result was made from, to tell when it is out of date.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor(
+        equality_operators={
+            **dict.fromkeys(_BY_IDENTITY, operator.is_),
+            "selection": np.array_equal,
+        }
+    )
+    cell_requested: ClassVar[Signal] = Signal(int, description="Fly to this cell in the viewer")
+
+    image: MultiplexImage | None = None
+    cells: LabelMask | None = None
+    regions: Mapping[str, LabelMask] = field(default_factory=dict)
+    components: tuple[Component, ...] = ()
+    settings: RunConfig = field(default_factory=RunConfig)
+    bundle: Bundle | None = None
+    table: AnnData | None = None
+    clustering: str | None = None
+    groups: tuple[Group, ...] = ()
+    colour_by: str | None = None
+    opacity: float = 0.6
+    selection: NDArray[np.int64] = field(default_factory=_no_cells)
+    hovered: int | None = None
+    picked: int | None = None
+    job: Job | None = None
+    metrics: tuple[Metrics, ...] = ()
+    notice: Notice | None = None
+    made_from: Mapping[Stage, Snapshot] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._runs = 0
+        self._hidden: dict[str, frozenset[str]] = {}
+        self.events.table.connect(self._table_changed)
+        self.events.clustering.connect(self._refresh_groups)
+
+    def snapshot(self) -> Snapshot:
+        """Freeze what decides the next run, for a worker or for :mod:`readiness`."""
+        return Snapshot(
+            image=self.image,
+            cells=self.cells,
+            regions=dict(self.regions),
+            components=self.components,
+            settings=self.settings,
+            bundle=self.bundle,
+            table=self.table,
+            clustering=self.clustering,
+            job=self.job,
+            made_from=self.made_from,
+        )
+
+    def next_run(self) -> int:
+        """Return a new run number; results that carry an older one are refused."""
+        self._runs += 1
+        return self._runs
+
+    # selection ---------------------------------------------------------------------------------
+
+    def select(self, ids: Iterable[int] | NDArray[np.int64]) -> None:
+        """Make ``ids`` the selection; an empty list clears it."""
+        self.selection = np.unique(np.fromiter(ids, np.int64))
+
+    # clusterings -------------------------------------------------------------------------------
+
+    @property
+    def clusterings(self) -> tuple[str, ...]:
+        """Names of the table's clusterings, oldest first."""
+        if self.table is None:
+            return ()
+        return tuple(self.table.uns.get("splicer", {}).get("clusterings", {}))
+
+    def ids(self) -> NDArray[np.int64]:
+        """Return the label ids of the table's cells, row by row."""
+        if self.table is None:
+            return _no_cells()
+        return np.asarray(self.table.obs["instance_id"], np.int64)
+
+    def codes(self) -> NDArray[np.int64]:
+        """Return the group index (into :attr:`groups`) of the table's cells; -1 where none."""
+        if self.table is None or self.clustering is None:
+            return np.full(len(self.ids()), -1, np.int64)
+        return np.asarray(self.table.obs[self.clustering].cat.codes, np.int64)
+
+    def cells_of(self, group: int) -> NDArray[np.int64]:
+        """Return the label ids of the cells in group ``group``."""
+        members: NDArray[np.int64] = self.ids()[self.codes() == group]
+        return members
+
+    def rename_group(self, group: int, name: str) -> bool:
+        """Give a group of the active clustering another name; False where it is taken or empty."""
+        name = name.strip()
+        others = {g.name for i, g in enumerate(self.groups) if i != group}
+        if self.table is None or self.clustering is None or not name or name in others:
+            return False
+        old = self.groups[group].name
+        column = self.table.obs[self.clustering]
+        self.table.obs[self.clustering] = column.cat.rename_categories({old: name})
+        hidden = self._hidden.get(self.clustering, frozenset())
+        if old in hidden:
+            self._hidden[self.clustering] = hidden - {old} | {name}
+        self._refresh_groups()
+        return True
+
+    def recolour_group(self, group: int, colour: str) -> None:
+        """Give a group of the active clustering another colour, ``"#rrggbb"``."""
+        if self.table is None or self.clustering is None:
+            return
+        colours = list(self.table.uns[f"{self.clustering}_colors"])
+        colours[group] = colour
+        self.table.uns[f"{self.clustering}_colors"] = colours
+        self._refresh_groups()
+
+    def show_group(self, group: int, visible: bool) -> None:
+        """Show or hide a group of the active clustering, on the image and on the map."""
+        if self.clustering is None:
+            return
+        name = self.groups[group].name
+        hidden = self._hidden.get(self.clustering, frozenset())
+        self._hidden[self.clustering] = hidden - {name} if visible else hidden | {name}
+        self._refresh_groups()
+
+    def _table_changed(self) -> None:
+        names = self.clusterings
+        if self.clustering not in names:
+            self.clustering = names[-1] if names else None
+        if self.colour_by is not None and (
+            self.table is None or self.colour_by not in self.table.var_names
+        ):
+            self.colour_by = None
+        self.selection = np.intersect1d(self.selection, self.ids())
+        self._refresh_groups()
+
+    def _refresh_groups(self) -> None:
+        if self.table is None or self.clustering is None:
+            self.groups = ()
+            return
+        names = self.table.obs[self.clustering].cat.categories
+        colours = self.table.uns[f"{self.clustering}_colors"]
+        codes = self.codes()
+        counts = np.bincount(codes[codes >= 0], minlength=len(names))
+        hidden = self._hidden.get(self.clustering, frozenset())
+        self.groups = tuple(
+            Group(str(name), str(colour), int(count), str(name) not in hidden)
+            for name, colour, count in zip(names, colours, counts, strict=True)
+        )
+
+
+_SESSIONS: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
+
+
+def session_for(viewer: object) -> Session:
+    """Return the viewer's session, made when first asked for; it lives as long as the viewer."""
+    if viewer not in _SESSIONS:
+        _SESSIONS[viewer] = Session()
+    return _SESSIONS[viewer]

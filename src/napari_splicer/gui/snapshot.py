@@ -1,0 +1,96 @@
+"""Frozen views of the session: what a worker, the readiness rules and a legend look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from napari_splicer.config import RunConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anndata import AnnData
+
+    from napari_splicer.config import Component
+    from napari_splicer.events import Stage
+    from napari_splicer.images.image import MultiplexImage
+    from napari_splicer.images.masks import LabelMask, MaskedImage
+    from napari_splicer.model.bundle import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group of cells in a legend; ``colour`` is ``"#rrggbb"``."""
+
+    name: str
+    colour: str
+    count: int
+    visible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A running stage. ``done`` of ``total`` ``unit``; None where unknown."""
+
+    run: int
+    stage: Stage
+    done: int = 0
+    total: int | None = None
+    unit: str = ""
+    seconds_left: float | None = None
+    message: str = ""
+    cancelling: bool = False
+
+    @property
+    def fraction(self) -> float | None:
+        """How much is done, 0 to 1; None while unknown."""
+        return min(self.done / self.total, 1.0) if self.total else None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence for the person, and the stage that it belongs to."""
+
+    kind: Literal["info", "warning", "error"]
+    text: str
+    stage: Stage | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a run is made from, frozen. See :class:`~napari_splicer.gui.session.Session`."""
+
+    image: MultiplexImage | None = None
+    cells: LabelMask | None = None
+    regions: Mapping[str, LabelMask] = field(default_factory=dict)
+    components: tuple[Component, ...] = ()
+    settings: RunConfig = field(default_factory=RunConfig)
+    bundle: Bundle | None = None
+    table: AnnData | None = None
+    clustering: str | None = None
+    job: Job | None = None
+    made_from: Mapping[Stage, Snapshot] = field(default_factory=dict)
+
+    @property
+    def config(self) -> RunConfig:
+        """The settings with the components: what the pipeline's verbs take."""
+        return self.settings.model_copy(update={"components": self.components})
+
+    def fields(self) -> tuple[MaskedImage, ...]:
+        """Return the image with its masks, sizes checked.
+
+        Raises
+        ------
+        SizeMismatch
+            If a mask is of another size than the image.
+        """
+        from napari_splicer.images.masks import MaskedImage
+
+        if self.image is None:
+            return ()
+        return (MaskedImage(image=self.image, cells=self.cells, regions=dict(self.regions)),)
+
+    def inputs(self) -> Snapshot:
+        """Return this without results, to be kept beside the result made from it."""
+        return replace(self, table=None, clustering=None, job=None, made_from={})

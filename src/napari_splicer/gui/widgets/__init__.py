@@ -1,0 +1,1 @@
+"""Parts of the docks; each knows the session, or plain data, and never the viewer."""
