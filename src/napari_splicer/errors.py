@@ -53,6 +53,18 @@ class SizeMismatch(SplicerError):
     exit_code = 3
 
 
+class InvalidMask(SplicerError):
+    """A mask whose values are not cell ids: fractions, negative numbers, several channels."""
+
+    exit_code = 3
+
+
+class InvalidPanel(SplicerError):
+    """A panel file, or a list of channel names, that does not fit the image."""
+
+    exit_code = 3
+
+
 class NoCells(SplicerError):
     """A mask without cells, or too few cells for what was asked."""
 

@@ -1,0 +1,93 @@
+"""Centroid, box and area of every label, computed chunk by chunk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dask
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import dask.array as da
+    from numpy.typing import NDArray
+
+_MERGE = {
+    "area": "sum",
+    "y_sum": "sum",
+    "x_sum": "sum",
+    "y0": "min",
+    "x0": "min",
+    "y1": "max",
+    "x1": "max",
+}
+
+
+def cell_table(labels: da.Array) -> pd.DataFrame:
+    """Measure every label but 0.
+
+    Every chunk is reduced to runs of equal labels along x, the runs to one row per label, and the
+    rows of all chunks to one row per label: memory holds a few chunks and the table, whatever the
+    ids are.
+
+    Parameters
+    ----------
+    labels : dask.array.Array
+        (Y, X), integer.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``id`` int64; ``y``, ``x`` float64 centroid in pixels, as skimage.measure.regionprops has
+        it; ``y0``, ``x0``, ``y1``, ``x1`` int64 half-open box; ``area`` int64 in pixels;
+        ``touches_border`` bool: whether the label reaches the image's edge. Sorted by id.
+    """
+    tops = np.cumsum([0, *labels.chunks[0][:-1]])
+    lefts = np.cumsum([0, *labels.chunks[1][:-1]])
+    parts = [
+        dask.delayed(_measure)(block, int(top), int(left))
+        for top, row in zip(tops, labels.to_delayed(), strict=True)
+        for left, block in zip(lefts, row, strict=True)
+    ]
+    merged = pd.concat(dask.compute(*parts)).groupby(level="id", sort=True).agg(_MERGE)
+    height, width = labels.shape
+    table = pd.DataFrame(
+        {
+            "id": merged.index.to_numpy(np.int64),
+            "y": (merged["y_sum"] / merged["area"]).to_numpy(),
+            "x": (merged["x_sum"] / merged["area"]).to_numpy(),
+        }
+    )
+    for column in ("y0", "x0", "y1", "x1", "area"):
+        table[column] = merged[column].to_numpy(np.int64)
+    table["touches_border"] = (
+        table["y0"].eq(0) | table["x0"].eq(0) | table["y1"].eq(height) | table["x1"].eq(width)
+    )
+    return table
+
+
+def _measure(block: NDArray[Any], top: int, left: int) -> pd.DataFrame:
+    """Return sums and extremes per label of one chunk whose corner is at (top, left)."""
+    width = block.shape[1]
+    starts_here = np.ones(block.shape, dtype=bool)
+    np.not_equal(block[:, 1:], block[:, :-1], out=starts_here[:, 1:])
+    starts = np.flatnonzero(starts_here)
+    lengths = np.diff(starts, append=block.size)
+    ids = block.ravel()[starts]
+    inside = ids != 0
+    starts, lengths, ids = starts[inside], lengths[inside], ids[inside].astype(np.int64)
+    y, x = np.divmod(starts, width)
+    y, x = y + top, x + left
+    runs = pd.DataFrame(
+        {
+            "area": lengths,
+            "y_sum": y * lengths,
+            "x_sum": x * lengths + lengths * (lengths - 1) // 2,
+            "y0": y,
+            "x0": x,
+            "y1": y + 1,
+            "x1": x + lengths,
+        },
+        index=pd.Index(ids, name="id"),
+    )
+    return runs.groupby(level="id", sort=False).agg(_MERGE)

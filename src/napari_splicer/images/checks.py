@@ -1,0 +1,79 @@
+"""Names and sizes that must fit each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from napari_splicer.errors import InvalidPanel, SizeMismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMING = "Channel names"
+"""How every remark of :func:`unique_names` begins."""
+
+
+def unique_names(names: Sequence[str | None]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return unique channel names, and remarks on those that were missing or doubled.
+
+    Examples
+    --------
+    >>> unique_names(["CD3", "", "CD3"])[0]
+    ('CD3', 'Channel 2', 'CD3 (2)')
+    """
+    clean = [(name or "").strip() for name in names]
+    filled = [name or f"Channel {i}" for i, name in enumerate(clean, 1)]
+    taken = set(filled)
+    seen: set[str] = set()
+    unique: list[str] = []
+    for name in filled:
+        chosen, number = name, 2
+        while name in seen and chosen in taken:
+            chosen, number = f"{name} ({number})", number + 1
+        seen.add(name)
+        taken.add(chosen)
+        unique.append(chosen)
+    return tuple(unique), tuple(_remarks_on_names(clean, filled))
+
+
+def _remarks_on_names(clean: list[str], filled: list[str]) -> list[str]:
+    remarks = []
+    missing = [str(i) for i, name in enumerate(clean, 1) if not name]
+    if missing:
+        which = "" if len(missing) == len(clean) else f" for no. {', '.join(missing)}"
+        remarks.append(f"{NAMING} are missing{which}; numbers stand in for them.")
+    doubled = [name for name, count in Counter(filled).items() if count > 1]
+    if doubled:
+        remarks.append(
+            f"{NAMING} occur more than once ({', '.join(doubled)}); repeats are numbered."
+        )
+    return remarks
+
+
+def check_count(image: str, names: int, channels: int) -> None:
+    """Raise InvalidPanel unless there is one name per channel."""
+    if names != channels:
+        raise InvalidPanel(
+            f"There are {names} channel names, but {image} has {channels} channels.",
+            "Give one name per channel, in the image's order.",
+        )
+
+
+def check_box(box: tuple[int, int, int, int], shape: tuple[int, int], name: str) -> None:
+    """Raise IndexError unless the box (y0, y1, x0, x1) lies in ``shape``."""
+    y0, y1, x0, x1 = box
+    if not (0 <= y0 <= y1 <= shape[0] and 0 <= x0 <= x1 <= shape[1]):
+        raise IndexError(f"box {box} (y0, y1, x0, x1) reaches outside {name} of shape {shape}")
+
+
+def check_same_size(
+    one: str, one_shape: tuple[int, int], other: str, other_shape: tuple[int, int]
+) -> None:
+    """Raise SizeMismatch, naming both, unless the shapes are equal."""
+    if one_shape != other_shape:
+        sizes = [f"{height:,} × {width:,} pixels" for height, width in (one_shape, other_shape)]
+        raise SizeMismatch(
+            f"{one} has {sizes[0]} (height × width), but {other} has {sizes[1]}.",
+            "Both must come from the same field of view, at the same resolution.",
+        )

@@ -1,0 +1,89 @@
+"""Any array-like becomes a dask array without being read or copied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+import numpy as np
+
+from napari_splicer.errors import UnsupportedImage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CHUNK_SIDE = 2048
+"""Side in pixels of the blocks into which an array without chunks of its own is cut."""
+
+
+class _View:
+    """An array seen only through slicing.
+
+    dask copies arrays that it recognises (NumPy, memory maps) whole into its graph; it asks this
+    one for a block when the block is needed.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.shape: tuple[int, ...] = tuple(array.shape)
+        self.dtype = np.dtype(array.dtype)
+        self.ndim = len(self.shape)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        return np.asarray(self._array[key])
+
+
+def as_dask(array: Any, chunks: tuple[int, ...] | None = None) -> da.Array:
+    """Wrap ``array`` lazily.
+
+    Parameters
+    ----------
+    array : numpy, dask, zarr or xarray array, or anything with shape, dtype and slicing
+        Its last two axes are taken for (Y, X).
+    chunks : tuple of int, optional
+        Block shape; default: as stored, or single planes in blocks of ``CHUNK_SIDE`` pixels.
+
+    Returns
+    -------
+    dask.array.Array
+        In the machine's byte order.
+    """
+    if hasattr(array, "dims") and hasattr(array, "data"):  # xarray
+        array = array.data
+    if not isinstance(array, da.Array):
+        if chunks is None:
+            chunks = getattr(array, "chunks", None) or _planes(array.shape)
+        array = da.from_array(_View(array), chunks=chunks, name=False, meta=_empty(array))
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def as_levels(data: Any) -> tuple[da.Array, ...]:
+    """Return the pyramid in ``data``, one array or a sequence of arrays, finest level first.
+
+    Raises
+    ------
+    UnsupportedImage
+        If ``data`` holds no array, or numbers that are no intensities.
+    """
+    arrays = list(data) if isinstance(data, Sequence) else [data]
+    if not arrays or not all(hasattr(a, "shape") and hasattr(a, "dtype") for a in arrays):
+        raise UnsupportedImage(
+            f"This is no image: {type(data).__name__}.", "Give an array, or a list of levels."
+        )
+    levels = tuple(as_dask(array) for array in arrays)
+    if levels[0].dtype.kind not in "buif":
+        raise UnsupportedImage(
+            f"Pixels of type {levels[0].dtype} are no intensities.",
+            "Convert the image to integers or real numbers.",
+        )
+    return tuple(sorted(levels, key=lambda level: level.size, reverse=True))
+
+
+def _planes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    sides = (max(1, min(length, CHUNK_SIDE)) for length in shape[-2:])
+    return (*(1 for _ in shape[:-2]), *sides)
+
+
+def _empty(array: Any) -> NDArray[Any]:
+    return np.empty((0,) * len(array.shape), dtype=array.dtype)
