@@ -20,13 +20,14 @@ from napari_splicer.gui.snapshot import Group, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from napari_splicer.config import Component
     from napari_splicer.events import Metrics, Stage
-    from napari_splicer.gui.snapshot import Job, Notice
+    from napari_splicer.gui.snapshot import Facts, Job, Notice
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask
     from napari_splicer.model.bundle import Bundle
@@ -49,6 +50,8 @@ class Session:
     ----------
     image, cells, regions
         The chosen image, its cell mask, and further masks by name.
+    facts : Facts or None
+        What reading image and mask has shown; None until that is done.
     components : tuple of Component
         What the person cut the image into.
     settings : RunConfig
@@ -69,12 +72,16 @@ class Session:
         Label ids of the selected cells, sorted and unique.
     hovered, picked : int or None
         Label id of the cell under the mouse, and of the cell last clicked in the viewer.
+    hovered_group : int or None
+        Index into ``groups`` of the one under the mouse in a legend: its cells light up.
     job : Job or None
         The running stage.
     metrics : tuple of Metrics
         What the training that runs, or ran last, said of itself.
     notice : Notice or None
         The last thing worth saying: a warning, an error, the end of a job.
+    exported : tuple of Path
+        What the last export wrote.
     made_from : mapping of stage to Snapshot
         What each result was made from, to tell when it is out of date.
     """
@@ -90,6 +97,7 @@ class Session:
     image: MultiplexImage | None = None
     cells: LabelMask | None = None
     regions: Mapping[str, LabelMask] = field(default_factory=dict)
+    facts: Facts | None = None
     components: tuple[Component, ...] = ()
     settings: RunConfig = field(default_factory=RunConfig)
     bundle: Bundle | None = None
@@ -100,10 +108,12 @@ class Session:
     opacity: float = 0.6
     selection: NDArray[np.int64] = field(default_factory=_no_cells)
     hovered: int | None = None
+    hovered_group: int | None = None
     picked: int | None = None
     job: Job | None = None
     metrics: tuple[Metrics, ...] = ()
     notice: Notice | None = None
+    exported: tuple[Path, ...] = ()
     made_from: Mapping[Stage, Snapshot] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -118,6 +128,7 @@ class Session:
             image=self.image,
             cells=self.cells,
             regions=dict(self.regions),
+            facts=self.facts,
             components=self.components,
             settings=self.settings,
             bundle=self.bundle,
