@@ -57,6 +57,15 @@ class Notice:
     stage: Stage | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an image and its mask hold; found by reading them, so in a worker."""
+
+    cells: int | None = None
+    at_border: int = 0
+    constant: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What a run is made from, frozen. See :class:`~napari_splicer.gui.session.Session`."""
@@ -64,6 +73,7 @@ class Snapshot:
     image: MultiplexImage | None = None
     cells: LabelMask | None = None
     regions: Mapping[str, LabelMask] = field(default_factory=dict)
+    facts: Facts | None = None
     components: tuple[Component, ...] = ()
     settings: RunConfig = field(default_factory=RunConfig)
     bundle: Bundle | None = None

@@ -1,0 +1,228 @@
+"""From a snapshot of the session to a pipeline verb, and from its events back onto the session.
+
+A :class:`Run` is made from a frozen snapshot and carries a number; :func:`apply` refuses events of
+a run that is not the session's current one. No Qt: what a worker thread does with a run, a test
+does in a loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from napari_splicer import pipeline
+from napari_splicer.config import ClusteringSettings, RunConfig
+from napari_splicer.events import Cancel, Finished, Metrics, Progress, Started, Warned
+from napari_splicer.gui.snapshot import Job, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from napari_splicer.events import Event, Stage
+    from napari_splicer.gui.session import Session
+    from napari_splicer.gui.snapshot import Snapshot
+
+DEFAULT_CLUSTERING = ClusteringSettings()
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run of one verb, not yet started.
+
+    Attributes
+    ----------
+    number : int
+        Results of older numbers are refused.
+    stage : Stage
+    inputs : Snapshot
+        What it is made from.
+    config : RunConfig
+        The settings it runs with.
+    folder : Path or None
+        Where training keeps its checkpoint, or export its files.
+    cancel : Cancel
+    """
+
+    number: int
+    stage: Stage
+    inputs: Snapshot
+    config: RunConfig
+    folder: Path | None = None
+    cancel: Cancel = field(default_factory=Cancel)
+
+    def __str__(self) -> str:
+        return f"SpliCER: {self.stage}"
+
+    def events(self) -> Iterator[Event]:
+        """Run the verb; to be called in the worker."""
+        fields = self.inputs.fields()
+        if self.stage == "train":
+            return pipeline.train(fields, self.config, folder=self.folder, cancel=self.cancel)
+        if self.stage == "embed":
+            return pipeline.embed(fields, self.inputs.bundle, self.config, cancel=self.cancel)
+        if self.inputs.table is None:
+            raise RuntimeError(f"there is no table to {self.stage}")
+        if self.stage == "cluster":
+            return pipeline.cluster(self.inputs.table, self.config, cancel=self.cancel)
+        if self.folder is None:
+            raise RuntimeError("there is no folder to export to")
+        return pipeline.export(
+            self.inputs.table, fields, self.config, self.folder, cancel=self.cancel
+        )
+
+
+def train(session: Session, folder: Path | None = None) -> Run:
+    """Prepare training on the session's image."""
+    return _run(session, "train", folder=folder)
+
+
+def embed(session: Session, *, with_model: bool = True) -> Run:
+    """Prepare embedding; without a model, the table holds mean intensities only."""
+    run = _run(session, "embed")
+    return run if with_model else replace(run, inputs=replace(run.inputs, bundle=None))
+
+
+def cluster(session: Session, settings: ClusteringSettings = DEFAULT_CLUSTERING) -> Run:
+    """Prepare one more clustering, under a name that is still free."""
+    source = settings.source
+    if session.table is not None and "X_splicer" not in session.table.obsm:
+        source = "intensity"
+    settings = settings.model_copy(
+        update={"name": free_name(settings.name, session.clusterings), "source": source}
+    )
+    run = _run(session, "cluster")
+    projection = run.config.projection.model_copy(update={"source": source})
+    config = run.config.model_copy(update={"clusterings": (settings,), "projection": projection})
+    return replace(run, config=config)
+
+
+def export(session: Session, folder: Path) -> Run:
+    """Prepare writing the table and the cluster image into ``folder``."""
+    return _run(session, "export", folder=folder)
+
+
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """Return ``wanted``, numbered if it is taken.
+
+    Examples
+    --------
+    >>> free_name("groups", ["groups", "groups_2"])
+    'groups_3'
+    """
+    used = {name.lower() for name in taken}
+    name, number = wanted, 2
+    while name.lower() in used:
+        name, number = f"{wanted}_{number}", number + 1
+    return name
+
+
+def _run(session: Session, stage: Stage, folder: Path | None = None) -> Run:
+    inputs = session.snapshot()
+    return Run(session.next_run(), stage, inputs, inputs.config, folder)
+
+
+def begin(session: Session, run: Run) -> None:
+    """Note on the session that ``run`` starts."""
+    session.notice = None
+    session.job = Job(run.number, run.stage)
+    if run.stage == "train":
+        session.metrics = ()
+
+
+def request_cancel(session: Session, run: Run) -> None:
+    """Ask ``run`` to stop; any number of times."""
+    run.cancel.request()
+    if session.job is not None and session.job.run == run.number:
+        session.job = replace(session.job, cancelling=True)
+
+
+def apply(session: Session, run: Run, events: Iterable[Event]) -> None:
+    """Bring events of ``run`` onto the session; those of an older run are refused."""
+    for event in events:
+        if session.job is None or session.job.run != run.number:
+            return
+        match event:
+            case Started():
+                session.job = replace(
+                    session.job, total=event.total, unit=event.unit, message=event.message
+                )
+            case Progress():
+                session.job = replace(
+                    session.job,
+                    done=event.done,
+                    total=event.total,
+                    unit=event.unit,
+                    seconds_left=event.seconds_left,
+                    message=event.message or session.job.message,
+                )
+            case Metrics():
+                session.metrics = (*session.metrics, event)
+            case Warned():
+                session.notice = Notice("warning", event.message, event.stage)
+            case Finished():
+                _finish(session, run, event)
+
+
+def fail(session: Session, run: Run, error: Exception) -> None:
+    """Note that ``run`` ended in an error; an older run's is refused."""
+    if session.job is None or session.job.run != run.number:
+        return
+    session.notice = Notice("error", str(error) or type(error).__name__, run.stage)
+    session.job = None
+
+
+def follow_up(session: Session, run: Run) -> Run | None:
+    """Return what comes by itself after ``run``: embedding after training, then a clustering."""
+    if run.cancel.requested or (session.notice is not None and session.notice.kind == "error"):
+        return None
+    if run.stage == "train" and session.bundle is not None:
+        return embed(session)
+    if run.stage == "embed" and session.table is not None:
+        return cluster(session)
+    return None
+
+
+def _finish(session: Session, run: Run, event: Finished) -> None:
+    if event.result is not None:
+        _keep(session, run, event)
+    if event.message:
+        session.notice = Notice("info", event.message, run.stage)
+    elif event.cancelled and session.notice is None:
+        session.notice = Notice("info", _CANCELLED[run.stage], run.stage)
+    session.job = None
+
+
+_CANCELLED: dict[Stage, str] = {
+    "train": "Training was stopped; the model keeps every step so far.",
+    "embed": "Embedding was stopped; the table is as it was before.",
+    "cluster": "Grouping was stopped; the groups are as they were before.",
+    "export": "Export was stopped; files that were already complete are kept.",
+}
+
+
+def _keep(session: Session, run: Run, event: Finished) -> None:
+    """Put the result where it belongs, and remember what it was made from."""
+    made = run.inputs.inputs()
+    if run.stage == "train":
+        session.made_from = {**session.made_from, "train": made}
+        session.bundle = event.result
+    elif run.stage == "embed" and not event.cancelled:
+        session.made_from = {**session.made_from, "embed": made}
+        session.table = event.result
+    elif run.stage == "cluster" and not event.cancelled:
+        _add_clusterings(session, run, event)
+    elif run.stage == "export":
+        session.made_from = {**session.made_from, "export": replace(made, table=session.table)}
+        session.exported = tuple(event.result)
+
+
+def _add_clusterings(session: Session, run: Run, event: Finished) -> None:
+    """Take new clusterings and the map, but no names or colours that were edited meanwhile."""
+    table = event.result
+    if session.table is not None:
+        for name in session.clusterings:
+            table.obs[name] = session.table.obs[name]
+            table.uns[f"{name}_colors"] = session.table.uns[f"{name}_colors"]
+    session.table = table
+    session.clustering = run.config.clusterings[-1].name

@@ -1,0 +1,197 @@
+"""One worker at a time: a run's events reach the session in the GUI thread, ten times a second.
+
+napari knows of the worker: it asks before its window closes on one, and its way of stopping one is
+the run's cancel token, so that a stage always ends by itself and keeps what it has.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from napari.qt.threading import create_worker
+from napari.utils.notifications import notification_manager, show_error, show_warning
+from psygnal import Signal
+from superqt.utils import FunctionWorker, WorkerBase
+from superqt.utils._qthreading import GeneratorWorkerSignals
+
+from napari_splicer.errors import SplicerError
+from napari_splicer.events import Progress, Warned
+from napari_splicer.gui import commands
+from napari_splicer.gui.session import session_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.events import Event
+    from napari_splicer.gui.commands import Run
+    from napari_splicer.gui.session import Session
+
+INTERVAL = 0.1  # seconds between two updates of the GUI
+
+
+class StageWorker(WorkerBase):  # type: ignore[misc]  # Qt is untyped here
+    """Runs a :class:`Run` in a thread and emits its events in batches."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(SignalsClass=GeneratorWorkerSignals)
+        self._run = run
+
+    def quit(self) -> None:
+        """Ask the run to stop; it ends by itself at its next batch."""
+        self._run.cancel.request()
+
+    def work(self) -> None:
+        """Consume the run's events."""
+        waiting: list[Event] = []
+        last = 0.0
+        for event in self._run.events():
+            if isinstance(event, Progress) and waiting and isinstance(waiting[-1], Progress):
+                waiting.pop()
+            waiting.append(event)
+            if time.monotonic() - last >= INTERVAL:
+                self.yielded.emit(tuple(waiting))
+                waiting.clear()
+                last = time.monotonic()
+        self.yielded.emit(tuple(waiting))
+
+
+class JobRunner:
+    """Starts runs for one session, one at a time, and what follows them by itself.
+
+    Its signal ``idle`` is emitted when nothing runs any more.
+    """
+
+    idle = Signal()
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._run: Run | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self._run is not None
+
+    def start(self, run: Run) -> bool:
+        """Start ``run`` in a worker; False, and nothing happens, while another is under way."""
+        if self._run is not None:
+            return False
+        self._run = run
+        commands.begin(self.session, run)
+        worker = create_worker(
+            run,
+            _worker_class=StageWorker,
+            _connect={
+                "yielded": self._on_events,
+                "errored": self._on_error,
+                "finished": self._on_finished,
+            },
+            _start_thread=False,
+        )
+        worker.start()
+        return True
+
+    def cancel(self) -> None:
+        """Ask the run under way to stop; harmless when there is none, or when asked twice."""
+        if self._run is not None:
+            commands.request_cancel(self.session, self._run)
+
+    def _on_events(self, events: tuple[Event, ...]) -> None:
+        if self._run is None:
+            return
+        for event in events:
+            if isinstance(event, Warned):
+                show_warning(event.message)
+        commands.apply(self.session, self._run, events)
+
+    def _on_error(self, error: Exception) -> None:
+        if self._run is not None:
+            commands.fail(self.session, self._run, error)
+        tell(error)
+
+    def _on_finished(self) -> None:
+        run, self._run = self._run, None
+        following = commands.follow_up(self.session, run) if run is not None else None
+        if following is None or not self.start(following):
+            self.idle.emit()
+
+
+def tell(error: Exception) -> None:
+    """Show an error once: the input's as its sentence, the program's with all details."""
+    if isinstance(error, SplicerError):
+        show_error(str(error))
+    else:
+        notification_manager.receive_error(type(error), error, error.__traceback__)
+
+
+class Errand:
+    """Small work for one widget in a thread, e.g. reading a preview; only the latest ask counts.
+
+    Parameters
+    ----------
+    widget : QWidget
+        With it dies the errand: results that come later are dropped.
+    done : callable
+        Takes the result, in the GUI thread.
+    failed : callable
+        Takes the error, in the GUI thread.
+    """
+
+    def __init__(
+        self,
+        widget: QWidget,
+        done: Callable[[Any], None],
+        failed: Callable[[Exception], None] = tell,
+    ) -> None:
+        self._done, self._failed = done, failed
+        self._busy = False
+        self._alive = True
+        self._next: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
+        widget.destroyed.connect(self._end)
+
+    def _end(self) -> None:
+        self._alive = False
+        self._next = None
+
+    def ask(self, work: Callable[..., Any], *arguments: Any) -> None:
+        """Run ``work(*arguments)`` as soon as the one under way is done; forget older asks."""
+        self._next = (work, arguments)
+        if not self._busy:
+            self._start()
+
+    def _start(self) -> None:
+        if self._next is None:
+            return
+        (work, arguments), self._next = self._next, None
+        self._busy = True
+        worker = FunctionWorker(work, *arguments)
+        worker.returned.connect(self._on_returned)
+        worker.errored.connect(self._on_errored)
+        worker.finished.connect(self._on_finished)
+        worker.start()
+
+    def _on_returned(self, result: Any) -> None:
+        if self._alive and self._next is None:
+            self._done(result)
+
+    def _on_errored(self, error: Exception) -> None:
+        if self._alive and self._next is None:
+            self._failed(error)
+
+    def _on_finished(self) -> None:
+        self._busy = False
+        self._start()
+
+
+_RUNNERS: WeakKeyDictionary[Any, JobRunner] = WeakKeyDictionary()
+
+
+def runner_for(viewer: object) -> JobRunner:
+    """Return the viewer's runner, made when first asked for; it lives as long as the viewer."""
+    if viewer not in _RUNNERS:
+        _RUNNERS[viewer] = JobRunner(session_for(viewer))
+    return _RUNNERS[viewer]

@@ -1,0 +1,246 @@
+"""What can be done now, why not, and what is out of date. Pure: a snapshot in, sentences out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.errors import SplicerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_splicer.events import Stage
+    from napari_splicer.gui.snapshot import Job, Snapshot
+
+StepName: TypeAlias = Literal["image", "components", "model", "embed", "cluster", "export"]
+Status: TypeAlias = Literal["done", "stale", "running", "ready", "blocked"]
+
+STEPS: tuple[StepName, ...] = ("image", "components", "model", "embed", "cluster", "export")
+STEP_OF: Mapping[Stage, StepName] = {
+    "open": "image",
+    "train": "model",
+    "embed": "embed",
+    "cluster": "cluster",
+    "export": "export",
+}
+_DOING = {
+    "open": "An image is being read",
+    "train": "The model is being trained",
+    "embed": "Cells are being embedded",
+    "cluster": "Cells are being grouped",
+    "export": "Files are being written",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """One step of the journey.
+
+    Attributes
+    ----------
+    status : Status
+        ``done``: has a result that fits; ``stale``: has one that does not fit any more;
+        ``ready``: can be done; ``blocked``: cannot, see ``why``.
+    why : str
+        Why it is blocked or stale, as a sentence; else empty.
+    summary : str
+        A few words for the step's header, e.g. ``"12 ch"``.
+    """
+
+    status: Status
+    why: str = ""
+    summary: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the step's button may be pressed."""
+        return self.status in ("done", "stale", "ready")
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """State of all steps, the step to turn to, and one sentence about what happens next."""
+
+    steps: Mapping[StepName, StepState]
+    next_step: StepName
+    advice: str
+
+
+def resolve(now: Snapshot) -> Readiness:
+    """Judge a snapshot of the session; see :class:`Readiness`."""
+    steps: dict[StepName, StepState] = {
+        "image": _image(now),
+        "components": _components(now),
+        "model": _model(now),
+        "embed": _embed(now),
+        "cluster": _cluster(now),
+        "export": _export(now),
+    }
+    if now.job is not None:
+        steps = _while_running(steps, now.job)
+        step = STEP_OF[now.job.stage]
+        return Readiness(steps, step, _advice_while_running(now.job))
+    step = next((name for name in STEPS if steps[name].status != "done"), "export")
+    return Readiness(steps, step, _advice(step, steps[step], now))
+
+
+def _image(now: Snapshot) -> StepState:
+    if now.image is None:
+        return StepState("ready", "There is no image yet.")
+    if now.cells is None:
+        return StepState("ready", "Choose the layer that holds the cell mask.", _channels(now))
+    try:
+        now.fields()
+    except SplicerError as error:
+        return StepState("ready", str(error), _channels(now))
+    if now.facts is not None and now.facts.cells == 0:
+        return StepState(
+            "ready", f"The mask {now.cells.name} holds no cells. Choose another.", _channels(now)
+        )
+    return StepState("done", "", _channels(now))
+
+
+def _channels(now: Snapshot) -> str:
+    return f"{len(now.image.channels)} ch" if now.image is not None else ""
+
+
+def _components(now: Snapshot) -> StepState:
+    if now.image is None:
+        return StepState("blocked", "Choose an image first: components are made of its channels.")
+    image = _image(now)
+    if image.status != "done":
+        return StepState("blocked", f"Step 1 is not complete: {image.why}")
+    if not now.components:
+        return StepState("ready", "There is no component yet: add one, or take a suggestion.")
+    try:
+        Decomposition(now.components).validate(now.fields()[0])
+    except SplicerError as error:
+        return StepState("ready", str(error), str(len(now.components)))
+    return StepState("done", "", str(len(now.components)))
+
+
+def _model(now: Snapshot) -> StepState:
+    components = _components(now)
+    if components.status == "blocked":
+        return components
+    if now.bundle is None:
+        if components.status != "done":
+            return StepState("blocked", components.why)
+        return StepState("ready")
+    why = _model_misfit(now)
+    return StepState("stale" if why else "done", why, _model_summary(now))
+
+
+def _model_summary(now: Snapshot) -> str:
+    return "trained" if "train" in now.made_from else "loaded"
+
+
+def _model_misfit(now: Snapshot) -> str:
+    """Say why the model does not fit what is chosen now; empty where it does."""
+    if now.bundle is None or now.image is None:
+        return ""
+    missing = now.bundle.decomposition.match(now.image.channels).missing
+    if missing:
+        return f"The model needs channels that this image lacks: {', '.join(missing)}."
+    made = now.made_from.get("train")
+    if made is None:
+        return ""
+    if made.components != now.components:
+        return "The components have changed since the model was trained."
+    deciding = ("patches", "normalization", "augmentation", "model", "training", "seed")
+    if any(getattr(made.settings, name) != getattr(now.settings, name) for name in deciding):
+        return "The training settings have changed since the model was trained."
+    return ""
+
+
+def _embed(now: Snapshot) -> StepState:
+    image = _image(now)
+    if image.status != "done":
+        return StepState("blocked", f"Step 1 is not complete: {image.why}")
+    missing = ()
+    if now.bundle is not None and now.image is not None:
+        missing = now.bundle.decomposition.match(now.image.channels).missing
+    if missing:
+        return StepState(
+            "blocked", f"The model needs channels that this image lacks: {', '.join(missing)}."
+        )
+    if now.table is None:
+        if now.bundle is None:
+            return StepState("blocked", "There is no model yet: train or load one in step 3.")
+        return StepState("ready")
+    return _with_table(now, f"{now.table.n_obs:,} cells")
+
+
+def _with_table(now: Snapshot, summary: str) -> StepState:
+    made = now.made_from.get("embed")
+    if made is not None and (made.image is not now.image or made.cells is not now.cells):
+        return StepState("stale", "The image has changed since the cells were embedded.", summary)
+    if made is not None and made.bundle is not now.bundle:
+        return StepState("stale", "The model has changed since the cells were embedded.", summary)
+    return StepState("done", "", summary)
+
+
+def _cluster(now: Snapshot) -> StepState:
+    if now.table is None:
+        return StepState("blocked", "There is nothing to group yet: embed the cells in step 4.")
+    if now.clustering is None:
+        return StepState("ready")
+    groups = len(now.table.obs[now.clustering].cat.categories)
+    return _with_table(now, f"{groups} groups")
+
+
+def _export(now: Snapshot) -> StepState:
+    if now.table is None:
+        return StepState("blocked", "There is no table yet: embed the cells in step 4.")
+    made = now.made_from.get("export")
+    if made is None:
+        return StepState("ready")
+    if made.table is not now.table:
+        return StepState("stale", "The table has changed since it was exported.", "exported")
+    return StepState("done", "", "exported")
+
+
+def _while_running(steps: Mapping[StepName, StepState], job: Job) -> dict[StepName, StepState]:
+    why = f"{_DOING[job.stage]}: wait until that is done, or cancel it."
+    running = STEP_OF[job.stage]
+    fraction = job.fraction
+    percent = "…" if fraction is None else f"{fraction:.0%}"
+    changed: dict[StepName, StepState] = dict(steps)
+    for name in ("model", "embed", "cluster", "export"):
+        changed[name] = StepState("blocked", why, steps[name].summary)
+    changed[running] = StepState("running", why, percent)
+    return changed
+
+
+def _advice_while_running(job: Job) -> str:
+    if job.cancelling:
+        return "Stopping at the next batch; everything done so far is kept."
+    return {
+        "train": "After training, all cells are embedded and grouped by themselves.",
+        "embed": "When all cells are embedded, they are grouped by themselves.",
+        "cluster": "The groups will appear on the image and in the Explorer.",
+        "export": "The paths of the written files will appear here.",
+        "open": "The image appears when it is read.",
+    }[job.stage]
+
+
+def _advice(step: StepName, state: StepState, now: Snapshot) -> str:
+    if state.why:
+        after = {
+            "model": " Train again to bring it up to date, or go on with the model as it is.",
+            "embed": " Embed again to bring the table up to date.",
+            "cluster": " Embed again to bring the groups up to date.",
+            "export": " Export again to bring the files up to date.",
+        }
+        return state.why + (after.get(step, "") if state.status == "stale" else "")
+    advice: dict[StepName, str] = {
+        "model": "Next: train a model on this image, or use a trained one.",
+        "embed": "Next: embed the cells, so that alike cells come to lie together.",
+        "cluster": "Next: group the cells; the groups appear on the image.",
+        "export": "Next: look at the groups in the Explorer, then export the table.",
+    }
+    if step == "export" and state.status == "done":
+        return "All done. Change any step to try another way; nothing is lost."
+    return advice.get(step, "")
