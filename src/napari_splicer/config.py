@@ -64,12 +64,16 @@ __all__ = [
 class RunConfig(Settings):
     """Everything that decides a run. See the module's docstring."""
 
-    version: Literal[1] = 1
-    seed: int = Field(0, ge=0)
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    threads: int | None = Field(None, ge=1)
-    output: str = "splicer-run"
+    version: Literal[1] = Field(1, description="of this format")
+    seed: int = Field(0, ge=0, description="the same seed on the same CPU gives the same model")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="auto, cpu, mps, cuda or cuda:N",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="of the computation")
+    threads: int | None = Field(None, ge=1, description="CPU threads; unset: chosen at the start")
+    output: str = Field("splicer-run", description="folder for the results")
     inputs: tuple[ImageInput, ...] = ()
     components: tuple[Component, ...] = ()
     patches: PatchSettings = PatchSettings()

@@ -13,6 +13,8 @@ RegionKind = Literal[
     "whole", "cell", "surroundings", "other_cells", "background", "inside", "outside", "section"
 ]
 
+SOURCE = r"^(representation|intensity|combined|chunk:.+)$"
+
 
 class Settings(BaseModel):
     """Base of all settings: frozen, and unknown keys are refused."""
@@ -23,11 +25,11 @@ class Settings(BaseModel):
 class Rectangle(Settings):
     """A rectangle of the patch; edges as fractions of its side, 0 = top or left."""
 
-    shape: Literal["rectangle"] = "rectangle"
-    top: float = Field(0.0, ge=0, le=1)
-    left: float = Field(0.0, ge=0, le=1)
-    bottom: float = Field(1.0, ge=0, le=1)
-    right: float = Field(1.0, ge=0, le=1)
+    shape: Literal["rectangle"] = Field("rectangle", description="a rectangle")
+    top: float = Field(0.0, ge=0, le=1, description="upper edge, 0 = top of the patch")
+    left: float = Field(0.0, ge=0, le=1, description="left edge, 0 = left of the patch")
+    bottom: float = Field(1.0, ge=0, le=1, description="lower edge, 1 = bottom of the patch")
+    right: float = Field(1.0, ge=0, le=1, description="right edge, 1 = right of the patch")
 
     @model_validator(mode="after")
     def _not_empty(self) -> Rectangle:
@@ -39,9 +41,9 @@ class Rectangle(Settings):
 class Ring(Settings):
     """A ring around the patch's centre; radii as fractions of half its side."""
 
-    shape: Literal["ring"] = "ring"
-    inner: float = Field(0.0, ge=0)
-    outer: float = Field(1.0, gt=0)
+    shape: Literal["ring"] = Field("ring", description="a ring")
+    inner: float = Field(0.0, ge=0, description="inner radius; 0 makes it a disc")
+    outer: float = Field(1.0, gt=0, description="outer radius, 1 = touches the patch's edge")
 
     @model_validator(mode="after")
     def _not_empty(self) -> Ring:
@@ -58,9 +60,13 @@ class Region(Settings):
     ``mask``; a geometric ``section``.
     """
 
-    kind: RegionKind = "whole"
-    mask: str | None = None
-    section: Annotated[Rectangle | Ring, Field(discriminator="shape")] | None = None
+    kind: RegionKind = Field("whole", description="where it looks, see above")
+    mask: str | None = Field(
+        None, description="for inside and outside: a name from the images' regions"
+    )
+    section: Annotated[Rectangle | Ring, Field(discriminator="shape")] | None = Field(
+        None, description="for section: a rectangle or a ring, see below"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Region:
@@ -87,38 +93,26 @@ class Region(Settings):
 
 
 class Component(Settings):
-    """A set of channels seen in a region, with a chunk of the primary embedding to fill.
+    """A set of channels seen in a region, with a chunk of the primary embedding to fill."""
 
-    Parameters
-    ----------
-    name : str
-        Unique within a decomposition.
-    channels : tuple of str
-        Names of the image's channels.
-    region : Region
-        Pixels outside it are set to 0 after normalisation.
-    width : int, optional
-        Dimensions of its chunk; None shares what is left of the embedding equally.
-    weight : float
-        Its weight in the loss.
-    """
-
-    name: str = Field(min_length=1)
-    channels: tuple[str, ...]
-    region: Region = Region()
-    width: int | None = Field(None, ge=1)
-    weight: float = Field(1.0, ge=0)
+    name: str = Field(min_length=1, description="its name; every component has its own")
+    channels: tuple[str, ...] = Field(description="names of the image's channels")
+    region: Region = Field(Region(), description="where it looks; everything else is blanked")
+    width: int | None = Field(
+        None, ge=1, description="dimensions of its chunk; unset: an equal share of what is left"
+    )
+    weight: float = Field(1.0, ge=0, description="its weight in the loss")
 
 
 class ImageInput(Settings):
     """One image with its masks, as paths."""
 
-    image: str
-    mask: str | None = None
-    regions: dict[str, str] = {}
-    panel: str | None = None
+    image: str = Field(description="path of the image (OME-TIFF, TIFF, folder, OME-Zarr)")
+    mask: str | None = Field(None, description="path of the cell mask (0 = no cell)")
+    regions: dict[str, str] = Field({}, description="further masks by name: { tumour = 'path' }")
+    panel: str | None = Field(None, description="path of a panel.csv or markers.csv")
     pixel_size: float | None = Field(None, gt=0, description="µm; overrides the file's")
-    name: str | None = None
+    name: str | None = Field(None, description="name in the table; unset: the file's name")
 
 
 class PatchSettings(Settings):
@@ -128,10 +122,12 @@ class PatchSettings(Settings):
     With ``size_um`` unset, it becomes ``size`` × the pixel size, where that is known.
     """
 
-    sites: Literal["cells", "grid"] = "cells"
-    size: int = Field(32, ge=8, le=512)
-    size_um: float | None = Field(None, gt=0)
-    stride: int | None = Field(None, ge=1, description="grid step in pixels; default: size")
+    sites: Literal["cells", "grid"] = Field("cells", description="one patch per cell, or tiles")
+    size: int = Field(32, ge=8, le=512, description="side of what the network sees, in pixels")
+    size_um: float | None = Field(
+        None, gt=0, description="side in µm; unset: size × pixel size, where that is known"
+    )
+    stride: int | None = Field(None, ge=1, description="grid step in pixels; unset: size")
 
 
 class NormalizationSettings(Settings):
@@ -141,17 +137,19 @@ class NormalizationSettings(Settings):
     (arcsinh) so that dim signal counts; ``scope`` fits once for all images or for each one.
     """
 
-    lower: float = Field(0.01, ge=0, lt=1)
-    upper: float = Field(0.998, gt=0, le=1)
-    curve: float = Field(5.0, ge=0)
-    scope: Literal["dataset", "image"] = "dataset"
+    lower: float = Field(0.01, ge=0, lt=1, description="quantile that becomes 0")
+    upper: float = Field(0.998, gt=0, le=1, description="quantile that becomes 1")
+    curve: float = Field(5.0, ge=0, description="how much dim signal is raised (arcsinh); 0 = not")
+    scope: Literal["dataset", "image"] = Field(
+        "dataset", description="fit once for all images, or for each one"
+    )
 
 
 class AugmentationSettings(Settings):
     """How two views of the same patch differ. Strengths; 0 or False switches a family off."""
 
-    rotate: bool = True
-    flip: bool = True
+    rotate: bool = Field(True, description="by any angle")
+    flip: bool = Field(True, description="left and right")
     scale: float = Field(0.1, ge=0, lt=0.5, description="relative zoom, ±")
     shift: float = Field(0.06, ge=0, lt=0.5, description="fraction of the patch side, ±")
     gain: float = Field(0.0, ge=0, lt=1, description="relative intensity per channel, ±")
@@ -163,40 +161,46 @@ class AugmentationSettings(Settings):
 class ModelSettings(Settings):
     """The network and what it is trained for."""
 
-    objective: Literal["splicer", "je"] = "splicer"
-    loss: Literal["vicreg", "simclr"] = "vicreg"
-    encoder: str = "compact"
+    objective: Literal["splicer", "je"] = Field(
+        "splicer", description="splicer: with components; je: the whole patch, to compare"
+    )
+    loss: Literal["vicreg", "simclr"] = Field("vicreg", description="what two views are held to")
+    encoder: str = Field("compact", description="compact, or the name of a timm encoder")
     width: int = Field(32, ge=4, description="channels of the compact encoder's first stage")
-    branch_width: int | None = Field(None, ge=4, description="same for branches; default: half")
+    branch_width: int | None = Field(None, ge=4, description="same for branches; unset: half")
     embedding: int = Field(256, ge=8, description="primary embedding, all chunks together")
     hidden: int = Field(512, ge=8, description="projector's hidden layer")
     shared: int = Field(0, ge=0, description="chunk aligned between two primary views")
-    alignment: float = Field(25.0, ge=0)
-    variance: float = Field(25.0, ge=0)
-    covariance: float = Field(1.0, ge=0)
+    alignment: float = Field(25.0, ge=0, description="weight of vicreg's alignment")
+    variance: float = Field(25.0, ge=0, description="weight of vicreg's variance")
+    covariance: float = Field(1.0, ge=0, description="weight of vicreg's covariance")
     temperature: float = Field(0.2, gt=0, description="of simclr")
-    primary_terms: Literal["sum", "mean"] = "sum"
+    primary_terms: Literal["sum", "mean"] = Field(
+        "sum", description="whether components' terms are summed or averaged beside the primary's"
+    )
 
 
 class TrainingSettings(Settings):
     """How long and how fast. ``preset`` gives ``epochs``; ``steps`` overrides both."""
 
-    preset: Literal["quick", "standard", "thorough"] = "quick"
-    epochs: int | None = Field(None, ge=1)
-    steps: int | None = Field(None, ge=1)
-    batch: int = Field(128, ge=4)
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.05, ge=0)
-    warmup: float = Field(0.1, ge=0, lt=1, description="fraction of steps")
+    preset: Literal["quick", "standard", "thorough"] = Field("quick", description="how long")
+    epochs: int | None = Field(None, ge=1, description="times every patch is seen; unset: preset")
+    steps: int | None = Field(None, ge=1, description="number of batches; overrides epochs")
+    batch: int = Field(128, ge=4, description="patches per step")
+    learning_rate: float = Field(1e-3, gt=0, description="largest, after the warm-up")
+    weight_decay: float = Field(0.05, ge=0, description="of AdamW")
+    warmup: float = Field(
+        0.1, ge=0, lt=1, description="fraction of steps in which the learning rate rises"
+    )
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
-    checkpoint_every: int = Field(200, ge=1, description="steps")
-    cache_gb: float = Field(2.0, gt=0, description="memory for training patches")
+    checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints")
+    cache_gb: float = Field(2.0, gt=0, description="GB of memory for training patches")
 
 
 class EmbeddingSettings(Settings):
     """How patches are sent through the trained network."""
 
-    batch: int = Field(512, ge=1)
+    batch: int = Field(512, ge=1, description="patches at a time")
 
 
 class ClusteringSettings(Settings):
@@ -206,22 +210,26 @@ class ClusteringSettings(Settings):
     ``"chunk:<component>"``.
     """
 
-    name: str = Field("splicer_cluster", pattern=r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$")
-    source: str = Field("combined", pattern=r"^(representation|intensity|combined|chunk:.+)$")
-    method: Literal["leiden", "kmeans"] = "leiden"
-    resolution: float = Field(1.0, gt=0)
-    clusters: int = Field(8, ge=2, description="for kmeans")
-    neighbours: int = Field(15, ge=2)
-    seed: int = 0
+    name: str = Field(
+        "splicer_cluster",
+        pattern=r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$",
+        description="its column in the table; every clustering has its own",
+    )
+    source: str = Field("combined", pattern=SOURCE, description="what makes cells similar")
+    method: Literal["leiden", "kmeans"] = Field("leiden", description="how cells are grouped")
+    resolution: float = Field(1.0, gt=0, description="for leiden: higher makes more groups")
+    clusters: int = Field(8, ge=2, description="for kmeans: number of groups")
+    neighbours: int = Field(15, ge=2, description="for leiden: links per cell")
+    seed: int = Field(0, description="the same seed gives the same groups")
 
 
 class ProjectionSettings(Settings):
     """The two-dimensional map of the cells (UMAP)."""
 
-    source: str = Field("combined", pattern=r"^(representation|intensity|combined|chunk:.+)$")
-    neighbours: int = Field(15, ge=2)
-    min_dist: float = Field(0.3, ge=0, le=1)
-    seed: int = 0
+    source: str = Field("combined", pattern=SOURCE, description="what makes cells similar")
+    neighbours: int = Field(15, ge=2, description="fewer: finer islands; more: the large shape")
+    min_dist: float = Field(0.3, ge=0, le=1, description="how tightly points may lie")
+    seed: int = Field(0, description="the same seed gives the same map")
 
 
 ExportFormat = Literal["h5ad", "zarr", "csv", "parquet", "ome-tiff", "ome-zarr"]
@@ -230,5 +238,7 @@ ExportFormat = Literal["h5ad", "zarr", "csv", "parquet", "ome-tiff", "ome-zarr"]
 class ExportSettings(Settings):
     """What is written where."""
 
-    formats: tuple[ExportFormat, ...] = ("h5ad", "csv", "ome-tiff")
-    overwrite: bool = False
+    formats: tuple[ExportFormat, ...] = Field(
+        ("h5ad", "csv", "ome-tiff"), description="tables and cluster images to write"
+    )
+    overwrite: bool = Field(False, description="replace files that are there already")
