@@ -95,10 +95,8 @@ def _image(now: Snapshot) -> StepState:
         now.fields()
     except SplicerError as error:
         return StepState("ready", str(error), _channels(now))
-    if now.facts is not None and now.facts.cells == 0:
-        return StepState(
-            "ready", f"The mask {now.cells.name} holds no cells. Choose another.", _channels(now)
-        )
+    if now.facts is not None and now.facts.problem:
+        return StepState("ready", now.facts.problem, _channels(now))
     return StepState("done", "", _channels(now))
 
 

@@ -59,11 +59,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What an image and its mask hold; found by reading them, so in a worker."""
+    """What an image and its mask hold; found by reading them, so in a worker.
+
+    ``problem`` says why the mask cannot be used, empty where it can.
+    """
 
     cells: int | None = None
     at_border: int = 0
     constant: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True)

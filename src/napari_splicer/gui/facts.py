@@ -1,0 +1,43 @@
+"""What reading an image and its mask shows before any work is put into them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dask
+import numpy as np
+
+from napari_splicer.errors import SplicerError
+from napari_splicer.gui.snapshot import Facts
+
+if TYPE_CHECKING:
+    from napari_splicer.images.image import MultiplexImage
+    from napari_splicer.images.masks import LabelMask
+
+
+def examine(image: MultiplexImage, mask: LabelMask | None) -> Facts:
+    """Count the cells and find channels without signal; reads everything once, chunk by chunk.
+
+    Channels are judged on the coarsest resolution: one that varies anywhere varies there too.
+    """
+    constant = constant_channels(image)
+    if mask is None:
+        return Facts(constant=constant)
+    try:
+        cells = mask.cells()
+    except SplicerError as error:
+        return Facts(constant=constant, problem=str(error))
+    return Facts(len(cells), int(cells["touches_border"].sum()), constant)
+
+
+def constant_channels(image: MultiplexImage) -> tuple[str, ...]:
+    """Return the channels that hold one value only, or no finite one."""
+    pixels = image.levels[-1]
+    if pixels.dtype.kind == "f":
+        finite = dask.array.isfinite(pixels)
+        lowest = dask.array.where(finite, pixels, np.inf).min(axis=(1, 2))
+        highest = dask.array.where(finite, pixels, -np.inf).max(axis=(1, 2))
+    else:
+        lowest, highest = pixels.min(axis=(1, 2)), pixels.max(axis=(1, 2))
+    low, high = dask.compute(lowest, highest)
+    return tuple(name for name, flat in zip(image.channels, low >= high, strict=True) if flat)

@@ -1,0 +1,206 @@
+"""ViewerLink: the only place that touches ``viewer.layers``, both ways.
+
+Layers become the session's image and masks; the session's groups, selection and cell under the
+mouse become layers. One link per viewer, whichever dock is opened first.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from psygnal import Signal
+
+from napari_splicer.errors import SplicerError
+from napari_splicer.gui.painting import Painter
+from napari_splicer.gui.pointing import Pointer
+from napari_splicer.gui.reading import (
+    OWN,
+    fitting_mask,
+    image_choices,
+    is_own,
+    mask_choices,
+    read_image,
+    read_mask,
+)
+from napari_splicer.gui.session import session_for
+from napari_splicer.gui.snapshot import Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Image, Labels, Layer
+    from napari.viewer import Viewer
+
+    from napari_splicer.gui.reading import ImageChoice
+
+
+class ViewerLink:
+    """Ties a viewer's layers to its session.
+
+    Its signal ``changed`` is emitted when there are other layers to choose from, or others chosen.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Held weakly.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = weakref.ref(viewer)
+        self.session = session_for(viewer)
+        self.image_layers: tuple[Image, ...] = ()
+        self.mask_layer: Labels | None = None
+        self.region_layers: dict[str, Labels] = {}
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+        self._painter = Painter(self)
+        self._pointer = Pointer(viewer, self)
+        self._guess()
+
+    # from layers to the session ----------------------------------------------------------------
+
+    @property
+    def viewer(self) -> Viewer | None:
+        """The viewer, None once it is gone."""
+        return self._viewer()
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The viewer's layers, bottom first."""
+        viewer = self.viewer
+        return [] if viewer is None else list(viewer.layers)
+
+    def images(self) -> tuple[ImageChoice, ...]:
+        """Return what could be the image, most channels first."""
+        return image_choices(self.layers)
+
+    def masks(self) -> tuple[Labels, ...]:
+        """Return what could be the cell mask or a region."""
+        return mask_choices(self.layers)
+
+    def use_image(self, choice: ImageChoice | None) -> None:
+        """Make these layers the session's image; None clears it."""
+        self.image_layers = () if choice is None else choice.layers
+        try:
+            self.session.image = None if choice is None else read_image(choice, self._step())
+        except SplicerError as error:
+            self.session.image = None
+            self.session.notice = Notice("error", str(error), "open")
+        self.changed.emit()
+
+    def use_mask(self, layer: Labels | None) -> None:
+        """Make this layer the session's cell mask; None clears it."""
+        self.mask_layer = layer
+        try:
+            self.session.cells = None if layer is None else read_mask(layer, self._step())
+        except SplicerError as error:
+            self.session.cells = None
+            self.session.notice = Notice("error", str(error), "open")
+        self.changed.emit()
+
+    def use_regions(self, layers: Sequence[Labels]) -> None:
+        """Make these layers the session's further masks, by layer name."""
+        self.region_layers = {layer.name: layer for layer in layers}
+        self.session.regions = {
+            name: read_mask(layer, self._step()) for name, layer in self.region_layers.items()
+        }
+        self.changed.emit()
+
+    def _step(self) -> tuple[int, ...]:
+        viewer = self.viewer
+        return () if viewer is None else tuple(viewer.dims.current_step)
+
+    def _guess(self) -> None:
+        """Choose an image, and a mask of its size, where none is chosen yet."""
+        if self.session.image is None:
+            choices = self.images()
+            if choices:
+                self.use_image(choices[0])
+        if self.session.image is not None and self.mask_layer is None:
+            mask = fitting_mask(self.masks(), self.session.image.shape)
+            if mask is not None:
+                self.use_mask(mask)
+
+    def _on_inserted(self, event: Any) -> None:
+        if is_own(event.value):
+            return
+        self._extend(event.value)
+        self._guess()
+        self.changed.emit()
+
+    def _extend(self, layer: Layer) -> None:
+        """Take a further channel of the chosen layers into the image, as long as nothing is made.
+
+        Layers arrive one by one when a file or sample is opened.
+        """
+        session = self.session
+        if session.components or session.bundle is not None or session.table is not None:
+            return
+        chosen = set(self.image_layers)
+        for choice in self.images():
+            if layer in choice.layers and chosen < set(choice.layers):
+                self.use_image(choice)
+
+    def _on_removed(self, event: Any) -> None:
+        layer = event.value
+        if layer in self.image_layers:
+            self.use_image(None)
+        if layer is self.mask_layer:
+            self.use_mask(None)
+        if layer in self.region_layers.values():
+            self.use_regions([kept for kept in self.region_layers.values() if kept is not layer])
+        if is_own(layer):
+            return
+        self._guess()
+        self.changed.emit()
+
+    # from the session to layers ----------------------------------------------------------------
+
+    def own_layer(self, role: str) -> Labels | None:
+        """Return the layer that this plugin drew for ``role``, if it is still there."""
+        for layer in self.layers:
+            if is_own(layer) and layer.metadata[OWN]["role"] == role:
+                return layer
+        return None
+
+    def add_layer(self, layer: Layer) -> None:
+        """Put a layer on top, leaving the person's choice of active layer alone."""
+        viewer = self.viewer
+        if viewer is None:
+            return
+        active = viewer.layers.selection.active
+        viewer.add_layer(layer)
+        if active is not None:
+            viewer.layers.selection.active = active
+
+    def remove_layer(self, layer: Layer) -> None:
+        """Take a layer away if it is there."""
+        viewer = self.viewer
+        if viewer is not None and layer in viewer.layers:
+            viewer.layers.remove(layer)
+
+    def open_sample(self) -> None:
+        """Open the synthetic tissue, as *File > Open Sample* does."""
+        viewer = self.viewer
+        if viewer is not None:
+            viewer.open_sample("napari-splicer", "synthetic-tissue")
+
+    def open_files(self, paths: Sequence[str]) -> None:
+        """Open files with napari's readers."""
+        viewer = self.viewer
+        if viewer is not None:
+            viewer.open(list(paths))
+
+
+_LINKS: WeakKeyDictionary[Any, ViewerLink] = WeakKeyDictionary()
+
+
+def link_for(viewer: Viewer) -> ViewerLink:
+    """Return the viewer's link, made when first asked for; it lives as long as the viewer."""
+    if viewer not in _LINKS:
+        _LINKS[viewer] = ViewerLink(viewer)
+    return _LINKS[viewer]

@@ -1,0 +1,186 @@
+"""Painter: draws the session's groups and selected cells as Labels layers over the image.
+
+The layers lie where the mask lies, with its whole transform. What is drawn comes from
+:mod:`~napari_splicer.gui.overlay`; which viewer it goes to, from the link.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
+from qtpy.QtCore import QTimer
+
+from napari_splicer.gui.overlay import ClusterLookup
+from napari_splicer.gui.reading import OWN
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_splicer.gui.layers import ViewerLink
+
+GROUPS, SELECTED = "groups", "selected"
+_TITLES = {GROUPS: "SpliCER groups", SELECTED: "SpliCER selection"}
+_SHADES = 64  # of the colour scale for a marker
+
+
+class Painter:
+    """Keeps the plugin's own layers in step with the session.
+
+    Parameters
+    ----------
+    link : ViewerLink
+    """
+
+    def __init__(self, link: ViewerLink) -> None:
+        self._link = link
+        self._session = link.session
+        self._lookup: ClusterLookup | None = None
+        # Several fields change together when a result arrives: paint once, when all have.
+        self._groups_due = _timer(self._paint_groups)
+        self._selection_due = _timer(self._paint_selection)
+        events = self._session.events
+        for signal in (
+            events.table,
+            events.groups,
+            events.clustering,
+            events.colour_by,
+            events.hovered_group,
+            events.cells,
+        ):
+            signal.connect(self._ask_for_groups)
+        events.selection.connect(self._ask_for_selection)
+        events.cells.connect(self._ask_for_selection)
+        events.opacity.connect(self._set_opacity)
+
+    def _ask_for_groups(self) -> None:
+        self._groups_due.start()
+
+    def _ask_for_selection(self) -> None:
+        self._selection_due.start()
+
+    def _set_opacity(self) -> None:
+        layer = self._link.own_layer(GROUPS)
+        if layer is not None:
+            layer.opacity = self._session.opacity
+
+    def _paint_groups(self) -> None:
+        session = self._session
+        if session.table is None or session.cells is None:
+            self._remove(GROUPS)
+        elif session.colour_by is not None:
+            lookup = _shades(session.ids(), _intensity(session.table, session.colour_by))
+            self._show(GROUPS, lookup, _scale(lookup), opacity=session.opacity)
+        elif session.clustering is None:
+            self._remove(GROUPS)
+        else:
+            column = session.table.obs[session.clustering]
+            lookup = ClusterLookup.from_groups(session.ids(), column)
+            colours = {group.name: group.colour for group in session.groups}
+            self._show(
+                GROUPS,
+                lookup.hide(self._hidden()),
+                lookup.colormap(colours),
+                opacity=session.opacity,
+            )
+            self._describe_cells(lookup)
+
+    def _hidden(self) -> set[str]:
+        """Return the groups that are ticked off, and all but the one under the mouse."""
+        groups, lit = self._session.groups, self._session.hovered_group
+        return {
+            group.name
+            for i, group in enumerate(groups)
+            if not group.visible or (lit is not None and i != lit)
+        }
+
+    def _describe_cells(self, lookup: ClusterLookup) -> None:
+        """Let napari's status bar tell a cell's group, unless the mask has features of its own."""
+        mask = self._link.mask_layer
+        if mask is None:
+            return
+        if len(mask.features.columns) == 0 or mask.metadata.get(OWN, {}).get("features"):
+            mask.features = lookup.cell_features()
+            mask.metadata[OWN] = {**mask.metadata.get(OWN, {}), "features": True}
+
+    def _paint_selection(self) -> None:
+        selection = self._session.selection
+        if len(selection) == 0 or self._session.cells is None:
+            self._remove(SELECTED)
+            return
+        lookup = ClusterLookup.from_groups(selection, ["selected"] * len(selection))
+        self._show(SELECTED, lookup, lookup.colormap({"selected": "white"}), contour=2)
+
+    def _show(
+        self, role: str, lookup: ClusterLookup, colormap: DirectLabelColormap, **settings: Any
+    ) -> None:
+        mask = self._link.mask_layer
+        if mask is None:
+            return
+        levels = lookup.overlay(list(mask.data) if mask.multiscale else [mask.data])
+        data = levels if mask.multiscale else levels[0]
+        layer = self._link.own_layer(role)
+        if layer is None:
+            layer = Labels(
+                data,
+                name=_TITLES[role],
+                metadata={OWN: {"role": role}},
+                multiscale=mask.multiscale,
+                colormap=colormap,
+                **place_of(mask),
+                **settings,
+            )
+            layer.editable = False
+            layer.features = lookup.features()
+            self._link.add_layer(layer)
+            return
+        layer.data = data
+        layer.colormap = colormap
+        layer.features = lookup.features()
+
+    def _remove(self, role: str) -> None:
+        layer = self._link.own_layer(role)
+        if layer is not None:
+            self._link.remove_layer(layer)
+
+
+def place_of(layer: Labels) -> dict[str, Any]:
+    """Return everything that says where a layer lies, to lay another one there."""
+    return {
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": layer.affine,
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
+
+
+def _timer(slot: Any) -> QTimer:
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.timeout.connect(slot)
+    return timer
+
+
+def _intensity(table: Any, channel: str) -> NDArray[np.float64]:
+    column = table[:, channel].X
+    return np.asarray(column.toarray() if hasattr(column, "toarray") else column, float).ravel()
+
+
+def _shades(ids: NDArray[np.int64], values: NDArray[np.float64]) -> ClusterLookup:
+    """Cut a marker's range, without the most extreme cells, into shades."""
+    low, high = np.nanquantile(values, (0.01, 0.99))
+    scaled = np.nan_to_num((values - low) / max(high - low, 1e-9)).clip(0, 1)
+    steps = (scaled * (_SHADES - 1)).round().astype(int)
+    return ClusterLookup.from_groups(
+        ids, np.array([f"{step + 1:02d} of {_SHADES}" for step in steps])
+    )
+
+
+def _scale(lookup: ClusterLookup) -> DirectLabelColormap:
+    shades = ensure_colormap("viridis").map(np.linspace(0, 1, _SHADES))
+    return lookup.colormap({name: shades[int(name[:2]) - 1] for name in lookup.groups})

@@ -1,0 +1,152 @@
+"""Pointer: which cell is under the mouse or was clicked, its outline, and flying to a cell."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.transforms import Affine
+
+from napari_splicer.gui.painting import place_of
+from napari_splicer.gui.reading import OWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_splicer.gui.layers import ViewerLink
+    from napari_splicer.images.masks import LabelMask
+
+CELL = "cell"
+_TILE = 512  # side in px of the blocks of mask that are kept while the mouse moves
+_REACH = 64  # px around the mouse in which a cell's outline is looked for
+_ZOOM = 5.0  # screen pixels per image pixel after flying to a cell
+_LOOKING = ("pan_zoom", "transform", "pick")
+
+
+class Pointer:
+    """Follows the mouse over the cell mask, and shows the cell that is pointed at anywhere.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    link : ViewerLink
+    """
+
+    def __init__(self, viewer: Viewer, link: ViewerLink) -> None:
+        self._link = link
+        self._session = link.session
+        viewer.mouse_move_callbacks.append(self._on_move)
+        viewer.mouse_drag_callbacks.append(self._on_drag)
+        events = self._session.events
+        events.hovered.connect(self._outline)
+        events.picked.connect(self._outline)
+        events.cells.connect(self._forget)
+        self._session.cell_requested.connect(self._fly_to)
+        self._tile = lru_cache(maxsize=16)(_read_tile)
+        self._near: tuple[int, int] | None = None
+
+    def _forget(self) -> None:
+        self._tile.cache_clear()
+        self._session.hovered = None
+        self._session.picked = None
+
+    def _on_move(self, viewer: Viewer, event: Any) -> None:
+        if self._link.mask_layer is not None and not event.is_dragging:
+            self._session.hovered = self._cell_at(event.position)
+
+    def _on_drag(self, viewer: Viewer, event: Any) -> Iterator[None]:
+        """Take a press and release without a move in between for picking a cell."""
+        active = viewer.layers.selection.active
+        if event.button != 1 or (active is not None and active.mode not in _LOOKING):
+            return
+        dragged = False
+        yield
+        while event.type == "mouse_move":
+            dragged = True
+            yield
+        if not dragged:
+            self._session.picked = self._cell_at(event.position)
+
+    def _cell_at(self, position: Any) -> int | None:
+        layer, mask = self._link.mask_layer, self._session.cells
+        if layer is None or mask is None:
+            return None
+        y, x = (int(np.floor(v + 0.5)) for v in layer.world_to_data(position)[-2:])
+        if not (0 <= y < mask.shape[0] and 0 <= x < mask.shape[1]):
+            return None
+        self._near = (y, x)
+        tile = self._tile(mask, y // _TILE, x // _TILE)
+        return int(tile[y % _TILE, x % _TILE]) or None
+
+    def _place(self, cell: int) -> tuple[int, int] | None:
+        """Return a pixel near the cell: its centroid where the table has it, else the mouse."""
+        rows = np.flatnonzero(self._session.ids() == cell)
+        if self._session.table is not None and len(rows):
+            row = self._session.table.obs.iloc[rows[0]]
+            return int(row["y"]), int(row["x"])
+        return self._near
+
+    def _outline(self) -> None:
+        cell = self._session.hovered if self._session.hovered is not None else self._session.picked
+        place = None if cell is None else self._place(cell)
+        mask, layer = self._session.cells, self._link.mask_layer
+        if cell is None or place is None or mask is None or layer is None:
+            own = self._link.own_layer(CELL)
+            if own is not None:
+                own.visible = False
+            return
+        y0, x0 = (max(0, at - _REACH) for at in place)
+        y1, x1 = (min(n, at + _REACH) for n, at in zip(mask.shape, place, strict=True))
+        self._draw((mask.read(y0, y1, x0, x1) == cell).astype(np.uint8), (y0, x0), layer)
+
+    def _draw(self, crop: NDArray[np.uint8], corner: tuple[int, int], mask: Labels) -> None:
+        where = place_of(mask)
+        shift = np.zeros(mask.ndim)
+        shift[-2:] = corner
+        where["translate"] = mask.translate + _linear(mask) @ shift
+        data = crop.reshape((1,) * (mask.ndim - 2) + crop.shape)
+        own = self._link.own_layer(CELL)
+        if own is None:
+            own = Labels(
+                data,
+                name="SpliCER cell",
+                metadata={OWN: {"role": CELL}},
+                colormap=DirectLabelColormap(color_dict={1: "yellow", None: "transparent"}),
+                opacity=1.0,
+                **where,
+            )
+            own.contour = 1
+            own.editable = False
+            self._link.add_layer(own)
+            return
+        own.data = data
+        own.translate = where["translate"]
+        own.visible = True
+
+    def _fly_to(self, cell: int) -> None:
+        viewer, layer, place = self._link.viewer, self._link.mask_layer, self._place(cell)
+        if viewer is None or layer is None or place is None:
+            return
+        at = np.zeros(layer.ndim)
+        at[-2:] = place
+        world = layer.data_to_world(at)
+        viewer.camera.center = (0.0, float(world[-2]), float(world[-1]))
+        viewer.camera.zoom = max(viewer.camera.zoom, _ZOOM / float(layer.scale[-1]))
+        self._session.picked = cell
+
+
+def _linear(layer: Labels) -> NDArray[np.float64]:
+    own = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim)
+    return np.asarray(own.linear_matrix, float)
+
+
+def _read_tile(mask: LabelMask, row: int, column: int) -> NDArray[np.int64]:
+    y0, x0 = row * _TILE, column * _TILE
+    height, width = mask.shape
+    return mask.read(y0, min(y0 + _TILE, height), x0, min(x0 + _TILE, width)).astype(np.int64)

@@ -1,0 +1,224 @@
+"""From napari layers to an image and its masks: which layers belong together, which axis is what.
+
+Layers are only read here; adding and removing them is for :mod:`~napari_splicer.gui.layers`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+
+from napari_splicer.images.image import Affine2D, MultiplexImage, stack_channels
+from napari_splicer.images.lazy import as_levels
+from napari_splicer.images.masks import LabelMask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari.layers import Layer
+
+    from napari_splicer.images.image import PixelSize
+
+OWN = "splicer"
+"""Key of a layer's metadata under which this plugin keeps its own."""
+
+_CHANNEL_AXES = {"c", "ch", "channel", "channels"}
+_OTHER_AXES = {"z", "t", "time", "plane", "depth"}
+
+
+@dataclass(frozen=True, eq=False)
+class ImageChoice:
+    """Layers that make up one image.
+
+    Attributes
+    ----------
+    title : str
+        For a list of choices.
+    layers : tuple of napari Image layers
+        One with all channels, or one per channel.
+    channels : int
+        How many channels they have together.
+    shape : (int, int)
+        Height and width in pixels.
+    stacked : bool
+        Whether the axis before (Y, X) holds the channels.
+    """
+
+    title: str
+    layers: tuple[Image, ...]
+    channels: int
+    shape: tuple[int, int]
+    stacked: bool
+
+
+def is_own(layer: Layer) -> bool:
+    """Return whether this plugin drew the layer."""
+    return OWN in layer.metadata and "role" in layer.metadata[OWN]
+
+
+def image_choices(layers: Iterable[Layer]) -> tuple[ImageChoice, ...]:
+    """Return what could be the image, most channels first.
+
+    Single-channel layers of the same shape and place make up one image; a layer with a channel
+    axis, and an RGB layer, is one by itself.
+    """
+    images = [layer for layer in layers if isinstance(layer, Image) and not is_own(layer)]
+    choices, alike = [], dict[Any, list[Image]]()
+    for layer in images:
+        same = sum(not other.rgb and _shape(other) == _shape(layer) for other in images)
+        if layer.rgb or _has_channel_axis(layer, alone=same == 1):
+            choices.append(_one_layer(layer))
+        else:
+            alike.setdefault((_shape(layer), transform_of(layer)), []).append(layer)
+    for group in alike.values():
+        size = _size(group[0])
+        title = f"{len(group)} layers, {_in_words(size)}" if len(group) > 1 else group[0].name
+        choices.append(ImageChoice(title, tuple(group), len(group), size, stacked=False))
+    return tuple(sorted(choices, key=lambda choice: -choice.channels))
+
+
+def mask_choices(layers: Iterable[Layer]) -> tuple[Labels, ...]:
+    """Return the Labels layers that could be masks."""
+    return tuple(layer for layer in layers if isinstance(layer, Labels) and not is_own(layer))
+
+
+def fitting_mask(masks: Sequence[Labels], shape: tuple[int, int]) -> Labels | None:
+    """Return the first mask of the image's size; cells before regions, if the names tell."""
+    fitting = [mask for mask in masks if _size(mask) == shape]
+    named = [mask for mask in fitting if "cell" in mask.name.lower()]
+    return next(iter([*named, *fitting]), None)
+
+
+def read_image(choice: ImageChoice, step: Sequence[int]) -> MultiplexImage:
+    """Wrap the layers' data, lazily; the transform is the first layer's.
+
+    Parameters
+    ----------
+    choice : ImageChoice
+    step : sequence of int
+        The viewer's current step along each axis: of time points and Z planes, the one on screen
+        is taken, and ``remarks`` say so.
+
+    Raises
+    ------
+    SplicerError
+        If the layers can't be an image; see :meth:`MultiplexImage.from_array`.
+    """
+    first = choice.layers[0]
+    parts = [_part(layer, choice.stacked, step) for layer in choice.layers]
+    if len(parts) == 1:
+        return parts[0]
+    folder = first.metadata.get(OWN, {}).get("image")
+    return stack_channels(parts, name=folder or first.name)
+
+
+def read_mask(layer: Labels, step: Sequence[int]) -> LabelMask:
+    """Wrap a Labels layer's data, lazily."""
+    levels, _ = _on_screen(layer, step, keep=2)
+    return LabelMask.from_array(levels, name=layer.name, axes="YX")
+
+
+def transform_of(layer: Layer) -> Affine2D:
+    """Return where the layer's (Y, X) plane lies, whole."""
+    rotate = np.asarray(layer.rotate)[-2:, -2:]
+    shear = np.asarray(layer.shear)[-1:]
+    affine = np.asarray(layer.affine)[-3:, -3:]
+    return Affine2D(
+        scale=_pair(layer.scale),
+        translate=_pair(layer.translate),
+        rotate=None if np.allclose(rotate, np.eye(2)) else _rows(rotate),
+        shear=None if np.allclose(shear, 0) else tuple(float(v) for v in shear),
+        affine=None if np.allclose(affine, np.eye(3)) else _rows(affine),
+        units=(str(layer.units[-2]), str(layer.units[-1])),
+    )
+
+
+def pixel_size_of(layer: Layer) -> PixelSize | None:
+    """Return the pixel's height and width in µm; None where the layer's units are no lengths."""
+    if not all(unit.is_compatible_with("micrometer") for unit in layer.units[-2:]):
+        return None
+    y, x = (
+        float((abs(scale) * unit).to("micrometer").magnitude)
+        for scale, unit in zip(layer.scale[-2:], layer.units[-2:], strict=True)
+    )
+    return y, x
+
+
+def _part(layer: Image, stacked: bool, step: Sequence[int]) -> MultiplexImage:
+    keep = 3 if stacked or layer.rgb else 2
+    levels, remarks = _on_screen(layer, step, keep)
+    image = MultiplexImage.from_array(
+        levels,
+        _names(layer, levels[0].shape[0]) if stacked else None if layer.rgb else [layer.name],
+        name=layer.metadata.get(OWN, {}).get("image") or layer.name,
+        pixel_size=pixel_size_of(layer),
+        axes="CYX" if stacked else "YXS" if layer.rgb else "YX",
+        transform=transform_of(layer),
+    )
+    return replace(image, remarks=image.remarks + remarks)
+
+
+def _names(layer: Image, count: int) -> list[str | None]:
+    """Return the channel names that a reader left in the layer's metadata, if there are any."""
+    for place in (layer.metadata.get(OWN, {}), layer.metadata):
+        for key in ("channels", "channel_names", "channel_name"):
+            names = place.get(key)
+            if isinstance(names, (list, tuple)) and len(names) == count:
+                return [str(name) for name in names]
+    return [None] * count
+
+
+def _on_screen(
+    layer: Image | Labels, step: Sequence[int], keep: int
+) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+    """Return the levels cut to their last ``keep`` axes at the current step, and what was cut."""
+    levels = as_levels(list(layer.data) if layer.multiscale else layer.data)
+    spare = levels[0].ndim - keep
+    if spare == 0:
+        return levels, ()
+    colours = 1 if getattr(layer, "rgb", False) else 0
+    offset = len(step) - (levels[0].ndim - colours)
+    at = [int(step[offset + axis]) for axis in range(spare)]
+    cut = tuple(
+        level[tuple(min(i, n - 1) for i, n in zip(at, level.shape, strict=False))]
+        for level in levels
+    )
+    where = ", ".join(f"{layer.axis_labels[axis]} = {i}" for axis, i in enumerate(at))
+    return cut, (f"Only the plane on screen is analysed ({where}).",)
+
+
+def _has_channel_axis(layer: Image, *, alone: bool) -> bool:
+    if layer.ndim < 3:
+        return False
+    label = str(layer.axis_labels[-3]).lower()
+    return label in _CHANNEL_AXES or (alone and label not in _OTHER_AXES)
+
+
+def _one_layer(layer: Image) -> ImageChoice:
+    channels = 3 if layer.rgb else _shape(layer)[-3]
+    return ImageChoice(layer.name, (layer,), channels, _size(layer), stacked=not layer.rgb)
+
+
+def _shape(layer: Image | Labels) -> tuple[int, ...]:
+    return tuple(layer.data[0].shape if layer.multiscale else layer.data.shape)
+
+
+def _size(layer: Image | Labels) -> tuple[int, int]:
+    shape = _shape(layer)
+    y, x = shape[-3:-1] if getattr(layer, "rgb", False) else shape[-2:]
+    return int(y), int(x)
+
+
+def _in_words(size: tuple[int, int]) -> str:
+    return f"{size[0]:,} × {size[1]:,} px"
+
+
+def _pair(values: Any) -> tuple[float, float]:
+    return float(values[-2]), float(values[-1])
+
+
+def _rows(matrix: Any) -> Any:
+    return tuple(tuple(float(value) for value in row) for row in matrix)
