@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import dask.array as da
 import numpy as np
 
-from napari_splicer.errors import InvalidPanel, MissingChannels
+from napari_splicer.errors import InvalidPanel, InvalidSettings, MissingChannels
 from napari_splicer.images.axes import arrange, guess_axes
 from napari_splicer.images.checks import (
     NAMING,
@@ -29,7 +29,8 @@ PixelSize: TypeAlias = tuple[float, float]
 
 RGB = ("Red", "Green", "Blue")
 
-_SINGLE_CHANNEL = "It has a single channel: components can only differ in the region they look at."
+NO_PIXEL_SIZE = "Its pixel size is unknown, so patches are measured in pixels."
+SINGLE_CHANNEL = "It has a single channel: components can only differ in the region they look at."
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,9 @@ class MultiplexImage:
         size = _checked_pixel_size(pixel_size)
         remarks = [*arranged.remarks, *naming]
         if len(names) == 1:
-            remarks.append(_SINGLE_CHANNEL)
+            remarks.append(SINGLE_CHANNEL)
         if size is None:
-            remarks.append("Its pixel size is unknown, so patches are measured in pixels.")
+            remarks.append(NO_PIXEL_SIZE)
         return cls(
             name=name,
             levels=levels,
@@ -234,6 +235,17 @@ class MultiplexImage:
         kept = tuple(remark for remark in self.remarks if not remark.startswith(NAMING))
         return replace(self, channels=channels, remarks=kept + remarks)
 
+    def with_pixel_size(self, pixel_size: float | PixelSize) -> MultiplexImage:
+        """Return this image with another pixel size (µm); its transform only if it showed that."""
+        size = _checked_pixel_size(pixel_size)
+        shown = self.transform == Affine2D.from_pixel_size(self.pixel_size)
+        return replace(
+            self,
+            pixel_size=size,
+            transform=Affine2D.from_pixel_size(size) if shown else self.transform,
+            remarks=tuple(remark for remark in self.remarks if remark != NO_PIXEL_SIZE),
+        )
+
     def select(self, channels: Sequence[str]) -> MultiplexImage:
         """Return this image with only ``channels``, in that order.
 
@@ -268,7 +280,7 @@ def stack_channels(images: Sequence[MultiplexImage], name: str) -> MultiplexImag
     )
     channels, naming = unique_names([c for image in images for c in image.channels])
     shared = dict.fromkeys(remark for image in images for remark in image.remarks)
-    remarks = tuple(remark for remark in shared if remark != _SINGLE_CHANNEL) + naming
+    remarks = tuple(remark for remark in shared if remark != SINGLE_CHANNEL) + naming
     return replace(
         first, name=name, levels=levels, channels=channels, source=None, is_rgb=False,
         remarks=remarks,
@@ -279,4 +291,8 @@ def _checked_pixel_size(pixel_size: float | PixelSize | None) -> PixelSize | Non
     if pixel_size is None:
         return None
     y, x = np.broadcast_to(np.asarray(pixel_size, dtype=float), (2,)).tolist()
-    return (y, x) if np.isfinite([y, x]).all() and min(y, x) > 0 else None
+    if not (np.isfinite([y, x]).all() and min(y, x) > 0):
+        raise InvalidSettings(
+            f"A pixel of {y} × {x} µm is impossible.", "Give its height and width in µm."
+        )
+    return y, x

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import dask.array as da
 import numpy as np
 
-from napari_splicer.errors import UnsupportedImage
+from napari_splicer.errors import UnreadableFile, UnsupportedImage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 CHUNK_SIDE = 2048
@@ -24,17 +26,28 @@ class _View:
     one for a block when the block is needed.
     """
 
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: Any, source: Path | None) -> None:
         self._array = array
+        self._source = source
         self.shape: tuple[int, ...] = tuple(array.shape)
         self.dtype = np.dtype(array.dtype)
         self.ndim = len(self.shape)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        return np.asarray(self._array[key])
+        if self._source is None:
+            return np.asarray(self._array[key])
+        try:
+            return np.asarray(self._array[key])
+        except (OSError, RuntimeError, ValueError, LookupError) as error:
+            raise UnreadableFile(
+                f"A part of {self._source} cannot be read ({error}).",
+                "The file was moved, changed or damaged since it was opened; check it.",
+            ) from error
 
 
-def as_dask(array: Any, chunks: tuple[int, ...] | None = None) -> da.Array:
+def as_dask(
+    array: Any, chunks: tuple[int, ...] | None = None, source: Path | None = None
+) -> da.Array:
     """Wrap ``array`` lazily.
 
     Parameters
@@ -43,6 +56,8 @@ def as_dask(array: Any, chunks: tuple[int, ...] | None = None) -> da.Array:
         Its last two axes are taken for (Y, X).
     chunks : tuple of int, optional
         Block shape; default: as stored, or single planes in blocks of ``CHUNK_SIDE`` pixels.
+    source : Path, optional
+        File that the blocks come from, named if one of them cannot be read.
 
     Returns
     -------
@@ -54,7 +69,7 @@ def as_dask(array: Any, chunks: tuple[int, ...] | None = None) -> da.Array:
     if not isinstance(array, da.Array):
         if chunks is None:
             chunks = getattr(array, "chunks", None) or _planes(array.shape)
-        array = da.from_array(_View(array), chunks=chunks, name=False, meta=_empty(array))
+        array = da.from_array(_View(array, source), chunks=chunks, name=False, meta=_empty(array))
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 

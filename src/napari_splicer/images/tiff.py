@@ -1,0 +1,123 @@
+"""TIFF in the flavours of the field: OME-TIFF, ImageJ, plain pages; one file, or one per channel.
+
+No file stays open: blocks are read by opening the file anew, so that hundreds of fields of view
+need no more file handles than one.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+import zarr
+
+from napari_splicer.errors import UnreadableFile
+from napari_splicer.images.lazy import as_dask
+from napari_splicer.images.stored import Stored
+from napari_splicer.images.tiff_metadata import channel_names, pixel_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import dask.array as da
+    from numpy.typing import NDArray
+
+BLOCK_BYTES = 2**24
+"""Stored strips are joined into blocks of about this size."""
+
+PAGE_BYTES = 2**26
+"""Pages up to this size that are not tiled are decoded whole."""
+
+DAMAGED = (tifffile.TiffFileError, OSError, ValueError, LookupError, TypeError, struct.error)
+"""What tifffile raises on files that are no TIFF, or end too early."""
+
+
+def read_tiff(path: Path) -> Stored:
+    """Open the first image of a TIFF file lazily, with all its resolutions.
+
+    Raises
+    ------
+    UnreadableFile
+        If it is not a TIFF file, or ends too early.
+    """
+    try:
+        with tifffile.TiffFile(path) as tif:
+            series = tif.series[0]
+            _check_complete(series, path)
+            return Stored(
+                levels=tuple(_lazy_level(level, path) for level in series.levels),
+                axes=series.axes,
+                channels=channel_names(tif, series),
+                pixel_size=pixel_size(tif, series),
+                remarks=_remarks(tif),
+            )
+    except DAMAGED as error:
+        raise UnreadableFile(
+            f"The file {path} cannot be read as a TIFF image ({error}).",
+            "It may be damaged, copied incompletely, or not an image; export it again.",
+        ) from error
+
+
+class _Mapped:
+    """Uncompressed pixels that lie in the file in one piece; mapped only while they are read."""
+
+    def __init__(self, path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]):
+        self._path, self._offset = path, offset
+        self.shape, self.dtype = shape, dtype
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        pixels = np.memmap(self._path, self.dtype, "r", self._offset, self.shape)
+        return np.array(pixels[key])
+
+
+def _lazy_level(level: tifffile.TiffPageSeries, path: Path) -> da.Array:
+    files = {page.parent.filehandle.path for page in level}
+    if level.dataoffset is not None and len(files) == 1:
+        dtype = level.dtype.newbyteorder(level.keyframe.parent.byteorder)
+        file = files.pop()
+        return as_dask(_Mapped(file, level.dataoffset, level.shape, dtype), source=path)
+    page = level.keyframe
+    whole_pages = not page.is_tiled and page.nbytes <= PAGE_BYTES
+    store = level.aszarr(
+        level=0,
+        chunkmode=2 if whole_pages else 0,
+        maxworkers=1,  # dask already reads blocks side by side
+        _openfiles=0,  # close the file after every read
+    )
+    array = zarr.open_array(store, mode="r")
+    return as_dask(array, chunks=_joined_strips(array, level.axes), source=path)
+
+
+def _joined_strips(array: zarr.Array, axes: str) -> tuple[int, ...]:
+    """Return the stored chunk shape, with strips of a few rows joined to blocks."""
+    chunks = list(array.chunks)
+    rows, width = axes.index("Y"), axes.index("X")
+    if chunks[width] >= array.shape[width]:
+        strip_bytes = int(np.prod(chunks)) * array.dtype.itemsize
+        chunks[rows] *= max(1, BLOCK_BYTES // strip_bytes)
+    return tuple(min(chunk, n) for chunk, n in zip(chunks, array.shape, strict=True))
+
+
+def _check_complete(series: tifffile.TiffPageSeries, path: Path) -> None:
+    """Raise UnreadableFile if a plane is missing, or pixels lie behind the end of the file."""
+    size = path.stat().st_size
+    for page in (page for level in series.levels for page in level):
+        if page is None:
+            raise UnreadableFile(
+                f"The file {path} describes planes that are not there.",
+                "Put all the files of this image into one folder, or export it again.",
+            )
+        ends = np.add(page.dataoffsets, page.databytecounts)
+        if page.parent.filehandle.path == path and ends.size and ends.max() > size:
+            raise UnreadableFile(
+                f"The file {path} ends too early: pixels are missing.",
+                "It was copied or written incompletely; copy or export it again.",
+            )
+
+
+def _remarks(tif: tifffile.TiffFile) -> tuple[str, ...]:
+    if len(tif.series) == 1:
+        return ()
+    return (f"The file holds {len(tif.series)} images of different kinds; the first was taken.",)
