@@ -1,0 +1,97 @@
+"""Finding a model's channels among those of another image, by name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CLOSE = 0.8
+"""Least similarity (difflib's ratio) of two names that may be the same channel misspelt."""
+
+
+@dataclass(frozen=True)
+class ChannelMatch:
+    """How the channels of a model lie in an image.
+
+    Parameters
+    ----------
+    missing : tuple of str
+        Channels of the model that the image lacks.
+    extra : tuple of str
+        Channels of the image that the model does not know.
+    renamed : dict of str to str
+        For missing channels, the extra channel of the image that is probably meant. A guess: it
+        counts only once a person has confirmed it.
+    order : tuple of int, optional
+        Positions of the model's channels in the image, in the model's order; None while any is
+        missing.
+    """
+
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    renamed: dict[str, str]
+    order: tuple[int, ...] | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every channel was found."""
+        return self.order is not None
+
+
+def match_channels(
+    wanted: Sequence[str], channels: Sequence[str], renamed: Mapping[str, str] | None = None
+) -> ChannelMatch:
+    """Find the channels ``wanted`` by a model among an image's ``channels``.
+
+    Only equal names match, and those that ``renamed`` (wanted -> name in the image) confirms.
+
+    Examples
+    --------
+    >>> match_channels(["CD45", "PanCK"], ["panCK", "CD45"]).renamed
+    {'PanCK': 'panCK'}
+    """
+    confirmed = dict(renamed or {})
+    place = {name: index for index, name in enumerate(channels)}
+    found = {name: place.get(confirmed.get(name, name)) for name in wanted}
+    missing = tuple(name for name, index in found.items() if index is None)
+    taken = set(found.values())
+    extra = tuple(name for name, index in place.items() if index not in taken)
+    order = tuple(index for index in found.values() if index is not None)
+    return ChannelMatch(missing, extra, _guess(missing, extra), None if missing else order)
+
+
+def _guess(missing: Sequence[str], extra: Sequence[str]) -> dict[str, str]:
+    """Pair names that differ in case and punctuation alone, then those spelt alike."""
+    guesses: dict[str, str] = {}
+    left = {name: _plain(name) for name in extra}
+    for name in missing:
+        for other, plain in left.items():
+            if plain == _plain(name):
+                guesses[name] = other
+                del left[other]
+                break
+    for name in missing:
+        if name not in guesses:
+            alike = {o: _likeness(_plain(name), plain) for o, plain in left.items()}
+            best = max(alike, key=alike.__getitem__, default=None)
+            if best is not None and alike[best] >= CLOSE:
+                guesses[name] = best
+                del left[best]
+    return guesses
+
+
+def _plain(name: str) -> str:
+    """Return a name without case, spaces and punctuation."""
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def _likeness(a: str, b: str) -> float:
+    """Return how alike two plain names are, 0 to 1; other numbers are other markers (CD3, CD8)."""
+    if re.findall(r"\d+", a) != re.findall(r"\d+", b):
+        return 0.0
+    return difflib.SequenceMatcher(None, a, b).ratio()

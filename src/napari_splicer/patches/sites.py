@@ -1,0 +1,146 @@
+"""Where patches are cut: around every cell, or on a grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_splicer.errors import NoCells
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_splicer.config import PatchSettings
+    from napari_splicer.images.masks import MaskedImage
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """The centres of patches, over all fields of view.
+
+    Parameters
+    ----------
+    field : int64 (n,)
+        Position of the field of view in the list that the sites were made from.
+    id : int64 (n,)
+        The cell's label, or the tile's number within its field (row by row, from 1).
+    y, x : float64 (n,)
+        Centre in pixels; pixel ``i`` has its centre at ``i``.
+    kind : {"cells", "grid"}
+    """
+
+    field: NDArray[np.int64]
+    id: NDArray[np.int64]
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
+    kind: Literal["cells", "grid"] = "cells"
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def take(self, index: ArrayLike) -> Sites:
+        """Return the sites at the rows ``index`` (positions or a boolean selection)."""
+        rows = np.asarray(index)
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "kind"}
+        return Sites(**arrays, kind=self.kind)
+
+
+def cell_sites(images: Sequence[MaskedImage]) -> Sites:
+    """Return one site per cell, at its centroid, ordered by field and label.
+
+    Raises
+    ------
+    NoCells
+        If a field has no cell mask, or an empty one.
+    """
+    tables = []
+    for masked in images:
+        if masked.cells is None:
+            raise NoCells(
+                f"{masked.image.name} has no cell mask, so its cells cannot be cut out.",
+                "Choose a mask of the cells, or let patches lie on a grid.",
+            )
+        tables.append(masked.cells.cells())
+    return Sites(
+        field=np.repeat(np.arange(len(tables)), [len(table) for table in tables]),
+        id=np.concatenate([table["id"].to_numpy(np.int64) for table in tables]),
+        y=np.concatenate([table["y"].to_numpy(np.float64) for table in tables]),
+        x=np.concatenate([table["x"].to_numpy(np.float64) for table in tables]),
+    )
+
+
+def grid_sites(
+    images: Sequence[MaskedImage],
+    *,
+    size: int | Sequence[int],
+    stride: int | None = None,
+) -> Sites:
+    """Return the tiles of a grid that covers every field.
+
+    The last tile of a row or column lies flush with the border, so that none reaches outside; a
+    field smaller than a tile gets one tile, around its centre.
+
+    Parameters
+    ----------
+    images : sequence of MaskedImage
+    size : int or one int per field
+        Side of a tile in the field's pixels.
+    stride : int, optional
+        Step in pixels; default ``size``.
+    """
+    sides = np.broadcast_to(np.asarray(size, dtype=np.int64), (len(images),)).tolist()
+    parts = []
+    for index, (masked, side) in enumerate(zip(images, sides, strict=True)):
+        height, width = masked.image.shape
+        step = stride or side
+        y, x = np.meshgrid(
+            _tile_centres(height, side, step), _tile_centres(width, side, step), indexing="ij"
+        )
+        parts.append((np.full(y.size, index), np.arange(1, y.size + 1), y.ravel(), x.ravel()))
+    field, number, y, x = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Sites(field, number, y, x, kind="grid")
+
+
+def find_sites(
+    images: Sequence[MaskedImage], settings: PatchSettings, sides: Sequence[int]
+) -> Sites:
+    """Return the sites that ``settings`` ask for; ``sides`` as from :func:`patch_sides`."""
+    if settings.sites == "cells":
+        return cell_sites(images)
+    return grid_sites(images, size=sides, stride=settings.stride)
+
+
+def patch_sides(
+    images: Sequence[MaskedImage], settings: PatchSettings, size: int | None = None
+) -> tuple[int, ...]:
+    """Return how many of each field's own pixels a patch spans.
+
+    ``settings.size_um`` fixes the span in µm; a field of unknown pixel size is cut in pixels.
+
+    Parameters
+    ----------
+    images : sequence of MaskedImage
+    settings : PatchSettings
+    size : int, optional
+        Side in network pixels, for patches with a margin; default ``settings.size``.
+    """
+    size = size or settings.size
+    sides = []
+    for masked in images:
+        side = float(size)
+        if settings.size_um is not None and masked.image.pixel_size is not None:
+            side *= settings.size_um / settings.size / float(np.mean(masked.image.pixel_size))
+        sides.append(max(1, round(side)))
+    return tuple(sides)
+
+
+def _tile_centres(length: int, side: int, step: int) -> NDArray[np.float64]:
+    """Return the centres of tiles that cover ``length`` pixels, the last one flush with its end."""
+    if length <= side:
+        return np.array([(length - 1) / 2])
+    starts = np.append(np.arange(0, length - side, step), length - side)
+    return np.asarray(starts + (side - 1) / 2, dtype=np.float64)
