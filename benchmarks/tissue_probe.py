@@ -23,7 +23,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from napari_splicer.analysis.features import features
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -31,6 +30,7 @@ from sklearn.preprocessing import StandardScaler
 
 import napari_splicer
 from napari_splicer import pipeline
+from napari_splicer.analysis.features import features
 from napari_splicer.config import Component, ImageInput, Region, RunConfig
 
 WITHHELD = ("CD4", "CD8", "CD68", "CK5", "FAP", "GZMB", "HLADRDPDQ", "Ki67", "PDL1")
