@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_splicer.errors import InvalidComponent, InvalidSettings
+from napari_splicer.errors import InvalidComponent
 from napari_splicer.model.bank import BranchShape, ComponentBank
 from napari_splicer.model.encoders import build_encoder, representation_width
 from napari_splicer.model.losses import LOSSES, Pair, Terms
@@ -171,10 +171,10 @@ def build_network(
     Raises
     ------
     InvalidSettings
-        If the encoder is unknown, or the embedding is too narrow for its chunks.
+        If the encoder is unknown or can't take patches of this size.
     InvalidComponent
-        If the objective is SpliCER and there is no component, or one is called "shared" while
-        there is a shared chunk.
+        If the objective is SpliCER and there is no component, the embedding is too narrow for all
+        chunks, or a component is called "shared" while there is a shared chunk.
     """
     chunks = _chunks(settings, decomposition) if settings.objective == "splicer" else {}
     with torch.random.fork_rng(devices=[]):
@@ -214,12 +214,6 @@ def _chunks(settings: ModelSettings, decomposition: Decomposition) -> dict[str, 
         raise InvalidComponent(
             f"A component is called '{SHARED}', which is the name of the shared chunk.",
             "Rename the component, or set model.shared to 0.",
-        )
-    if settings.embedding - settings.shared < len(names):
-        raise InvalidSettings(
-            f"An embedding of {settings.embedding} dimensions, {settings.shared} of them shared, "
-            f"leaves none for some of the {len(names)} components.",
-            "Set model.embedding higher.",
         )
     widths = [*decomposition.widths(settings.embedding - settings.shared), settings.shared]
     slices, start = {}, 0

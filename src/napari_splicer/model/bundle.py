@@ -1,0 +1,311 @@
+"""A trained model on disk: a folder with ``model.safetensors`` and ``bundle.json``.
+
+The JSON says everything that is needed to use the weights: components, channels in order, their
+normalisation, the resolved run settings, versions. It is checked as untrusted input.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_splicer import __version__
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.config import Component, RunConfig
+from napari_splicer.errors import InvalidModel, InvalidSettings, SplicerError, WouldOverwrite
+from napari_splicer.model.splicer import SpliCER, build_network
+from napari_splicer.model.storage import fingerprint, pack, read_tensors, write_whole, writing
+from napari_splicer.patches.normalization import Normalization
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+History = dict[str, list[tuple[int, float]]]
+"""Curves of a training: by metric, (step, value)."""
+
+FORMAT_VERSION = 1
+WEIGHTS = "model.safetensors"
+RECORD = "bundle.json"
+_LARGEST_RECORD = 64 * 2**20  # bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A trained network and all that is needed to apply it to another image.
+
+    Parameters
+    ----------
+    network : SpliCER
+    decomposition : Decomposition
+    channels : tuple of str
+        What the primary sees, in this order.
+    normalization : Normalization
+        Of these channels.
+    config : RunConfig
+        Resolved: nothing reads "auto".
+    history : dict
+        By metric, pairs of step and value.
+    versions : dict of str to str
+        Of the packages that trained it.
+    pixel_size : (float, float), optional
+        µm, (y, x), of the images it was trained on; None if unknown.
+    licence, notes : str
+        For those it is passed on to.
+    """
+
+    network: SpliCER
+    decomposition: Decomposition
+    channels: tuple[str, ...]
+    normalization: Normalization
+    config: RunConfig
+    history: History = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=lambda: package_versions())
+    pixel_size: tuple[float, float] | None = None
+    licence: str = ""
+    notes: str = ""
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the weights: which model this is."""
+        return fingerprint(self.network.state_dict())
+
+
+class BundleRecord(BaseModel):
+    """``bundle.json``: what a bundle says about itself, without its weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["napari-splicer-bundle"] = "napari-splicer-bundle"
+    format_version: int = Field(FORMAT_VERSION, ge=1)
+    components: tuple[Component, ...]
+    channels: tuple[str, ...] = Field(min_length=1)
+    normalization: NormalizationRecord
+    config: RunConfig
+    history: History = {}
+    versions: dict[str, str] = {}
+    pixel_size: tuple[float, float] | None = None
+    licence: str = ""
+    notes: str = ""
+    hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> BundleRecord:
+        used = {channel for component in self.components for channel in component.channels}
+        if missing := sorted(used - set(self.channels)):
+            raise ValueError(f"components use channels that are not listed: {', '.join(missing)}")
+        if self.normalization.channels != self.channels:
+            raise ValueError("the normalisation is of other channels")
+        return self
+
+    @property
+    def decomposition(self) -> Decomposition:
+        """The components, to be matched with an image's channels."""
+        return Decomposition(self.components)
+
+
+class NormalizationRecord(BaseModel):
+    """A :class:`~napari_splicer.patches.normalization.Normalization` in JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    channels: tuple[str, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    curve: float
+
+    @model_validator(mode="after")
+    def _consistent(self) -> NormalizationRecord:
+        if not len(self.channels) == len(self.lower) == len(self.upper):
+            raise ValueError("one lower and one upper bound per channel are needed")
+        return self
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions that decide what a network computes."""
+    versions = {"python": platform.python_version(), "napari-splicer": __version__}
+    return versions | {name: version(name) for name in ("torch", "timm") if find_spec(name)}
+
+
+def save_bundle(bundle: Bundle, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a bundle; it appears whole or not at all.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    folder : str or Path
+        Made here; its parents too.
+    overwrite : bool
+        Replace a bundle that is there. A folder that holds anything else is never replaced.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    WouldOverwrite
+        If the folder is there, and ``overwrite`` is off or it holds other files.
+    CannotWrite
+        If the disk is full or the place can't be written to.
+    """
+    folder = Path(folder)
+    _refuse_to_overwrite(folder, overwrite=overwrite)
+    record = BundleRecord(
+        components=bundle.decomposition.components,
+        channels=bundle.channels,
+        normalization=NormalizationRecord.model_validate(bundle.normalization.to_dict()),
+        config=bundle.config,
+        history=bundle.history,
+        versions=dict(bundle.versions),
+        pixel_size=bundle.pixel_size,
+        licence=bundle.licence,
+        notes=bundle.notes,
+        hash=bundle.hash,
+    )
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            fresh = scratch / "new"
+            write_whole(fresh / WEIGHTS, pack(bundle.network.state_dict()))
+            write_whole(fresh / RECORD, record.model_dump_json(indent=1).encode())
+            _swap(fresh, folder, aside=scratch / "old")
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:
+    """Put ``fresh`` in the place of ``folder``, which stays as it was if that fails."""
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    folder.rename(aside)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
+
+
+def load_bundle(folder: str | Path) -> Bundle:
+    """Read a bundle, on the CPU, ready to embed (evaluation mode).
+
+    Raises
+    ------
+    InvalidModel
+        If the folder is no bundle, damaged, incomplete, altered, or of a newer format.
+    NotInstalled
+        If the encoder needs a package that is missing.
+    """
+    folder = Path(folder)
+    record = inspect_bundle(folder)
+    shapes = _expected_shapes(record, folder)
+    tensors = read_tensors(folder / WEIGHTS, shapes)
+    if fingerprint(tensors) != record.hash:
+        raise InvalidModel(
+            f"The weights in {folder / WEIGHTS} are not those that {RECORD} describes.",
+            "The file was altered or belongs to another model: copy the whole folder again.",
+        )
+    network = _network(record)
+    network.load_state_dict(tensors)
+    return Bundle(
+        network=network.eval(),
+        decomposition=record.decomposition,
+        channels=record.channels,
+        normalization=Normalization.from_dict(record.normalization.model_dump()),
+        config=record.config,
+        history=record.history,
+        versions=record.versions,
+        pixel_size=record.pixel_size,
+        licence=record.licence,
+        notes=record.notes,
+    )
+
+
+def inspect_bundle(folder: str | Path) -> BundleRecord:
+    """Read what a bundle says about itself; its weights are not touched.
+
+    Raises
+    ------
+    InvalidModel
+        If the folder is no bundle, or its JSON is damaged or of a newer format.
+    """
+    path = Path(folder) / RECORD
+    if not path.is_file():
+        raise InvalidModel(
+            f"{folder} is not a SpliCER model: it has no {RECORD}.",
+            f"Choose the folder that holds {RECORD} and {WEIGHTS}.",
+        )
+    if path.stat().st_size > _LARGEST_RECORD:
+        raise InvalidModel(f"{path} is far larger than any model's.", "Choose another model.")
+    content = path.read_bytes()
+    try:
+        if (found := _Versioned.model_validate_json(content).format_version) > FORMAT_VERSION:
+            raise InvalidModel(
+                f"The model {folder} is of format {found}; this version of napari-splicer reads "
+                f"up to {FORMAT_VERSION}.",
+                "Update napari-splicer.",
+            )
+        return BundleRecord.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InvalidModel(
+            f"{path} does not describe a model: {place}: {first['msg']}.", "Copy the model again."
+        ) from error
+
+
+class _Versioned(BaseModel):
+    """What the JSON of every format, also a future one, has."""
+
+    format: Literal["napari-splicer-bundle"]
+    format_version: int
+
+
+def _network(record: BundleRecord) -> SpliCER:
+    return build_network(
+        record.config.model, record.decomposition, record.channels, record.config.patches.size
+    )
+
+
+def _expected_shapes(record: BundleRecord, folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the network that the record describes, without taking memory."""
+    try:
+        with torch.device("meta"):
+            network = _network(record)
+    except (RuntimeError, InvalidSettings) as error:
+        reason = error.message if isinstance(error, SplicerError) else str(error)
+        raise InvalidModel(
+            f"The network that {folder / RECORD} describes cannot be made ({reason}).",
+            "Copy the model again, or update napari-splicer.",
+        ) from error
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+
+
+def _refuse_to_overwrite(folder: Path, *, overwrite: bool) -> None:
+    if not folder.exists():
+        return
+    entries = {entry.name for entry in folder.iterdir()} if folder.is_dir() else {folder.name}
+    if entries - {WEIGHTS, RECORD}:
+        raise WouldOverwrite(
+            f"{folder} exists and holds other files than a model's.", "Choose another folder."
+        )
+    if entries and not overwrite:
+        raise WouldOverwrite(
+            f"There is a model in {folder} already.", "Choose another folder, or allow overwriting."
+        )
+
+
+BundleRecord.model_rebuild()

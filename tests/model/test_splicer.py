@@ -1,0 +1,156 @@
+"""SpliCER and JE as networks: chunks, seeds, gradients, objectives."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.config import Component, ModelSettings
+from napari_splicer.errors import InvalidComponent
+from napari_splicer.model.losses import LOSSES, Pair
+from napari_splicer.model.splicer import build_network
+
+CHANNELS = ("PanCK", "CD3", "DNA")
+PARTS = Decomposition(
+    (
+        Component(name="epithelium", channels=("PanCK",), width=6),
+        Component(name="immune", channels=("CD3", "DNA"), weight=0.5),
+    )
+)
+SMALL = ModelSettings(width=8, embedding=16, hidden=16)
+
+
+def batch(seed=0, count=8):
+    generator = torch.Generator().manual_seed(seed)
+    first = torch.rand(count, 3, 16, 16, generator=generator)
+    second = torch.rand(count, 3, 16, 16, generator=generator)
+    return first, second, [second[:, :1], second[:, 1:]]
+
+
+def test_chunks_fill_the_embedding():
+    network = build_network(SMALL, PARTS, CHANNELS, 16)
+    assert network.component_slices == {"epithelium": slice(0, 6), "immune": slice(6, 16)}
+    z, e = network.embed(batch()[0])
+    assert z.shape == (8, 32)
+    assert e.shape == (8, 16)
+    assert torch.equal(network.eval()(batch()[0]), network.represent(batch()[0]))
+    assert not network.whole_second_view
+
+
+def test_branches_are_narrower_than_the_primary():
+    network = build_network(SMALL, PARTS, CHANNELS, 16)
+    count = {
+        name: sum(p.numel() for p in module.parameters())
+        for name, module in (("primary", network.encoder), ("branch", network.bank.branches[0]))
+    }
+    assert count["branch"] < count["primary"] / 2
+    wide = build_network(SMALL.model_copy(update={"branch_width": 8}), PARTS, CHANNELS, 16)
+    assert wide.bank.branches[0][0].out_features == 32
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_objective_is_the_loss_of_chunks_and_branches(loss):
+    settings = SMALL.model_copy(update={"loss": loss})
+    network = build_network(settings, PARTS, CHANNELS, 16)
+    first, _, parts = batch()
+    terms = network.objective(first, parts)
+    e, targets = network.embed(first)[1], network.bank(parts)
+    pairs = [
+        Pair("epithelium", slice(0, 6), targets[0], 1.0),
+        Pair("immune", slice(6, 16), targets[1], 0.5),
+    ]
+    expected = LOSSES[loss](e, pairs, settings)
+    torch.testing.assert_close(terms.total, expected.total)
+    assert list(terms.parts) == ["epithelium", "immune"]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("changes", [{}, {"objective": "je"}, {"shared": 4}])
+def test_every_weight_learns(loss, changes):
+    settings = SMALL.model_copy(update={"loss": loss, **changes})
+    network = build_network(settings, PARTS, CHANNELS, 16)
+    first, second, parts = batch()
+    views = ([] if network.bank is None else parts) + [second] * network.whole_second_view
+    network.objective(first, views).total.backward()
+    without = [name for name, p in network.named_parameters() if p.grad is None]
+    assert without == []
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+
+
+def test_je_knows_no_components():
+    network = build_network(SMALL.model_copy(update={"objective": "je"}), PARTS, CHANNELS, 16)
+    first, second, _ = batch()
+    assert network.bank is None
+    assert network.component_slices == {}
+    assert list(network.objective(first, [second]).parts) == ["whole"]
+    same = network.objective(first, [first]).total
+    assert same < network.objective(first, [second]).total
+
+
+def test_the_shared_chunk_comes_last():
+    network = build_network(SMALL.model_copy(update={"shared": 4}), PARTS, CHANNELS, 16)
+    assert network.component_slices == {
+        "epithelium": slice(0, 6),
+        "immune": slice(6, 12),
+        "shared": slice(12, 16),
+    }
+    first, second, parts = batch()
+    assert list(network.objective(first, [*parts, second]).parts) == [
+        "epithelium",
+        "immune",
+        "shared",
+    ]
+
+
+def test_the_same_seed_gives_the_same_weights_and_leaves_the_random_state():
+    torch.manual_seed(1)
+    one = build_network(SMALL, PARTS, CHANNELS, 16, seed=3).state_dict()
+    after = torch.rand(1)
+    torch.manual_seed(1)
+    assert torch.equal(after, torch.rand(1))
+    same = build_network(SMALL, PARTS, CHANNELS, 16, seed=3).state_dict()
+    other = build_network(SMALL, PARTS, CHANNELS, 16, seed=4).state_dict()
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["projector.0.weight"], other["projector.0.weight"])
+
+
+def test_half_precision_leaves_the_loss_exact():
+    network = build_network(SMALL, PARTS, CHANNELS, 16)
+    first, _, parts = batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        terms = network.objective(first, parts)
+    assert terms.total.dtype == torch.float32
+    torch.testing.assert_close(terms.total, network.objective(first, parts).total, rtol=0.1, atol=0)
+
+
+def test_training_brings_chunks_and_branches_together():
+    network = build_network(SMALL, PARTS, CHANNELS, 16)
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+    losses = []
+    for _ in range(30):
+        first, _, _ = batch(count=16)  # the same patches, unaugmented
+        terms = network.objective(first, [first[:, :1], first[:, 1:]])
+        optimizer.zero_grad()
+        terms.total.backward()
+        optimizer.step()
+        losses.append(terms.total.item())
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_any_module_serves_as_encoder():
+    mine = nn.Sequential(nn.Conv2d(3, 7, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = build_network(SMALL, PARTS, CHANNELS, 16, encoder=mine)
+    assert network.encoder is mine
+    assert network.represent(batch()[0]).shape == (8, 7)
+
+
+def test_what_cannot_be_built_is_said():
+    with pytest.raises(InvalidComponent, match="at least one component"):
+        build_network(SMALL, Decomposition(()), CHANNELS, 16)
+    with pytest.raises(InvalidComponent, match="Change the embedding's size"):
+        build_network(SMALL.model_copy(update={"shared": 10}), PARTS, CHANNELS, 16)
+    clash = Decomposition((Component(name="shared", channels=("CD3",)),))
+    with pytest.raises(InvalidComponent, match="Rename the component"):
+        build_network(SMALL.model_copy(update={"shared": 4}), clash, CHANNELS, 16)
