@@ -235,7 +235,7 @@ def export(
     CannotWrite
         If the disk is full or the folder can't be written to.
     """
-    from napari_splicer.export.writers import plan_export
+    from napari_splicer.export.plan import plan_export
 
     tasks = plan_export(table, fields, config, Path(folder))
     yield Started("export", total=len(tasks), unit="files")

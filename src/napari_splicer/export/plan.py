@@ -1,0 +1,108 @@
+"""What an export will write, checked before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_splicer.analysis.clustering import clusterings
+from napari_splicer.errors import InvalidSettings
+from napari_splicer.export.cluster_image import ImageFormat, legend_path, write_cluster_image
+from napari_splicer.export.files import check_free, file_name, write_text
+from napari_splicer.export.tables import write_csv, write_h5ad, write_parquet, write_zarr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_splicer.config import RunConfig
+    from napari_splicer.images.masks import MaskedImage
+
+_TABLES: dict[str, tuple[str, Callable[..., None]]] = {
+    "h5ad": ("cells.h5ad", write_h5ad),
+    "zarr": ("cells.zarr", write_zarr),
+    "csv": ("cells.csv", write_csv),
+    "parquet": ("cells.parquet", write_parquet),
+}
+_IMAGES: dict[ImageFormat, str] = {"ome-tiff": ".ome.tif", "ome-zarr": ".ome.zarr"}
+
+
+@dataclass(frozen=True)
+class ExportTask:
+    """One file to be written. ``write()`` returns what the user should know, in sentences."""
+
+    path: Path
+    write: Callable[[], tuple[str, ...]]
+
+
+def plan_export(
+    table: AnnData, fields: Sequence[MaskedImage], config: RunConfig, folder: Path
+) -> tuple[ExportTask, ...]:
+    """List the files that ``config.export`` asks for, and the run file that goes with them.
+
+    Parameters
+    ----------
+    table : AnnData
+    fields : sequence of MaskedImage
+        Needed for cluster images: one per field of view and clustering.
+    config : RunConfig
+    folder : Path
+        Made when the first file is written.
+
+    Raises
+    ------
+    WouldOverwrite
+        If one of the files is there already and overwriting is off.
+    InvalidSettings
+        If a cluster image is asked for and the table has no clustering yet.
+    """
+    overwrite = config.export.overwrite
+    run_file = folder / "run.toml"
+    tasks = [_file(_write_run_file, run_file, config.to_toml(), overwrite)]
+    for form in config.export.formats:
+        if form == "ome-tiff" or form == "ome-zarr":
+            tasks.extend(_images(table, fields, form, folder, overwrite))
+        else:
+            name, write = _TABLES[form]
+            tasks.append(_file(write, folder / name, table, overwrite))
+    for task in tasks:
+        check_free(task.path, overwrite=overwrite)
+    return tuple(tasks)
+
+
+def _file(write: Callable[..., None], path: Path, content: object, overwrite: bool) -> ExportTask:
+    def task() -> tuple[str, ...]:
+        write(content, path, overwrite=overwrite)
+        return ()
+
+    return ExportTask(path, task)
+
+
+def _images(
+    table: AnnData,
+    fields: Sequence[MaskedImage],
+    form: ImageFormat,
+    folder: Path,
+    overwrite: bool,
+) -> Iterator[ExportTask]:
+    names = tuple(clusterings(table))
+    if not names:
+        raise InvalidSettings(
+            "There are no clusters to draw yet.",
+            "Cluster the cells first, or leave the cluster image out.",
+        )
+    for field in fields:
+        if field.cells is None:
+            continue
+        for name in names:
+            path = folder / f"{file_name(field.name)}.{file_name(name)}{_IMAGES[form]}"
+            check_free(legend_path(path), overwrite=overwrite)
+            write = partial(write_cluster_image, image_format=form, overwrite=overwrite)
+            yield ExportTask(path, partial(write, field, table, name, path))
+
+
+def _write_run_file(text: str, path: Path, *, overwrite: bool) -> None:
+    write_text(path, text, overwrite=overwrite)
