@@ -1,0 +1,125 @@
+"""``napari-splicer``: reads the words of the command line and runs the verb that they name."""
+
+from __future__ import annotations
+
+import sys
+from inspect import cleandoc
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from napari_splicer import __version__
+from napari_splicer.cli import describe, start, verbs
+from napari_splicer.cli.terminal import JsonLines, Prose, Terminal
+from napari_splicer.errors import SplicerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+INTERRUPTED = 130  # as shells report a program that Ctrl+C ended
+
+_HELP = """Find groups of cells in multiplex images with SpliCER.
+
+Start with "napari-splicer demo": it trains on a synthetic tissue and takes a few minutes.
+
+For your own images, write a run file with "napari-splicer init IMAGE --mask MASK", look at it in a
+text editor, then go the whole way with "napari-splicer run run.toml", or step by step with train,
+embed, cluster and export.
+"""
+
+_EXIT_CODES = """Exit codes:
+
+  0: done
+  1: an unexpected error
+  2: the command or the run file has a mistake
+  3: an image, mask or table can't be used
+  4: channels and components don't match
+  5: the model can't be used
+  6: a file exists already or can't be written
+  7: training failed
+  8: an optional package is missing
+  130: stopped with Ctrl+C; what was done is kept
+"""
+
+_VERBS: tuple[Callable[..., int | None], ...] = (
+    start.demo,
+    start.init,
+    verbs.run,
+    verbs.train,
+    verbs.embed,
+    verbs.cluster,
+    verbs.export,
+    describe.info,
+    start.gui,
+)
+
+
+def unwrapped(text: str) -> str:
+    r"""Return ``text`` with every paragraph on one line, for the terminal to wrap.
+
+    Examples
+    --------
+    >>> unwrapped("One\ntwo.\n\nThree.")
+    'One two.\n\nThree.'
+    """
+    return "\n\n".join(" ".join(part.split()) for part in cleandoc(text).split("\n\n"))
+
+
+app = App(
+    name="napari-splicer",
+    help=unwrapped(_HELP),
+    help_epilogue=_EXIT_CODES,
+    version=__version__,
+    help_format="plaintext",
+    default_parameter=Parameter(negative=(), show_default=False),
+)
+app.meta.group_parameters = Group("With every command", sort_key=9)
+for _place, _verb in enumerate(_VERBS):
+    app.command(_verb, help=unwrapped(_verb.__doc__ or ""), sort_key=_place)
+
+
+@app.meta.default
+def launch(
+    *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    json: bool = False,
+    quiet: bool = False,
+    debug: bool = False,
+) -> int:
+    """Run the verb that ``words`` name.
+
+    Parameters
+    ----------
+    json
+        Print every event as one line of JSON on standard output, for programs.
+    quiet
+        Say nothing but warnings and errors.
+    debug
+        Show where in the program an error arose.
+    """
+    verb, bound, asked = app.parse_args(words, exit_on_error=False)
+    terminal = Terminal(JsonLines() if json else Prose(quiet=quiet))
+    extra = dict.fromkeys(asked, terminal)
+    try:
+        code: int | None = verb(*bound.args, **bound.kwargs, **extra)
+    except SplicerError as error:
+        if debug:
+            raise
+        terminal.display.fail(error)
+        return error.exit_code
+    return INTERRUPTED if terminal.stopped else code or 0
+
+
+def call(words: Sequence[str]) -> int:
+    """Run ``words`` as the command line does; return the exit code."""
+    try:
+        code: int | None = app.meta(words, exit_on_error=False, result_action="return_value")
+    except CycloptsError:  # told by cyclopts already
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code or 0
+
+
+def main() -> None:
+    """Run the command line's words and end the process with their exit code."""
+    sys.exit(call(sys.argv[1:]))

@@ -1,0 +1,122 @@
+"""A plan carried out: each stage is played on the terminal, and what it made is kept on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from napari_splicer import pipeline
+from napari_splicer.errors import InvalidModel, UnreadableFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_splicer.cli.plan import Plan
+    from napari_splicer.cli.terminal import Terminal
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.model.bundle import Bundle
+
+
+@dataclass(frozen=True)
+class Journey:
+    """The stages of a plan.
+
+    Every stage returns what it made, None if it was stopped before there was anything to keep.
+    """
+
+    plan: Plan
+    terminal: Terminal
+
+    @cached_property
+    def fields(self) -> tuple[MaskedImage, ...]:
+        """The images of the run file, opened when first needed."""
+        return pipeline.open_inputs(self.plan.config, self.plan.base)
+
+    def train(self, *, resume: bool) -> Bundle | None:
+        """Train, and keep the model and the settings as they were used."""
+        from napari_splicer.model.bundle import save_bundle
+
+        folder = self.plan.folder
+        bundle: Bundle | None = self.terminal.play(
+            pipeline.train(
+                self.fields,
+                self.plan.config,
+                folder=folder.path,
+                resume=resume,
+                cancel=self.terminal.cancel,
+            )
+        )
+        if bundle is not None:
+            save_bundle(bundle, folder.model, overwrite=True)
+            self.plan.write_run_file(bundle.config)
+            self.terminal.wrote("model", folder.model)
+        return bundle
+
+    def load_model(self, path: Path | None) -> Bundle:
+        """Load the model at ``path``, or the plan's own.
+
+        Raises
+        ------
+        InvalidModel
+            If there is none.
+        """
+        from napari_splicer.model.bundle import load_bundle
+
+        place = path or self.plan.folder.model
+        if not place.exists():
+            raise InvalidModel(
+                f"There is no trained model at {place}.",
+                "Run 'napari-splicer train' first, or name a model with --model.",
+            )
+        return load_bundle(place)
+
+    def embed(self, bundle: Bundle | None) -> AnnData | None:
+        """Embed every cell and keep the table; without a model it holds mean intensities."""
+        events = pipeline.embed(self.fields, bundle, self.plan.config, cancel=self.terminal.cancel)
+        return self._keep(self.terminal.play(events))
+
+    def read_table(self) -> AnnData:
+        """Read the plan's table.
+
+        Raises
+        ------
+        UnreadableFile
+            If it was not made yet, or can't be read.
+        """
+        from napari_splicer.embedding.table import read_table
+
+        place = self.plan.folder.table
+        if not place.exists():
+            raise UnreadableFile(
+                f"There is no table of cells at {place}.", "Run 'napari-splicer embed' first."
+            )
+        return read_table(place)
+
+    def cluster(self, table: AnnData, *, replace: bool) -> AnnData | None:
+        """Group the cells and keep the table."""
+        events = pipeline.cluster(
+            table, self.plan.config, replace=replace, cancel=self.terminal.cancel
+        )
+        return self._keep(self.terminal.play(events))
+
+    def export(self, table: AnnData, *, overwrite: bool) -> None:
+        """Write the run file's formats."""
+        config = self.plan.config
+        if overwrite:
+            config = config.with_values({"export.overwrite": True})
+        events = pipeline.export(
+            table, self.fields, config, self.plan.folder.exports, cancel=self.terminal.cancel
+        )
+        for path in self.terminal.play(events):
+            self.terminal.wrote("export", path)
+
+    def _keep(self, table: AnnData | None) -> AnnData | None:
+        from napari_splicer.export.tables import write_h5ad
+
+        if table is not None:
+            write_h5ad(table, self.plan.folder.table, overwrite=True)
+            self.terminal.wrote("table", self.plan.folder.table)
+        return table

@@ -1,0 +1,126 @@
+"""A run file, changed by ``--set`` and ``--output``, and the folders that its paths start from."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_splicer.config import RunConfig, load_run
+from napari_splicer.errors import InvalidSettings, WouldOverwrite
+from napari_splicer.pipeline import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from napari_splicer.config import ImageInput
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Read one ``--set`` value: a dotted key and a value as TOML writes it.
+
+    Text that is no TOML value counts as a string, so that ``device=cuda:0`` needs no quotes.
+    Nothing after ``=`` unsets the value.
+
+    Raises
+    ------
+    InvalidSettings
+        If there is no ``=``.
+
+    Examples
+    --------
+    >>> parse_assignment("training.epochs=5")
+    ('training.epochs', 5)
+    >>> parse_assignment("device=cpu")
+    ('device', 'cpu')
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise InvalidSettings(
+            f"'{text}' does not say what to set.", "Write it as key=value: training.epochs=5."
+        )
+    if not value.strip():
+        return key.strip(), None
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a verb is to do, and where.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run file's settings with the changes from the command line.
+    source : Path
+        The run file; its relative paths start at its folder.
+    folder : RunFolder
+        Where results go.
+    """
+
+    config: RunConfig
+    source: Path
+    folder: RunFolder
+
+    @classmethod
+    def load(cls, run: Path, changes: Iterable[str] = (), output: Path | None = None) -> Plan:
+        """Read a run file and apply ``--set`` and ``--output``.
+
+        Raises
+        ------
+        UnreadableFile, InvalidSettings
+            If the file or a change can't be used.
+        """
+        config = load_run(run)
+        values = dict(parse_assignment(text) for text in changes)
+        if values:
+            config = config.with_values(values)
+        source = run.resolve()
+        place = output.resolve() if output is not None else source.parent / config.output
+        return cls(config=config, source=source, folder=RunFolder(place))
+
+    @property
+    def base(self) -> Path:
+        """Where the run file's relative paths start."""
+        return self.source.parent
+
+    def refuse_to_overwrite(self, *paths: Path) -> None:
+        """Raise if any of ``paths`` exists.
+
+        Raises
+        ------
+        WouldOverwrite
+            Naming the first one.
+        """
+        for path in paths:
+            if path.exists():
+                raise WouldOverwrite(
+                    f"{path} exists already.",
+                    "Add --overwrite to replace it, or choose another folder with --output.",
+                )
+
+    def write_run_file(self, config: RunConfig) -> None:
+        """Write ``config`` into the run's folder, with paths that hold from there.
+
+        A run file that lies there already and was the one read is left as it is.
+        """
+        from napari_splicer.export.files import write_text
+
+        target = self.folder.run_file
+        if target == self.source:
+            return
+        inputs = tuple(_absolute(item, self.base) for item in config.inputs)
+        kept = config.model_copy(update={"inputs": inputs, "output": "."})
+        write_text(target, kept.to_toml(), overwrite=True)
+
+
+def _absolute(item: ImageInput, base: Path) -> ImageInput:
+    """Return ``item`` with paths that don't depend on where the run file lies."""
+    given = item.model_dump(include={"image", "mask", "panel"}, exclude_none=True)
+    places = {name: str(base / path) for name, path in given.items()}
+    regions = {name: str(base / path) for name, path in item.regions.items()}
+    return item.model_copy(update={**places, "regions": regions})

@@ -1,0 +1,91 @@
+"""Commands to begin with: the demonstration, a run file for one's own images, the window."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from napari_splicer.cli.terminal import Terminal
+from napari_splicer.errors import InvalidSettings, NotInstalled, WouldOverwrite
+
+if TYPE_CHECKING:
+    from napari_splicer.images.masks import MaskedImage
+
+Screen = Annotated[Terminal, Parameter(parse=False)]
+
+
+def demo(
+    *,
+    output: Annotated[Path, Parameter(help="Folder for the results.")] = Path("splicer-demo"),
+    overwrite: Annotated[bool, Parameter(help="Replace an earlier demonstration.")] = False,
+    screen: Screen,
+) -> None:
+    """Train on a synthetic tissue and show what comes out (a few minutes).
+
+    Writes the table of cells, the trained model, the run file and figures into a folder.
+    """
+    from napari_splicer.demo import run_demo
+
+    report = screen.play(run_demo(output.resolve(), overwrite=overwrite, cancel=screen.cancel))
+    screen.display.tell("report", report, report)
+
+
+def init(
+    *images: Annotated[Path, Parameter(help="Images to analyse.")],
+    mask: Annotated[
+        tuple[Path, ...],
+        Parameter(help="Their cell masks, one --mask for each image, in the same order."),
+    ] = (),
+    file: Annotated[Path, Parameter(help="Where to write the run file.")] = Path("run.toml"),
+    overwrite: Annotated[bool, Parameter(help="Replace a run file that is there.")] = False,
+    screen: Screen,
+) -> None:
+    """Write a run file for your images, with suggested components, to be edited.
+
+    Example: napari-splicer init slide.ome.tif --mask cells.tif
+    """
+    from napari_splicer.cli.template import run_file_text
+    from napari_splicer.components.suggestion import suggest
+    from napari_splicer.export.files import write_text
+
+    if file.exists() and not overwrite:
+        raise WouldOverwrite(
+            f"{file} exists already.", "Add --overwrite, or choose another name with --file."
+        )
+    fields = _open(images, mask)
+    text = run_file_text(fields, suggest(fields), file)
+    write_text(file, text, overwrite=overwrite)
+    screen.wrote("run file", file)
+    screen.display.note(f"Look through it, then: napari-splicer run {file}")
+
+
+def gui(*files: Annotated[Path, Parameter(help="Images to open.")]) -> int:
+    """Open napari with the SpliCER dock."""
+    if importlib.util.find_spec("napari") is None:
+        raise NotInstalled(
+            "napari is not installed here.", "Install it with: pip install 'napari-splicer[all]'"
+        )
+    command = [sys.executable, "-m", "napari", *map(str, files)]
+    return subprocess.call([*command, "--with", "napari-splicer", "SpliCER"])
+
+
+def _open(images: tuple[Path, ...], masks: tuple[Path, ...]) -> tuple[MaskedImage, ...]:
+    from napari_splicer.config import ImageInput, RunConfig
+    from napari_splicer.pipeline import open_inputs
+
+    if masks and len(masks) != len(images):
+        raise InvalidSettings(
+            f"There are {len(images)} images and {len(masks)} masks.",
+            "Give one --mask for each image, in the same order, or none at all.",
+        )
+    pairs = zip(images, masks or [None] * len(images), strict=True)
+    inputs = [
+        ImageInput(image=str(image.resolve()), mask=str(mask.resolve()) if mask else None)
+        for image, mask in pairs
+    ]
+    return open_inputs(RunConfig(inputs=tuple(inputs)))

@@ -1,0 +1,100 @@
+"""The run file that ``napari-splicer init`` writes: complete, commented, meant to be edited."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from napari_splicer.config import Component, Region
+    from napari_splicer.images.masks import MaskedImage
+
+_HEAD = """\
+# A run file of napari-splicer. Lines that begin with # are notes.
+# Go the whole way with it:   napari-splicer run {name}
+# Every setting is explained in docs/run-file.md of the project.
+
+version = 1
+seed = 0
+output = "splicer-run"        # folder for the results, seen from this file
+"""
+
+_COMPONENTS = """
+# What the network is made to tell apart. Each component is a set of channels, seen in a region:
+#   whole, cell (this cell), surroundings (around it), other_cells, background (outside all cells),
+#   inside or outside a further mask: region = { kind = "inside", mask = "tumour" }
+# Edit these: put markers together that belong together, and leave out those you don't trust.
+"""
+
+_TAIL = """
+[patches]
+size = 32                     # side of the square that is cut out around every cell, in pixels
+
+[training]
+preset = "quick"              # quick, standard or thorough
+
+# Ways to group the cells, as many as you like. source: combined, representation, intensity,
+# or the chunk of one component: "chunk:<its name>".
+[[clusterings]]
+name = "splicer_cluster"
+source = "combined"
+resolution = 1.0              # higher makes more groups
+
+[export]
+formats = ["h5ad", "csv", "ome-tiff"]     # also: zarr, parquet, ome-zarr
+"""
+
+
+def run_file_text(
+    fields: Sequence[MaskedImage], components: Sequence[Component], path: Path
+) -> str:
+    """Return the text of a run file at ``path`` for ``fields``, which were opened from files."""
+    inputs = "".join(_input(field) for field in fields)
+    return (
+        _HEAD.format(name=path.name)
+        + inputs
+        + _COMPONENTS
+        + "".join(_component(component) for component in components)
+        + _TAIL
+    )
+
+
+def _input(field: MaskedImage) -> str:
+    height, width = field.image.shape
+    facts = [f"{len(field.image.channels)} channels", f"{width} × {height} px"]
+    if field.image.pixel_size:
+        facts.append(f"{field.image.pixel_size[0]:.3g} µm per pixel")
+    lines = ["", "[[inputs]]", f"# {', '.join(facts)}"]
+    lines += [f"# {remark}" for remark in field.image.remarks]
+    lines.append(f"image = {_text(field.image.source)}")
+    if field.cells is not None:
+        lines.append(f"mask = {_text(field.cells.source)}")
+    return "\n".join(lines) + "\n"
+
+
+def _component(component: Component) -> str:
+    lines = [
+        "[[components]]",
+        f"name = {_text(component.name)}",
+        f"channels = {_list(component.channels)}",
+    ]
+    if component.region.kind != "whole":
+        lines.append(f"region = {_region(component.region)}")
+    return "\n".join(lines) + "\n\n"
+
+
+def _region(region: Region) -> str:
+    mask = f", mask = {_text(region.mask)}" if region.mask else ""
+    return f"{{ kind = {_text(region.kind)}{mask} }}"
+
+
+def _list(names: Iterable[str]) -> str:
+    return f"[{', '.join(_text(name) for name in names)}]"
+
+
+def _text(value: str | None) -> str:
+    """Return a TOML string; JSON's are a subset of it."""
+    return json.dumps(value or "", ensure_ascii=False)

@@ -1,0 +1,132 @@
+"""The stages as commands: train, embed, cluster and export, and all of them in one go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from napari_splicer.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from napari_splicer.cli.journey import Journey
+
+RunFile = Annotated[Path, Parameter(help="The run file (TOML): images, components, settings.")]
+Changes = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--set",
+        help="Change one setting of the run file, e.g. --set training.epochs=5. Can be repeated.",
+    ),
+]
+Output = Annotated[
+    Path | None, Parameter(help="Folder for the results instead of the run file's 'output'.")
+]
+Overwrite = Annotated[bool, Parameter(help="Replace results that are there already.")]
+Resume = Annotated[bool, Parameter(help="Go on where training was stopped.")]
+Model = Annotated[
+    Path | None, Parameter(help="A trained model elsewhere, instead of the one in the output.")
+]
+WithoutModel = Annotated[
+    bool, Parameter(help="Measure mean intensities alone; needs no trained model.")
+]
+Screen = Annotated[Terminal, Parameter(parse=False)]
+
+
+def train(
+    run: RunFile,
+    *,
+    changes: Changes = (),
+    output: Output = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    screen: Screen,
+) -> None:
+    """Train a model on the images of a run file.
+
+    Writes 'model' (to embed these or other images with) and 'run.toml' (the settings as they were
+    used) into the output folder. Ctrl+C stops after the current step and keeps the model so far;
+    --resume then goes on.
+    """
+    journey = _journey(run, changes, output, screen)
+    if not (overwrite or resume):
+        journey.plan.refuse_to_overwrite(journey.plan.folder.model)
+    journey.train(resume=resume)
+
+
+def embed(
+    run: RunFile,
+    *,
+    model: Model = None,
+    without_model: WithoutModel = False,
+    changes: Changes = (),
+    output: Output = None,
+    overwrite: Overwrite = False,
+    screen: Screen,
+) -> None:
+    """Describe every cell by a trained model: writes 'table.h5ad' into the output folder."""
+    journey = _journey(run, changes, output, screen)
+    if not overwrite:
+        journey.plan.refuse_to_overwrite(journey.plan.folder.table)
+    journey.embed(None if without_model else journey.load_model(model))
+
+
+def cluster(
+    run: RunFile,
+    *,
+    changes: Changes = (),
+    output: Output = None,
+    overwrite: Overwrite = False,
+    screen: Screen,
+) -> None:
+    """Group similar cells: adds the run file's clusterings and a map to 'table.h5ad'."""
+    journey = _journey(run, changes, output, screen)
+    journey.cluster(journey.read_table(), replace=overwrite)
+
+
+def export(
+    run: RunFile,
+    *,
+    changes: Changes = (),
+    output: Output = None,
+    overwrite: Overwrite = False,
+    screen: Screen,
+) -> None:
+    """Write the table and the cluster image for other programs into the folder 'export'."""
+    journey = _journey(run, changes, output, screen)
+    journey.export(journey.read_table(), overwrite=overwrite)
+
+
+def run(
+    run: RunFile,
+    *,
+    changes: Changes = (),
+    output: Output = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    screen: Screen,
+) -> None:
+    """Go the whole way: train, embed, cluster and export.
+
+    Ctrl+C stops after the current step and keeps what was made so far.
+    """
+    journey = _journey(run, changes, output, screen)
+    folder = journey.plan.folder
+    if not overwrite:
+        journey.plan.refuse_to_overwrite(folder.table, folder.exports)
+    if not (overwrite or resume):
+        journey.plan.refuse_to_overwrite(folder.model)
+    bundle = journey.train(resume=resume)
+    table = None if screen.stopped else journey.embed(bundle)
+    if table is not None and not screen.stopped:
+        table = journey.cluster(table, replace=True)
+    if table is not None and not screen.stopped:
+        journey.export(table, overwrite=overwrite)
+
+
+def _journey(run: Path, changes: tuple[str, ...], output: Path | None, screen: Terminal) -> Journey:
+    from napari_splicer.cli.journey import Journey
+    from napari_splicer.cli.plan import Plan
+
+    return Journey(Plan.load(run, changes, output), screen)
