@@ -1,0 +1,112 @@
+"""What groups of cells look like: clusters × markers, counts, and the markers that stand out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from napari_splicer.analysis.features import scaled_intensities
+from napari_splicer.errors import InvalidSettings
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+_STANDS_OUT = 0.5  # standard deviations
+
+
+@dataclass(frozen=True, eq=False)
+class Profiles:
+    """Groups × markers, and groups × images.
+
+    Parameters
+    ----------
+    scores : DataFrame (groups, markers)
+        Mean z-score (arcsinh scale) over the cells of a group: how far the group lies from the
+        mean of all cells. NaN where a group has no value.
+    medians : DataFrame (groups, markers)
+        Median mean intensity, raw units.
+    counts : DataFrame (groups, images)
+        Cells.
+    """
+
+    scores: pd.DataFrame
+    medians: pd.DataFrame
+    counts: pd.DataFrame
+
+    def ordered(self) -> Profiles:
+        """Return the same with similar groups, and similar markers, side by side.
+
+        By average-linkage hierarchical clustering of the z-scores, leaves in optimal order
+        (Bar-Joseph, Gifford, Jaakkola 2001).
+        """
+        groups, markers = similar_order(self.scores), similar_order(self.scores.T)
+        return Profiles(
+            self.scores.iloc[groups, markers],
+            self.medians.iloc[groups, markers],
+            self.counts.iloc[groups],
+        )
+
+
+def profile(table: AnnData, clustering: str) -> Profiles:
+    """Summarise every group of a clustering.
+
+    Parameters
+    ----------
+    table : AnnData
+    clustering : str
+        A categorical column of ``obs``.
+
+    Raises
+    ------
+    InvalidSettings
+        If the table has no such clustering.
+    """
+    column = table.obs.get(clustering)
+    if column is None or not isinstance(column.dtype, pd.CategoricalDtype):
+        raise InvalidSettings(
+            f"The table has no clustering '{clustering}'.", "Cluster the cells first."
+        )
+    markers = table.var_names
+    scaled = pd.DataFrame(scaled_intensities(table), index=table.obs_names, columns=markers)
+    sd = scaled.std(ddof=0)
+    scores = (scaled - scaled.mean()) / sd.where(sd > 0, 1.0)
+    raw = pd.DataFrame(np.asarray(table.X), index=table.obs_names, columns=markers)
+    return Profiles(
+        scores.groupby(column, observed=False).mean(),
+        raw.groupby(column, observed=False).median(),
+        pd.crosstab(column, table.obs["region"], dropna=False),
+    )
+
+
+def similar_order(scores: pd.DataFrame) -> list[int]:
+    """Return the positions of the rows, similar ones side by side."""
+    from scipy.cluster.hierarchy import leaves_list, linkage
+
+    if len(scores) < 3:
+        return list(range(len(scores)))
+    filled = scores.fillna(0).to_numpy(np.float64)
+    tree = linkage(filled, method="average", optimal_ordering=True)
+    return [int(leaf) for leaf in leaves_list(tree)]
+
+
+def top_markers(profiles: Profiles, count: int = 3) -> dict[str, str]:
+    """Say in a few words what stands out in each group.
+
+    Returns
+    -------
+    dict of str to str
+        By group, e.g. ``"high CD3, CD8; low panCK"``, strongest first, among markers at least half
+        a standard deviation from the mean of all cells; ``"close to the average"`` without any.
+    """
+    return {str(group): _in_words(row.dropna(), count) for group, row in profiles.scores.iterrows()}
+
+
+def _in_words(scores: pd.Series, count: int) -> str:
+    strongest = scores[scores.abs() >= _STANDS_OUT].sort_values(key=abs, ascending=False)[:count]
+    high = ", ".join(map(str, strongest.index[strongest > 0]))
+    low = ", ".join(map(str, strongest.index[strongest < 0]))
+    parts = [f"{word} {names}" for word, names in (("high", high), ("low", low)) if names]
+    return "; ".join(parts) or "close to the average"

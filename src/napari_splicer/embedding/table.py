@@ -1,0 +1,234 @@
+"""The AnnData that comes out: one row per cell, its keys as CONVENTIONS of the ecosystem have them.
+
+``uns["splicer"]`` holds only what both h5ad and zarr can write. What is told per image or per
+component, whose names may hold any sign, is kept in columns instead of being used as keys.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_splicer.embedding.intensities import tile_edges
+from napari_splicer.errors import InvalidSettings, UnreadableFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.patches.sites import Sites
+
+PACKAGES = ("napari-splicer", "anndata", "numpy", "torch")
+
+
+def build_table(
+    fields: Sequence[MaskedImage],
+    sites: Sites,
+    means: Sequence[NDArray[np.float32]],
+    sides: Sequence[int],
+) -> AnnData:
+    """Build the table of cells (or tiles) with their mean intensities.
+
+    Parameters
+    ----------
+    fields : sequence of MaskedImage
+    sites : Sites (n)
+        Every cell of every field, ordered by field and id, or every tile.
+    means : sequence of float32 (n_f, C_f), one per field
+        Mean intensities, rows as the field's sites, columns as its channels.
+    sides : sequence of int, one per field
+        Side in pixels of a tile; not used for cells.
+
+    Returns
+    -------
+    AnnData (n, C)
+        ``X`` float32, the channels of all fields in order of first use, NaN where a field lacks
+        one; ``obs``: ``instance_id``, ``region``, ``area``, ``y``, ``x``, ``touches_border``;
+        ``obsm["spatial"]``; ``uns["spatialdata_attrs"]`` and ``uns["splicer"]``.
+
+    Raises
+    ------
+    InvalidSettings
+        If two fields have the same name.
+    """
+    from anndata import AnnData
+
+    names = [field.name for field in fields]
+    _check_unique(names)
+    channels = list(dict.fromkeys(c for field in fields for c in field.image.channels))
+    table = AnnData(
+        X=_aligned(fields, means, channels),
+        obs=_observations(fields, sites, sides),
+        var=pd.DataFrame(index=pd.Index(channels, dtype=str)),
+        obsm={"spatial": np.stack([sites.x, sites.y], axis=1)},
+    )
+    table.uns["spatialdata_attrs"] = {
+        "region": names,
+        "region_key": "region",
+        "instance_key": "instance_id",
+    }
+    sizes = [field.image.pixel_size or (np.nan, np.nan) for field in fields]
+    record(table).update(
+        sites=sites.kind,
+        versions=_versions(),
+        pixel_sizes={
+            "region": np.array(names),
+            "y_um": np.array([y for y, _ in sizes]),
+            "x_um": np.array([x for _, x in sizes]),
+        },
+    )
+    return table
+
+
+def add_representation(
+    table: AnnData,
+    representation: NDArray[np.float32],
+    embedding: NDArray[np.float32],
+    chunks: Mapping[str, slice],
+) -> None:
+    """Write what the network says of every cell into the table.
+
+    Parameters
+    ----------
+    table : AnnData (n cells)
+    representation : float32 (n, Z)
+        To ``obsm["X_splicer"]``.
+    embedding : float32 (n, D)
+        The primary embedding, to ``obsm["X_splicer_chunks"]``.
+    chunks : mapping of str to slice
+        Columns of ``embedding`` that belong to each component.
+    """
+    table.obsm["X_splicer"] = np.asarray(representation, np.float32)
+    table.obsm["X_splicer_chunks"] = np.asarray(embedding, np.float32)
+    record(table)["chunks"] = {
+        "component": np.array(list(chunks), dtype=str),
+        "start": np.array([chunk.start for chunk in chunks.values()], np.int64),
+        "stop": np.array([chunk.stop for chunk in chunks.values()], np.int64),
+    }
+    # What napari-harpy asks of a matrix before it trains classifiers on it.
+    columns = [f"X_splicer_{i}" for i in range(representation.shape[1])]
+    table.uns.setdefault("feature_matrices", {})["X_splicer"] = {
+        "feature_columns": columns,
+        "features": ["custom_obsm"],
+        "source_kind": "custom_obsm",
+        "schema_version": 1,
+        "backend": "numpy",
+        "dtype": "float32",
+    }
+
+
+def read_table(path: str | Path) -> AnnData:
+    """Read a table of cells, ``.h5ad`` or a ``.zarr`` folder.
+
+    Raises
+    ------
+    UnreadableFile
+        If there is no such table, it is damaged, or its rows can't be told apart by image and
+        cell id.
+    """
+    from anndata import read_h5ad, read_zarr
+
+    path = Path(path)
+    if not path.exists():
+        raise UnreadableFile(f"There is no table at {path}.", "Check the path.")
+    try:
+        table = read_zarr(path) if path.is_dir() else read_h5ad(path)
+    except (OSError, KeyError, ValueError, AttributeError, TypeError) as error:
+        raise UnreadableFile(
+            f"{path} can't be read as a table of cells: {error}.",
+            "It should be an .h5ad file or a .zarr folder that AnnData wrote.",
+        ) from error
+    lacking = [column for column in ("instance_id", "region") if column not in table.obs]
+    if lacking:
+        raise UnreadableFile(
+            f"The table {path} has no column {' and no column '.join(lacking)}, so its cells "
+            "can't be found in an image.",
+            "Use a table that 'embed' made.",
+        )
+    return table
+
+
+def record(table: AnnData) -> dict[str, Any]:
+    """Return ``uns["splicer"]``, what the project notes about a table, to be read or added to."""
+    noted: dict[str, Any] = table.uns.setdefault("splicer", {})
+    return noted
+
+
+def chunk_slices(table: AnnData) -> dict[str, slice]:
+    """Return the columns of ``obsm["X_splicer_chunks"]`` that belong to each component."""
+    chunks = table.uns.get("splicer", {}).get("chunks")
+    if chunks is None:
+        return {}
+    rows = zip(chunks["component"], chunks["start"], chunks["stop"], strict=True)
+    return {str(name): slice(int(start), int(stop)) for name, start, stop in rows}
+
+
+def _observations(
+    fields: Sequence[MaskedImage], sites: Sites, sides: Sequence[int]
+) -> pd.DataFrame:
+    names = [field.name for field in fields]
+    if sites.kind == "cells":
+        parts = [field.cells.cells() for field in fields if field.cells is not None]
+    else:
+        parts = [_tiles(sites, i, fields[i].image.shape, side) for i, side in enumerate(sides)]
+    measured = pd.concat(parts, ignore_index=True)
+    regions = pd.Categorical.from_codes(sites.field, categories=pd.Index(names))
+    return pd.DataFrame(
+        {
+            "instance_id": sites.id,
+            "region": regions,
+            "area": measured["area"].to_numpy(np.int64),
+            "y": sites.y,
+            "x": sites.x,
+            "touches_border": measured["touches_border"].to_numpy(bool),
+        },
+        index=pd.Index(
+            [f"{name}_{i}" for name, i in zip(regions, sites.id.tolist(), strict=True)], dtype=str
+        ),
+    )
+
+
+def _tiles(sites: Sites, position: int, shape: tuple[int, int], side: int) -> pd.DataFrame:
+    here = sites.field == position
+    lengths = []
+    touches = np.zeros(here.sum(), bool)
+    for centre, length in zip((sites.y[here], sites.x[here]), shape, strict=True):
+        start, stop = tile_edges(centre, side, length)
+        lengths.append(stop - start)
+        touches |= (start == 0) | (stop == length)
+    return pd.DataFrame({"area": lengths[0] * lengths[1], "touches_border": touches})
+
+
+def _aligned(
+    fields: Sequence[MaskedImage], means: Sequence[NDArray[np.float32]], channels: list[str]
+) -> NDArray[np.float32]:
+    """Put every field's means under the channels of all fields."""
+    x = np.full((sum(map(len, means)), len(channels)), np.nan, np.float32)
+    place = {channel: column for column, channel in enumerate(channels)}
+    start = 0
+    for field, block in zip(fields, means, strict=True):
+        stop = start + len(block)
+        x[start:stop, [place[c] for c in field.image.channels]] = block
+        start = stop
+    return x
+
+
+def _check_unique(names: Sequence[str]) -> None:
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InvalidSettings(
+            f"Two images are called {', '.join(doubled)}.",
+            "Give each a name of its own: cells are told apart by it.",
+        )
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {package: version(package) for package in PACKAGES}

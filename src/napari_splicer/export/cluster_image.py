@@ -1,0 +1,198 @@
+"""Groups of cells as an image: every pixel of a cell holds the number of its group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from napari_splicer.errors import InvalidSettings, NoCells
+from napari_splicer.export.files import check_free, written
+from napari_splicer.export.label_image import LabelImage, Legend, write_ome_tiff, write_ome_zarr
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_splicer.images.masks import LabelMask, MaskedImage
+
+ImageFormat = Literal["ome-tiff", "ome-zarr"]
+
+
+@dataclass(frozen=True, eq=False)
+class GroupCodes:
+    """The group number of every cell of one image.
+
+    Parameters
+    ----------
+    ids : int64 (n,)
+        Cell ids, ascending.
+    codes : uint8 or uint16 (n,)
+        1 … G; 0 for cells without a group.
+    names, colours : tuple of str
+        Of groups 1 … G.
+    """
+
+    ids: NDArray[np.int64]
+    codes: NDArray[np.unsignedinteger[Any]]
+    names: tuple[str, ...]
+    colours: tuple[str, ...]
+
+    @classmethod
+    def from_table(cls, table: AnnData, image: str, clustering: str) -> GroupCodes:
+        """Look the cells of ``image`` up in a table.
+
+        Raises
+        ------
+        InvalidSettings
+            If the table has no such clustering.
+        NoCells
+            If it has no cell of this image, or holds tiles instead of cells.
+        """
+        if table.uns.get("splicer", {}).get("sites") == "grid":
+            raise NoCells(
+                "The table holds tiles, so groups can't be drawn into a mask of cells.",
+                "Leave cluster images out of the export.",
+            )
+        if f"{clustering}_colors" not in table.uns or clustering not in table.obs:
+            raise InvalidSettings(
+                f"The table has no clustering '{clustering}'.", "Cluster the cells first."
+            )
+        here = (table.obs["region"] == image).to_numpy()
+        if not here.any():
+            raise NoCells(
+                f"The table holds no cell of the image {image}.",
+                f"It holds cells of: {', '.join(map(str, table.obs['region'].unique()))}.",
+            )
+        groups = table.obs[clustering].cat
+        names = tuple(map(str, groups.categories))
+        ids = table.obs["instance_id"].to_numpy(np.int64)[here]
+        codes = groups.codes.to_numpy(np.int64)[here] + 1
+        order = np.argsort(ids)
+        return cls(
+            ids[order],
+            codes[order].astype(np.min_scalar_type(len(names))),
+            names,
+            tuple(map(str, table.uns[f"{clustering}_colors"])),
+        )
+
+    def apply(self, labels: NDArray[Any]) -> NDArray[np.unsignedinteger[Any]]:
+        """Map cell ids to group numbers.
+
+        Ids may be sparse and as large as 2**63.
+
+        Parameters
+        ----------
+        labels : integer array
+            A piece of the mask.
+
+        Returns
+        -------
+        uint8 or uint16 array of the same shape
+            0 for background and for cells that are not in the table.
+        """
+        here, inverse = np.unique(labels, return_inverse=True)
+        rows = np.searchsorted(self.ids, here.astype(np.int64)).clip(max=len(self.ids) - 1)
+        known = self.ids[rows] == here.astype(np.int64)
+        found = np.where(known, self.codes[rows], 0).astype(self.codes.dtype)
+        return np.asarray(found[inverse].reshape(labels.shape))
+
+    def legend(self) -> pd.DataFrame:
+        """Return ``code``, ``name``, ``colour`` and ``count`` (cells of this image) per group."""
+        counts = np.bincount(self.codes, minlength=len(self.names) + 1)[1:]
+        return pd.DataFrame(
+            {
+                "code": np.arange(1, len(self.names) + 1),
+                "name": self.names,
+                "colour": self.colours,
+                "count": counts,
+            }
+        )
+
+    def mismatch(self, mask: LabelMask) -> tuple[str, ...]:
+        """Say how many cells only the table, or only the mask, has."""
+        in_mask = mask.cells()["id"].to_numpy(np.int64)
+        sentences = []
+        if only_mask := len(np.setdiff1d(in_mask, self.ids, assume_unique=True)):
+            sentences.append(
+                f"{only_mask} cells of the mask {mask.name} are not in the table; "
+                "they are left black in the cluster image."
+            )
+        if only_table := len(np.setdiff1d(self.ids, in_mask, assume_unique=True)):
+            sentences.append(f"{only_table} cells of the table are not in the mask {mask.name}.")
+        return tuple(sentences)
+
+
+def legend_path(path: Path) -> Path:
+    """Return where the legend of the cluster image ``path`` lies: beside it, as CSV."""
+    return path.with_name(f"{path.name}.legend.csv")
+
+
+def write_cluster_image(
+    field: MaskedImage,
+    table: AnnData,
+    clustering: str,
+    path: Path,
+    *,
+    image_format: ImageFormat = "ome-tiff",
+    overwrite: bool = False,
+) -> tuple[str, ...]:
+    """Write the groups of one field of view as a label image, and its legend beside it.
+
+    The mask is read block by block; its height, width and pixel size are kept.
+
+    Parameters
+    ----------
+    field : MaskedImage
+    table : AnnData
+        Cells are joined by image name and id.
+    clustering : str
+        A categorical column of ``table.obs``.
+    path : Path
+        The legend goes to :func:`legend_path` of it.
+
+    Returns
+    -------
+    tuple of str
+        What does not fit between table and mask, in sentences.
+
+    Raises
+    ------
+    NoCells
+        If the field has no mask, or the table no cell of it.
+    InvalidSettings
+        If the table has no such clustering.
+    WouldOverwrite, CannotWrite
+        See :func:`napari_splicer.export.files.written`.
+    """
+    if field.cells is None:
+        raise NoCells(
+            f"{field.name} has no cell mask, so its groups can't be drawn.",
+            "Export the table instead, or add the mask.",
+        )
+    groups = GroupCodes.from_table(table, field.name, clustering)
+    remarks = groups.mismatch(field.cells)
+    legend = legend_path(path)
+    check_free(legend, overwrite=overwrite)
+    write = write_ome_tiff if image_format == "ome-tiff" else write_ome_zarr
+    with written(path, overwrite=overwrite) as temporary:
+        write(temporary, _drawn(field, field.cells, groups, clustering))
+    with written(legend, overwrite=overwrite) as temporary:
+        groups.legend().to_csv(temporary, index=False)
+    return remarks
+
+
+def _drawn(field: MaskedImage, mask: LabelMask, groups: GroupCodes, clustering: str) -> LabelImage:
+    entries = zip(groups.names, groups.colours, strict=True)
+    return LabelImage(
+        name=f"{field.name} {clustering}",
+        read=lambda *box: groups.apply(mask.read(*box)),
+        shape=mask.shape,
+        dtype=groups.codes.dtype,
+        pixel_size=field.image.pixel_size,
+        legend=[Legend(code, *entry) for code, entry in enumerate(entries, 1)],
+    )

@@ -1,0 +1,172 @@
+"""How anything is written: under a temporary name first, never over another file unasked."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from napari_splicer.errors import CannotWrite, WouldOverwrite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_LONGEST_NAME = 200
+
+
+@contextmanager
+def written(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary name in the same folder; what was written there gets its name at the end.
+
+    Works for files and for folders (zarr). If writing fails, or is interrupted, the temporary
+    name is removed and what had the name before is as it was.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folders on the way to it are made.
+    overwrite : bool
+        Whether it may replace what is there.
+
+    Yields
+    ------
+    Path
+        Does not exist yet; ends like ``path``.
+
+    Raises
+    ------
+    WouldOverwrite
+        Before anything is written, if ``path`` exists and ``overwrite`` is off.
+    CannotWrite
+        If the disk is full, or the folder can't be written to.
+
+    Examples
+    --------
+    >>> folder = getfixture("tmp_path")
+    >>> with written(folder / "note.txt") as temporary:
+    ...     _ = temporary.write_text("three cells")
+    >>> [path.name for path in folder.iterdir()]
+    ['note.txt']
+    """
+    path = Path(path)
+    check_free(path, overwrite=overwrite)
+    temporary = path.with_name(f".{uuid4().hex[:8]}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _flush(temporary)
+        _rename(temporary, path)
+    except OSError as error:
+        raise _told(error, path) from error
+    finally:
+        remove(temporary)
+
+
+def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> None:
+    """Write ``text`` as UTF-8; see :func:`written`."""
+    with written(path, overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def check_free(path: Path, *, overwrite: bool = False) -> None:
+    """Refuse a name that is taken.
+
+    Raises
+    ------
+    WouldOverwrite
+        If ``path`` exists and ``overwrite`` is off.
+    CannotWrite
+        If it is a folder that is no zarr folder: those are never replaced.
+    """
+    if not path.exists():
+        return
+    if not overwrite:
+        raise WouldOverwrite(
+            f"{path} exists already.", "Choose another name or folder, or allow overwriting."
+        )
+    if path.is_dir() and not any((path / name).exists() for name in (".zgroup", "zarr.json")):
+        raise CannotWrite(
+            f"{path} is a folder with other things in it.", "Choose another name for the file."
+        )
+
+
+def file_name(text: str) -> str:
+    """Turn the name of an image or clustering into a part of a file name valid on every system.
+
+    Examples
+    --------
+    >>> file_name("Slide 3: tumour/edge")
+    'Slide-3-tumour-edge'
+    """
+    plain = re.sub(r"[^\w.+-]+", "-", text).strip("-. ")
+    return plain[:_LONGEST_NAME] or "image"
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all it holds, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    if not path.is_dir():
+        temporary.replace(path)
+        _flush_folder(path.parent)
+        return
+    # A folder can't be replaced in one step: the old one steps aside until the new one is there.
+    aside = temporary.with_name(f"{temporary.name}.old")
+    path.replace(aside)
+    try:
+        temporary.replace(path)
+    except OSError:
+        aside.replace(path)
+        raise
+    _flush_folder(path.parent)
+    remove(aside)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or every file of a folder, is on the disk."""
+    files = (p for p in path.rglob("*") if p.is_file()) if path.is_dir() else (path,)
+    for file in files:
+        with file.open("rb+") as stream:
+            os.fsync(stream.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":  # folders can't be opened there, and renames need no flush
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _told(error: OSError, path: Path) -> CannotWrite:
+    """Say what is wrong in the user's words; HDF5 tells the number only in its message."""
+    number = error.errno
+    found = re.search(r"errno = (\d+)", str(error))
+    if found is not None:
+        number = int(found.group(1))
+    if number in _FULL:
+        return CannotWrite(
+            f"There is no room left to write {path}.",
+            "Free some space, or choose a folder on another disk. Nothing was kept of this file.",
+        )
+    if number in _FORBIDDEN:
+        return CannotWrite(
+            f"{path} can't be written: you may not change the folder {path.parent}.",
+            "Choose another folder.",
+        )
+    reason = error.strerror or str(error)
+    return CannotWrite(f"{path} can't be written: {reason}.", "Choose another name or folder.")

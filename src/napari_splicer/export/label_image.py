@@ -1,0 +1,182 @@
+"""Label images as OME-TIFF or OME-Zarr: tiled, compressed, with a pyramid, written tile by tile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Labels = NDArray[np.unsignedinteger[Any]]
+
+TILE = 512  # pixels
+_STEP = 4  # between levels of the pyramid
+_OVERVIEW = 4096  # pixels; images no longer than this need no smaller level
+_SPAN = 8192  # pixels read at once along a row of tiles
+_BLOCK = 2048  # rows read at once
+_TIFF_LIMIT = 2**32 - 2**25  # bytes that a classic TIFF can address
+
+
+class Legend(NamedTuple):
+    """A label's value, name and colour (``"#RRGGBB"``)."""
+
+    value: int
+    name: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class LabelImage:
+    """A label image that is read box by box.
+
+    Parameters
+    ----------
+    name : str
+    read : callable
+        ``read(y0, y1, x0, x1)`` gives the labels of a half-open box.
+    shape : (int, int)
+        Height and width in pixels.
+    dtype : numpy.dtype
+        uint8 or uint16.
+    pixel_size : (float, float), optional
+        µm, (y, x).
+    legend : sequence of Legend
+        What the labels mean.
+    """
+
+    name: str
+    read: Callable[[int, int, int, int], Labels]
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    pixel_size: tuple[float, float] | None = None
+    legend: Sequence[Legend] = ()
+
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """How much smaller each level of the pyramid is, from 1."""
+        factors = [1]
+        while max(self.level_shape(factors[-1])) > _OVERVIEW:
+            factors.append(factors[-1] * _STEP)
+        return tuple(factors)
+
+    def level_shape(self, factor: int) -> tuple[int, int]:
+        """Return height and width of a level in its own pixels."""
+        height, width = self.shape
+        return -(-height // factor), -(-width // factor)
+
+    def tiles(self, factor: int) -> Iterator[tuple[slice, slice, Labels]]:
+        """Yield the tiles of a level row by row, with their place; those at the edge are smaller.
+
+        Labels can't be averaged, so a level takes every ``factor``-th pixel.
+        """
+        height, width = self.level_shape(factor)
+        span = max(TILE, _SPAN // factor // TILE * TILE)
+        for top in range(0, height, TILE):
+            y = slice(top, min(top + TILE, height))
+            for start in range(0, width, span):
+                stop = min(start + span, width)
+                band = self._thinned(factor, y, slice(start, stop))
+                for left in range(start, stop, TILE):
+                    x = slice(left, min(left + TILE, stop))
+                    yield y, x, band[:, left - start : x.stop - start]
+
+    def _thinned(self, factor: int, y: slice, x: slice) -> Labels:
+        """Read a box of a level, a block of rows at a time."""
+        band = np.empty((y.stop - y.start, x.stop - x.start), self.dtype)
+        right = min(x.stop * factor, self.shape[1])
+        rows = max(1, _BLOCK // factor)
+        for top in range(y.start, y.stop, rows):
+            bottom = min(top + rows, y.stop)
+            end = min(bottom * factor, self.shape[0])
+            block = self.read(top * factor, end, x.start * factor, right)
+            band[top - y.start : bottom - y.start] = block[::factor, ::factor]
+        return band
+
+
+def write_ome_tiff(path: Path, image: LabelImage) -> None:
+    """Write a tiled, deflated OME-TIFF; the smaller levels of the pyramid are its SubIFDs."""
+    from tifffile import TiffWriter
+
+    metadata: dict[str, Any] = {"axes": "YX", "Name": image.name}
+    if image.pixel_size is not None:
+        y, x = image.pixel_size
+        metadata |= {"PhysicalSizeY": y, "PhysicalSizeYUnit": "µm"}
+        metadata |= {"PhysicalSizeX": x, "PhysicalSizeXUnit": "µm"}
+    size = image.shape[0] * image.shape[1] * image.dtype.itemsize
+    with TiffWriter(path, ome=True, bigtiff=size > _TIFF_LIMIT) as tiff:
+        for factor in image.factors:
+            tiff.write(
+                (_full(tile) for _, _, tile in image.tiles(factor)),
+                shape=image.level_shape(factor),
+                dtype=image.dtype,
+                photometric="minisblack",
+                tile=(TILE, TILE),
+                compression="zlib",
+                subifds=len(image.factors) - 1 if factor == 1 else None,
+                subfiletype=None if factor == 1 else 1,
+                metadata=metadata if factor == 1 else None,
+            )
+
+
+def write_ome_zarr(path: Path, image: LabelImage) -> None:
+    """Write an OME-Zarr 0.4 label image; its legend becomes ``image-label`` colours and names."""
+    import zarr
+
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    for level, factor in enumerate(image.factors):
+        array = group.create_array(
+            str(level),
+            shape=image.level_shape(factor),
+            chunks=(TILE, TILE),
+            dtype=image.dtype,
+            fill_value=0,
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+        )
+        for y, x, tile in image.tiles(factor):
+            array[y, x] = tile
+    group.attrs.update(
+        {
+            "multiscales": [_multiscale(image)],
+            "image-label": {
+                "version": "0.4",
+                "colors": [
+                    {"label-value": entry.value, "rgba": [*bytes.fromhex(entry.colour[1:]), 255]}
+                    for entry in image.legend
+                ],
+                "properties": [
+                    {"label-value": entry.value, "name": entry.name} for entry in image.legend
+                ],
+            },
+        }
+    )
+
+
+def _multiscale(image: LabelImage) -> dict[str, Any]:
+    unit = {} if image.pixel_size is None else {"unit": "micrometer"}
+    pixel = image.pixel_size or (1.0, 1.0)
+    return {
+        "version": "0.4",
+        "name": image.name,
+        "axes": [{"name": axis, "type": "space", **unit} for axis in "yx"],
+        "datasets": [
+            {
+                "path": str(level),
+                "coordinateTransformations": [
+                    {"type": "scale", "scale": [side * factor for side in pixel]}
+                ],
+            }
+            for level, factor in enumerate(image.factors)
+        ],
+    }
+
+
+def _full(tile: Labels) -> Labels:
+    """Fill a tile at the edge up with background."""
+    missing = [(0, TILE - length) for length in tile.shape]
+    return np.pad(tile, missing) if any(after for _, after in missing) else tile

@@ -1,0 +1,132 @@
+"""The table of cells as files: h5ad and zarr hold all of it, CSV and Parquet a flat copy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from napari_splicer.export.files import written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+    from anndata import AnnData
+
+_ROWS = 50_000  # cells written at a time
+
+
+def write_h5ad(table: AnnData, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write all of the table as ``.h5ad``, for scanpy and others.
+
+    Raises
+    ------
+    WouldOverwrite, CannotWrite
+        See :func:`napari_splicer.export.files.written`.
+    """
+    with written(path, overwrite=overwrite) as temporary:
+        table.write_h5ad(temporary, convert_strings_to_categoricals=False)
+
+
+def write_zarr(table: AnnData, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write all of the table as a ``.zarr`` folder (zarr format 2, which every reader knows).
+
+    Raises
+    ------
+    WouldOverwrite, CannotWrite
+        See :func:`napari_splicer.export.files.written`.
+    """
+    import zarr
+    from anndata.io import write_elem
+
+    with written(path, overwrite=overwrite) as temporary:
+        group = zarr.open_group(temporary, mode="w", zarr_format=2)
+        write_elem(group, "/", table)
+        zarr.consolidate_metadata(group.store, zarr_format=2)
+
+
+def write_csv(table: AnnData, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a row per cell as CSV; columns as :func:`flat_rows` has them, NaN as an empty field.
+
+    Raises
+    ------
+    WouldOverwrite, CannotWrite
+        See :func:`napari_splicer.export.files.written`.
+    """
+    from pyarrow.csv import CSVWriter
+
+    with written(path, overwrite=overwrite) as temporary:
+        batches = _batches(table)
+        first = next(batches)
+        with CSVWriter(temporary, first.schema) as writer:
+            writer.write_table(first)
+            for batch in batches:
+                writer.write_table(batch)
+
+
+def write_parquet(table: AnnData, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a row per cell as Parquet; columns as :func:`flat_rows` has them.
+
+    Raises
+    ------
+    WouldOverwrite, CannotWrite
+        See :func:`napari_splicer.export.files.written`.
+    """
+    from pyarrow.parquet import ParquetWriter
+
+    with written(path, overwrite=overwrite) as temporary:
+        batches = _batches(table)
+        first = next(batches)
+        with ParquetWriter(temporary, first.schema) as writer:
+            writer.write_table(first)
+            for batch in batches:
+                writer.write_table(batch)
+
+
+def flat_rows(table: AnnData, start: int = 0, stop: int | None = None) -> pd.DataFrame:
+    """Return the rows ``start`` to ``stop`` as plain columns.
+
+    Returns
+    -------
+    DataFrame
+        ``image``; ``id`` in its mask; ``x``, ``y`` centroid in pixels; ``area`` in pixels;
+        ``touches_border``; one column per clustering, and any other that ``obs`` has;
+        ``umap_1``, ``umap_2``; ``intensity_<channel>`` mean intensity, raw units;
+        ``splicer_0`` … the representation. Columns that the table can't fill are left out.
+    """
+    rows = slice(start, stop)
+    obs = table.obs.iloc[rows].rename(columns={"region": "image", "instance_id": "id"})
+    first = ["image", "id", "x", "y", "area", "touches_border"]
+    others = [column for column in obs.columns if column not in first]
+    obs = obs[[column for column in first if column in obs.columns] + others]
+    parts = [obs]
+    if "X_umap" in table.obsm:
+        parts.append(_columns(table.obsm["X_umap"][rows], obs.index, ["umap_1", "umap_2"]))
+    intensities = [f"intensity_{channel}" for channel in table.var_names]
+    parts.append(_columns(np.asarray(table.X)[rows], obs.index, intensities))
+    if "X_splicer" in table.obsm:
+        z = np.asarray(table.obsm["X_splicer"])[rows]
+        parts.append(_columns(z, obs.index, [f"splicer_{i}" for i in range(z.shape[1])]))
+    flat: pd.DataFrame = pd.concat(parts, axis=1).reset_index(drop=True)
+    return flat
+
+
+def _columns(values: np.ndarray, index: pd.Index[str], names: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(np.asarray(values), index=index, columns=pd.Index(names))
+
+
+def _batches(table: AnnData) -> Iterator[pa.Table]:
+    """Yield the flat table in pieces, all with the same schema; one piece if it has no rows."""
+    import pyarrow as pa
+
+    schema = None
+    for start in range(0, max(table.n_obs, 1), _ROWS):
+        rows = flat_rows(table, start, start + _ROWS)
+        for column in rows.select_dtypes("category"):
+            rows[column] = rows[column].astype(object)
+        piece = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+        schema = piece.schema
+        yield piece
