@@ -134,7 +134,7 @@ class Legend(QTableView):
         )
 
     def _group(self, index: QModelIndex) -> int:
-        return self._sorted.mapToSource(index).row()
+        return int(self._sorted.mapToSource(index).row())
 
     def _clicked(self, index: QModelIndex) -> None:
         if index.column() == COLOUR:

@@ -1,0 +1,265 @@
+"""Map of the cells: similar cells lie close together; a lasso selects them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import Qt, QTimer, QVariantAnimation
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.widgets.colour_bar import ColourBar
+from napari_splicer.gui.widgets.colouring import colouring_of
+from napari_splicer.gui.widgets.lasso import LassoView, combine, inside
+from napari_splicer.gui.widgets.point_cloud import PointCloud, Points
+from napari_splicer.gui.widgets.theme import DARK
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from qtpy.QtCore import QEvent
+    from qtpy.QtGui import QKeyEvent
+
+    from napari_splicer.gui.session import Session
+    from napari_splicer.gui.widgets.theme import Theme
+
+HINT = "Drag to select · Shift adds · Alt removes · Esc clears · wheel zooms"
+_REACH = 8  # screen pixels within which a cell is under the mouse
+_DIMMED = 0.25
+_RING, _PULSE = 14, 44  # screen pixels
+
+
+class CellMap(QWidget):
+    """The table's ``X_umap``, coloured by group or marker, tied to the session.
+
+    Drag selects (Shift adds, Alt takes away, Esc clears), a click selects one cell and asks the
+    viewer to fly to it, the cell under the mouse becomes ``session.hovered``. What others select,
+    hover or pick is shown. Cells are told by id: ids that the table does not have are ignored.
+
+    Parameters
+    ----------
+    session : Session
+        Read and written.
+    parent : QWidget, optional
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._theme = DARK
+        self._points = np.empty((0, 2))
+        self._ids = np.empty(0, np.int64)
+        self._tree: Any = None
+        self._colouring = colouring_of(session)
+        self._build()
+        self._listen()
+        self._new_table()
+
+    # construction ------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.view = LassoView()
+        self.plot = pg.PlotWidget(viewBox=self.view)
+        self.plot.hideAxis("left")
+        self.plot.hideAxis("bottom")
+        self.plot.hideButtons()
+        self._cloud = PointCloud(self.view)
+        self._chosen = PointCloud(self.view, z=10)
+        self._ring = Points(size=_RING, brush=pg.mkBrush(None), pxMode=True)
+        self._pulse = Points(size=_RING, brush=pg.mkBrush(None), pxMode=True)
+        self._label = pg.TextItem()
+        for item in (self._ring, self._pulse, self._label):
+            item.setZValue(20)
+            self.view.addItem(item, ignoreBounds=True)
+        self._beat = QVariantAnimation(self, startValue=_PULSE, endValue=_RING, duration=700)
+        self._beat.valueChanged.connect(self._pulse.setSize)
+
+        self.colour_by = QComboBox()
+        self.colour_by.setToolTip("What the colours of map and overlay stand for")
+        self.bar = ColourBar()
+        self.count = QLabel()
+        top = QHBoxLayout()
+        top.addWidget(QLabel("Colour by"))
+        top.addWidget(self.colour_by)
+        top.addWidget(self.bar)
+        top.addStretch()
+        top.addWidget(self.count)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(top)
+        layout.addWidget(self.plot, stretch=1)
+        self.set_theme(DARK)
+
+    def _listen(self) -> None:
+        # A result changes several fields at once: draw once, when all have changed.
+        self._due = QTimer(self, singleShot=True, interval=0)
+        self._due.timeout.connect(self._draw)
+        events = self._session.events
+        bind(self, events.table, self._new_table)
+        for signal in (events.clustering, events.groups, events.colour_by):
+            bind(self, signal, self._ask_to_draw)
+        bind(self, events.selection, self._draw_chosen)
+        bind(self, events.hovered_group, self._draw_chosen)
+        bind(self, events.hovered, self._draw_hovered)
+        bind(self, events.picked, self._draw_picked)
+        self.colour_by.activated.connect(self._colour_chosen)
+        self.view.lassoed.connect(self._lassoed)
+        self.view.clicked.connect(self._clicked)
+        self.view.reset.connect(self._show_all)
+        self.plot.scene().sigMouseMoved.connect(self._moved)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Paint in the theme's colours."""
+        self._theme = theme
+        self.plot.setBackground(theme.background)
+        self.view.set_line_colour(theme.text)
+        self._ring.setPen(pg.mkPen(theme.accent, width=2))
+        self._pulse.setPen(pg.mkPen(theme.accent, width=2))
+        self._label.setColor(theme.text)
+        self._label.fill = pg.mkBrush(theme.background)
+        self.bar.set_theme(theme)
+        self._draw_chosen()
+
+    # drawing -----------------------------------------------------------------------------------
+
+    def _new_table(self) -> None:
+        table = self._session.table
+        self._ids = self._session.ids()
+        has_map = table is not None and "X_umap" in table.obsm
+        self._points = (
+            np.asarray(table.obsm["X_umap"], np.float64)[:, :2]
+            if table is not None and has_map
+            else np.full((len(self._ids), 2), np.nan)
+        )
+        self._tree = None
+        self.colour_by.clear()
+        self.colour_by.addItems(["group", *(() if table is None else map(str, table.var_names))])
+        self._show_all()
+        self._ask_to_draw()
+
+    def _ask_to_draw(self) -> None:
+        self._due.start()
+
+    def _draw(self) -> None:
+        self._colouring = colouring_of(self._session)
+        self._tree = None
+        marker = self._session.colour_by
+        self.colour_by.setCurrentIndex(
+            0 if marker is None else max(0, self.colour_by.findText(marker))
+        )
+        self.bar.setVisible(self._colouring.limits is not None)
+        if self._colouring.limits is not None:
+            self.bar.set_scale(self._colouring.colours[:-1], *self._colouring.limits)
+        self._cloud.draw(self._points, self._colouring, self._drawn(), size=self._size())
+        self._draw_chosen()
+
+    def _drawn(self) -> NDArray[np.bool_]:
+        """Return which cells are on the map: those with a place, of groups that are not hidden."""
+        return self._colouring.shown & np.isfinite(self._points).all(axis=1)
+
+    def _size(self) -> float:
+        """Return the diameter of a point: smaller, the more there are."""
+        return float(np.clip(60 / max(len(self._ids), 1) ** 0.3, 3, 9))
+
+    def _draw_chosen(self) -> None:
+        """Draw the hovered group, or else the selected cells, over the others."""
+        session = self._session
+        if len(self._colouring.codes) != len(self._ids):
+            return
+        lit = session.hovered_group
+        meant = np.isin(self._ids, session.selection) if lit is None else session.codes() == lit
+        chosen = meant & self._drawn()
+        dim = bool(chosen.any())
+        self._cloud.set_opacity(_DIMMED if dim else 1.0)
+        outline = self._theme.accent if lit is None else None
+        self._chosen.draw(
+            self._points, self._colouring, chosen, size=self._size() + 1, outline=outline
+        )
+        selected, total = len(session.selection), len(self._ids)
+        self.count.setText(f"{selected:,} of {total:,} cells" if selected else f"{total:,} cells")
+        self.plot.setToolTip("" if dim else HINT)
+
+    def _row(self, cell: int | None) -> int | None:
+        """Return the row of a cell that has a place on the map."""
+        rows = np.flatnonzero((self._ids == cell) & np.isfinite(self._points).all(axis=1))
+        return int(rows[0]) if len(rows) else None
+
+    def _draw_hovered(self) -> None:
+        row = self._row(self._session.hovered)
+        self._label.setVisible(row is not None)
+        if row is None:
+            self._ring.clear()
+            return
+        self._ring.setData(pos=self._points[row : row + 1])
+        code = int(self._session.codes()[row])
+        group = f" · {self._session.groups[code].name}" if code >= 0 else ""
+        self._label.setText(f"cell {self._ids[row]}{group}")
+        centre = self.view.viewRect().center()
+        x, y = self._points[row]
+        self._label.setAnchor((1.1 if x > centre.x() else -0.1, 0 if y > centre.y() else 1))
+        self._label.setPos(x, y)
+
+    def _draw_picked(self) -> None:
+        row = self._row(self._session.picked)
+        self._beat.stop()
+        if row is None:
+            self._pulse.clear()
+            return
+        self._pulse.setData(pos=self._points[row : row + 1])
+        self._beat.start()
+
+    # the mouse ---------------------------------------------------------------------------------
+
+    def _show_all(self) -> None:
+        finite = self._points[np.isfinite(self._points).all(axis=1)]
+        if len(finite):
+            low, high = finite.min(axis=0), finite.max(axis=0)
+            self.view.setRange(xRange=(low[0], high[0]), yRange=(low[1], high[1]), padding=0.06)
+
+    def _colour_chosen(self, index: int) -> None:
+        self._session.colour_by = self.colour_by.itemText(index) if index else None
+
+    def _lassoed(self, corners: Any, modifiers: Any) -> None:
+        drawn = self._drawn()
+        drawn[drawn] = inside(self._points[drawn], corners)
+        session = self._session
+        session.select(combine(session.selection, self._ids[drawn], modifiers))
+
+    def _clicked(self, place: Any, modifiers: Any) -> None:
+        cell = self._cell_at(place.x(), place.y())
+        if cell is None:
+            return
+        session = self._session
+        session.select(combine(session.selection, np.array([cell]), modifiers))
+        if modifiers == Qt.KeyboardModifier.NoModifier:
+            session.cell_requested.emit(cell)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc drops the lasso under way, or else the selection."""
+        if event.key() != Qt.Key.Key_Escape:
+            super().keyPressEvent(event)
+        elif not self.view.cancel():
+            self._session.select([])
+
+    def _moved(self, position: Any) -> None:
+        place = self.view.mapSceneToView(position)
+        self._session.hovered = self._cell_at(place.x(), place.y())
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Let no cell be under the mouse once it has left."""
+        self._session.hovered = None
+        super().leaveEvent(event)
+
+    def _cell_at(self, x: float, y: float) -> int | None:
+        """Return the id of the nearest drawn cell within reach of a place on the map."""
+        from scipy.spatial import cKDTree
+
+        rows = np.flatnonzero(self._drawn())
+        if not len(rows):
+            return None
+        if self._tree is None:
+            self._tree = cKDTree(self._points[rows], balanced_tree=False, compact_nodes=False)
+        reach = _REACH * self.view.viewPixelSize()[0]
+        distance, nearest = self._tree.query((x, y), distance_upper_bound=reach)
+        return int(self._ids[rows[nearest]]) if np.isfinite(distance) else None

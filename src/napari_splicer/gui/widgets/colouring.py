@@ -1,0 +1,86 @@
+"""What colour each cell has: that of its group, or of a marker's intensity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_splicer.gui.session import Session
+
+NOTHING = "#808080"  # cells without a group, or without a value
+_STEPS = 48  # of the scale: more can't be told apart on a point
+_RANGE = (1, 99)  # percentiles that end the scale, so that one bright cell does not darken all
+
+
+@dataclass(frozen=True, eq=False)
+class Colouring:
+    """A colour for every cell.
+
+    Parameters
+    ----------
+    codes : int (n,)
+        Index into ``colours``.
+    colours : tuple of str
+        ``"#rrggbb"``; the last is for cells of which nothing is known.
+    shown : bool (n,)
+        False for cells of hidden groups.
+    limits : (float, float), optional
+        Values at both ends of the scale; None where the colours have no order.
+    """
+
+    codes: NDArray[np.int64]
+    colours: tuple[str, ...]
+    shown: NDArray[np.bool_]
+    limits: tuple[float, float] | None = None
+
+
+def colouring_of(session: Session) -> Colouring:
+    """Return the colours that the session asks for, in the order of its table's rows."""
+    codes = session.codes()
+    visible = np.array([*(group.visible for group in session.groups), True])
+    groups = np.where(codes < 0, len(session.groups), codes)
+    shown = visible[groups]
+    if session.table is None or session.colour_by is None:
+        colours = (*(group.colour for group in session.groups), NOTHING)
+        return Colouring(groups, colours, shown)
+    limits = scale_limits(intensity := marker_values(session.table, session.colour_by))
+    return Colouring(scale_codes(intensity, limits), (*scale_colours(), NOTHING), shown, limits)
+
+
+def marker_values(table: AnnData, marker: str) -> NDArray[np.float64]:
+    """Return a marker's mean intensity per cell, float (n,), in raw units."""
+    return np.asarray(table.X[:, table.var_names.get_loc(marker)], np.float64).ravel()
+
+
+def scale_limits(values: ArrayLike) -> tuple[float, float]:
+    """Return the values that both ends of the scale stand for; they always differ."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = map(float, np.percentile(finite, _RANGE))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def scale_codes(values: ArrayLike, limits: tuple[float, float]) -> NDArray[np.int64]:
+    """Return steps of the scale, 0 to 47; 48 for values that are not finite."""
+    values = np.asarray(values, np.float64)
+    known = np.isfinite(values)
+    place = (np.where(known, values, limits[0]) - limits[0]) / (limits[1] - limits[0])
+    steps = np.clip(place * _STEPS, 0, _STEPS - 1).astype(np.int64)
+    return np.where(known, steps, _STEPS)
+
+
+@cache
+def scale_colours(name: str = "viridis", steps: int = _STEPS) -> tuple[str, ...]:
+    """Return a perceptually uniform scale as ``"#rrggbb"``, low to high."""
+    import pyqtgraph as pg
+
+    table = pg.colormap.get(name).getLookupTable(nPts=steps, alpha=False)
+    return tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in table)

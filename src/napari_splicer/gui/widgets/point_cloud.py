@@ -1,0 +1,179 @@
+"""Many coloured points in a plot: as points up to 10⁵, as an image of their density beyond."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QRectF, QTimer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_splicer.gui.widgets.colouring import Colouring
+
+MOST_POINTS = 100_000  # drawn one by one in about 40 ms per frame
+_BIN = 2  # screen pixels per pixel of the density image
+
+
+class Points(pg.ScatterPlotItem):
+    """Points of one look that leave clicks to the view behind them."""
+
+    def mouseClickEvent(self, ev: Any) -> None:
+        """Pass the click on."""
+        ev.ignore()
+
+
+class PointCloud:
+    """Points of a plot, drawn in one batch per colour; never one brush per point.
+
+    Small groups lie above large ones and high values above low ones, so that what is rare stays
+    in sight.
+
+    Parameters
+    ----------
+    view : pyqtgraph.ViewBox
+        Where they are drawn.
+    z : float
+        Height above other items.
+    most : int
+        More points than this are drawn as an image, made anew for every part of the plot that is
+        looked at.
+    """
+
+    def __init__(self, view: pg.ViewBox, *, z: float = 0.0, most: int = MOST_POINTS) -> None:
+        self._view, self._z, self._most = view, z, most
+        self._batches: list[Points] = []
+        self._image = pg.ImageItem(axisOrder="row-major")
+        self._image.setZValue(z)
+        view.addItem(self._image, ignoreBounds=True)
+        self._dense: tuple[NDArray[Any], Colouring] | None = None
+        self._redraw = QTimer(view, singleShot=True, interval=0)
+        self._redraw.timeout.connect(self._draw_image)
+        view.sigRangeChanged.connect(self._range_changed)
+        view.sigResized.connect(self._range_changed)
+
+    def draw(
+        self,
+        points: NDArray[Any],
+        colouring: Colouring,
+        drawn: NDArray[np.bool_],
+        *,
+        size: float = 5.0,
+        outline: str | None = None,
+    ) -> None:
+        """Draw the points (n, 2) for which ``drawn`` (n,) is true; ``size`` is in screen pixels."""
+        self.clear()
+        if int(drawn.sum()) > self._most:
+            self._dense = (points[drawn], _only(colouring, drawn))
+            self._draw_image()
+            return
+        pen = pg.mkPen(outline, width=1) if outline else pg.mkPen(None)
+        rows = np.flatnonzero(drawn)
+        codes = colouring.codes[rows]
+        counts = np.bincount(codes, minlength=len(colouring.colours))
+        rows = rows[np.argsort(codes, kind="stable")]
+        ends = np.cumsum(counts)
+        order = np.arange(len(counts)) if colouring.limits else np.argsort(-counts, kind="stable")
+        for height, code in enumerate(order):
+            if not counts[code]:
+                continue
+            batch = points[rows[ends[code] - counts[code] : ends[code]]]
+            brush = pg.mkBrush(colouring.colours[code])
+            item = Points(
+                x=batch[:, 0], y=batch[:, 1], size=size, pen=pen, brush=brush, pxMode=True
+            )
+            item.setZValue(self._z + height / (len(order) + 1))
+            self._view.addItem(item, ignoreBounds=True)
+            self._batches.append(item)
+
+    def clear(self) -> None:
+        """Draw nothing."""
+        for item in self._batches:
+            self._view.removeItem(item)
+        self._batches = []
+        self._dense = None
+        self._image.clear()
+
+    def set_opacity(self, opacity: float) -> None:
+        """Let what lies below shine through."""
+        for item in (*self._batches, self._image):
+            item.setOpacity(opacity)
+
+    def _range_changed(self) -> None:
+        if self._dense is not None:
+            self._redraw.start()
+
+    def _draw_image(self) -> None:
+        if self._dense is None:
+            return
+        area = self._view.viewRect()
+        shape = (max(1, int(self._view.height() / _BIN)), max(1, int(self._view.width() / _BIN)))
+        image = density_image(*self._dense, area.getCoords(), shape)
+        self._image.setImage(image, autoLevels=False, levels=(0, 255))
+        self._image.setRect(QRectF(area))
+
+
+def _only(colouring: Colouring, drawn: NDArray[np.bool_]) -> Colouring:
+    return type(colouring)(
+        colouring.codes[drawn], colouring.colours, colouring.shown[drawn], colouring.limits
+    )
+
+
+def density_image(
+    points: NDArray[Any],
+    colouring: Colouring,
+    area: tuple[float, float, float, float],
+    shape: tuple[int, int],
+) -> NDArray[np.uint8]:
+    """Count points per pixel: the colour is that of most, or of their mean; opacity tells how many.
+
+    Parameters
+    ----------
+    points : float (n, 2)
+        x and y.
+    colouring : Colouring
+        Of these points; with ``limits``, codes are averaged, else the most frequent one wins.
+    area : (x0, y0, x1, y1)
+        What the image covers.
+    shape : (int, int)
+        Rows and columns.
+
+    Returns
+    -------
+    uint8 (rows, columns, 4)
+        RGBA; row 0 at ``y0``.
+    """
+    height, width = shape
+    low, high = np.array(area[:2]), np.array(area[2:])
+    place = np.floor((points - low) / (high - low) * (width, height)).astype(np.int64)
+    within = ((place >= 0) & (place < (width, height))).all(axis=1)
+    pixel = place[within, 1] * width + place[within, 0]
+    code = colouring.codes[within]
+    count = np.bincount(pixel, minlength=height * width)
+    winner = (_mean_code if colouring.limits else _mode_code)(
+        pixel, code, height * width, len(colouring.colours)
+    )
+    palette = np.array([pg.mkColor(colour).getRgb() for colour in colouring.colours], np.uint8)
+    image = palette[winner]
+    strength = np.log1p(count) / np.log1p(max(1, count.max(initial=1)))
+    image[:, 3] = np.where(count > 0, 255 * (0.35 + 0.65 * strength), 0).astype(np.uint8)
+    return image.reshape(height, width, 4)
+
+
+def _mode_code(
+    pixel: NDArray[np.int64], code: NDArray[np.int64], pixels: int, colours: int
+) -> NDArray[np.int64]:
+    table = np.bincount(pixel * colours + code, minlength=pixels * colours)
+    return np.asarray(table.reshape(pixels, colours).argmax(axis=1), np.int64)
+
+
+def _mean_code(
+    pixel: NDArray[np.int64], code: NDArray[np.int64], pixels: int, colours: int
+) -> NDArray[np.int64]:
+    known = code < colours - 1
+    total = np.bincount(pixel[known], weights=code[known], minlength=pixels)
+    count = np.bincount(pixel[known], minlength=pixels)
+    mean = np.rint(total / np.maximum(count, 1)).astype(np.int64)
+    return np.where(count > 0, mean, colours - 1)

@@ -1,0 +1,218 @@
+"""The map and the session: lasso, click, hover and colours, by real mouse events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyqtgraph as pg
+import pytest
+from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication
+
+from napari_splicer.gui.session import Session
+from napari_splicer.gui.widgets.cell_map import CellMap
+from napari_splicer.gui.widgets.theme import LIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NONE, SHIFT, ALT = (
+    Qt.KeyboardModifier.NoModifier,
+    Qt.KeyboardModifier.ShiftModifier,
+    Qt.KeyboardModifier.AltModifier,
+)
+LEFT, NO_BUTTON = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+
+
+@pytest.fixture
+def cell_map(qtbot, session) -> Iterator[CellMap]:
+    limit = pg.getConfigOption("mouseRateLimit")
+    pg.setConfigOption("mouseRateLimit", -1)  # no hand moves as fast as a test
+    cell_map = CellMap(session)
+    qtbot.addWidget(cell_map)
+    cell_map.resize(420, 300)
+    with qtbot.waitExposed(cell_map):
+        cell_map.show()
+    _settle(qtbot, cell_map)
+    yield cell_map
+    pg.setConfigOption("mouseRateLimit", limit)
+
+
+def _settle(qtbot, cell_map: CellMap) -> None:
+    qtbot.waitUntil(lambda: not cell_map._due.isActive())
+    cell_map._show_all()
+    QApplication.processEvents()
+
+
+def _send(cell_map: CellMap, kind: QEvent.Type, place, button, buttons, modifiers) -> None:
+    viewport = cell_map.plot.viewport()
+    event = QMouseEvent(kind, place, viewport.mapToGlobal(place), button, buttons, modifiers)
+    QApplication.sendEvent(viewport, event)
+
+
+def _pixel(cell_map: CellMap, x: float, y: float) -> QPointF:
+    scene = cell_map.view.mapViewToScene(QPointF(float(x), float(y)))
+    return QPointF(cell_map.plot.mapFromScene(scene))
+
+
+def _drag(cell_map: CellMap, corners, modifiers=NONE, *, release: bool = True) -> None:
+    places = [_pixel(cell_map, x, y) for x, y in corners]
+    _send(cell_map, QEvent.Type.MouseButtonPress, places[0], LEFT, LEFT, modifiers)
+    for place in places[1:]:
+        _send(cell_map, QEvent.Type.MouseMove, place, NO_BUTTON, LEFT, modifiers)
+    if release:
+        _send(cell_map, QEvent.Type.MouseButtonRelease, places[-1], LEFT, NO_BUTTON, modifiers)
+
+
+def _around(x: float, y: float, radius: float = 3.0) -> np.ndarray:
+    angle = np.linspace(0, 2 * np.pi, 24)
+    return np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=1)
+
+
+def _everything(cell_map: CellMap) -> np.ndarray:
+    x0, y0, x1, y1 = cell_map.view.viewRect().adjusted(0.2, 0.2, -0.2, -0.2).getCoords()
+    return np.array([[x0, y0], [x0, y1], [x1, y1], [x1, y0], [x0, y0]])
+
+
+LEFT_GROUP, RIGHT_GROUP, TOP_GROUP = (-6.0, 0.0), (6.0, 0.0), (0.0, 8.0)
+
+
+def test_lasso_selects_the_cells_inside_by_id(cell_map, session):
+    _drag(cell_map, _around(*RIGHT_GROUP))
+    np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(1)))
+    _drag(cell_map, _around(*LEFT_GROUP))
+    np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(0)))
+    assert cell_map.count.text() == "30 of 90 cells"
+
+
+def test_shift_adds_alt_takes_away_escape_clears(qtbot, cell_map, session):
+    _drag(cell_map, _around(*LEFT_GROUP))
+    _drag(cell_map, _around(*TOP_GROUP), SHIFT)
+    both = np.sort(np.concatenate([session.cells_of(0), session.cells_of(2)]))
+    np.testing.assert_array_equal(session.selection, both)
+    _drag(cell_map, _around(*LEFT_GROUP), ALT)
+    np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(2)))
+    qtbot.keyClick(cell_map.plot, Qt.Key.Key_Escape)
+    assert len(session.selection) == 0
+
+
+def test_escape_drops_a_lasso_under_way_and_keeps_the_selection(qtbot, cell_map, session):
+    _drag(cell_map, _around(*LEFT_GROUP))
+    _drag(cell_map, _around(*RIGHT_GROUP), release=False)
+    qtbot.keyClick(cell_map.plot, Qt.Key.Key_Escape)
+    place = _pixel(cell_map, *RIGHT_GROUP)
+    _send(cell_map, QEvent.Type.MouseButtonRelease, place, LEFT, NO_BUTTON, NONE)
+    np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(0)))
+
+
+def test_click_selects_one_cell_and_flies_there(cell_map, session):
+    requested = []
+    session.cell_requested.connect(requested.append)
+    row = 7
+    place = _pixel(cell_map, *session.table.obsm["X_umap"][row])
+    for kind, buttons in (
+        (QEvent.Type.MouseButtonPress, LEFT),
+        (QEvent.Type.MouseButtonRelease, NO_BUTTON),
+    ):
+        _send(cell_map, kind, place, LEFT, buttons, NONE)
+    assert list(session.selection) == [session.ids()[row]]
+    assert requested == [session.ids()[row]]
+
+
+def test_hover_names_cell_and_group_and_leaving_ends_it(cell_map, session):
+    cell = session.ids()[4]
+    place = _pixel(cell_map, *session.table.obsm["X_umap"][4])
+    _send(cell_map, QEvent.Type.MouseMove, place, NO_BUTTON, NO_BUTTON, NONE)
+    assert session.hovered == cell
+    assert cell_map._label.toPlainText() == f"cell {cell} · 2"
+    assert cell_map._label.isVisible()
+    QApplication.sendEvent(cell_map, QEvent(QEvent.Type.Leave))
+    assert session.hovered is None
+    assert not cell_map._label.isVisible()
+
+
+def test_hidden_groups_are_neither_drawn_nor_selected(qtbot, cell_map, session):
+    session.show_group(1, False)
+    _settle(qtbot, cell_map)
+    _drag(cell_map, _everything(cell_map))
+    assert not np.isin(session.cells_of(1), session.selection).any()
+    assert len(session.selection) == 60
+
+
+def test_ids_that_the_table_does_not_have_are_ignored(cell_map, session):
+    session.hovered = 123_456_789_012
+    session.picked = 123_456_789_012
+    session.select([*session.cells_of(0)[:2], 123_456_789_012])
+    assert cell_map.count.text().endswith("of 90 cells")
+    assert not cell_map._label.isVisible()
+    drawn = sum(len(batch.data) for batch in cell_map._chosen._batches)
+    assert drawn == 2
+
+
+def test_cells_without_a_place_are_left_out(qtbot, cell_map, session, make_table):
+    table = make_table()
+    table.obsm["X_umap"][3] = np.nan
+    session.table = table
+    _settle(qtbot, cell_map)
+    _drag(cell_map, _everything(cell_map))
+    assert len(session.selection) == 89
+    assert session.ids()[3] not in session.selection
+    session.picked = int(session.ids()[3])
+
+
+def test_colours_follow_the_groups_and_the_marker(qtbot, cell_map, session):
+    def brushes() -> set[str]:
+        return {b.opts["brush"].color().name() for b in cell_map._cloud._batches}
+
+    assert brushes() == {group.colour for group in session.groups}
+    assert cell_map.bar.isHidden()
+    session.recolour_group(0, "#ff00ff")
+    _settle(qtbot, cell_map)
+    assert "#ff00ff" in brushes()
+
+    cell_map.colour_by.setCurrentText("CD3")
+    cell_map.colour_by.activated.emit(cell_map.colour_by.currentIndex())
+    assert session.colour_by == "CD3"
+    _settle(qtbot, cell_map)
+    assert not cell_map.bar.isHidden()
+    low, high = map(float, cell_map.bar.ends)
+    assert low < high
+    assert len(brushes()) > 10
+    session.colour_by = None
+    _settle(qtbot, cell_map)
+    assert cell_map.colour_by.currentText() == "group"
+    assert "#ff00ff" in brushes()
+
+
+def test_hovered_group_lights_up_and_picked_cell_pulses(cell_map, session):
+    session.hovered_group = 2
+    assert sum(len(batch.data) for batch in cell_map._chosen._batches) == 30
+    session.hovered_group = None
+    assert cell_map._chosen._batches == []
+    session.picked = int(session.ids()[0])
+    np.testing.assert_allclose(
+        cell_map._pulse.getData(), session.table.obsm["X_umap"][:1].T, rtol=1e-6
+    )
+
+
+def test_empty_session_then_table_without_map(qtbot, make_table):
+    session = Session()
+    cell_map = CellMap(session)
+    qtbot.addWidget(cell_map)
+    cell_map.set_theme(LIGHT)
+    table = make_table()
+    del table.obsm["X_umap"]
+    session.table = table
+    session.hovered = int(session.ids()[0])
+    qtbot.waitUntil(lambda: cell_map.count.text() == "90 cells")
+    assert cell_map._cloud._batches == []
+
+
+def test_closed_map_no_longer_listens(qtbot, session):
+    before = len(session.events.selection)
+    cell_map = CellMap(session)
+    assert len(session.events.selection) == before + 1
+    cell_map.deleteLater()
+    qtbot.waitUntil(lambda: len(session.events.selection) == before)
