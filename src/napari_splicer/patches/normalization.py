@@ -166,40 +166,47 @@ def fit_normalization(
     rng = np.random.default_rng(seed)
     blocks = max(1, SAMPLE_BLOCKS // len(fields))
     pixels = max(1, SAMPLE_PIXELS // len(fields))
-    sample_CN = np.concatenate(
-        [sample_pixels(f.image, channels, blocks, pixels, rng=rng) for f in fields], axis=1
-    )
+    samples = [_sample(f.image, channels, blocks, pixels, rng=rng) for f in fields]
+    sample_CN = np.concatenate([values_CN for values_CN, _ in samples], axis=1)
+    most_C = np.max([most_C for _, most_C in samples], axis=0)
     bounds = []
-    for channel, values_N in zip(channels, sample_CN, strict=True):
+    for channel, values_N, most in zip(channels, sample_CN, most_C, strict=True):
         finite_N = values_N[np.isfinite(values_N)]
         if not finite_N.size:
             raise UnusableChannel(
                 f"Channel {channel} holds no finite number.",
                 "Leave it out of all components, or repair the image.",
             )
-        bounds.append(_bounds(finite_N, settings))
+        bounds.append(_bounds(finite_N, most, settings))
     lower, upper = zip(*bounds, strict=True)
     return Normalization(tuple(channels), lower, upper, settings.curve)
 
 
-def sample_pixels(
+def _sample(
     image: MultiplexImage,
     channels: Sequence[str],
     blocks: int,
     pixels: int,
     *,
     rng: np.random.Generator,
-) -> NDArray[np.float32]:
-    """Return up to ``pixels`` random pixels (C, N) from up to ``blocks`` random blocks."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return random pixels (C, N) of up to ``blocks`` random blocks, and the blocks' maxima (C,).
+
+    A marker that few cells carry may be missed by the sample, but not by the maximum.
+    """
     boxes = list(_boxes(*block_edges(image, len(channels))))
     chosen = rng.permutation(len(boxes))[:blocks]
     share = -(-pixels // len(chosen))
-    parts = []
+    values, most_C = [], np.full(len(channels), -np.inf, dtype=np.float32)
     for y0, y1, x0, x1 in (boxes[i] for i in np.sort(chosen)):
         place = rng.integers((y1 - y0) * (x1 - x0), size=share)
-        values = image.read(y0, y1, x0, x1, channels=channels)
-        parts.append(values.reshape(len(channels), -1)[:, place].astype(np.float32))
-    return np.concatenate(parts, axis=1)
+        pixels_CN = image.read(y0, y1, x0, x1, channels=channels).reshape(len(channels), -1)
+        values.append(pixels_CN[:, place].astype(np.float32))
+        for channel, plane_N in enumerate(pixels_CN):
+            finite_N = plane_N[np.isfinite(plane_N)] if plane_N.dtype.kind == "f" else plane_N
+            if finite_N.size:
+                most_C[channel] = max(most_C[channel], finite_N.max())
+    return np.concatenate(values, axis=1), most_C
 
 
 def _boxes(y: NDArray[np.int64], x: NDArray[np.int64]) -> Iterator[tuple[int, int, int, int]]:
@@ -208,13 +215,12 @@ def _boxes(y: NDArray[np.int64], x: NDArray[np.int64]) -> Iterator[tuple[int, in
             yield y0, y1, x0, x1
 
 
-def _bounds(values_N: NDArray[np.float32], settings: NormalizationSettings) -> tuple[float, float]:
+def _bounds(
+    values_N: NDArray[np.float32], most: np.float32, settings: NormalizationSettings
+) -> tuple[float, float]:
     """Return the raw intensities that become 0 and 1."""
     lower, upper = np.quantile(values_N, [settings.lower, settings.upper]).astype(np.float32)
     if upper <= lower:
         above_N = values_N[values_N > lower]
-        if above_N.size:
-            upper = np.float32(np.quantile(above_N, settings.upper))
-    if upper <= lower:
-        upper = values_N.max()
+        upper = np.float32(np.quantile(above_N, settings.upper)) if above_N.size else most
     return float(lower), float(upper)
