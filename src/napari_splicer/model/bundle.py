@@ -63,12 +63,12 @@ class Bundle:
         For those it is passed on to.
     """
 
-    network: SpliCER
+    network: SpliCER = field(repr=False)
     decomposition: Decomposition
     channels: tuple[str, ...]
     normalization: Normalization
     config: RunConfig
-    history: History = field(default_factory=dict)
+    history: History = field(default_factory=dict, repr=False)
     versions: Mapping[str, str] = field(default_factory=lambda: package_versions())
     pixel_size: tuple[float, float] | None = None
     licence: str = ""

@@ -139,7 +139,8 @@ class SpliCER(nn.Module):
             for name, target_BK in zip(names, targets, strict=True)
         ]
         with torch.autocast(x_BCHW.device.type, enabled=False):
-            return LOSSES[self._settings.loss](e_BD.float(), pairs, self._settings)
+            terms = LOSSES[self._settings.loss](e_BD.float(), pairs, self._settings)
+        return terms if self.component_slices else Terms(terms.total, {})
 
 
 def build_network(

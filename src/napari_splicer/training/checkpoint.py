@@ -1,0 +1,155 @@
+"""A training on disk: one file that appears whole or not at all, and resumes exactly.
+
+It holds no random state: whatever is drawn at a step follows from the run's seed and the step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_splicer.config import RunConfig
+from napari_splicer.errors import InvalidModel, InvalidSettings, UnreadableFile
+from napari_splicer.model.bundle import History, NormalizationRecord
+from napari_splicer.model.storage import pack, read_about, read_tensors, write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor
+
+_RECORD = "napari-splicer-checkpoint"
+_FREE = {
+    "device", "precision", "threads", "output", "inputs", "embedding", "clusterings", "projection",
+    "export",
+}  # fmt: skip
+"""Sections that may differ between a checkpoint and the run that goes on from it."""
+
+
+class CheckpointRecord(BaseModel):
+    """Where a training stands, besides its tensors.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Resolved.
+    normalization : NormalizationRecord
+        Tells whether the images are still the same.
+    patches : int
+        How many there are to train on.
+    step : int
+        Steps done.
+    batch : int
+        Smaller than the settings' one, if memory ran out.
+    skipped, in_a_row : int
+        Steps skipped because the loss was not a number: in all, and up to this one.
+    history : dict
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    config: RunConfig
+    normalization: NormalizationRecord
+    patches: int
+    step: int = Field(ge=0)
+    batch: int = Field(ge=2)
+    skipped: int = Field(0, ge=0)
+    in_a_row: int = Field(0, ge=0)
+    history: History = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether the training had come to its end."""
+        return self.config.training.steps is not None and self.step >= self.config.training.steps
+
+
+def checkpoint_path(folder: Path) -> Path:
+    """Return the checkpoint's file in ``folder``."""
+    return folder / "checkpoint.safetensors"
+
+
+def write_checkpoint(folder: Path, record: CheckpointRecord, tensors: Mapping[str, Tensor]) -> Path:
+    """Write a checkpoint in place of the last one; return its path.
+
+    Raises
+    ------
+    CannotWrite
+        If the disk is full or the folder can't be written to; the last one is then still there.
+    """
+    path = checkpoint_path(folder)
+    write_whole(path, pack(tensors, {_RECORD: record.model_dump_json()}))
+    return path
+
+
+def read_record(folder: Path) -> CheckpointRecord:
+    """Read where the training in ``folder`` stands.
+
+    Raises
+    ------
+    UnreadableFile
+        If there is no checkpoint.
+    InvalidModel
+        If it is damaged.
+    """
+    path = checkpoint_path(folder)
+    if not path.is_file():
+        raise UnreadableFile(
+            f"There is no checkpoint in {folder} to go on from.", "Start the training anew."
+        )
+    try:
+        return CheckpointRecord.model_validate_json(read_about(path).get(_RECORD, ""))
+    except ValidationError as error:
+        raise InvalidModel(
+            f"{path} is not a checkpoint of a training.", "Start the training anew."
+        ) from error
+
+
+def has_unfinished(folder: Path) -> bool:
+    """Return whether ``folder`` holds a readable checkpoint of a training that was stopped."""
+    try:
+        return not read_record(folder).complete
+    except (UnreadableFile, InvalidModel):
+        return False
+
+
+def read_checkpoint_tensors(folder: Path) -> dict[str, Tensor]:
+    """Read a checkpoint's tensors, on the CPU; InvalidModel if the file is damaged."""
+    return read_tensors(checkpoint_path(folder))
+
+
+def check_same_run(record: CheckpointRecord, current: CheckpointRecord) -> None:
+    """Check that a checkpoint belongs to the run at hand.
+
+    Raises
+    ------
+    InvalidSettings
+        Naming the settings that differ, or saying that the images do.
+    """
+    before, now = (r.config.model_dump(mode="json", exclude=_FREE) for r in (record, current))
+    different = sorted(_differences(before, now))
+    if different:
+        raise InvalidSettings(
+            "The checkpoint was made with other settings: "
+            + "; ".join(f"{name} was {old}, not {new}" for name, old, new in different)
+            + ".",
+            "Restore them to go on from it, or start the training anew.",
+        )
+    if (record.patches, record.normalization) != (current.patches, current.normalization):
+        raise InvalidSettings(
+            "The checkpoint was made on other images or masks.",
+            "Open the same ones to go on from it, or start the training anew.",
+        )
+
+
+def _differences(before: Any, now: Any, place: str = "") -> set[tuple[str, str, str]]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        return {
+            difference
+            for key in before.keys() | now.keys()
+            for difference in _differences(
+                before.get(key), now.get(key), f"{place}.{key}" if place else key
+            )
+        }
+    return set() if before == now else {(place, str(before), str(now))}

@@ -1,0 +1,117 @@
+"""The patches of a training: read once, normalised and augmented batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_splicer.errors import UnusableChannel
+from napari_splicer.patches.augmentation import center_crop, padded_size
+from napari_splicer.patches.cache import PatchCache
+from napari_splicer.patches.normalization import fit_normalization, make_normalizer
+from napari_splicer.patches.reader import PatchReader
+from napari_splicer.patches.sites import find_sites, patch_sides
+from napari_splicer.training.schedule import derive_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor
+
+    from napari_splicer.config import RunConfig
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.patches.reader import PatchBatch
+
+LOOKED_AT = 512
+"""Patches of the fixed batch on which the representation's rank is followed."""
+
+
+class TrainingData:
+    """The patches at all sites of a resolved run, or as many as memory allows.
+
+    Parameters
+    ----------
+    fields : sequence of MaskedImage
+    config : RunConfig
+        Resolved.
+    channels, regions : sequence of str
+        Channels and masks to read.
+
+    Raises
+    ------
+    UnusableChannel
+        If a channel holds no finite number, or all channels of a component are constant.
+    InvalidSettings
+        If memory does not hold a handful of patches.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[MaskedImage],
+        config: RunConfig,
+        channels: Sequence[str],
+        regions: Sequence[str],
+    ) -> None:
+        self._config = config
+        self.normalization = fit_normalization(
+            fields, channels, config.normalization, seed=config.seed
+        )
+        _refuse_blind_components(config, self.normalization.constant)
+        self._normalizer = make_normalizer(
+            fields, self.normalization, config.normalization, seed=config.seed
+        )
+        padded = padded_size(config.augmentation, config.patches.size)
+        reader = PatchReader(
+            fields,
+            find_sites(fields, config.patches, patch_sides(fields, config.patches)),
+            channels=channels,
+            regions=regions,
+            side=patch_sides(fields, config.patches, padded),
+            size=padded,
+            batch=config.training.batch,
+            device=config.device,
+        )
+        self._cache = PatchCache(reader, config.training.cache_gb, seed=config.seed)
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+    def read(self) -> Iterator[int]:
+        """Read all patches; yield how many are there after each batch."""
+        return self._cache.fill()
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what the user should know about the patches."""
+        constant = self.normalization.constant
+        if len(constant) == 1:
+            yield f"Channel {constant[0]} is the same everywhere, so nothing is learned from it."
+        elif constant:
+            yield (
+                f"Channels {', '.join(constant)} are the same everywhere, so nothing is learned "
+                "from them."
+            )
+        if self._cache.message is not None:
+            yield self._cache.message
+
+    def take(self, rows_B: Tensor) -> PatchBatch:
+        """Return the normalised patches in these rows, with room to rotate and shift."""
+        batch = self._cache.take(rows_B)
+        return replace(batch, x_BCHW=self._normalizer.apply(batch.x_BCHW, batch.field_B))
+
+    def looked_at(self) -> Tensor:
+        """Return x_BCHW of a fixed batch of at most 512 patches, as they will be embedded."""
+        generator = torch.Generator().manual_seed(derive_seed(self._config.seed, 1))
+        rows_B = torch.randperm(len(self), generator=generator)[:LOOKED_AT]
+        return center_crop(self.take(rows_B), self._config.patches.size).x_BCHW
+
+
+def _refuse_blind_components(config: RunConfig, constant: Sequence[str]) -> None:
+    for component in config.components if config.model.objective == "splicer" else ():
+        if set(component.channels) <= set(constant):
+            raise UnusableChannel(
+                f"Component '{component.name}' has nothing to learn from: "
+                f"{', '.join(component.channels)} is the same everywhere.",
+                "Remove the component, or add a channel that varies.",
+            )

@@ -1,0 +1,87 @@
+"""Which device trains, in which precision, on how many threads."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from napari_splicer.errors import InvalidSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_splicer.config import RunConfig
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device of this name; ``"auto"`` is the fastest one that is there.
+
+    Raises
+    ------
+    InvalidSettings
+        If this computer does not have it.
+    """
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    device = torch.device(name)
+    there = {"cpu": True, "mps": mps, "cuda": cuda and (device.index or 0) < _cuda_count()}
+    if not there.get(device.type, False):
+        found = ["cpu", *["mps"] * mps, *(f"cuda:{i}" for i in range(_cuda_count()))]
+        raise InvalidSettings(
+            f"This computer has no device '{name}'.",
+            f"Choose 'auto', or one of: {', '.join(found)}.",
+        )
+    return device
+
+
+def resolve_precision(
+    name: Literal["auto", "fp32", "bf16"], device: torch.device
+) -> Literal["fp32", "bf16"]:
+    """Return the precision; ``"auto"`` is bf16 on a CUDA device that computes in it, else fp32.
+
+    On a CPU bf16 has to be asked for: some are faster with it, others slower, and the same run
+    would give other numbers on each.
+    """
+    if name != "auto":
+        return name
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+
+
+def autocast(config: RunConfig, device: torch.device) -> torch.autocast:
+    """Return the context in which a resolved run's network computes."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Let torch use ``count`` CPU threads within the context; None leaves them as they are."""
+    before = torch.get_num_threads()
+    if count is not None and count != before:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Let layers that draw random numbers (dropout) do so from ``seed`` within the context.
+
+    torch's global random state is left as it was.
+    """
+    cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device.index or 0] if cuda else []):
+        torch.default_generator.manual_seed(seed)
+        if cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+def _cuda_count() -> int:
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0

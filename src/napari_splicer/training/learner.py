@@ -1,0 +1,238 @@
+"""One training in memory: the network, its optimiser, and where they stand."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_splicer.errors import InvalidModel, TrainingFailed
+from napari_splicer.model.bundle import NormalizationRecord
+from napari_splicer.quality import rankme, rankme_per_chunk
+from napari_splicer.training.checkpoint import CheckpointRecord
+from napari_splicer.training.device import autocast, seeded
+from napari_splicer.training.schedule import derive_seed, learning_rate, rows_of_step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor, nn
+
+    from napari_splicer.config import RunConfig
+    from napari_splicer.model.bundle import History
+    from napari_splicer.model.splicer import SpliCER
+    from napari_splicer.training.data import TrainingData
+    from napari_splicer.training.views import Views
+
+SMALLEST_BATCH = 8
+MOST_IN_A_ROW = 5
+CURVE_POINTS = 250
+"""About how many steps of a training are kept in its history."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one step: metrics, and what the user should know."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    remark: str = ""
+
+
+class Learner:
+    """Trains a network step by step.
+
+    Parameters
+    ----------
+    network : SpliCER
+        Moved to the run's device.
+    data : TrainingData
+        Read.
+    views : Views
+    config : RunConfig
+        Resolved.
+    """
+
+    def __init__(
+        self, network: SpliCER, data: TrainingData, views: Views, config: RunConfig
+    ) -> None:
+        self._config = config
+        self._data = data
+        self._views = views
+        self._device = torch.device(config.device)
+        self.network = network.to(self._device).train()
+        self._optimizer = _optimizer(network, config)
+        self.steps = config.training.steps or 0
+        self.checkpoint_every = config.training.checkpoint_every
+        self.step = 0
+        self.batch = min(config.training.batch, max(2, len(data) // 2))
+        self.history: History = {}
+        self._skipped = 0
+        self._in_a_row = 0
+
+    def advance(self) -> Outcome:
+        """Take one step.
+
+        Raises
+        ------
+        TrainingFailed
+            If memory runs out even for a small batch, or the loss is not a number five times in a
+            row.
+        """
+        start = time.perf_counter()
+        try:
+            values = self._learn()
+        except torch.cuda.OutOfMemoryError as error:
+            return self._halve_batch(error)
+        self.step += 1
+        if not values:
+            return self._skip()
+        self._in_a_row = 0
+        self._remember(values)
+        return Outcome(values | {"patches_per_second": self.batch / (time.perf_counter() - start)})
+
+    def ranks(self) -> dict[str, float]:
+        """Return RankMe of the representation and of every chunk, on the fixed batch."""
+        self.network.eval()
+        with torch.no_grad(), autocast(self._config, self._device):
+            z_BZ, e_BD = self.network.embed(self._data.looked_at())
+        self.network.train()
+        values = {"rankme": rankme(z_BZ.float().cpu())}
+        chunks = rankme_per_chunk(e_BD.float().cpu(), self.network.component_slices)
+        values |= {f"rankme/{name}": rank for name, rank in chunks.items()}
+        self._keep(values)
+        return values
+
+    def record(self) -> CheckpointRecord:
+        """Return where the training stands."""
+        return CheckpointRecord(
+            config=self._config,
+            normalization=NormalizationRecord.model_validate(self._data.normalization.to_dict()),
+            patches=len(self._data),
+            step=self.step,
+            batch=self.batch,
+            skipped=self._skipped,
+            in_a_row=self._in_a_row,
+            history=self.history,
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything that was learned: weights, and the optimiser's memory of gradients."""
+        tensors = {f"network/{k}": value for k, value in self.network.state_dict().items()}
+        for index, state in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{index}/{key}": value for key, value in state.items()}
+        return tensors
+
+    def restore(self, record: CheckpointRecord, tensors: Mapping[str, Tensor]) -> None:
+        """Go back to where :meth:`record` and :meth:`tensors` were called.
+
+        Raises
+        ------
+        InvalidModel
+            If the tensors do not fit the network.
+        """
+        network, optimizer = _sorted_out(tensors)
+        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
+        expected = {name: value.shape for name, value in self.network.state_dict().items()}
+        if {name: value.shape for name, value in network.items()} != expected or not all(
+            int(index) < len(parameters)
+            and all(value.shape in (parameters[int(index)].shape, ()) for value in state.values())
+            for index, state in optimizer.items()
+        ):
+            raise InvalidModel(
+                "The checkpoint's weights do not fit the network.", "Start the training anew."
+            )
+        self.network.load_state_dict(network)
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
+        self.step, self.batch = record.step, record.batch
+        self._skipped, self._in_a_row = record.skipped, record.in_a_row
+        self.history = {name: list(curve) for name, curve in record.history.items()}
+
+    def _learn(self) -> dict[str, float]:
+        """Take one step and return its metrics; none if it had to be skipped."""
+        settings, seed = self._config.training, self._config.seed
+        rows_B = rows_of_step(seed, self.step, patches=len(self._data), batch=self.batch)
+        x_BCHW, views = self._views(self._data.take(rows_B), derive_seed(seed, 2, self.step))
+        rate = learning_rate(settings, self.step, self.steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        statistics = [buffer.clone() for buffer in self.network.buffers()]
+        with seeded(derive_seed(seed, 3, self.step), self._device):
+            with autocast(self._config, self._device):
+                terms = self.network.objective(x_BCHW, views)
+            self._optimizer.zero_grad(set_to_none=True)
+            terms.total.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+        if not (torch.isfinite(terms.total) & torch.isfinite(norm)):
+            for buffer, before in zip(self.network.buffers(), statistics, strict=True):
+                buffer.copy_(before)
+            return {}
+        self._optimizer.step()
+        parts = torch.stack([terms.total, *terms.parts.values()]).detach().tolist()
+        names = ["loss", *(f"loss/{name}" for name in terms.parts)]
+        return dict(zip(names, parts, strict=True)) | {"learning_rate": rate}
+
+    def _skip(self) -> Outcome:
+        self._skipped += 1
+        self._in_a_row += 1
+        if self._in_a_row >= MOST_IN_A_ROW:
+            raise TrainingFailed(
+                f"The loss was not a number {MOST_IN_A_ROW} times in a row, up to step "
+                f"{self.step}.",
+                "Lower the learning rate (training.learning_rate), use precision fp32, and check "
+                "the image for extreme values.",
+            )
+        return Outcome(
+            remark=f"Step {self.step} was skipped: its loss was not a number ({self._skipped} so "
+            "far)."
+        )
+
+    def _halve_batch(self, error: Exception) -> Outcome:
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+        if self.batch // 2 < SMALLEST_BATCH:
+            raise TrainingFailed(
+                f"The device's memory does not hold a batch of {self.batch} patches.",
+                "Close other programs that use it, make the network or the patches smaller, or "
+                "train on the CPU.",
+            ) from error
+        self.batch //= 2
+        return Outcome(
+            remark=f"The device's memory ran out: batches now have {self.batch} patches."
+        )
+
+    def _remember(self, values: Mapping[str, float]) -> None:
+        if self.step % math.ceil(self.steps / CURVE_POINTS) == 0 or self.step == self.steps:
+            self._keep(values)
+
+    def _keep(self, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self.history.setdefault(name, []).append((self.step, value))
+
+
+def _optimizer(network: nn.Module, config: RunConfig) -> torch.optim.AdamW:
+    """Return AdamW (arXiv 1711.05101); biases and normalisation do not decay."""
+    parameters = list(network.parameters())
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in parameters if p.ndim > 1]},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, weight_decay=config.training.weight_decay)
+
+
+def _sorted_out(
+    tensors: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], dict[int, dict[str, Tensor]]]:
+    """Return weights by name, and the optimiser's state by parameter."""
+    network: dict[str, Tensor] = {}
+    optimizer: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if match := re.fullmatch(r"optimizer/(\d+)/(\w+)", name):
+            optimizer.setdefault(int(match[1]), {})[match[2]] = value
+        else:
+            network[name.removeprefix("network/")] = value
+    return network, optimizer

@@ -1,0 +1,135 @@
+"""From the settings that were asked for to those that repeat the run: nothing reads "auto"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.errors import InvalidComponent, NoCells
+from napari_splicer.patches.sites import find_sites, patch_sides
+from napari_splicer.training.device import resolve_device, resolve_precision
+from napari_splicer.training.schedule import count_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_splicer.config import PatchSettings, RunConfig, TrainingSettings
+    from napari_splicer.images.masks import MaskedImage
+
+FEWEST_PATCHES = 16
+
+
+def resolve(config: RunConfig, fields: Sequence[MaskedImage]) -> RunConfig:
+    """Fill in what the settings leave open, from the images and this computer.
+
+    Device, precision, threads, patch size in µm (where the pixel size is known), widths of chunks
+    and branches, batch (at most half the patches) and steps.
+
+    Raises
+    ------
+    InvalidSettings
+        If the device is not there.
+    InvalidComponent
+        If the embedding is too narrow for its chunks.
+    NoCells
+        If there are fewer than 16 patches.
+    """
+    device = resolve_device(config.device)
+    patches = _with_size_um(config.patches, fields)
+    count = len(find_sites(fields, patches, patch_sides(fields, patches)))
+    if count < FEWEST_PATCHES:
+        what = "cells" if patches.sites == "cells" else "tiles"
+        raise NoCells(
+            f"There are {count} {what} to train on, and {FEWEST_PATCHES} are the fewest that a "
+            "network can learn from; a few hundred are better.",
+            "Add images, use a model trained on others, or cluster by mean intensity.",
+        )
+    return config.model_copy(
+        update={
+            "device": str(device),
+            "precision": resolve_precision(config.precision, device),
+            "threads": config.threads or torch.get_num_threads(),
+            "patches": patches,
+            "training": _with_steps(config.training, count),
+            **_with_widths(config),
+        }
+    )
+
+
+def remarks(asked: RunConfig, resolved: RunConfig, fields: Sequence[MaskedImage]) -> Iterator[str]:
+    """Yield what the user should know about how the settings were filled in."""
+    if resolved.training.batch < asked.training.batch:
+        yield (
+            f"There are few patches, so {resolved.training.batch} instead of "
+            f"{asked.training.batch} make a batch. Results may vary from run to run."
+        )
+    unknown = [field.image.name for field in fields if field.image.pixel_size is None]
+    if unknown:
+        yield (
+            f"The pixel size of {', '.join(unknown)} is not known, so patches are "
+            f"{resolved.patches.size} px wide there, whatever that is in µm."
+        )
+    sides = patch_sides(fields, resolved.patches)
+    resampled = [
+        f"{field.image.name} ({side} px)"
+        for field, side in zip(fields, sides, strict=True)
+        if side != resolved.patches.size
+    ]
+    if resampled:
+        yield (
+            f"Patches of {resolved.patches.size_um:g} µm are resampled to {resolved.patches.size} "
+            f"px in {', '.join(resampled)}."
+        )
+
+
+def seen_channels(config: RunConfig, fields: Sequence[MaskedImage]) -> tuple[str, ...]:
+    """Return the channels that the primary sees, in order.
+
+    Those of the components; for JE without components, all that every image has.
+
+    Raises
+    ------
+    InvalidComponent
+        If there is none, or a component lacks something in one of the images.
+    """
+    decomposition = Decomposition(config.components)
+    if decomposition.components or config.model.objective == "splicer":
+        for field in fields:
+            decomposition.validate(field, sites=config.patches.sites)
+        return decomposition.channels
+    first, *others = [field.image.channels for field in fields]
+    common = tuple(name for name in first if all(name in channels for channels in others))
+    if not common:
+        raise InvalidComponent(
+            "The images have no channel in common.", "Choose images of the same panel."
+        )
+    return common
+
+
+def _with_size_um(settings: PatchSettings, fields: Sequence[MaskedImage]) -> PatchSettings:
+    known = [field.image.pixel_size for field in fields if field.image.pixel_size is not None]
+    if settings.size_um is not None or not known:
+        return settings
+    return settings.model_copy(update={"size_um": settings.size * float(np.mean(known[0]))})
+
+
+def _with_steps(settings: TrainingSettings, patches: int) -> TrainingSettings:
+    fitting = settings.model_copy(update={"batch": min(settings.batch, patches // 2)})
+    return fitting.model_copy(update={"steps": count_steps(fitting, patches)})
+
+
+def _with_widths(config: RunConfig) -> dict[str, object]:
+    model = config.model.model_copy(
+        update={"branch_width": config.model.branch_width or max(4, config.model.width // 2)}
+    )
+    if model.objective == "je":
+        return {"model": model}
+    widths = Decomposition(config.components).widths(model.embedding - model.shared)
+    components = tuple(
+        component.model_copy(update={"width": width})
+        for component, width in zip(config.components, widths, strict=True)
+    )
+    return {"model": model, "components": components}

@@ -1,0 +1,75 @@
+"""How long training goes on, and what happens at which step: functions of the step alone.
+
+As nothing depends on what was drawn before, a run that is resumed sees what an uninterrupted one
+would have seen.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_splicer.config import TrainingSettings
+
+QUICK_EPOCHS = 30
+QUICK_STEPS = (300, 1500)
+"""Fewest and most steps of the quick preset, however many patches there are."""
+
+LONGER = {"quick": 1, "standard": 4, "thorough": 16}
+
+
+def count_steps(settings: TrainingSettings, patches: int) -> int:
+    """Return how many steps a training takes.
+
+    ``settings.steps``, if given; else ``settings.epochs`` times every patch; else as the preset
+    says: quick is 30 epochs, but at least 300 and at most 1,500 steps, standard is 4 times as long
+    and thorough 16 times.
+    """
+    if settings.steps is not None:
+        return settings.steps
+    per_epoch = max(1, patches // settings.batch)
+    if settings.epochs is not None:
+        return settings.epochs * per_epoch
+    fewest, most = QUICK_STEPS
+    return LONGER[settings.preset] * min(max(QUICK_EPOCHS * per_epoch, fewest), most)
+
+
+def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
+    """Return the learning rate at ``step``: linear warm-up, then half a cosine to 0.
+
+    Loshchilov, Hutter, arXiv 1608.03983, eq. 5, without restarts.
+    """
+    warmup = round(settings.warmup * steps)
+    if step < warmup:
+        return settings.learning_rate * (step + 1) / warmup
+    progress = (step - warmup) / max(1, steps - warmup)
+    return settings.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+
+
+def rows_of_step(seed: int, step: int, *, patches: int, batch: int) -> Tensor:
+    """Return which patches step ``step`` sees, int64 (batch,).
+
+    Every epoch is a new permutation of the patches; those left over at its end wait for the next.
+    """
+    per_epoch = patches // batch
+    epoch, position = divmod(step, per_epoch)
+    return _permutation(seed, epoch, patches)[position * batch : (position + 1) * batch]
+
+
+def derive_seed(seed: int, *purpose: int) -> int:
+    """Return a seed for one purpose, e.g. the views of one step; statistically independent."""
+    sequence = np.random.SeedSequence([seed, *purpose])
+    return int(sequence.generate_state(1, np.uint64)[0]) >> 1
+
+
+@lru_cache(maxsize=2)
+def _permutation(seed: int, epoch: int, patches: int) -> Tensor:
+    generator = torch.Generator().manual_seed(derive_seed(seed, 0, epoch))
+    return torch.randperm(patches, generator=generator)

@@ -1,0 +1,184 @@
+"""fit: images + settings → events, of which the last holds the trained model."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.errors import CannotWrite, NoCells
+from napari_splicer.events import (
+    Cancel,
+    Checkpointed,
+    Event,
+    Finished,
+    Metrics,
+    Progress,
+    Started,
+    Warned,
+)
+from napari_splicer.model.bundle import Bundle
+from napari_splicer.model.splicer import build_network
+from napari_splicer.training.checkpoint import (
+    check_same_run,
+    has_unfinished,
+    read_checkpoint_tensors,
+    read_record,
+    write_checkpoint,
+)
+from napari_splicer.training.data import TrainingData
+from napari_splicer.training.device import threads
+from napari_splicer.training.learner import Learner
+from napari_splicer.training.resolve import remarks, resolve, seen_channels
+from napari_splicer.training.views import Views
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from napari_splicer.config import RunConfig
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.training.checkpoint import CheckpointRecord
+
+RANKS = 25
+"""How often the rank of the representation is looked at in the course of a training."""
+
+
+def fit(
+    fields: Sequence[MaskedImage],
+    config: RunConfig,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    cancel: Cancel | None = None,
+) -> Iterator[Event]:
+    """Train a network on the cells (or tiles) of ``fields``.
+
+    Yields at every batch. ``Finished.result`` is a :class:`Bundle` whose ``config`` repeats the
+    run; it is on the CPU, in evaluation mode. torch's threads and random state are the caller's
+    again afterwards.
+
+    Parameters
+    ----------
+    fields : sequence of MaskedImage
+    config : RunConfig
+    folder : Path, optional
+        Where checkpoints go: every ``config.training.checkpoint_every`` steps, at the end, when
+        cancelled, and when the iterator is closed.
+    resume : bool
+        Go on from the checkpoint in ``folder``. On a CPU, the model is then the one that an
+        uninterrupted training would have given, to the last bit.
+    cancel : Cancel, optional
+        Looked at before every batch. ``Finished.result`` is then the model so far, or None if
+        training had not begun.
+
+    Raises
+    ------
+    SplicerError
+        Before anything is read, where settings, components, masks or checkpoint do not fit.
+    TrainingFailed
+        If the loss stays not a number, or the device's memory does not hold a small batch.
+    """
+    cancel = cancel or Cancel()
+    if not fields:
+        raise NoCells("There is no image to train on.", "Open at least one.")
+    channels = seen_channels(config, fields)
+    record = read_record(folder) if resume and folder is not None else None
+    yield Started("train", unit="steps", message="Looking at the images")
+    run = resolve(config, fields)
+    for remark in remarks(config, run, fields):
+        yield Warned("train", remark)
+    with threads(run.threads):
+        finished = yield from _train(fields, run, channels, folder, record, cancel)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    yield finished
+
+
+def _train(
+    fields: Sequence[MaskedImage],
+    run: RunConfig,
+    channels: Sequence[str],
+    folder: Path | None,
+    record: CheckpointRecord | None,
+    cancel: Cancel,
+) -> Generator[Event, None, Finished]:
+    """Read the patches, train on them, and return the last event."""
+    decomposition = Decomposition(run.components)
+    network = build_network(run.model, decomposition, channels, run.patches.size, seed=run.seed)
+    views = Views(run, channels, whole=network.whole_second_view)
+    data = TrainingData(fields, run, channels, views.regions)
+    for remark in data.remarks():
+        yield Warned("train", remark)
+    for done in data.read():
+        yield Progress("train", done, len(data), "patches", message="Reading patches")
+        if cancel.requested:
+            return Finished("train", cancelled=True, message="Stopped before training began.")
+    learner = Learner(network, data, views, run)
+    if folder is not None:
+        yield from _go_on(learner, folder, record)
+    yield from _learn(learner, folder, cancel)
+    bundle = Bundle(
+        network=learner.network.cpu().eval(),
+        decomposition=decomposition,
+        channels=tuple(channels),
+        normalization=data.normalization,
+        config=run,
+        history=learner.history,
+        pixel_size=next((f.image.pixel_size for f in fields if f.image.pixel_size), None),
+    )
+    return Finished(
+        "train",
+        bundle,
+        cancelled=learner.step < learner.steps,
+        message=f"Trained for {learner.step} of {learner.steps} steps.",
+    )
+
+
+def _go_on(learner: Learner, folder: Path, record: CheckpointRecord | None) -> Iterator[Event]:
+    """Go back to where the checkpoint stands, or say that it will be replaced."""
+    if record is not None:
+        check_same_run(record, learner.record())
+        learner.restore(record, read_checkpoint_tensors(folder))
+    elif has_unfinished(folder):
+        yield Warned(
+            "train",
+            f"{folder} holds the checkpoint of a training that was stopped. It will be replaced: "
+            "stop this one now and resume, to go on with that.",
+        )
+
+
+def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Event]:
+    """Take the steps that are left; stop early if asked to."""
+    looks = max(1, learner.steps // RANKS)
+    begun, first = time.perf_counter(), learner.step
+    try:
+        while learner.step < learner.steps and not cancel.requested:
+            outcome = learner.advance()
+            if outcome.remark:
+                yield Warned("train", outcome.remark)
+            values = outcome.values
+            if learner.step % looks == 0 or learner.step == learner.steps:
+                values = values | learner.ranks()
+            yield Metrics("train", learner.step, values)
+            pace = (time.perf_counter() - begun) / max(1, learner.step - first)
+            left = pace * (learner.steps - learner.step)
+            yield Progress("train", learner.step, learner.steps, "steps", seconds_left=left)
+            if folder is not None and learner.step % learner.checkpoint_every == 0:
+                yield _checkpoint(learner, folder)
+    except GeneratorExit:
+        if folder is not None:
+            write_checkpoint(folder, learner.record(), learner.tensors())
+        raise
+    if folder is not None:
+        yield _checkpoint(learner, folder)
+
+
+def _checkpoint(learner: Learner, folder: Path) -> Event:
+    try:
+        path = write_checkpoint(folder, learner.record(), learner.tensors())
+    except CannotWrite as error:
+        return Warned("train", f"The checkpoint was not written, training goes on. {error}")
+    return Checkpointed("train", learner.step, str(path))
