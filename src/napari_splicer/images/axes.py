@@ -30,7 +30,7 @@ def guess_axes(shape: tuple[int, ...], rgb: bool | None = None) -> str:
     """
     if rgb is None:
         rgb = len(shape) >= 3 and shape[-1] in (3, 4) and min(shape[-3:-1]) > 4
-    tail = "YXS" if rgb else "CYX"[-len(shape) :]
+    tail = "YXS" if rgb else "CYX"[max(0, 3 - len(shape)) :]
     return "Q" * (len(shape) - len(tail)) + tail
 
 
@@ -53,6 +53,11 @@ def arrange(levels: tuple[da.Array, ...], axes: str, name: str) -> Arranged:
         If there is no plane, or more than one axis that could hold the channels, or several Z
         planes or time points.
     """
+    if len(axes) != levels[0].ndim:
+        raise UnsupportedImage(
+            f"{name} has {levels[0].ndim} axes, but is said to have {len(axes)} ({axes}).",
+            "Its metadata are wrong; export it again.",
+        )
     if "Y" not in axes or "X" not in axes or 0 in levels[0].shape:
         raise UnsupportedImage(
             f"{name} has the shape {levels[0].shape}, which holds no image plane.",

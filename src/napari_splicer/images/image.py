@@ -207,7 +207,7 @@ class MultiplexImage:
         Returns
         -------
         ndarray (C, y1 - y0, x1 - x0)
-            As stored.
+            As stored; contiguous, and the caller's own.
 
         Raises
         ------
@@ -220,7 +220,7 @@ class MultiplexImage:
         box = self.data[:, y0:y1, x0:x1]
         if channels is not None:
             box = box[list(self.index(channels))]
-        return np.asarray(box.compute())
+        return np.require(box.compute(), requirements=("C", "O", "W"))
 
     def with_channels(self, names: Sequence[str | None]) -> MultiplexImage:
         """Return this image with other channel names, one per channel, made unique.

@@ -98,7 +98,7 @@ class LabelMask:
         Returns
         -------
         ndarray (y1 - y0, x1 - x0)
-            Integer or bool.
+            Integer or bool; contiguous, and the caller's own.
 
         Raises
         ------
@@ -108,7 +108,8 @@ class LabelMask:
             If a value in a chunk of this box is no id.
         """
         check_box((y0, y1, x0, x1), self.shape, self.name)
-        return np.asarray(self.data[y0:y1, x0:x1].compute())
+        box = self.data[y0:y1, x0:x1].compute()
+        return np.require(box, requirements=("C", "O", "W"))
 
     def cells(self) -> pd.DataFrame:
         """Return one row per cell: centroid, box, area; see :func:`cell_table.cell_table`.

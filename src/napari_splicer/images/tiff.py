@@ -7,6 +7,7 @@ need no more file handles than one.
 from __future__ import annotations
 
 import struct
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,8 +31,17 @@ BLOCK_BYTES = 2**24
 PAGE_BYTES = 2**26
 """Pages up to this size that are not tiled are decoded whole."""
 
-DAMAGED = (tifffile.TiffFileError, OSError, ValueError, LookupError, TypeError, struct.error)
-"""What tifffile raises on files that are no TIFF, or end too early."""
+DAMAGED = (
+    ArithmeticError,
+    AssertionError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,  # tifffile.TiffFileError is one
+    struct.error,
+)
+"""What tifffile raises on files that are no TIFF, end too early, or hold random bytes."""
 
 
 def read_tiff(path: Path) -> Stored:
@@ -44,11 +54,13 @@ def read_tiff(path: Path) -> Stored:
     """
     try:
         with tifffile.TiffFile(path) as tif:
+            # A read that fails may leave the file open; then it is closed with the last level.
+            weakref.finalize(tif, tif.filehandle.close)
             series = tif.series[0]
-            _check_complete(series, path)
+            _check_complete(tif, path)
             return Stored(
                 levels=tuple(_lazy_level(level, path) for level in series.levels),
-                axes=series.axes,
+                axes=_axes(series),
                 channels=channel_names(tif, series),
                 pixel_size=pixel_size(tif, series),
                 remarks=_remarks(tif),
@@ -61,15 +73,28 @@ def read_tiff(path: Path) -> Stored:
 
 
 class _Mapped:
-    """Uncompressed pixels that lie in the file in one piece; mapped only while they are read."""
+    """Uncompressed pixels that lie in the file in one piece; mapped anew for every block."""
 
     def __init__(self, path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]):
         self._path, self._offset = path, offset
         self.shape, self.dtype = shape, dtype
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        pixels = np.memmap(self._path, self.dtype, "r", self._offset, self.shape)
-        return np.array(pixels[key])
+        view: NDArray[Any] = np.memmap(self._path, self.dtype, "r", self._offset, self.shape)[key]
+        return view
+
+
+def _axes(series: tifffile.TiffPageSeries) -> str:
+    """Return the axes, with S only for colours: samples of any other kind are channels.
+
+    Writers often mark three or four channels, one plane after the other, as RGB.
+    """
+    page = series.keyframe
+    colours = page.photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
+    side_by_side = page.planarconfig == tifffile.PLANARCONFIG.CONTIG
+    plain_rgb = page.samplesperpixel == 3 and page.dtype == np.uint8
+    axes: str = series.axes
+    return axes if colours and (side_by_side or plain_rgb) else axes.replace("S", "C")
 
 
 def _lazy_level(level: tifffile.TiffPageSeries, path: Path) -> da.Array:
@@ -100,17 +125,16 @@ def _joined_strips(array: zarr.Array, axes: str) -> tuple[int, ...]:
     return tuple(min(chunk, n) for chunk, n in zip(chunks, array.shape, strict=True))
 
 
-def _check_complete(series: tifffile.TiffPageSeries, path: Path) -> None:
+def _check_complete(tif: tifffile.TiffFile, path: Path) -> None:
     """Raise UnreadableFile if a plane is missing, or pixels lie behind the end of the file."""
-    size = path.stat().st_size
-    for page in (page for level in series.levels for page in level):
+    for page in (page for level in tif.series[0].levels for page in level):
         if page is None:
             raise UnreadableFile(
                 f"The file {path} describes planes that are not there.",
                 "Put all the files of this image into one folder, or export it again.",
             )
         ends = np.add(page.dataoffsets, page.databytecounts)
-        if page.parent.filehandle.path == path and ends.size and ends.max() > size:
+        if page.parent is tif and ends.size and ends.max() > tif.filehandle.size:
             raise UnreadableFile(
                 f"The file {path} ends too early: pixels are missing.",
                 "It was copied or written incompletely; copy or export it again.",

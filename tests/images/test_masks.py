@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from skimage.measure import regionprops_table
+
+from napari_splicer.errors import InvalidMask, NoCells, SizeMismatch
+from napari_splicer.images.image import MultiplexImage
+from napari_splicer.images.masks import LabelMask, MaskedImage
+
+
+@st.composite
+def chunked_labels(draw):
+    """Random label images: scattered or blocky, dense or sparse ids, cut at random places."""
+    shape = draw(st.tuples(st.integers(1, 24), st.integers(1, 24)))
+    places = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, 6)))
+    block = draw(st.integers(1, 4))
+    places = np.kron(places, np.ones((block, block), np.int64))
+    ids = draw(st.lists(st.integers(1, 2**32 - 1), min_size=6, max_size=6, unique=True))
+    labels = np.array([0, *ids])[places].astype(np.uint32)
+    chunks = tuple(draw(st.integers((length + 4) // 5, length)) for length in labels.shape)
+    return labels, chunks
+
+
+@settings(max_examples=50, deadline=None)
+@given(chunked_labels())
+def test_cells_equal_regionprops_of_the_whole_image(case):
+    labels, chunks = case
+    mask = LabelMask.from_array(da.from_array(labels, chunks=chunks))
+    if not labels.any():
+        with pytest.raises(NoCells):
+            mask.cells()
+        return
+    cells = mask.cells()
+    # regionprops allocates by the largest id, so it sees ranks instead
+    ids, ranks = np.unique(labels[labels > 0], return_inverse=True)
+    dense = np.zeros(labels.shape, np.int64)
+    dense[labels > 0] = ranks + 1
+    expected = regionprops_table(dense, properties=("centroid", "bbox", "area"))
+    np.testing.assert_array_equal(cells["id"], ids)
+    np.testing.assert_allclose(cells[["y", "x"]].T, [expected[f"centroid-{i}"] for i in (0, 1)])
+    np.testing.assert_array_equal(
+        cells[["y0", "x0", "y1", "x1"]].T, [expected[f"bbox-{i}"] for i in range(4)]
+    )
+    np.testing.assert_array_equal(cells["area"], expected["area"])
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    np.testing.assert_array_equal(cells["touches_border"], np.isin(ids, edge))
+
+
+def test_columns_and_types_of_the_table():
+    cells = LabelMask.from_array(np.eye(3, dtype=np.int32)).cells()
+    assert list(cells) == ["id", "y", "x", "y0", "x0", "y1", "x1", "area", "touches_border"]
+    assert [str(t) for t in cells.dtypes] == ["int64"] + ["float64"] * 2 + ["int64"] * 5 + ["bool"]
+
+
+def test_cells_are_computed_once():
+    passes = []
+
+    def block(info=None):
+        passes.append(info)
+        return np.ones((4, 4), np.uint8)
+
+    data = da.map_blocks(block, chunks=((4,), (4, 4)), dtype=np.uint8, meta=np.zeros((0, 0), "u1"))
+    mask = LabelMask.from_array(data)
+    assert mask.cells() is mask.cells()
+    assert len(passes) == 2
+
+
+def test_an_empty_mask_says_what_to_do():
+    with pytest.raises(NoCells, match=r"nuclei holds no cells.*grid"):
+        LabelMask.from_array(np.zeros((5, 6), int), name="nuclei").cells()
+
+
+def test_a_mask_of_yes_and_no_is_a_region_not_cells():
+    mask = LabelMask.from_array(np.eye(5) > 0, name="tumour")
+    assert mask.read(0, 2, 0, 2).tolist() == [[True, False], [False, True]]
+    with pytest.raises(NoCells, match=r"tumour tells only yes and no.*as a region"):
+        mask.cells()
+
+
+def test_whole_numbers_stored_as_floats_are_ids():
+    mask = LabelMask.from_array(np.array([[0.0, 70000.0], [70000.0, 2.0]], np.float32))
+    assert mask.read(0, 2, 0, 2).dtype == np.int64
+    assert mask.cells()["id"].tolist() == [2, 70000]
+
+
+@pytest.mark.parametrize("value", [0.5, np.nan, np.inf])
+def test_values_that_are_no_whole_numbers_are_refused_when_read(value):
+    mask = LabelMask.from_array(np.array([[1.0, value]]), name="prob")
+    with pytest.raises(InvalidMask, match=r"prob cannot be a mask.*not whole numbers"):
+        mask.read(0, 1, 0, 1)
+    with pytest.raises(InvalidMask, match="not whole numbers"):
+        mask.cells()
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float64])
+def test_negative_ids_are_refused(dtype):
+    with pytest.raises(InvalidMask, match="negative"):
+        LabelMask.from_array(np.array([[1, -1]], dtype)).cells()
+
+
+def test_an_image_is_no_mask():
+    with pytest.raises(InvalidMask, match=r"slide cannot be a mask: it has 5 channels"):
+        LabelMask.from_array(np.zeros((5, 8, 9)), name="slide")
+    with pytest.raises(InvalidMask, match="3 channels"):
+        LabelMask.from_array(np.zeros((8, 9, 3), np.uint8))
+
+
+def test_reading_a_box_keeps_inside():
+    mask = LabelMask.from_array(np.arange(20).reshape(1, 4, 5), name="m")
+    np.testing.assert_array_equal(mask.read(1, 3, 2, 4), [[7, 8], [12, 13]])
+    with pytest.raises(IndexError, match="outside m"):
+        mask.read(0, 5, 0, 1)
+
+
+def test_levels_are_kept():
+    labels = np.arange(64).reshape(8, 8)
+    mask = LabelMask.from_array([labels, labels[::2, ::2]])
+    assert [level.shape for level in mask.levels] == [(8, 8), (4, 4)]
+
+
+def test_masks_of_another_size_are_refused_with_both_shapes():
+    image = MultiplexImage.from_array(np.zeros((2, 1000, 2000), np.uint8), name="slide")
+    cells = LabelMask.from_array(np.zeros((1000, 1999), int), name="cells")
+    expected = r"slide has 1,000 × 2,000 pixels.*mask cells has 1,000 × 1,999 pixels"
+    with pytest.raises(SizeMismatch, match=expected):
+        MaskedImage(image, cells)
+    with pytest.raises(SizeMismatch, match="region cells"):
+        MaskedImage(image, None, {"tumour": cells})
+
+
+def test_a_field_has_its_images_name():
+    image = MultiplexImage.from_array(np.zeros((2, 4, 5)), name="roi 7")
+    field = MaskedImage(image, LabelMask.from_array(np.ones((4, 5), int)))
+    assert field.name == "roi 7"
+    assert field.regions == {}
