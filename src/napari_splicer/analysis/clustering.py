@@ -210,7 +210,8 @@ def add_clustering(table: AnnData, clustering: Clustering, *, replace: bool = Fa
     missing = int((rows < 0).sum())
     if missing == table.n_obs:
         raise NoCells(
-            f"None of the clustering '{name}' cells is in this table.", "Cluster this table anew."
+            f"None of the cells of the clustering '{name}' is in this table.",
+            "Cluster this table anew.",
         )
     names, colours = list(clustering.names), list(clustering.colours)
     if missing and UNASSIGNED not in names:

@@ -138,6 +138,7 @@ def read_table(path: str | Path) -> AnnData:
     if not path.exists():
         raise UnreadableFile(f"There is no table at {path}.", "Check the path.")
     try:
+        _check_kind(path)
         table = read_zarr(path) if path.is_dir() else read_h5ad(path)
     except (OSError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise UnreadableFile(
@@ -152,6 +153,20 @@ def read_table(path: str | Path) -> AnnData:
             "Use a table that 'embed' made.",
         )
     return table
+
+
+def _check_kind(path: Path) -> None:
+    if path.is_dir():
+        import zarr
+
+        kind = zarr.open_group(path, mode="r").attrs.get("encoding-type")
+    else:
+        import h5py
+
+        with h5py.File(path) as file:
+            kind = file.attrs.get("encoding-type")
+    if kind != "anndata":
+        raise ValueError("it holds something else")
 
 
 def record(table: AnnData) -> dict[str, Any]:

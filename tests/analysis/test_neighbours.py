@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from napari_splicer.analysis import neighbours
+from napari_splicer.analysis.neighbours import fuzzy_graph, nearest
+from napari_splicer.errors import NoCells
+
+
+@pytest.fixture
+def x() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
+
+
+def test_neighbours_are_the_nearest_cells(x: np.ndarray) -> None:
+    found = nearest(x, 7)
+    distances = cdist(x, x)
+    np.testing.assert_array_equal(found.indices, np.argsort(distances, axis=1)[:, :8])
+    np.testing.assert_allclose(found.distances, np.sort(distances, axis=1)[:, :8], atol=1e-5)
+    assert found.remarks == ()
+
+
+def test_a_cell_is_never_its_own_neighbour_even_among_equal_ones() -> None:
+    found = nearest(np.zeros((20, 3), np.float32), 5)
+    np.testing.assert_array_equal(found.indices[:, 0], np.arange(20))
+    assert not (found.indices[:, 1:] == np.arange(20)[:, None]).any()
+
+
+@pytest.mark.slow
+def test_descent_finds_what_comparing_all_pairs_finds(
+    x: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x[100:140] = x[100]  # more equal cells than neighbours
+    exact = nearest(x, 10)
+    monkeypatch.setattr(neighbours, "_EXACT_UP_TO", 10)
+    found = nearest(x, 10, seed=1)
+    np.testing.assert_array_equal(found.indices[:, 0], np.arange(300))
+    assert not (found.indices[:, 1:] == np.arange(300)[:, None]).any()
+    shared = [len(set(a) & set(b)) for a, b in zip(found.indices, exact.indices, strict=True)]
+    apart = np.r_[0:100, 140:300]
+    assert np.mean(np.array(shared)[apart]) > 10.5
+    np.testing.assert_array_equal(found.indices, nearest(x, 10, seed=1).indices)
+
+
+def test_few_cells_get_as_many_neighbours_as_there_are(x: np.ndarray) -> None:
+    found = nearest(x[:4], 15)
+    assert found.indices.shape == (4, 4)
+    assert "3 others instead of 15" in found.remarks[0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_fewer_than_three_cells_cannot_be_compared(x: np.ndarray, count: int) -> None:
+    with pytest.raises(NoCells, match=f"{count} cell"):
+        nearest(x[:count], 15)
+
+
+def test_the_graph_is_symmetric_and_strongest_for_the_nearest(x: np.ndarray) -> None:
+    found = nearest(x, 10)
+    graph = fuzzy_graph(found)
+    assert graph.shape == (300, 300)
+    assert abs(graph - graph.T).max() == 0
+    assert 0 < graph.data.min() <= graph.data.max() <= 1
+    assert graph.diagonal().max() == 0
+    np.testing.assert_allclose(graph.toarray()[np.arange(300), found.indices[:, 1]], 1, atol=1e-6)
