@@ -149,7 +149,7 @@ class AugmentationSettings(Settings):
     """How two views of the same patch differ. Strengths; 0 or False switches a family off."""
 
     rotate: bool = Field(True, description="by any angle")
-    flip: bool = Field(True, description="left and right")
+    flip: bool = Field(True, description="left-right and top-bottom")
     scale: float = Field(0.1, ge=0, lt=0.5, description="relative zoom, ±")
     shift: float = Field(0.06, ge=0, lt=0.5, description="fraction of the patch side, ±")
     gain: float = Field(0.0, ge=0, lt=1, description="relative intensity per channel, ±")
@@ -165,7 +165,7 @@ class ModelSettings(Settings):
         "splicer", description="splicer: with components; je: the whole patch, to compare"
     )
     loss: Literal["vicreg", "simclr"] = Field("vicreg", description="what two views are held to")
-    encoder: str = Field("compact", description="compact, or the name of a timm encoder")
+    encoder: str = Field("compact", description="compact, or timm:<name> for one of timm")
     width: int = Field(32, ge=4, description="channels of the compact encoder's first stage")
     branch_width: int | None = Field(None, ge=4, description="same for branches; unset: half")
     embedding: int = Field(256, ge=8, description="primary embedding, all chunks together")

@@ -104,11 +104,12 @@ class Journey:
 
     def export(self, table: AnnData, *, overwrite: bool) -> None:
         """Write the run file's formats."""
-        config = self.plan.config
+        folder = self.plan.folder
+        config = self.plan.anchored(self.plan.config, folder.path)
         if overwrite:
             config = config.with_values({"export.overwrite": True})
         events = pipeline.export(
-            table, self.fields, config, self.plan.folder.exports, cancel=self.terminal.cancel
+            table, self.fields, config, folder.exports, cancel=self.terminal.cancel
         )
         for path in self.terminal.play(events):
             self.terminal.wrote("export", path)

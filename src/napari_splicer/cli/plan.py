@@ -103,19 +103,21 @@ class Plan:
                     "Add --overwrite to replace it, or choose another folder with --output.",
                 )
 
+    def anchored(self, config: RunConfig, output: Path | str) -> RunConfig:
+        """Return ``config`` with input paths that hold wherever it is kept, and ``output``."""
+        inputs = tuple(_absolute(item, self.base) for item in config.inputs)
+        return config.model_copy(update={"inputs": inputs, "output": str(output)})
+
     def write_run_file(self, config: RunConfig) -> None:
-        """Write ``config`` into the run's folder, with paths that hold from there.
+        """Write ``config`` into the run's folder.
 
         A run file that lies there already and was the one read is left as it is.
         """
         from napari_splicer.export.files import write_text
 
         target = self.folder.run_file
-        if target == self.source:
-            return
-        inputs = tuple(_absolute(item, self.base) for item in config.inputs)
-        kept = config.model_copy(update={"inputs": inputs, "output": "."})
-        write_text(target, kept.to_toml(), overwrite=True)
+        if target != self.source:
+            write_text(target, self.anchored(config, ".").to_toml(), overwrite=True)
 
 
 def _absolute(item: ImageInput, base: Path) -> ImageInput:

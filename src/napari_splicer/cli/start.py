@@ -22,17 +22,31 @@ Screen = Annotated[Terminal, Parameter(parse=False)]
 def demo(
     *,
     output: Annotated[Path, Parameter(help="Folder for the results.")] = Path("splicer-demo"),
+    contrast: Annotated[
+        float, Parameter(help="How plain the subtle cell state is, from 0 to 1.")
+    ] = 0.75,
+    seed: Annotated[int, Parameter(help="Of the tissue and of the training.")] = 0,
     overwrite: Annotated[bool, Parameter(help="Replace an earlier demonstration.")] = False,
     screen: Screen,
 ) -> None:
     """Train on a synthetic tissue and show what comes out (a few minutes).
 
-    Writes the table of cells, the trained model, the run file and figures into a folder.
+    Writes the tissue, the table of cells, the trained model, the run file and figures into the
+    folder 'splicer-demo', and prints how well a subtle cell state can be told.
     """
     from napari_splicer.demo import run_demo
 
-    report = screen.play(run_demo(output.resolve(), overwrite=overwrite, cancel=screen.cancel))
-    screen.display.tell("report", report, report)
+    report = screen.play(
+        run_demo(
+            output.resolve(),
+            contrast=contrast,
+            seed=seed,
+            overwrite=overwrite,
+            cancel=screen.cancel,
+        )
+    )
+    if report is not None:
+        screen.display.tell("report", report.to_json(), str(report))
 
 
 def init(
