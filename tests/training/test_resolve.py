@@ -1,0 +1,93 @@
+"""Resolved settings repeat the run, and say what they assumed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from napari_splicer.config import RunConfig, parse_run
+from napari_splicer.errors import InvalidComponent, NoCells
+from napari_splicer.images.masks import LabelMask
+from napari_splicer.training.resolve import remarks, resolve, seen_channels
+
+
+def with_pixel_size(field, pixel_size, name="other"):
+    image = replace(field.image, pixel_size=pixel_size, name=name)
+    return replace(field, image=image)
+
+
+def test_nothing_is_left_open(field, quick):
+    asked = quick.with_values({"threads": None, "training.steps": None})
+    run = resolve(asked, [field])
+    assert run.device in ("cpu", "cuda", "mps")
+    assert run.precision in ("fp32", "bf16")
+    assert run.threads == torch.get_num_threads()
+    assert run.training.steps == 300
+    assert run.patches.size_um == 16 * field.image.pixel_size[0]
+    assert [c.width for c in run.components] == [4, 4]
+    assert run.model.branch_width == 4
+
+
+def test_resolved_settings_resolve_to_themselves_and_survive_a_file(field, quick):
+    run = resolve(quick, [field])
+    assert resolve(run, [field]) == run
+    assert parse_run(run.model_dump(mode="json")) == run
+
+
+def test_few_patches_make_small_batches(field, quick):
+    count = len(field.cells.cells())
+    run = resolve(quick.with_values({"training.batch": 10 * count}), [field])
+    assert run.training.batch == count // 2
+    (remark,) = remarks(quick.with_values({"training.batch": 10 * count}), run, [field])
+    assert f"{count // 2} instead of {10 * count}" in remark
+
+
+def test_too_few_cells_are_said(field, quick):
+    labels = field.cells.levels[0].compute()
+    few = LabelMask.from_array(labels * (labels <= 5))
+    with pytest.raises(NoCells, match="to train on, and 16 are the fewest"):
+        resolve(quick, [replace(field, cells=few)])
+
+
+def test_unknown_pixel_size_is_said_and_not_guessed(field, quick):
+    unknown = with_pixel_size(field, None)
+    run = resolve(quick, [unknown])
+    assert run.patches.size_um is None
+    (remark,) = remarks(quick, run, [unknown])
+    assert "pixel size of other is not known" in remark
+
+
+def test_other_pixel_sizes_are_resampled_and_said(field, quick):
+    finer = with_pixel_size(field, tuple(p / 2 for p in field.image.pixel_size), "finer")
+    run = resolve(quick, [field, finer])
+    (remark,) = remarks(quick, run, [field, finer])
+    assert "resampled to 16 px in finer (32 px)" in remark
+
+
+def test_channels_are_those_of_the_components(field, quick):
+    assert seen_channels(quick, [field]) == field.image.channels[:3]
+    je = quick.with_values({"model.objective": "je"})
+    assert seen_channels(je, [field]) == field.image.channels[:3]
+
+
+def test_je_needs_no_components(field):
+    je = RunConfig().with_values({"model.objective": "je"})
+    assert seen_channels(je, [field]) == field.image.channels
+    fewer = replace(field, image=field.image.with_channels(["new", *field.image.channels[1:]]))
+    assert seen_channels(je, [field, fewer]) == field.image.channels[1:]
+    alien = replace(
+        field, image=field.image.with_channels([f"x{i}" for i in range(len(field.image.channels))])
+    )
+    with pytest.raises(InvalidComponent, match="no channel in common"):
+        seen_channels(je, [field, alien])
+
+
+def test_components_must_fit_every_image(field, quick):
+    with pytest.raises(InvalidComponent, match="There is no component"):
+        seen_channels(RunConfig(), [field])
+    names = list(field.image.channels)
+    lacking = replace(field, image=field.image.with_channels(["DNA1", *names[1:]]))
+    with pytest.raises(InvalidComponent, match="which the image does not have"):
+        seen_channels(quick, [field, lacking])
