@@ -105,6 +105,13 @@ def test_something_that_is_no_array_is_refused():
         MultiplexImage.from_array(3)
 
 
+def test_xarray_is_unwrapped():
+    xarray = pytest.importorskip("xarray")
+    image = MultiplexImage.from_array(xarray.DataArray(PIXELS, dims=("c", "y", "x")))
+    assert isinstance(image.data, da.Array)
+    np.testing.assert_array_equal(image.read(0, 40, 0, 50), PIXELS)
+
+
 def test_levels_are_sorted_finest_first():
     image = MultiplexImage.from_array([PIXELS[:, ::2, ::2], PIXELS])
     assert [level.shape for level in image.levels] == [(3, 40, 50), (3, 20, 25)]
@@ -190,6 +197,16 @@ def test_volumes_say_which_axis_and_what_to_do():
         MultiplexImage.from_array(np.zeros((5, 8, 9)), axes="TYX")
     with pytest.raises(UnsupportedImage, match="too many axes"):
         MultiplexImage.from_array(np.zeros((2, 3, 8, 9)))
+
+
+def test_axes_that_do_not_fit_the_shape_are_refused():
+    with pytest.raises(UnsupportedImage, match=r"roi has 3 axes, but is said to have 2 \(YX\)"):
+        MultiplexImage.from_array(PIXELS, axes="YX", name="roi")
+
+
+def test_an_image_cannot_be_made_with_doubled_names():
+    with pytest.raises(InvalidPanel, match="channels of the same name"):
+        MultiplexImage(name="roi", levels=(da.zeros((2, 5, 5)),), channels=("a", "a"))
 
 
 @pytest.mark.parametrize("shape", [(5,), (), (3, 0, 5)])

@@ -17,7 +17,7 @@ import zarr
 from napari_splicer.errors import UnreadableFile
 from napari_splicer.images.lazy import as_dask
 from napari_splicer.images.stored import Stored
-from napari_splicer.images.tiff_metadata import channel_names, pixel_size
+from napari_splicer.images.tiff_metadata import channel_names, ome_pixels, pixel_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,21 +127,41 @@ def _joined_strips(array: zarr.Array, axes: str) -> tuple[int, ...]:
 
 def _check_complete(tif: tifffile.TiffFile, path: Path) -> None:
     """Raise UnreadableFile if a plane is missing, or pixels lie behind the end of the file."""
-    for page in (page for level in tif.series[0].levels for page in level):
+    series = tif.series[0]
+    size = tif.filehandle.size
+    cut = _next_page_offset(tif) >= size
+    if tif.imagej_metadata is not None:  # Fiji describes planes that have no page of their own
+        cut |= series.size < int(tif.imagej_metadata.get("images", 1)) * series.keyframe.size
+    for page in (page for level in series.levels for page in level):
         if page is None:
             raise UnreadableFile(
                 f"The file {path} describes planes that are not there.",
                 "Put all the files of this image into one folder, or export it again.",
             )
         ends = np.add(page.dataoffsets, page.databytecounts)
-        if page.parent is tif and ends.size and ends.max() > tif.filehandle.size:
-            raise UnreadableFile(
-                f"The file {path} ends too early: pixels are missing.",
-                "It was copied or written incompletely; copy or export it again.",
-            )
+        cut |= page.parent is tif and ends.size > 0 and ends.max() > size
+    if cut:
+        raise UnreadableFile(
+            f"The file {path} ends too early: pixels are missing.",
+            "It was copied or written incompletely; copy or export it again.",
+        )
+
+
+def _next_page_offset(tif: tifffile.TiffFile) -> int:
+    """Return where the last page that was found says that the next one is; 0 for nowhere."""
+    file, form = tif.filehandle, tif.tiff
+    file.seek(tif.pages[-1].offset)
+    (tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
+    file.seek(tags * form.tagsize, 1)
+    return int(struct.unpack(form.offsetformat, file.read(form.offsetsize))[0])
 
 
 def _remarks(tif: tifffile.TiffFile) -> tuple[str, ...]:
-    if len(tif.series) == 1:
-        return ()
-    return (f"The file holds {len(tif.series)} images of different kinds; the first was taken.",)
+    remarks = []
+    if tif.is_ome and ome_pixels(tif) is None:
+        remarks.append("Its OME-XML is damaged and was left out.")
+    if len(tif.series) > 1:
+        remarks.append(
+            f"The file holds {len(tif.series)} images of different kinds; the first was taken."
+        )
+    return tuple(remarks)

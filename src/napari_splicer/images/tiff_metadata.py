@@ -22,7 +22,7 @@ def channel_names(
     tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
 ) -> Sequence[str | None] | None:
     """Return names from OME-XML, ImageJ labels, or the pages' names, in that order of trust."""
-    pixels = _ome_pixels(tif)
+    pixels = ome_pixels(tif)
     if pixels is not None:
         return [
             channel.get("Name") or channel.get("Fluor") for channel in pixels.findall("{*}Channel")
@@ -37,7 +37,7 @@ def pixel_size(
     tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
 ) -> tuple[float, float] | None:
     """Return the size of a pixel in µm, (y, x), or None if the file does not tell it."""
-    pixels = _ome_pixels(tif)
+    pixels = ome_pixels(tif)
     if pixels is not None:
         return pixel_size_um(
             pixels.get("PhysicalSizeY"),
@@ -58,7 +58,8 @@ def pixel_size(
     return size if size and low <= min(size) and max(size) <= high else None
 
 
-def _ome_pixels(tif: tifffile.TiffFile) -> ElementTree.Element | None:
+def ome_pixels(tif: tifffile.TiffFile) -> ElementTree.Element | None:
+    """Return the Pixels element of the first image in the OME-XML, or None without a valid one."""
     if tif.ome_metadata is None:
         return None
     try:

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_splicer.errors import InvalidPanel, UnreadableFile
+from napari_splicer.images.image import MultiplexImage
+from napari_splicer.images.open import open_image
+from napari_splicer.images.panel import read_panel
+
+STEINBOCK = """channel,name,keep,ilastik
+In113,HH3,1,1
+La139,,0,
+Pr141,SMA,1,2
+Nd143,CD3,1,3
+"""
+MCMICRO = """channel_number,cycle_number,marker_name,Filter,remove
+2,1,AF1,FITC,TRUE
+1,1,DNA1,DAPI,
+3,2,CD8,Cy5,
+"""
+
+
+def image(count, channels=None):
+    planes = np.arange(count, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)
+    return MultiplexImage.from_array(planes, channels, name="roi")
+
+
+def panel(tmp_path, text):
+    path = tmp_path / "panel.csv"
+    path.write_text(text, encoding="utf-8-sig")
+    return read_panel(path)
+
+
+def planes(one):
+    return one.read(0, 1, 0, 1).ravel().tolist()
+
+
+def test_steinbock_panel_by_order(tmp_path):
+    named = panel(tmp_path, STEINBOCK).apply(image(4))
+    assert named.channels == ("HH3", "SMA", "CD3")
+    assert planes(named) == [0, 2, 3]
+
+
+def test_steinbock_panel_for_an_image_that_holds_kept_channels_only(tmp_path):
+    named = panel(tmp_path, STEINBOCK).apply(image(3))
+    assert named.channels == ("HH3", "SMA", "CD3")
+    assert planes(named) == [0, 1, 2]
+
+
+def test_channels_are_matched_by_name_where_the_image_has_those(tmp_path):
+    named = panel(tmp_path, STEINBOCK).apply(image(2, ["Nd143", "In113"]))
+    assert named.channels == ("CD3", "HH3")
+    assert planes(named) == [0, 1]
+
+
+def test_mcmicro_markers_are_sorted_and_removed(tmp_path):
+    named = panel(tmp_path, MCMICRO).apply(image(3))
+    assert named.channels == ("DNA1", "CD8")
+    assert planes(named) == [0, 2]
+
+
+def test_markers_without_a_name_take_the_channels(tmp_path):
+    text = "channel,name,keep\nIn113,,1\nLa139,CD3,1\n"
+    assert panel(tmp_path, text).apply(image(2)).channels == ("In113", "CD3")
+
+
+def test_groups_of_kept_markers(tmp_path):
+    text = "name,keep,group\nCD3,1,immune\nSMA,1,stroma\nCD8,1,immune\nCD4,0,immune\nDNA,1,\n"
+    assert panel(tmp_path, text).groups == {"immune": ("CD3", "CD8"), "stroma": ("SMA",)}
+    assert panel(tmp_path, STEINBOCK).groups == {}
+
+
+def test_counts_that_disagree_are_both_named(tmp_path):
+    with pytest.raises(InvalidPanel, match=r"lists 4 markers \(3 of them kept\), but roi has 5 ch"):
+        panel(tmp_path, STEINBOCK).apply(image(5))
+    with pytest.raises(InvalidPanel, match=r"lists 2 markers, but roi has 3 channels"):
+        panel(tmp_path, "marker_name\nCD3\nCD8\n").apply(image(3))
+
+
+def test_a_panel_that_keeps_nothing_is_refused(tmp_path):
+    with pytest.raises(InvalidPanel, match="keeps none"):
+        panel(tmp_path, "name,keep\nCD3,0\nCD8,0\n").apply(image(2))
+
+
+@pytest.mark.parametrize("text", ["", "channel,keep\nIn113,1\n", "just words"])
+def test_a_file_without_names_is_refused(tmp_path, text):
+    with pytest.raises(UnreadableFile, match=r"no column 'name' or 'marker_name'"):
+        panel(tmp_path, text)
+
+
+def test_a_panel_without_rows_is_refused(tmp_path):
+    with pytest.raises(InvalidPanel, match="lists no marker"):
+        panel(tmp_path, "channel,name,keep\n")
+
+
+def test_missing_and_binary_files_are_refused(tmp_path):
+    with pytest.raises(UnreadableFile, match=r"gone\.csv cannot be read"):
+        read_panel(tmp_path / "gone.csv")
+    (tmp_path / "image.csv").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(UnreadableFile, match=r"image\.csv cannot be read"):
+        read_panel(tmp_path / "image.csv")
+
+
+def test_opening_with_a_panel(tmp_path):
+    (tmp_path / "panel.csv").write_text(STEINBOCK)
+    opened = open_image(np.zeros((4, 5, 5)), panel=tmp_path / "panel.csv", name="roi")
+    assert opened.channels == ("HH3", "SMA", "CD3")
