@@ -64,7 +64,7 @@ def init(
     Example: napari-splicer init slide.ome.tif --mask cells.tif
     """
     from napari_splicer.cli.template import run_file_text
-    from napari_splicer.components.suggestion import suggest
+    from napari_splicer.components.suggestion import suggestions
     from napari_splicer.export.files import write_text
 
     if file.exists() and not overwrite:
@@ -72,7 +72,7 @@ def init(
             f"{file} exists already.", "Add --overwrite, or choose another name with --file."
         )
     fields = _open(images, mask)
-    text = run_file_text(fields, suggest(fields), file)
+    text = run_file_text(fields, suggestions(fields)[0], file)
     write_text(file, text, overwrite=overwrite)
     screen.wrote("run file", file)
     screen.display.note(f"Look through it, then: napari-splicer run {file}")
@@ -92,6 +92,10 @@ def _open(images: tuple[Path, ...], masks: tuple[Path, ...]) -> tuple[MaskedImag
     from napari_splicer.config import ImageInput, RunConfig
     from napari_splicer.pipeline import open_inputs
 
+    if not images:
+        raise InvalidSettings(
+            "No image is named.", "Name one: napari-splicer init slide.ome.tif --mask cells.tif"
+        )
     if masks and len(masks) != len(images):
         raise InvalidSettings(
             f"There are {len(images)} images and {len(masks)} masks.",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from napari_splicer.components.suggestion import Suggestion
     from napari_splicer.config import Component, Region
     from napari_splicer.images.masks import MaskedImage
 
@@ -29,9 +31,10 @@ _COMPONENTS = """
 # Edit these: put markers together that belong together, and leave out those you don't trust.
 """
 
-_TAIL = """
+_TAIL = """\
 [patches]
-size = 32                     # side of the square that is cut out around every cell, in pixels
+sites = "{sites}"               # cells: a patch around every cell; grid: tiles, where there is no mask
+size = 32                     # side of a patch in pixels
 
 [training]
 preset = "quick"              # quick, standard or thorough
@@ -48,17 +51,18 @@ formats = ["h5ad", "csv", "ome-tiff"]     # also: zarr, parquet, ome-zarr
 """
 
 
-def run_file_text(
-    fields: Sequence[MaskedImage], components: Sequence[Component], path: Path
-) -> str:
+def run_file_text(fields: Sequence[MaskedImage], suggestion: Suggestion, path: Path) -> str:
     """Return the text of a run file at ``path`` for ``fields``, which were opened from files."""
-    inputs = "".join(_input(field) for field in fields)
-    return (
-        _HEAD.format(name=path.name)
-        + inputs
-        + _COMPONENTS
-        + "".join(_component(component) for component in components)
-        + _TAIL
+    return "".join(
+        [
+            _HEAD.format(name=path.name),
+            *(_input(field) for field in fields),
+            _COMPONENTS,
+            _note(f"Suggested here: {suggestion.title}. {suggestion.reason}"),
+            *(_component(component) for component in suggestion.components),
+            "\n",
+            _TAIL.format(sites="cells" if all(field.cells for field in fields) else "grid"),
+        ]
     )
 
 
@@ -68,22 +72,27 @@ def _input(field: MaskedImage) -> str:
     if field.image.pixel_size:
         facts.append(f"{field.image.pixel_size[0]:.3g} µm per pixel")
     lines = ["", "[[inputs]]", f"# {', '.join(facts)}"]
-    lines += [f"# {remark}" for remark in field.image.remarks]
+    lines += [_note(remark).rstrip() for remark in field.image.remarks]
     lines.append(f"image = {_text(field.image.source)}")
     if field.cells is not None:
         lines.append(f"mask = {_text(field.cells.source)}")
     return "\n".join(lines) + "\n"
 
 
+def _note(text: str) -> str:
+    return fill(text, width=98, initial_indent="# ", subsequent_indent="# ") + "\n"
+
+
 def _component(component: Component) -> str:
     lines = [
+        "",
         "[[components]]",
         f"name = {_text(component.name)}",
         f"channels = {_list(component.channels)}",
     ]
     if component.region.kind != "whole":
         lines.append(f"region = {_region(component.region)}")
-    return "\n".join(lines) + "\n\n"
+    return "\n".join(lines) + "\n"
 
 
 def _region(region: Region) -> str:

@@ -196,8 +196,9 @@ class Prose:
             self.note(event.message)
 
     def tell(self, kind: str, content: Mapping[str, Any], words: str) -> None:
-        """Print ``words`` to standard output."""
-        self.out.print(words, markup=False)
+        """Print ``words`` to standard output; where files went is no news to the quiet."""
+        if not (self.quiet and kind == "written"):
+            self.out.print(words, markup=False)
 
     def note(self, words: str) -> None:
         """Print to standard error, unless quiet."""

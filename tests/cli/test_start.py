@@ -1,0 +1,77 @@
+"""Commands to begin with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_splicer.cli.app import call
+from napari_splicer.config import load_run
+from napari_splicer.pipeline import open_inputs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_init_writes_a_run_file_that_can_be_used(
+    tissue_files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.toml"
+    image, mask = str(tissue_files / "tissue.ome.tif"), str(tissue_files / "cells.tif")
+    assert call(["init", image, "--mask", mask, "--file", str(file)]) == 0
+    assert "napari-splicer run" in capsys.readouterr().err
+    config = load_run(file)
+    (field,) = open_inputs(config, tmp_path)
+    assert field.cells is not None
+    used = {channel for component in config.components for channel in component.channels}
+    assert config.components
+    assert used <= set(field.image.channels)
+    text = file.read_text(encoding="utf-8")
+    assert "12 channels, 192 × 192 px, 0.5 µm per pixel" in text
+    assert "# Suggested here: " in text
+
+
+def test_init_does_not_overwrite(tissue_files: Path, tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("mine", encoding="utf-8")
+    words = ["init", str(tissue_files / "tissue.ome.tif"), "--file", str(file)]
+    assert call(words) == 6
+    assert file.read_text(encoding="utf-8") == "mine"
+    assert call([*words, "--overwrite"]) == 0
+    config = load_run(file)
+    assert config.inputs[0].mask is None
+    assert config.patches.sites == "grid"
+
+
+def test_init_needs_an_image_and_a_mask_for_each(
+    tissue_files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["init"]) == 2
+    assert "No image is named" in capsys.readouterr().err
+    image, mask = str(tissue_files / "tissue.ome.tif"), str(tissue_files / "cells.tif")
+    assert call(["init", image, "--mask", mask, "--mask", mask]) == 2
+    assert "1 images and 2 masks" in capsys.readouterr().err
+
+
+def test_init_names_a_file_that_is_no_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["init", str(tmp_path / "absent.tif"), "--file", str(tmp_path / "r.toml")]) == 3
+    assert "absent.tif" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_refuses_a_folder_that_is_in_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    assert call(["demo", "--output", str(tmp_path)]) == 6
+    assert "not empty" in capsys.readouterr().err
+
+
+def test_demo_refuses_a_contrast_that_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["demo", "--output", str(tmp_path / "demo"), "--contrast", "2"]) == 2
+    assert "contrast" in capsys.readouterr().err
