@@ -87,7 +87,7 @@ def test_tiles_are_averaged_over_what_lies_inside(size: int, stride: int | None)
         tiles.add(window)
     measured = tiles.means()
     assert measured.shape == (len(sites), 2)
-    for row in rng.integers(0, len(sites), 20).tolist() + [0]:
+    for row in [*rng.integers(0, len(sites), 20).tolist(), 0]:
         top, left = (
             max(0, int(centre - (size - 1) / 2 + 0.5)) for centre in (sites.y[row], sites.x[row])
         )

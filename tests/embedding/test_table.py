@@ -17,7 +17,7 @@ from napari_splicer.embedding.table import (
     read_table,
     record,
 )
-from napari_splicer.errors import InvalidSettings, UnreadableFile
+from napari_splicer.errors import UnreadableFile
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.patches.sites import cell_sites, grid_sites
 
@@ -120,12 +120,6 @@ def test_tiles_have_rows_like_cells(fields: list[MaskedImage]) -> None:
     assert (first["area"] == 2500).all()
     assert first["touches_border"].tolist() == [True] * 4 + [False] + [True] * 4
     assert record(table)["sites"] == "grid"
-
-
-def test_two_images_of_one_name_are_refused(fields: list[MaskedImage]) -> None:
-    twice = [fields[0], fields[0]]
-    with pytest.raises(InvalidSettings, match="Two images are called slide 1"):
-        build_table(twice, cell_sites(twice), [mean_intensities(f) for f in twice], [0, 0])
 
 
 def test_files_that_are_no_table_of_cells_are_refused(tmp_path: Path) -> None:

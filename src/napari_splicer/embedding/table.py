@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from napari_splicer.embedding.intensities import tile_edges
-from napari_splicer.errors import InvalidSettings, UnreadableFile
+from napari_splicer.errors import UnreadableFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +38,7 @@ def build_table(
     Parameters
     ----------
     fields : sequence of MaskedImage
+        With names of their own.
     sites : Sites (n)
         Every cell of every field, ordered by field and id, or every tile.
     means : sequence of float32 (n_f, C_f), one per field
@@ -51,16 +52,10 @@ def build_table(
         ``X`` float32, the channels of all fields in order of first use, NaN where a field lacks
         one; ``obs``: ``instance_id``, ``region``, ``area``, ``y``, ``x``, ``touches_border``;
         ``obsm["spatial"]``; ``uns["spatialdata_attrs"]`` and ``uns["splicer"]``.
-
-    Raises
-    ------
-    InvalidSettings
-        If two fields have the same name.
     """
     from anndata import AnnData
 
     names = [field.name for field in fields]
-    _check_unique(names)
     channels = list(dict.fromkeys(c for field in fields for c in field.image.channels))
     table = AnnData(
         X=_aligned(fields, means, channels),
@@ -232,15 +227,6 @@ def _aligned(
         x[start:stop, [place[c] for c in field.image.channels]] = block
         start = stop
     return x
-
-
-def _check_unique(names: Sequence[str]) -> None:
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise InvalidSettings(
-            f"Two images are called {', '.join(doubled)}.",
-            "Give each a name of its own: cells are told apart by it.",
-        )
 
 
 def _versions() -> dict[str, str]:

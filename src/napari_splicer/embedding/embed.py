@@ -1,0 +1,222 @@
+"""embed_cells: images + a trained model → events, of which the last holds the table of cells."""
+
+from __future__ import annotations
+
+import time
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_splicer.embedding.intensities import CellMeans, Measurement, TileMeans
+from napari_splicer.embedding.resolve import check_channels, check_names, remarks, resolve
+from napari_splicer.embedding.table import add_representation, build_table, record
+from napari_splicer.errors import InvalidSettings, NoCells
+from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
+from napari_splicer.patches.normalization import make_normalizer
+from napari_splicer.patches.reader import PatchReader
+from napari_splicer.patches.sites import find_sites, patch_sides
+from napari_splicer.training.device import autocast, threads
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_splicer.config import RunConfig
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.model.bundle import Bundle
+    from napari_splicer.model.splicer import SpliCER
+    from napari_splicer.patches.sites import Sites
+
+
+def embed_cells(
+    fields: Sequence[MaskedImage],
+    bundle: Bundle | None,
+    config: RunConfig,
+    *,
+    cancel: Cancel | None = None,
+) -> Iterator[Event]:
+    """Measure every cell (or tile) of ``fields`` and send its patch through the trained network.
+
+    Yields at every batch. ``Finished.result`` is an AnnData as
+    :func:`napari_splicer.embedding.table.build_table` describes it, with the representation.
+
+    Parameters
+    ----------
+    fields : sequence of MaskedImage
+    bundle : Bundle, optional
+        Without it, the table holds mean intensities only.
+    config : RunConfig
+        Says where patches are and how many go in a batch; what they look like is the model's.
+        Its device, precision and threads count where they are not left open; else the model's.
+    cancel : Cancel, optional
+        Looked at before every batch. ``Finished.result`` then holds the cells done so far, or is
+        None if there is none.
+
+    Raises
+    ------
+    SplicerError
+        Before anything is read: an image that lacks channels of the model
+        (``MissingChannels``), two images of one name, no cells.
+    """
+    cancel = cancel or Cancel()
+    if not fields:
+        raise NoCells("There is no image to embed.", "Open at least one.")
+    check_names(fields)
+    if bundle is not None:
+        check_channels(fields, bundle.channels)
+    run = resolve(config, bundle)
+    sides = patch_sides(fields, run.patches)
+    sites = find_sites(fields, run.patches, sides)
+    unit = "cells" if sites.kind == "cells" else "tiles"
+    yield Started("embed", total=len(sites), unit=unit, message=f"{len(sites)} {unit}")
+    said = list(remarks(fields, config, run, bundle))
+    for sentence in said:
+        yield Warned("embed", sentence)
+    means = yield from _measure(fields, sites, sides, cancel)
+    if means is None:
+        yield Finished("embed", cancelled=True, message="Stopped before a cell was measured.")
+        return
+    table = build_table(fields, sites, means, sides)
+    done = np.ones(len(sites), bool)
+    if bundle is not None:
+        with threads(run.threads):
+            done = yield from _represent(_Task(fields, sites, sides, bundle, run), table, cancel)
+    record(table).update(
+        config=run.model_dump_json(),
+        bundle="" if bundle is None else bundle.hash,
+        warnings=np.array(said, dtype=str),
+    )
+    yield _finished(table, done, unit)
+
+
+def _finished(table: AnnData, done: NDArray[np.bool_], unit: str) -> Finished:
+    count = int(done.sum())
+    if count == len(done):
+        return Finished("embed", table, message=f"{count} {unit} of {len(done)}.")
+    kept = table[done].copy() if count else None
+    return Finished("embed", kept, cancelled=True, message=f"{count} {unit} of {len(done)}.")
+
+
+def _measure(
+    fields: Sequence[MaskedImage], sites: Sites, sides: Sequence[int], cancel: Cancel
+) -> Generator[Event, None, list[NDArray[np.float32]] | None]:
+    """Return the mean intensities of every field; None if asked to stop."""
+    tasks = [_measurement(fields, sites, i, side) for i, side in enumerate(sides)]
+    steps = [(task, window) for task in tasks for window in task.windows()]
+    for done, (task, window) in enumerate(steps):
+        if cancel.requested:
+            return None
+        task.add(window)
+        yield Progress(
+            "embed", done + 1, len(steps), "blocks", message="Measuring marker intensities"
+        )
+    return [task.means() for task in tasks]
+
+
+def _measurement(
+    fields: Sequence[MaskedImage], sites: Sites, position: int, side: int
+) -> Measurement:
+    if sites.kind == "cells":
+        return CellMeans(fields[position])
+    here = sites.field == position
+    return TileMeans(fields[position], sites.y[here], sites.x[here], side)
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    fields: Sequence[MaskedImage]
+    sites: Sites
+    sides: Sequence[int]
+    bundle: Bundle
+    run: RunConfig
+
+
+def _represent(
+    task: _Task, table: AnnData, cancel: Cancel
+) -> Generator[Event, None, NDArray[np.bool_]]:
+    """Write representation and embedding into the table; return which rows were done."""
+    total, unit = len(task.sites), task.sites.kind
+    rows = _Rows(total)
+    begun = time.perf_counter()
+    for index_B, z_BZ, e_BD in _batches(task):
+        rows.put(index_B, z_BZ, e_BD)
+        count = int(rows.done.sum())
+        pace = count / max(time.perf_counter() - begun, 1e-9)
+        yield Progress(
+            "embed",
+            count,
+            total,
+            "cells" if unit == "cells" else "tiles",
+            seconds_left=(total - count) / pace,
+            message=f"{pace:,.0f} per second",
+        )
+        if cancel.requested:
+            break
+    chunks = task.bundle.network.component_slices
+    add_representation(table, rows.representation, rows.embedding, chunks)
+    return rows.done
+
+
+class _Rows:
+    """What is known of every site so far, by its row."""
+
+    def __init__(self, count: int) -> None:
+        self.done = np.zeros(count, bool)
+        self.representation = np.empty((count, 0), np.float32)
+        self.embedding = np.empty((count, 0), np.float32)
+
+    def put(self, index_B: Tensor, z_BZ: Tensor, e_BD: Tensor) -> None:
+        count = len(self.done)
+        if not self.done.any():
+            self.representation = np.empty((count, z_BZ.shape[1]), np.float32)
+            self.embedding = np.empty((count, e_BD.shape[1]), np.float32)
+        index = index_B.cpu().numpy()
+        self.representation[index] = z_BZ.float().cpu().numpy()
+        self.embedding[index] = e_BD.float().cpu().numpy()
+        self.done[index] = True
+
+
+def _batches(task: _Task) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield row, representation and embedding of every site, in the order of the image's chunks."""
+    bundle, run = task.bundle, task.run
+    device = torch.device(run.device)
+    normalizer = make_normalizer(
+        task.fields, bundle.normalization, run.normalization, seed=run.seed
+    )
+    reader = PatchReader(
+        task.fields,
+        task.sites,
+        channels=bundle.channels,
+        side=task.sides,
+        size=run.patches.size,
+        batch=run.embedding.batch,
+        device=device,
+    )
+    network = bundle.network if device.type == "cpu" else deepcopy(bundle.network).to(device)
+    network.eval()
+    try:
+        for batch in reader:
+            x_BCHW = normalizer.apply(batch.x_BCHW, batch.field_B)
+            yield batch.index_B, *_forward(network, x_BCHW, run)
+    finally:
+        del network
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+@torch.inference_mode()
+def _forward(network: SpliCER, x_BCHW: Tensor, run: RunConfig) -> tuple[Tensor, Tensor]:
+    try:
+        with autocast(run, x_BCHW.device):
+            return network.embed(x_BCHW)
+    except torch.OutOfMemoryError as error:
+        raise InvalidSettings(
+            f"The memory of {x_BCHW.device} does not hold {len(x_BCHW)} patches at once.",
+            "Set embedding.batch to a smaller number.",
+        ) from error

@@ -1,0 +1,145 @@
+"""What decides an embedding: the model's settings, those of this run, and what fits the images."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from napari_splicer.components.matching import match_channels
+from napari_splicer.errors import InvalidSettings, MissingChannels
+from napari_splicer.training.device import resolve_device, resolve_precision
+from napari_splicer.training.resolve import remarks as sizes_said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_splicer.config import RunConfig
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.model.bundle import Bundle
+
+Precision: TypeAlias = Literal["fp32", "bf16"]
+
+_OF_THE_MODEL = ("seed", "components", "normalization", "augmentation", "model", "training")
+
+
+def resolve(config: RunConfig, bundle: Bundle | None) -> RunConfig:
+    """Return the settings that an embedding runs by.
+
+    Where patches are cut is this run's; how large they are, how they are normalised and what the
+    network is, is the model's. Device, precision and threads are this run's where it names them,
+    else the model's, as far as this computer has them.
+
+    Raises
+    ------
+    InvalidSettings
+        If this run names a device that is not there.
+    """
+    if bundle is None:
+        return config
+    trained = bundle.config
+    device, precision = _where(config, trained)
+    wanted = config.threads or trained.threads
+    patches = trained.patches.model_copy(
+        update={"sites": config.patches.sites, "stride": config.patches.stride}
+    )
+    return config.model_copy(
+        update={
+            **{key: getattr(trained, key) for key in _OF_THE_MODEL},
+            "patches": patches,
+            "device": device,
+            "precision": precision,
+            "threads": None if wanted is None else min(wanted, os.cpu_count() or wanted),
+        }
+    )
+
+
+def _where(config: RunConfig, trained: RunConfig) -> tuple[str, Precision]:
+    try:
+        device = resolve_device(trained.device if config.device == "auto" else config.device)
+    except InvalidSettings:
+        if config.device != "auto":
+            raise
+        device = resolve_device("auto")
+    precision = config.precision
+    if precision == "auto" and str(device) == trained.device:
+        precision = trained.precision
+    return str(device), resolve_precision(precision, device)
+
+
+def remarks(
+    fields: Sequence[MaskedImage], config: RunConfig, run: RunConfig, bundle: Bundle | None
+) -> Iterator[str]:
+    """Yield what the user should know before an embedding, in sentences.
+
+    Parameters
+    ----------
+    fields : sequence of MaskedImage
+    config, run : RunConfig
+        As asked for, and as :func:`resolve` made it.
+    bundle : Bundle, optional
+    """
+    yield from _different_panels(fields)
+    if bundle is None:
+        return
+    trained = bundle.config
+    if config.device == "auto" and run.device != trained.device:
+        yield (
+            f"The model was trained on {trained.device}, which is not here, so {run.device} is "
+            "used; the last digits of the results may differ."
+        )
+    yield from sizes_said(run, run, fields)
+    if run.patches.size_um is None and any(field.image.pixel_size for field in fields):
+        yield (
+            "The pixel size of the model's own images was not known, so patches are "
+            f"{run.patches.size} px wide here too, whatever that is in µm."
+        )
+
+
+def _different_panels(fields: Sequence[MaskedImage]) -> Iterator[str]:
+    """Say which channels only some of the images have."""
+    everywhere = set.intersection(*(set(field.image.channels) for field in fields))
+    channels = dict.fromkeys(name for field in fields for name in field.image.channels)
+    partial = [name for name in channels if name not in everywhere]
+    if partial:
+        yield (
+            f"Not every image has the channels {', '.join(partial)}; "
+            "their intensities are empty where an image lacks them."
+        )
+
+
+def check_channels(fields: Sequence[MaskedImage], channels: Sequence[str]) -> None:
+    """Refuse images that lack something the model was trained on.
+
+    Raises
+    ------
+    MissingChannels
+        Naming image and channels, and those of the image that may be meant.
+    """
+    for field in fields:
+        match = match_channels(channels, field.image.channels)
+        if match.complete:
+            continue
+        guesses = ", ".join(f"'{there}' for '{name}'" for name, there in match.renamed.items())
+        raise MissingChannels(
+            f"{field.name} lacks {', '.join(match.missing)}, which the model was trained on.",
+            f"Rename the image's channels if it has them under other names: perhaps {guesses}."
+            if guesses
+            else f"Its channels are: {', '.join(field.image.channels)}.",
+        )
+
+
+def check_names(fields: Sequence[MaskedImage]) -> None:
+    """Refuse images that can't be told apart.
+
+    Raises
+    ------
+    InvalidSettings
+        If two have the same name.
+    """
+    names = [field.name for field in fields]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InvalidSettings(
+            f"Two images are called {', '.join(doubled)}.",
+            "Give each a name of its own: cells are told apart by it.",
+        )

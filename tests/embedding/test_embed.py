@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import dask.array as da
+import numpy as np
+import pytest
+import torch
+
+from napari_splicer import synthetic_tissue
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.config import Component, RunConfig
+from napari_splicer.embedding.embed import embed_cells
+from napari_splicer.embedding.intensities import mean_intensities
+from napari_splicer.embedding.table import chunk_slices, read_table, record
+from napari_splicer.errors import InvalidSettings, MissingChannels, NoCells
+from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
+from napari_splicer.export.tables import write_h5ad
+from napari_splicer.images.image import MultiplexImage
+from napari_splicer.images.masks import MaskedImage
+from napari_splicer.model.bundle import Bundle
+from napari_splicer.model.splicer import build_network
+from napari_splicer.patches.normalization import fit_normalization
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+COMPONENTS = (
+    Component(name="t/cell", channels=("CD8", "GZMB"), width=6),
+    Component(name="tumour", channels=("PanCK",), width=10),
+)
+CONFIG = RunConfig(components=COMPONENTS).with_values(
+    {
+        "device": "cpu",
+        "precision": "fp32",
+        "patches.size": 16,
+        "model.width": 4,
+        "model.embedding": 16,
+        "model.hidden": 16,
+        "embedding.batch": 50,
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def fields() -> list[MaskedImage]:
+    return [
+        synthetic_tissue(size=160, seed=0, name="first").field,
+        synthetic_tissue(size=128, seed=1, name="second").field,
+    ]
+
+
+@pytest.fixture(scope="module")
+def bundle(fields: list[MaskedImage]) -> Bundle:
+    """An untrained model: what is tested is how it is applied."""
+    parts = Decomposition(COMPONENTS)
+    channels = parts.channels
+    network = build_network(CONFIG.model, parts, channels, 16, seed=0).eval()
+    normalization = fit_normalization(fields, channels, CONFIG.normalization, seed=0)
+    trained = CONFIG.with_values({"patches.size_um": 8.0, "threads": 1})
+    return Bundle(network, parts, channels, normalization, trained, pixel_size=(0.5, 0.5))
+
+
+def table_of(events: list[Event]) -> AnnData:
+    assert isinstance(events[-1], Finished)
+    return events[-1].result
+
+
+def warnings_of(events: list[Event]) -> str:
+    return " ".join(event.message for event in events if isinstance(event, Warned))
+
+
+def test_every_cell_has_the_representation_of_its_own_patch(
+    fields: list[MaskedImage], bundle: Bundle
+) -> None:
+    table = table_of([*embed_cells(fields, bundle, CONFIG)])
+    assert table.obsm["X_splicer"].dtype == np.float32
+    assert chunk_slices(table) == {"t/cell": slice(0, 6), "tumour": slice(6, 16)}
+    rng = np.random.default_rng(0)
+    for name, pixels in ((field.name, field.image) for field in fields):
+        inner = table[
+            (table.obs["region"] == name)
+            & table.obs["y"].between(10, pixels.shape[0] - 10)
+            & table.obs["x"].between(10, pixels.shape[1] - 10)
+        ]
+        for row in rng.integers(0, inner.n_obs, 10).tolist():
+            cell = inner.obs.iloc[row]
+            top, left = (int(np.floor(cell[axis] - 8 + 1)) for axis in "yx")
+            crop = pixels.read(top, top + 16, left, left + 16, channels=bundle.channels)
+            x_BCHW = bundle.normalization.apply(torch.from_numpy(crop.astype(np.float32))[None])
+            with torch.no_grad():
+                z_BZ, e_BD = bundle.network.embed(x_BCHW)
+            np.testing.assert_allclose(inner.obsm["X_splicer"][row], z_BZ[0], atol=1e-5)
+            np.testing.assert_allclose(inner.obsm["X_splicer_chunks"][row], e_BD[0], atol=1e-4)
+
+
+def test_intensities_are_those_of_all_channels(fields: list[MaskedImage], bundle: Bundle) -> None:
+    table = table_of([*embed_cells(fields, bundle, CONFIG)])
+    assert table.var_names.tolist() == list(fields[0].image.channels)
+    expected = np.concatenate([mean_intensities(field) for field in fields])
+    np.testing.assert_array_equal(table.X, expected)
+
+
+def test_chunks_and_batches_do_not_change_the_result(
+    fields: list[MaskedImage], bundle: Bundle
+) -> None:
+    first = fields[0]
+    pixels = first.image.data.compute()
+    image = MultiplexImage.from_array(
+        da.from_array(pixels, chunks=(1, 37, 61)),
+        first.image.channels,
+        name="first",
+        pixel_size=first.image.pixel_size,
+    )
+    one = table_of([*embed_cells([first], bundle, CONFIG)])
+    small = CONFIG.with_values({"embedding.batch": 7})
+    other = table_of([*embed_cells([MaskedImage(image, first.cells)], bundle, small)])
+    assert other.obs_names.tolist() == one.obs_names.tolist()
+    np.testing.assert_allclose(other.obsm["X_splicer"], one.obsm["X_splicer"], atol=1e-5)
+    np.testing.assert_array_equal(other.X, one.X)
+
+
+def test_progress_counts_cells_and_tells_the_time_left(
+    fields: list[MaskedImage], bundle: Bundle
+) -> None:
+    events = [*embed_cells(fields, bundle, CONFIG)]
+    count = table_of(events).n_obs
+    assert isinstance(events[0], Started)
+    assert events[0].total == count
+    steps = [e for e in events if isinstance(e, Progress) and e.unit == "cells"]
+    assert len(steps) == -(-count // 50)
+    assert [step.done for step in steps] == [*range(50, count, 50), count]
+    assert steps[-1].seconds_left == 0
+    assert "per second" in steps[0].message
+
+
+def test_cancelling_keeps_the_cells_done_so_far(fields: list[MaskedImage], bundle: Bundle) -> None:
+    whole = table_of([*embed_cells(fields, bundle, CONFIG)])
+    cancel = Cancel()
+    events = []
+    for event in embed_cells(fields, bundle, CONFIG, cancel=cancel):
+        events.append(event)
+        if isinstance(event, Progress) and event.unit == "cells":
+            cancel.request()
+    part = table_of(events)
+    assert events[-1].cancelled
+    assert part.n_obs == 50
+    same = whole[part.obs_names]
+    np.testing.assert_allclose(part.obsm["X_splicer"], same.obsm["X_splicer"], atol=1e-6)
+    np.testing.assert_array_equal(part.obs["instance_id"], same.obs["instance_id"])
+
+
+def test_cancelling_at_once_leaves_no_table(fields: list[MaskedImage], bundle: Bundle) -> None:
+    cancel = Cancel()
+    cancel.request()
+    last = [*embed_cells(fields, bundle, CONFIG, cancel=cancel)][-1]
+    assert last.cancelled
+    assert last.result is None
+
+
+def test_without_a_model_the_table_holds_intensities_only(fields: list[MaskedImage]) -> None:
+    table = table_of([*embed_cells(fields, None, CONFIG)])
+    assert table.n_obs == sum(len(f.cells.cells()) for f in fields)
+    assert "X_splicer" not in table.obsm
+    assert record(table)["bundle"] == ""
+
+
+def test_an_image_without_the_models_channels_is_refused(
+    fields: list[MaskedImage], bundle: Bundle
+) -> None:
+    names = ["panck" if name == "PanCK" else name for name in fields[1].image.channels]
+    other = replace(fields[1], image=fields[1].image.with_channels(names))
+    with pytest.raises(MissingChannels, match=r"second lacks PanCK.*'panck' for 'PanCK'"):
+        next(embed_cells([fields[0], other], bundle, CONFIG))
+    fewer = replace(fields[1], image=fields[1].image.select(["CD3", "DNA"]))
+    with pytest.raises(MissingChannels, match=r"lacks CD8, GZMB, PanCK.*CD3, DNA"):
+        next(embed_cells([fewer], bundle, CONFIG))
+
+
+def test_images_of_different_panels_are_embedded_and_it_is_said(
+    fields: list[MaskedImage], bundle: Bundle
+) -> None:
+    kept = [name for name in reversed(fields[1].image.channels) if name != "CD3"]
+    other = replace(fields[1], image=fields[1].image.select(kept))
+    events = [*embed_cells([fields[0], other], bundle, CONFIG)]
+    assert "Not every image has the channels CD3" in warnings_of(events)
+    table = table_of(events)
+    assert np.isnan(table[table.obs["region"] == "second", "CD3"].X).all()
+    alone = table_of([*embed_cells([fields[1]], bundle, CONFIG)])
+    np.testing.assert_allclose(
+        table[table.obs["region"] == "second"].obsm["X_splicer"],
+        alone.obsm["X_splicer"],
+        atol=1e-5,
+    )
+
+
+def test_another_pixel_size_is_resampled_and_said(
+    fields: list[MaskedImage], bundle: Bundle
+) -> None:
+    """The same tissue at twice the resolution looks almost the same to the model."""
+    first = fields[0]
+    pixels = first.image.data.compute().repeat(2, axis=1).repeat(2, axis=2)
+    labels = first.cells.data.compute().repeat(2, axis=0).repeat(2, axis=1)
+    fine = MaskedImage(
+        MultiplexImage.from_array(pixels, first.image.channels, name="fine", pixel_size=0.25),
+        type(first.cells).from_array(labels),
+    )
+    events = [*embed_cells([fine], bundle, CONFIG)]
+    assert "resampled to 16 px in fine (32 px)" in warnings_of(events)
+    z, expected = (
+        table_of(e).obsm["X_splicer"] for e in (events, [*embed_cells([first], bundle, CONFIG)])
+    )
+    correlation = np.corrcoef(z.ravel(), expected.ravel())[0, 1]
+    assert correlation > 0.95
+
+
+def test_an_unknown_pixel_size_is_said(fields: list[MaskedImage], bundle: Bundle) -> None:
+    image = replace(fields[0].image, pixel_size=None)
+    events = [*embed_cells([replace(fields[0], image=image)], bundle, CONFIG)]
+    assert "pixel size of first is not known" in warnings_of(events)
+    assert warnings_of(events) in record(table_of(events))["warnings"].tolist()
+    blind = replace(bundle, config=bundle.config.with_values({"patches.size_um": None}))
+    assert "model's own images was not known" in warnings_of([*embed_cells(fields, blind, CONFIG)])
+
+
+def test_a_device_that_is_not_here_is_replaced_and_said(
+    fields: list[MaskedImage], bundle: Bundle
+) -> None:
+    far = replace(bundle, config=bundle.config.with_values({"device": "cuda:63"}))
+    auto = CONFIG.with_values({"device": "auto"})
+    events = [*embed_cells(fields[:1], far, auto)]
+    assert "trained on cuda:63, which is not here" in warnings_of(events)
+    assert table_of(events).n_obs > 0
+    with pytest.raises(InvalidSettings, match="no device 'cuda:63'"):
+        next(embed_cells(fields, bundle, CONFIG.with_values({"device": "cuda:63"})))
+
+
+def test_tiles_are_embedded_like_cells(fields: list[MaskedImage], bundle: Bundle) -> None:
+    grid = CONFIG.with_values({"patches.sites": "grid", "patches.stride": 16})
+    unmasked = [MaskedImage(fields[0].image)]
+    events = [*embed_cells(unmasked, bundle, grid)]
+    table = table_of(events)
+    assert table.n_obs == 100
+    corner = fields[0].image.read(0, 16, 16, 32)
+    np.testing.assert_allclose(table.X[1], corner.mean(axis=(1, 2)), rtol=1e-5)
+    x_BCHW = bundle.normalization.apply(
+        torch.from_numpy(
+            fields[0].image.read(0, 16, 16, 32, channels=bundle.channels).astype(np.float32)
+        )[None]
+    )
+    with torch.no_grad():
+        np.testing.assert_allclose(
+            table.obsm["X_splicer"][1], bundle.network.represent(x_BCHW)[0], atol=1e-5
+        )
+    with pytest.raises(NoCells, match="no cell mask"):
+        next(embed_cells(unmasked, bundle, CONFIG))
+
+
+def test_what_made_the_table_is_written_into_it(
+    fields: list[MaskedImage], bundle: Bundle, tmp_path: Path
+) -> None:
+    asked = CONFIG.with_values({"model.width": 8, "seed": 7})
+    write_h5ad(table_of([*embed_cells(fields, bundle, asked)]), tmp_path / "cells.h5ad")
+    noted = record(read_table(tmp_path / "cells.h5ad"))
+    assert noted["bundle"] == bundle.hash
+    run = RunConfig.model_validate_json(noted["config"])
+    assert run.model == bundle.config.model
+    assert run.seed == bundle.config.seed
+    assert run.embedding == asked.embedding
+
+
+def test_images_that_cannot_be_told_apart_are_refused(
+    fields: list[MaskedImage], bundle: Bundle
+) -> None:
+    with pytest.raises(InvalidSettings, match="Two images are called first"):
+        next(embed_cells([fields[0], fields[0]], bundle, CONFIG))
+    with pytest.raises(NoCells, match="no image to embed"):
+        next(embed_cells([], bundle, CONFIG))
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_same_numbers(fields: list[MaskedImage], bundle: Bundle) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    on_gpu = CONFIG.with_values({"device": "cuda", "precision": "fp32"})
+    z, expected = (
+        table_of([*embed_cells(fields, bundle, c)]).obsm["X_splicer"] for c in (on_gpu, CONFIG)
+    )
+    np.testing.assert_allclose(z, expected, atol=1e-2)
+    assert next(bundle.network.parameters()).device.type == "cpu"
