@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_splicer.config import RunConfig
 from napari_splicer.errors import InvalidModel, InvalidSettings, UnreadableFile
-from napari_splicer.model.bundle import History, NormalizationRecord
+from napari_splicer.model.record import History, NormalizationRecord
 from napari_splicer.model.storage import pack, read_about, read_tensors, write_whole
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_splicer.errors import InvalidModel, TrainingFailed
-from napari_splicer.model.bundle import NormalizationRecord
+from napari_splicer.model.record import NormalizationRecord
 from napari_splicer.quality import rankme, rankme_per_chunk
 from napari_splicer.training.checkpoint import CheckpointRecord
 from napari_splicer.training.device import autocast, seeded
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_splicer.config import RunConfig
-    from napari_splicer.model.bundle import History
+    from napari_splicer.model.record import History
     from napari_splicer.model.splicer import SpliCER
     from napari_splicer.training.data import TrainingData
     from napari_splicer.training.views import Views
