@@ -3,52 +3,10 @@ from __future__ import annotations
 import dask.array as da
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from skimage.measure import regionprops_table
 
 from napari_splicer.errors import InvalidMask, NoCells, SizeMismatch
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import LabelMask, MaskedImage
-
-
-@st.composite
-def chunked_labels(draw):
-    """Random label images: scattered or blocky, dense or sparse ids, cut at random places."""
-    shape = draw(st.tuples(st.integers(1, 24), st.integers(1, 24)))
-    places = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, 6)))
-    block = draw(st.integers(1, 4))
-    places = np.kron(places, np.ones((block, block), np.int64))
-    ids = draw(st.lists(st.integers(1, 2**32 - 1), min_size=6, max_size=6, unique=True))
-    labels = np.array([0, *ids])[places].astype(np.uint32)
-    chunks = tuple(draw(st.integers((length + 4) // 5, length)) for length in labels.shape)
-    return labels, chunks
-
-
-@settings(max_examples=50, deadline=None)
-@given(chunked_labels())
-def test_cells_equal_regionprops_of_the_whole_image(case):
-    labels, chunks = case
-    mask = LabelMask.from_array(da.from_array(labels, chunks=chunks))
-    if not labels.any():
-        with pytest.raises(NoCells):
-            mask.cells()
-        return
-    cells = mask.cells()
-    # regionprops allocates by the largest id, so it sees ranks instead
-    ids, ranks = np.unique(labels[labels > 0], return_inverse=True)
-    dense = np.zeros(labels.shape, np.int64)
-    dense[labels > 0] = ranks + 1
-    expected = regionprops_table(dense, properties=("centroid", "bbox", "area"))
-    np.testing.assert_array_equal(cells["id"], ids)
-    np.testing.assert_allclose(cells[["y", "x"]].T, [expected[f"centroid-{i}"] for i in (0, 1)])
-    np.testing.assert_array_equal(
-        cells[["y0", "x0", "y1", "x1"]].T, [expected[f"bbox-{i}"] for i in range(4)]
-    )
-    np.testing.assert_array_equal(cells["area"], expected["area"])
-    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    np.testing.assert_array_equal(cells["touches_border"], np.isin(ids, edge))
 
 
 def test_columns_and_types_of_the_table():

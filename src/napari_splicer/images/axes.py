@@ -75,7 +75,7 @@ def arrange(levels: tuple[da.Array, ...], axes: str, name: str) -> Arranged:
             remarks.append("This is an RGB image: its channels are Red, Green and Blue.")
         return Arranged(levels, is_rgb, tuple(remarks))
     if extra:
-        raise _too_many_axes(levels[0].shape, axes, extra, name)
+        raise _too_many_axes(levels[0].shape, axes, name)
     order = [axes.index("Y"), axes.index("X")]
     return Arranged(tuple(level.transpose(order)[None] for level in levels), False, tuple(remarks))
 
@@ -83,10 +83,8 @@ def arrange(levels: tuple[da.Array, ...], axes: str, name: str) -> Arranged:
 def _without_singletons(
     levels: tuple[da.Array, ...], axes: str
 ) -> tuple[tuple[da.Array, ...], str, list[str]]:
-    dropped = [
-        i for i, (axis, n) in enumerate(zip(axes, levels[0].shape, strict=True)) if n == 1
-        and axis not in "YX"
-    ]  # fmt: skip
+    shape = levels[0].shape
+    dropped = [i for i, axis in enumerate(axes) if shape[i] == 1 and axis not in "YX"]
     remarks = [
         f"Its only {_WORDS[axis].removesuffix('s')} was taken; the {axis} axis is dropped."
         for axis in (axes[i] for i in dropped)
@@ -97,14 +95,10 @@ def _without_singletons(
     return tuple(level[index] for level in levels), kept, remarks
 
 
-def _too_many_axes(
-    shape: tuple[int, ...], axes: str, extra: list[str], name: str
-) -> UnsupportedImage:
-    lengths = dict(zip(axes, shape, strict=False))
-    counts = ", ".join(
-        f"{lengths[a]:,} {_WORDS.get(a, 'along another axis')}" for a in dict.fromkeys(extra)
-    )
-    if any(axis in "ZT" for axis in extra):
+def _too_many_axes(shape: tuple[int, ...], axes: str, name: str) -> UnsupportedImage:
+    extra = [(axis, n) for axis, n in zip(axes, shape, strict=True) if axis not in "YX"]
+    counts = ", ".join(f"{n:,} {_WORDS.get(axis, 'along another axis')}" for axis, n in extra)
+    if any(axis in "ZT" for axis, _ in extra):
         advice = (
             "Only flat images can be analysed: take one plane or a projection first. If these are "
             "really channels, save them as such (Fiji: Image > Properties, set Channels)."

@@ -8,6 +8,8 @@ import dask
 import numpy as np
 import pandas as pd
 
+from napari_splicer.images.lazy import CHUNK_SIDE
+
 if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
@@ -23,7 +25,7 @@ _MERGE = {
 }
 
 
-def cell_table(labels: da.Array) -> pd.DataFrame:
+def cell_table(labels: da.Array, block: int = CHUNK_SIDE) -> pd.DataFrame:
     """Measure every label but 0.
 
     Every chunk is reduced to runs of equal labels along x, the runs to one row per label, and the
@@ -34,6 +36,9 @@ def cell_table(labels: da.Array) -> pd.DataFrame:
     ----------
     labels : dask.array.Array
         (Y, X), integer.
+    block : int
+        Side in pixels up to which neighbouring chunks are joined: every table costs the same,
+        however small.
 
     Returns
     -------
@@ -42,12 +47,13 @@ def cell_table(labels: da.Array) -> pd.DataFrame:
         it; ``y0``, ``x0``, ``y1``, ``x1`` int64 half-open box; ``area`` int64 in pixels;
         ``touches_border`` bool: whether the label reaches the image's edge. Sorted by id.
     """
+    labels = labels.rechunk(tuple(_joined(lengths, block) for lengths in labels.chunks))
     tops = np.cumsum([0, *labels.chunks[0][:-1]])
     lefts = np.cumsum([0, *labels.chunks[1][:-1]])
     parts = [
-        dask.delayed(_measure)(block, int(top), int(left))
+        dask.delayed(_measure)(chunk, int(top), int(left))
         for top, row in zip(tops, labels.to_delayed(), strict=True)
-        for left, block in zip(lefts, row, strict=True)
+        for left, chunk in zip(lefts, row, strict=True)
     ]
     merged = pd.concat(dask.compute(*parts)).groupby(level="id", sort=True).agg(_MERGE)
     height, width = labels.shape
@@ -66,14 +72,24 @@ def cell_table(labels: da.Array) -> pd.DataFrame:
     return table
 
 
-def _measure(block: NDArray[Any], top: int, left: int) -> pd.DataFrame:
+def _joined(lengths: tuple[int, ...], side: int) -> tuple[int, ...]:
+    """Return chunk lengths in which neighbours are joined up to ``side``."""
+    joined = [0]
+    for length in lengths:
+        if joined[-1] and joined[-1] + length > side:
+            joined.append(0)
+        joined[-1] += length
+    return tuple(joined)
+
+
+def _measure(chunk: NDArray[Any], top: int, left: int) -> pd.DataFrame:
     """Return sums and extremes per label of one chunk whose corner is at (top, left)."""
-    width = block.shape[1]
-    starts_here = np.ones(block.shape, dtype=bool)
-    np.not_equal(block[:, 1:], block[:, :-1], out=starts_here[:, 1:])
+    width = chunk.shape[1]
+    starts_here = np.ones(chunk.shape, dtype=bool)
+    np.not_equal(chunk[:, 1:], chunk[:, :-1], out=starts_here[:, 1:])
     starts = np.flatnonzero(starts_here)
-    lengths = np.diff(starts, append=block.size)
-    ids = block.ravel()[starts]
+    lengths = np.diff(starts, append=chunk.size)
+    ids = chunk.ravel()[starts]
     inside = ids != 0
     starts, lengths, ids = starts[inside], lengths[inside], ids[inside].astype(np.int64)
     y, x = np.divmod(starts, width)

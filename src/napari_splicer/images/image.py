@@ -275,16 +275,18 @@ def stack_channels(images: Sequence[MultiplexImage], name: str) -> MultiplexImag
     depth = min(len(image.levels) for image in images)
     while len({tuple(level.shape[1:] for level in image.levels[:depth]) for image in images}) > 1:
         depth -= 1
-    levels = tuple(
-        da.concatenate([image.levels[i] for image in images], axis=0) for i in range(depth)
-    )
+    levels = tuple(da.concatenate([image.levels[i] for image in images]) for i in range(depth))
     channels, naming = unique_names([c for image in images for c in image.channels])
-    shared = dict.fromkeys(remark for image in images for remark in image.remarks)
-    remarks = tuple(remark for remark in shared if remark != SINGLE_CHANNEL) + naming
+    shared = dict.fromkeys(r for image in images for r in image.remarks if r != SINGLE_CHANNEL)
     return replace(
-        first, name=name, levels=levels, channels=channels, source=None, is_rgb=False,
-        remarks=remarks,
-    )  # fmt: skip
+        first,
+        name=name,
+        levels=levels,
+        channels=channels,
+        source=None,
+        is_rgb=False,
+        remarks=(*shared, *naming),
+    )
 
 
 def _checked_pixel_size(pixel_size: float | PixelSize | None) -> PixelSize | None:
