@@ -114,7 +114,13 @@ class Painter:
         self._show(SELECTED, lookup, lookup.colormap({"selected": "white"}), contour=2)
 
     def _show(
-        self, role: str, lookup: ClusterLookup, colormap: DirectLabelColormap, **settings: Any
+        self,
+        role: str,
+        lookup: ClusterLookup,
+        colormap: DirectLabelColormap,
+        *,
+        opacity: float = 0.7,
+        contour: int = 0,
     ) -> None:
         mask = self._link.mask_layer
         if mask is None:
@@ -130,8 +136,9 @@ class Painter:
                 multiscale=mask.multiscale,
                 colormap=colormap,
                 **place_of(mask),
-                **settings,
+                opacity=opacity,
             )
+            layer.contour = contour
             layer.editable = False
             layer.features = lookup.features()
             self._link.add_layer(layer)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_splicer.embedding.table import add_representation
 from napari_splicer.gui.session import Session
 
 if TYPE_CHECKING:
@@ -41,17 +42,13 @@ def _make_table(cells: int = 90, groups: int = 3, seed: int = 0) -> ad.AnnData:
         var=pd.DataFrame(index=list(MARKERS)),
     )
     table.obsm["X_umap"] = (places[codes] + rng.normal(0, 0.6, (cells, 2))).astype(np.float32)
-    table.obsm["X_splicer"] = (np.eye(groups, 6)[codes] * 8 + rng.normal(0, 1, (cells, 6))).astype(
-        np.float32
-    )
+    representation = np.eye(groups, 6)[codes] * 8 + rng.normal(0, 1, (cells, 6))
     chunks = rng.normal(0, 1, (cells, 8)).astype(np.float32)
     chunks[:, :4] += np.log1p(table.X[:, 1:2])
-    table.obsm["X_splicer_chunks"] = chunks
+    components = {"immune": slice(0, 4), "nuclei": slice(4, 8)}
+    add_representation(table, representation.astype(np.float32), chunks, components)
     table.uns["kind_colors"] = [f"#{40 + 200 * i // groups:02x}8040" for i in range(groups)]
-    table.uns["splicer"] = {
-        "clusterings": {"kind": "{}"},
-        "chunks": {"immune": [0, 4], "nuclei": [4, 8]},
-    }
+    table.uns["splicer"]["clusterings"] = {"kind": {}}
     return table
 
 

@@ -84,7 +84,7 @@ def test_lasso_selects_the_cells_inside_by_id(cell_map, session):
     np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(1)))
     _drag(cell_map, _around(*LEFT_GROUP))
     np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(0)))
-    assert cell_map.count.text() == "30 of 90 cells"
+    assert cell_map.count.text().startswith("30 of 90 cells selected")
 
 
 def test_shift_adds_alt_takes_away_escape_clears(qtbot, cell_map, session):
@@ -145,7 +145,7 @@ def test_ids_that_the_table_does_not_have_are_ignored(cell_map, session):
     session.hovered = 123_456_789_012
     session.picked = 123_456_789_012
     session.select([*session.cells_of(0)[:2], 123_456_789_012])
-    assert cell_map.count.text().endswith("of 90 cells")
+    assert "of 90 cells" in cell_map.count.text()
     assert not cell_map._label.isVisible()
     drawn = sum(len(batch.data) for batch in cell_map._chosen._batches)
     assert drawn == 2
@@ -206,7 +206,7 @@ def test_empty_session_then_table_without_map(qtbot, make_table):
     del table.obsm["X_umap"]
     session.table = table
     session.hovered = int(session.ids()[0])
-    qtbot.waitUntil(lambda: cell_map.count.text() == "90 cells")
+    qtbot.waitUntil(lambda: cell_map.count.text().startswith("90 cells"))
     assert cell_map._cloud._batches == []
 
 

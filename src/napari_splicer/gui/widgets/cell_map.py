@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt, QTimer, QVariantAnimation
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.widgets.colour_bar import ColourBar
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
 
-HINT = "Drag to select · Shift adds · Alt removes · Esc clears · wheel zooms"
 _REACH = 8  # screen pixels within which a cell is under the mouse
 _DIMMED = 0.25
 _RING, _PULSE = 14, 44  # screen pixels
@@ -84,11 +83,13 @@ class CellMap(QWidget):
         top.addWidget(self.colour_by)
         top.addWidget(self.bar)
         top.addStretch()
-        top.addWidget(self.count)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(4, 2, 4, 4)
+        layout.setSpacing(4)
         layout.addLayout(top)
         layout.addWidget(self.plot, stretch=1)
+        layout.addWidget(self.count)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.set_theme(DARK)
 
     def _listen(self) -> None:
@@ -177,8 +178,13 @@ class CellMap(QWidget):
             self._points, self._colouring, chosen, size=self._size() + 1, outline=outline
         )
         selected, total = len(session.selection), len(self._ids)
-        self.count.setText(f"{selected:,} of {total:,} cells" if selected else f"{total:,} cells")
-        self.plot.setToolTip("" if dim else HINT)
+        words = (
+            f"{selected:,} of {total:,} cells selected · Shift adds · Alt removes · Esc clears"
+            if selected
+            else f"{total:,} cells · drag around some to select them · wheel zooms"
+        )
+        self.count.setText(words)
+        self.count.setToolTip(words)
 
     def _row(self, cell: int | None) -> int | None:
         """Return the row of a cell that has a place on the map."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.gui.widgets.theme import Theme
 
-_BAR = 70  # px
+_BAR, _SHORTEST, _GAP = 70, 16, 6  # px
 
 
 class ColourBar(QWidget):
@@ -28,12 +28,12 @@ class ColourBar(QWidget):
         self._colours: tuple[str, ...] = ()
         self._ends = ("", "")
         self._theme = DARK
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
-    def set_scale(self, colours: Sequence[str], low: float, high: float) -> None:
-        """Show ``colours`` from the value ``low`` to the value ``high``."""
+    def set_scale(self, colours: Sequence[str], low: float | str, high: float | str) -> None:
+        """Show ``colours`` from ``low`` to ``high``, which are values or words."""
         self._colours = tuple(colours)
-        self._ends = (f"{low:.3g}", f"{high:.3g}")
+        self._ends = (_text(low), _text(high))
         self.updateGeometry()
         self.update()
 
@@ -44,32 +44,38 @@ class ColourBar(QWidget):
 
     @property
     def ends(self) -> tuple[str, str]:
-        """The two numbers, as shown."""
+        """What stands at both ends."""
         return self._ends
 
     def sizeHint(self) -> QSize:
-        """Return the room that the bar and both numbers need."""
+        """Return the room that bar and ends need."""
+        return QSize(self._room_for_ends() + _BAR, self.fontMetrics().height() + 4)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the room without which the ends could not be read."""
+        return QSize(self._room_for_ends() + _SHORTEST, self.fontMetrics().height() + 4)
+
+    def _room_for_ends(self) -> int:
         metrics = self.fontMetrics()
-        width = sum(metrics.horizontalAdvance(text) for text in self._ends) + _BAR + 12
-        return QSize(width, metrics.height() + 4)
+        return sum(metrics.horizontalAdvance(text) + _GAP for text in self._ends)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint number, bar, number."""
+        """Paint low end, bar, high end."""
         if not self._colours:
             return
         painter = QPainter(self)
         painter.setPen(QColor(self._theme.text))
-        left = self.fontMetrics().horizontalAdvance(self._ends[0]) + 6
-        bar = QRectF(left, self.height() / 2 - 5, _BAR, 10)
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | middle, self._ends[0])
-        painter.drawText(
-            self.rect().adjusted(int(bar.right()) + 6, 0, 0, 0),
-            Qt.AlignmentFlag.AlignLeft | middle,
-            self._ends[1],
-        )
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignRight | middle, self._ends[1])
+        left = self.fontMetrics().horizontalAdvance(self._ends[0]) + _GAP
+        bar = QRectF(left, self.height() / 2 - 5, self.width() - self._room_for_ends(), 10)
         gradient = QLinearGradient(bar.topLeft(), bar.topRight())
         last = max(1, len(self._colours) - 1)
         for step, colour in enumerate(self._colours):
             gradient.setColorAt(step / last, QColor(colour))
         painter.fillRect(bar, gradient)
+
+
+def _text(end: float | str) -> str:
+    return end if isinstance(end, str) else f"{end:.3g}"

@@ -1,0 +1,95 @@
+"""The Explorer dock: map of cells, groups × markers, gallery and chunks, side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QLabel, QSplitter, QStackedLayout, QWidget
+
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.theming import theme_of
+from napari_splicer.gui.widgets.cell_map import CellMap
+from napari_splicer.gui.widgets.chunk_table import ChunkTable
+from napari_splicer.gui.widgets.gallery import Gallery
+from napari_splicer.gui.widgets.heat_map import HeatMap
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_splicer.gui.widgets.theme import Theme
+
+EMPTY = (
+    "<p><b>Here will be a map of your cells</b>, what each group of them looks like, and pictures "
+    "of them.</p><p>Train or load a model in the SpliCER dock, step ③; the map comes with the "
+    "first clustering.</p>"
+)
+_WIDTHS = (350, 500, 290, 240)
+_HEIGHT = 230
+
+
+class ExplorerWidget(QWidget):
+    """Shows the session's table; owns nothing, so that closing it loses nothing.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        napari fills it in by its name.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self._link = link_for(napari_viewer)
+        self._theme: Theme | None = None
+        session = self.session = self._link.session
+        self.map = CellMap(session)
+        self.heat_map = HeatMap(session)
+        self.gallery = Gallery(session)
+        self.chunks = ChunkTable(session)
+        self._panels = (self.map, self.heat_map, self.gallery, self.chunks)
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(_teaching())
+        self._stack.addWidget(self._side_by_side())
+        self.setMinimumHeight(_HEIGHT)
+        bind(self, session.events.table, self._table_changed)
+        self._follow_theme()
+        self._table_changed()
+
+    def _side_by_side(self) -> QSplitter:
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        for place, (panel, width) in enumerate(zip(self._panels, _WIDTHS, strict=True)):
+            splitter.addWidget(panel)
+            splitter.setStretchFactor(place, width)
+        splitter.setSizes(_WIDTHS)
+        return splitter
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show yet."""
+        return bool(self._stack.currentIndex() == 0)
+
+    def _table_changed(self) -> None:
+        self._stack.setCurrentIndex(0 if self.session.table is None else 1)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow napari's theme: it changes the style of the whole window."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_stack"):
+            self._follow_theme()
+
+    def _follow_theme(self) -> None:
+        viewer = self._link.viewer
+        theme = self._theme if viewer is None else theme_of(viewer)
+        if theme is None or theme == self._theme:
+            return
+        self._theme = theme
+        for panel in self._panels:
+            panel.set_theme(theme)
+
+
+def _teaching() -> QLabel:
+    label = QLabel(EMPTY)
+    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    label.setWordWrap(True)
+    return label

@@ -1,0 +1,158 @@
+"""Thumbnails of cells: crops of the image in up to three channels. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from napari_splicer.analysis.exemplars import borderline_cells, typical_cells
+from napari_splicer.analysis.features import available_sources, features, standardise
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_splicer.images.image import MultiplexImage
+
+HUES = ("#ffffff",), ("#ff50e6", "#50ff50"), ("#ff50e6", "#ffe600", "#32c8ff")
+"""Colours of one, two and three channels, far apart for colour-blind readers too."""
+
+_REFERENCES = 24  # cells all over the image that the contrast is taken from
+_QUANTILES = (0.02, 0.998)
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """What to show: frozen, for a worker.
+
+    Parameters
+    ----------
+    image : MultiplexImage
+    table : AnnData
+        From :func:`excerpt`.
+    codes : int64 (n,)
+        Group of each row.
+    group : int
+    borderline : bool
+        Cells on the group's border instead of typical ones.
+    channels : tuple of str
+        Up to three; empty for those that stand out in the group.
+    count : int
+        At most so many cells.
+    """
+
+    image: MultiplexImage
+    table: AnnData
+    codes: NDArray[np.int64]
+    group: int
+    borderline: bool
+    channels: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """Cells by id, and their pictures, uint8 (n, side, side, 3), in the channels' colours."""
+
+    ids: NDArray[np.int64]
+    pictures: NDArray[np.uint8]
+    channels: tuple[str, ...]
+    hues: tuple[str, ...]
+
+
+def excerpt(table: AnnData) -> AnnData:
+    """Return a table of its own with what thumbnails need; arrays that never change are shared."""
+    from anndata import AnnData
+
+    return AnnData(
+        table.X,
+        obs=table.obs[["instance_id", "y", "x", "area"]].copy(),
+        var=pd.DataFrame(index=table.var_names),
+        obsm={key: table.obsm[key] for key in ("X_splicer",) if key in table.obsm},
+    )
+
+
+def make_thumbnails(query: Query) -> Thumbnails:
+    """Find the cells and read their crops; only chunks that they touch are decoded."""
+    table = query.table
+    ids = table.obs["instance_id"].to_numpy(np.int64)
+    source = "representation" if "representation" in available_sources(table) else "intensity"
+    choose = borderline_cells if query.borderline else typical_cells
+    rows = choose(features(table, source), query.codes, query.group, query.count)
+    channels = query.channels or outstanding(table, query.codes == query.group, query.image)
+    places = table.obs[["y", "x"]].to_numpy(np.float64)
+    side = _side(table)
+    references = np.random.default_rng(0).permutation(len(ids))[:_REFERENCES]
+    limits = _contrast(read_crops(query.image, places[references], side, channels))
+    hues = HUES[len(channels) - 1]
+    crops = read_crops(query.image, places[rows], side, channels)
+    return Thumbnails(ids[rows], composite(crops, limits, hues), channels, hues)
+
+
+def outstanding(
+    table: AnnData, members: NDArray[np.bool_], image: MultiplexImage, count: int = 3
+) -> tuple[str, ...]:
+    """Return the image's channels that are highest in ``members`` (n,), as against all cells."""
+    names = [name for name in map(str, table.var_names) if name in image.channels]
+    scores = {}
+    for name in names:
+        values = standardise(np.asarray(table[:, name].X, np.float32).reshape(-1, 1))
+        scores[name] = float(values[members].mean()) if values.size and members.any() else -np.inf
+    best = sorted(names, key=lambda name: -scores[name])[:count]
+    return tuple(best) or image.channels[:count]
+
+
+def read_crops(
+    image: MultiplexImage, places: NDArray[np.float64], side: int, channels: tuple[str, ...]
+) -> NDArray[np.float32]:
+    """Return squares around places (n, 2; y, x), float32 (n, C, side, side); 0 beyond the edge."""
+    crops = np.zeros((len(places), len(channels), side, side), np.float32)
+    height, width = image.shape
+    corners = np.rint(places).astype(int) - side // 2
+    for crop, (top, left) in zip(crops, corners, strict=True):
+        y0, x0 = max(top, 0), max(left, 0)
+        y1, x1 = min(top + side, height), min(left + side, width)
+        if y0 < y1 and x0 < x1:
+            pixels = image.read(y0, y1, x0, x1, channels)
+            crop[:, y0 - top : y1 - top, x0 - left : x1 - left] = np.nan_to_num(pixels)
+    return crops
+
+
+def composite(
+    crops: NDArray[np.float32], limits: NDArray[np.float32], hues: tuple[str, ...]
+) -> NDArray[np.uint8]:
+    """Add up the channels' light.
+
+    Parameters
+    ----------
+    crops : float32 (n, C, H, W)
+    limits : float32 (2, C)
+        Values that become black and full light.
+    hues : tuple of str
+        ``"#rrggbb"`` per channel.
+
+    Returns
+    -------
+    uint8 (n, H, W, 3)
+    """
+    low, high = (limit[None, :, None, None] for limit in limits)
+    light = np.clip((crops - low) / (high - low), 0, 1)
+    colours = np.array([[int(hue[i : i + 2], 16) for i in (1, 3, 5)] for hue in hues], np.float32)
+    mixed: NDArray[np.float32] = np.einsum("nchw,ck->nhwk", light, colours)
+    return mixed.clip(0, 255).astype(np.uint8)
+
+
+def _contrast(crops: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the same limits for all cells, so that their brightness can be compared."""
+    pixels = crops.transpose(1, 0, 2, 3).reshape(crops.shape[1], -1)
+    low, high = np.quantile(pixels, _QUANTILES, axis=1)
+    return np.stack([low, np.where(high > low, high, low + 1)]).astype(np.float32)
+
+
+def _side(table: AnnData) -> int:
+    """Return three times the diameter of a usual cell, in pixels."""
+    diameter = np.sqrt(float(np.median(table.obs["area"])) * 4 / np.pi)
+    return int(np.clip(round(3 * diameter), 16, 160))

@@ -1,0 +1,144 @@
+"""Clusters × markers: what each group of cells looks like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from qtpy.QtWidgets import QComboBox
+
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.widgets.colour_bar import ColourBar
+from napari_splicer.gui.widgets.colouring import scale_colours
+from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
+from napari_splicer.gui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.analysis.profiles import Profiles
+    from napari_splicer.gui.session import Session
+    from napari_splicer.gui.widgets.theme import Theme
+
+EMPTY = (
+    "Here will be what each group of cells looks like, marker by marker. Step ⑤ Cluster makes it."
+)
+SCORES, RAW = "z-score", "intensity"
+_CAP = 2.0  # standard deviations at which the scale ends
+
+
+class HeatMap(Panel):
+    """Mean z-scores, or medians in raw units, of every group of the active clustering.
+
+    A click on a cell colours map and overlay by that marker and selects that group's cells; on a
+    marker's name only colours, on a group's name only selects.
+
+    Parameters
+    ----------
+    session : Session
+        Read and written.
+    parent : QWidget, optional
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        self.matrix = MatrixView()
+        super().__init__("Groups × markers", self.matrix, parent)
+        self._session = session
+        self._profiles: Profiles | None = None
+        self._errand = Errand(self, self._show)
+        self.mode = QComboBox()
+        self.mode.addItems([SCORES, RAW])
+        self.mode.setToolTip(
+            "z-score: how far from the mean of all cells; intensity: median, as measured"
+        )
+        self.bar = ColourBar()
+        self.tools.addWidget(self.mode)
+        self.tools.addStretch()
+        self.tools.addWidget(self.bar)
+        self.mode.currentTextChanged.connect(self._paint)
+        self.matrix.cell_clicked.connect(self._cell_clicked)
+        self.matrix.row_clicked.connect(self._select)
+        self.matrix.column_clicked.connect(self._colour_by)
+        for signal in (session.events.table, session.events.clustering, session.events.groups):
+            bind(self, signal, self._changed)
+        self._changed()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Paint in the theme's colours."""
+        self.matrix.set_theme(theme)
+        self.bar.set_theme(theme)
+
+    def _changed(self) -> None:
+        table, clustering = self._session.table, self._session.clustering
+        if table is None or clustering is None:
+            self._profiles = None
+            self.say(EMPTY)
+            return
+        self._errand.ask(_summarise, _excerpt(table, clustering), clustering)
+
+    def _show(self, profiles: Profiles) -> None:
+        self._profiles = profiles
+        self._paint()
+        self.show_content()
+
+    def _paint(self) -> None:
+        if self._profiles is None:
+            return
+        scored = self.mode.currentText() == SCORES
+        values = self._profiles.scores if scored else self._profiles.medians
+        colours = scale_colours("CET-D1" if scored else "viridis")
+        shades = (values + _CAP) / (2 * _CAP) if scored else _per_marker(values)
+        low, high = (f"-{_CAP:g} SD", f"+{_CAP:g} SD") if scored else ("low", "high")
+        self.bar.set_scale(colours, low, high)
+        self.bar.setToolTip("" if scored else "From the lowest to the highest group, per marker")
+        swatches = {group.name: group.colour for group in self._session.groups}
+        self.matrix.set_matrix(
+            Matrix(values, shades.to_numpy(np.float64), colours, self._tip, swatches)
+        )
+
+    def _tip(self, row: int, column: int) -> str:
+        assert self._profiles is not None
+        scores, medians = self._profiles.scores, self._profiles.medians
+        score, median = (float(frame.to_numpy()[row, column]) for frame in (scores, medians))
+        cells = int(self._profiles.counts.sum(axis=1).iloc[row])
+        return (
+            f"{scores.index[row]} · {scores.columns[column]}\n"
+            f"z-score {score:+.2f}\n"
+            f"median intensity {median:.4g}\n"
+            f"{cells:,} cells"
+        )
+
+    def _cell_clicked(self, group: str, marker: str) -> None:
+        self._colour_by(marker)
+        self._select(group)
+
+    def _colour_by(self, marker: str) -> None:
+        self._session.colour_by = marker
+
+    def _select(self, group: str) -> None:
+        names = [other.name for other in self._session.groups]
+        if group in names:
+            self._session.select(self._session.cells_of(names.index(group)))
+
+
+def _excerpt(table: AnnData, clustering: str) -> AnnData:
+    """Return a table of its own with all that profiles need; the intensities are shared."""
+    from anndata import AnnData
+
+    columns = table.obs[[clustering, "region"]].copy()
+    return AnnData(table.X, obs=columns, var=pd.DataFrame(index=table.var_names))
+
+
+def _summarise(excerpt: AnnData, clustering: str) -> Profiles:
+    from napari_splicer.analysis.profiles import profile
+
+    return profile(excerpt, clustering).ordered()
+
+
+def _per_marker(medians: pd.DataFrame) -> pd.DataFrame:
+    """Return every column from 0, its lowest value, to 1, its highest."""
+    low, high = medians.min(), medians.max()
+    return (medians - low) / (high - low).where(high > low, 1.0)

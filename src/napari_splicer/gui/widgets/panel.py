@@ -1,0 +1,57 @@
+"""Panel: a title, a line of controls, and the content, or a sentence about what is missing."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
+
+
+class Panel(QWidget):
+    """A part of the Explorer.
+
+    Parameters
+    ----------
+    title : str
+        In bold, left of the controls.
+    content : QWidget
+        What fills the rest.
+    """
+
+    def __init__(self, title: str, content: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._message = QLabel()
+        self._message.setWordWrap(True)
+        self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._stack = QStackedLayout()
+        self._stack.addWidget(content)
+        self._stack.addWidget(self._message)
+
+        heading = QLabel(title)
+        font = heading.font()
+        font.setBold(True)
+        heading.setFont(font)
+        self.tools = QHBoxLayout()
+        self.tools.setSpacing(6)
+        line = QHBoxLayout()
+        line.addWidget(heading)
+        line.addLayout(self.tools, stretch=1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 4)
+        layout.setSpacing(4)
+        layout.addLayout(line)
+        layout.addLayout(self._stack, stretch=1)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+
+    @property
+    def message(self) -> str:
+        """The sentence shown instead of the content, or nothing."""
+        return self._message.text() if self._stack.currentIndex() == 1 else ""
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence instead of the content."""
+        self._message.setText(sentence)
+        self._stack.setCurrentIndex(1)
+
+    def show_content(self) -> None:
+        """Show the content again."""
+        self._stack.setCurrentIndex(0)
