@@ -68,7 +68,7 @@ def test_results_are_not_overwritten_unasked(
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
     assert call([verb, str(tissue_files / "run.toml"), "--output", str(finished)]) == 6
-    assert "overwrit" in capsys.readouterr().err
+    assert "--overwrite" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
 
 

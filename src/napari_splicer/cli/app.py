@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from napari_splicer import __version__
 from napari_splicer.cli import describe, start, verbs
 from napari_splicer.cli.terminal import JsonLines, Prose, Terminal
-from napari_splicer.errors import SplicerError
+from napari_splicer.errors import SplicerError, WouldOverwrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,9 +104,16 @@ def launch(
     except SplicerError as error:
         if debug:
             raise
-        terminal.display.fail(error)
+        terminal.display.fail(_with_option(error))
         return error.exit_code
     return INTERRUPTED if terminal.stopped else code or 0
+
+
+def _with_option(error: SplicerError) -> SplicerError:
+    """Name the option that allows overwriting, which only this roof knows."""
+    if not isinstance(error, WouldOverwrite) or "--overwrite" in error.advice:
+        return error
+    return WouldOverwrite(error.message, f"{error.advice} (Here: --overwrite.)")
 
 
 def call(words: Sequence[str]) -> int:

@@ -33,7 +33,7 @@ _COMPONENTS = """
 
 _TAIL = """\
 [patches]
-sites = "{sites}"               # cells: a patch around every cell; grid: tiles, where there is no mask
+sites = "{sites}"               # cells: one patch per cell; grid: tiles, if there is no mask
 size = 32                     # side of a patch in pixels
 
 [training]
