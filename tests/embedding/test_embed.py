@@ -148,6 +148,8 @@ def test_cancelling_keeps_the_cells_done_so_far(fields: list[MaskedImage], bundl
     part = table_of(events)
     assert events[-1].cancelled
     assert part.n_obs == 50
+    assert part.uns["spatialdata_attrs"]["region"] == "first"
+    assert part.obs["region"].cat.categories.tolist() == ["first"]
     same = whole[part.obs_names]
     np.testing.assert_allclose(part.obsm["X_splicer"], same.obsm["X_splicer"], atol=1e-6)
     np.testing.assert_array_equal(part.obs["instance_id"], same.obs["instance_id"])

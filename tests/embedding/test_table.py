@@ -67,7 +67,7 @@ def test_intensities_stand_under_their_channel_and_missing_ones_are_nan(
     assert np.isnan(second[:, list(fields[0].image.channels[:2])].X).all()
 
 
-def test_spatialdata_finds_what_it_joins_by(table: AnnData) -> None:
+def test_spatialdata_finds_what_it_joins_by(fields: list[MaskedImage], table: AnnData) -> None:
     attrs = table.uns["spatialdata_attrs"]
     assert attrs == {
         "region": ["slide 1", "slide/2"],
@@ -75,6 +75,8 @@ def test_spatialdata_finds_what_it_joins_by(table: AnnData) -> None:
         "instance_key": "instance_id",
     }
     assert set(attrs["region"]) == set(table.obs[attrs["region_key"]])
+    alone = build_table(fields[:1], cell_sites(fields[:1]), [mean_intensities(fields[0])], [0])
+    assert alone.uns["spatialdata_attrs"]["region"] == "slide 1"
 
 
 def test_spatialdata_accepts_the_table(table: AnnData) -> None:
@@ -104,6 +106,7 @@ def test_all_of_it_survives_the_disk(table: AnnData, tmp_path: Path) -> None:
     back = read_table(tmp_path / "cells.h5ad")
     pd.testing.assert_frame_equal(back.obs, table.obs)
     assert chunk_slices(back) == {"tumour/edge": slice(0, 2)}
+    assert back.uns["spatialdata_attrs"] == table.uns["spatialdata_attrs"]
     noted = record(back)
     assert noted["pixel_sizes"]["region"].tolist() == ["slide 1", "slide/2"]
     assert noted["pixel_sizes"]["y_um"].tolist() == [0.5, 0.5]

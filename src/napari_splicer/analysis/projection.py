@@ -65,9 +65,8 @@ def add_projection(
 def _project(x: NDArray[np.float32], settings: ProjectionSettings) -> NDArray[np.float32]:
     x = principal_components(x, seed=settings.seed)
     start = np.zeros((len(x), 2), np.float32)
-    if len(x) > 1:
-        first_two = principal_components(x, 2, seed=settings.seed)
-        start[:, : first_two.shape[1]] = first_two
+    first_two = principal_components(x, 2, seed=settings.seed)
+    start[:, : first_two.shape[1]] = first_two
     if len(x) < _FEWEST_FOR_UMAP:
         return start
     graph = fuzzy_graph(nearest(x, settings.neighbours, seed=settings.seed))

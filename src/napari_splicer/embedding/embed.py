@@ -12,7 +12,7 @@ import torch
 
 from napari_splicer.embedding.intensities import CellMeans, Measurement, TileMeans
 from napari_splicer.embedding.resolve import check_channels, check_names, remarks, resolve
-from napari_splicer.embedding.table import add_representation, build_table, record
+from napari_splicer.embedding.table import add_representation, build_table, record, take_rows
 from napari_splicer.errors import InvalidSettings, NoCells
 from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
 from napari_splicer.patches.normalization import make_normalizer
@@ -99,7 +99,7 @@ def _finished(table: AnnData, done: NDArray[np.bool_], unit: str) -> Finished:
     count = int(done.sum())
     if count == len(done):
         return Finished("embed", table, message=f"{count} {unit} of {len(done)}.")
-    kept = table[done].copy() if count else None
+    kept = take_rows(table, done) if count else None
     return Finished("embed", kept, cancelled=True, message=f"{count} {unit} of {len(done)}.")
 
 

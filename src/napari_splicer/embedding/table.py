@@ -63,11 +63,7 @@ def build_table(
         var=pd.DataFrame(index=pd.Index(channels, dtype=str)),
         obsm={"spatial": np.stack([sites.x, sites.y], axis=1)},
     )
-    table.uns["spatialdata_attrs"] = {
-        "region": names,
-        "region_key": "region",
-        "instance_key": "instance_id",
-    }
+    table.uns["spatialdata_attrs"] = _attributes(names)
     sizes = [field.image.pixel_size or (np.nan, np.nan) for field in fields]
     record(table).update(
         sites=sites.kind,
@@ -118,6 +114,14 @@ def add_representation(
     }
 
 
+def take_rows(table: AnnData, rows: NDArray[np.bool_]) -> AnnData:
+    """Return a table of the cells selected by ``rows``, bool (n,), and only of their images."""
+    taken = table[rows].copy()
+    taken.obs["region"] = taken.obs["region"].cat.remove_unused_categories()
+    taken.uns["spatialdata_attrs"] = _attributes(taken.obs["region"].cat.categories.tolist())
+    return taken
+
+
 def read_table(path: str | Path) -> AnnData:
     """Read a table of cells, ``.h5ad`` or a ``.zarr`` folder.
 
@@ -147,7 +151,18 @@ def read_table(path: str | Path) -> AnnData:
             "can't be found in an image.",
             "Use a table that 'embed' made.",
         )
+    attributes = table.uns.get("spatialdata_attrs", {})
+    if isinstance(attributes.get("region"), np.ndarray):  # spatialdata takes a list only
+        attributes["region"] = attributes["region"].tolist()
     return table
+
+
+def _attributes(regions: list[str]) -> dict[str, Any]:
+    return {
+        "region": regions[0] if len(regions) == 1 else regions,
+        "region_key": "region",
+        "instance_key": "instance_id",
+    }
 
 
 def _check_kind(path: Path) -> None:

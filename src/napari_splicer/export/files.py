@@ -63,10 +63,13 @@ def written(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         yield temporary
         _flush(temporary)
         _rename(temporary, path)
-    except OSError as error:
-        raise _told(error, path) from error
+    except (OSError, RuntimeError) as error:
+        told = _told(error, path)
+        if told is None:
+            raise
+        raise told from error
     finally:
-        remove(temporary)
+        _remove(temporary)
 
 
 def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> None:
@@ -109,12 +112,12 @@ def file_name(text: str) -> str:
     return plain[:_LONGEST_NAME] or "image"
 
 
-def remove(path: Path) -> None:
+def _remove(path: Path) -> None:
     """Remove a file or a folder with all it holds, if it is there."""
-    if path.is_dir() and not path.is_symlink():
+    if path.is_dir():
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.unlink()
 
 
 def _rename(temporary: Path, path: Path) -> None:
@@ -131,7 +134,7 @@ def _rename(temporary: Path, path: Path) -> None:
         aside.replace(path)
         raise
     _flush_folder(path.parent)
-    remove(aside)
+    _remove(aside)
 
 
 def _flush(path: Path) -> None:
@@ -152,12 +155,13 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _told(error: OSError, path: Path) -> CannotWrite:
-    """Say what is wrong in the user's words; HDF5 tells the number only in its message."""
-    number = error.errno
+def _told(error: OSError | RuntimeError, path: Path) -> CannotWrite | None:
+    """Say what is wrong in the user's words; None if it has nothing to do with files.
+
+    HDF5 has its own kinds of error, and tells the system's number only in its message.
+    """
     found = re.search(r"errno = (\d+)", str(error))
-    if found is not None:
-        number = int(found.group(1))
+    number = int(found.group(1)) if found else getattr(error, "errno", None)
     if number in _FULL:
         return CannotWrite(
             f"There is no room left to write {path}.",
@@ -168,5 +172,7 @@ def _told(error: OSError, path: Path) -> CannotWrite:
             f"{path} can't be written: you may not change the folder {path.parent}.",
             "Choose another folder.",
         )
-    reason = error.strerror or str(error)
+    if number is None and not isinstance(error, OSError):
+        return None
+    reason = os.strerror(number) if number is not None else str(error)
     return CannotWrite(f"{path} can't be written: {reason}.", "Choose another name or folder.")

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from napari_splicer.errors import CannotWrite, WouldOverwrite
+from napari_splicer.export.files import file_name, write_text, written
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_whole_under_its_name(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folders" / "note.txt"
+    with written(target) as temporary:
+        temporary.write_text("half")
+        assert not target.exists()
+        assert temporary.suffix == ".txt"
+    assert target.read_text() == "half"
+    assert names(target.parent) == ["note.txt"]
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+    write_text(tmp_path / "note.txt", "first")
+    with pytest.raises(WouldOverwrite, match=r"note\.txt exists already"):
+        write_text(tmp_path / "note.txt", "second")
+    assert (tmp_path / "note.txt").read_text() == "first"
+    write_text(tmp_path / "note.txt", "µm", overwrite=True)
+    assert (tmp_path / "note.txt").read_text(encoding="utf-8") == "µm"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_what_fails_leaves_everything_as_it_was(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "note.txt"
+    write_text(target, "old")
+    with pytest.raises(error), written(target, overwrite=True) as temporary:  # noqa: PT012
+        temporary.write_text("new")
+        raise error
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["note.txt"]
+
+
+def test_folders_are_replaced_as_one(tmp_path: Path) -> None:
+    target = tmp_path / "cells.zarr"
+    for content in ("old", "new"):
+        with written(target, overwrite=True) as temporary:
+            (temporary / "deep").mkdir(parents=True)
+            (temporary / ".zgroup").write_text("{}")
+            (temporary / "deep" / content).write_text(content)
+    assert names(target / "deep") == ["new"]
+    assert names(tmp_path) == ["cells.zarr"]
+
+
+def test_a_folder_of_other_things_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
+    with pytest.raises(CannotWrite, match="folder with other things"):
+        write_text(tmp_path / "thesis", "", overwrite=True)
+    assert names(tmp_path / "thesis") == ["chapter.txt"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_named_and_nothing_left_behind(tmp_path: Path) -> None:
+    with (  # noqa: PT012
+        pytest.raises(CannotWrite, match=r"no room left to write .*cells\.csv.*Free some space"),
+        written(tmp_path / "cells.csv") as temporary,
+    ):
+        temporary.write_text("what fitted")
+        with Path("/dev/full").open("w") as full:
+            full.write("what did not")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", [OSError, RuntimeError])
+def test_a_full_disk_is_recognised_in_the_words_of_hdf5(
+    tmp_path: Path, kind: type[Exception]
+) -> None:
+    words = "file write failed: file descriptor = 15, errno = 28, error message = 'No space left'"
+    with pytest.raises(CannotWrite, match="no room left"), written(tmp_path / "cells.h5ad"):
+        raise kind(words)
+    with pytest.raises(RuntimeError, match="of another kind"), written(tmp_path / "cells.h5ad"):
+        raise RuntimeError("of another kind")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_changed_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(CannotWrite, match="you may not change the folder"):
+        write_text(tmp_path / "note.txt", "")
+
+
+def test_other_trouble_is_told_in_the_systems_words(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "")
+    with pytest.raises(CannotWrite, match=r"can't be written: (File exists|Not a directory)"):
+        write_text(tmp_path / "file" / "note.txt", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Slide 3: tumour/edge", "Slide-3-tumour-edge"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("CD3+ Zellen für α", "CD3+-Zellen-für-α"),
+        ("...", "image"),
+        ("a" * 500, "a" * 200),
+    ],
+)
+def test_names_become_file_names(text: str, name: str) -> None:
+    assert file_name(text) == name
