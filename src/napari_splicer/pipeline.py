@@ -152,7 +152,8 @@ def train(
         With at least one component. What reads "auto" is resolved first and travels in
         ``bundle.config``.
     folder : Path, optional
-        Where checkpoints are kept while training; they are removed when it completes.
+        Where checkpoints are kept; the last one stays, so that a model that could not be saved is
+        not lost.
     resume : bool
         Go on from the checkpoint in ``folder``.
     cancel : Cancel, optional

@@ -1,0 +1,34 @@
+"""The time a training will take."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from napari_splicer.config import TrainingSettings
+from napari_splicer.events import Metrics
+from napari_splicer.training.estimate import estimate_seconds, measure_step
+from napari_splicer.training.trainer import fit
+
+
+def test_presets_take_as_long_as_their_steps(quick):
+    config = quick.model_copy(update={"training": TrainingSettings(steps=3)})
+    seconds = estimate_seconds(config, 0.5, patches=1920)
+    assert seconds == {"quick": 225.0, "standard": 900.0, "thorough": 3600.0}
+
+
+@pytest.mark.parametrize("objective", ["splicer", "je"])
+def test_a_measured_step_is_about_as_long_as_a_real_one(field, quick, objective):
+    config = quick.with_values({"model.objective": objective, "training.steps": 20})
+    events = fit([field], config)
+    next(event for event in events if isinstance(event, Metrics))
+    start = time.process_time()
+    list(events)
+    real = (time.process_time() - start) / 19
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    measured = measure_step(config, field.image.channels[:3])
+    assert real / 10 < measured < real * 50  # the machine may be busy
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
