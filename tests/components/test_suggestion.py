@@ -1,0 +1,150 @@
+"""Suggestions fit the image: groups that go together, regions where there are cells."""
+
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_splicer.components.observations import observe
+from napari_splicer.components.suggestion import (
+    by_correlation,
+    group_channels,
+    suggest,
+    suggestions,
+)
+from napari_splicer.images.image import MultiplexImage
+from napari_splicer.images.masks import LabelMask, MaskedImage
+
+GROUPS = (("CK7", "ECAD", "CK5"), ("CD3", "CD8", "CD45", "CD4"), ("COL1", "VIM", "SMA"))
+CHANNELS = tuple(name for group in GROUPS for name in group)
+
+
+def grouped_field(cells=True, dtype=np.float32, extra=(), name="field"):
+    """Cells in 10 × 10 squares; the channels of a group share an amount per cell."""
+    rng = np.random.default_rng(0)
+    planes = []
+    for group in GROUPS:
+        amount = np.kron(rng.random((20, 20)), np.ones((10, 10)))
+        planes += [100 * amount + 10 * rng.random((200, 200)) for _ in group]
+    planes += list(extra)
+    names = [*CHANNELS, *(f"extra {i}" for i in range(len(extra)))]
+    image = MultiplexImage.from_array(np.stack(planes).astype(dtype), names, name=name, axes="CYX")
+    labels = np.kron(np.arange(1, 401).reshape(20, 20), np.ones((10, 10), int))
+    labels[::10] = 0
+    return MaskedImage(image, LabelMask.from_array(labels.astype(np.uint32)) if cells else None)
+
+
+def test_per_cell_means_are_those_of_a_plain_loop():
+    field = grouped_field()
+    pixels, labels = field.image.read(0, 200, 0, 200), field.cells.read(0, 200, 0, 200)
+    expected = [[plane[labels == cell].mean() for plane in pixels] for cell in range(1, 401)]
+    np.testing.assert_allclose(observe([field]), expected, rtol=1e-5)
+
+
+def test_without_cells_small_squares_stand_in():
+    field = grouped_field(cells=False)
+    pixels = field.image.read(0, 200, 0, 200)
+    means = observe([field])
+    assert means.shape == (25 * 25, len(CHANNELS))
+    np.testing.assert_allclose(means[26], pixels[:, 8:16, 8:16].mean(axis=(1, 2)), rtol=1e-5)
+
+
+def test_only_a_few_places_of_a_slide_are_read():
+    read = []
+
+    def plane(block, block_info=None):
+        if block_info:
+            read.append(block_info[0]["chunk-location"])
+        return block
+
+    slide = da.zeros((2, 100_000, 100_000), chunks=(1, 2048, 2048), dtype=np.uint16)
+    image = MultiplexImage.from_array(slide.map_blocks(plane, dtype=np.uint16), axes="CYX")
+    observe([MaskedImage(image)])
+    assert 2 <= len(read) <= 2 * 8
+
+
+@pytest.mark.parametrize("cells", [True, False])
+def test_markers_that_go_together_form_a_component(cells):
+    best, *others = suggestions([grouped_field(cells)])
+    groups = [set(c.channels) for c in best.components if c.region.kind == "whole"]
+    assert sorted(map(sorted, groups)) == sorted(map(sorted, GROUPS))
+    assert ("surroundings" in best.decomposition.names) is cells
+    assert "3 groups" in best.title
+    assert [len(s.components) for s in others] == ([10, 3] if cells else [10])
+
+
+def test_every_suggestion_can_be_used():
+    for cells in (True, False):
+        field = grouped_field(cells)
+        for suggestion in suggestions([field]):
+            suggestion.decomposition.validate(field)
+        assert suggest([field]) == suggestions([field])[0].components
+
+
+def test_empty_channels_are_left_out_and_named():
+    field = grouped_field(extra=[np.zeros((200, 200)), np.full((200, 200), np.nan)])
+    for suggestion in suggestions([field])[:2]:
+        assert set(suggestion.decomposition.channels) == set(CHANNELS)
+        assert "Left out: extra 0, extra 1." in suggestion.reason
+
+
+def test_a_few_channels_get_a_component_each():
+    field = grouped_field()
+    few = MaskedImage(field.image.select(CHANNELS[:5]), field.cells)
+    assert [c.channels for c in suggest([few])] == [(name,) for name in CHANNELS[:5]]
+
+
+def test_a_panel_with_groups_comes_first():
+    field = grouped_field()
+    panel = {"tumour": ["ECAD", "CK7"], "immune": ["CD3", "CD57"], "other": ["CD57"]}
+    best = suggestions([field], panel)[0]
+    assert [(c.name, c.channels) for c in best.components[:2]] == [
+        ("tumour", ("CK7", "ECAD")),
+        ("immune", ("CD3",)),
+    ]
+    assert best.decomposition.names == ("tumour", "immune", "surroundings")
+    best.decomposition.validate(field)
+
+
+def test_colour_images_are_divided_by_region():
+    rgb = MultiplexImage.from_array(np.random.default_rng(0).random((90, 90, 3)), rgb=True)
+    cells = LabelMask.from_array(np.ones((90, 90), np.uint8))
+    (only,) = suggestions([MaskedImage(rgb, cells)])
+    assert [c.region.kind for c in only.components] == ["cell", "surroundings", "background"]
+    (whole,) = suggestions([MaskedImage(rgb)])
+    assert [c.region.kind for c in whole.components] == ["whole"]
+
+
+def test_large_panels_are_not_left_in_two_groups():
+    rng = np.random.default_rng(0)
+    halves = np.repeat(rng.random((500, 2)), 20, axis=1)
+    groups, correlation = group_channels(halves + 0.3 * rng.random((500, 40)))
+    assert correlation.shape == (40, 40)
+    assert len(groups) >= 4
+    assert sorted(i for group in groups for i in group) == list(range(40))
+    assert all(len({i < 20 for i in group}) == 1 for group in groups)
+
+
+def test_groups_are_named_by_their_typical_channels():
+    rng = np.random.default_rng(0)
+    core = rng.random((300, 1))
+    means = np.concatenate([core + 0.1 * rng.random((300, 4)), rng.random((300, 3))], axis=1)
+    found = by_correlation(means, list("ABCDXYZ"), cells=False)
+    named = {c.channels: c.name for c in found.components}
+    assert named["A", "B", "C", "D"].endswith(" + 1 more")
+
+
+@pytest.mark.real_data
+def test_a_41_plex_field(data_folder):
+    from napari_splicer.images.open import open_image, open_mask
+
+    stem = str(data_folder / "mibi_dcis_risom_dev" / "Point3110_pt1078_31655")
+    field = MaskedImage(open_image(stem + ".ome.tif"), open_mask(stem + "_mask.tif"))
+    best = suggestions([field])[0]
+    best.decomposition.validate(field)
+    of = {channel: c.name for c in best.components[:-1] for channel in c.channels}
+    assert "PD1" not in of, "this field has none"
+    assert of["CD3"] == of["CD4"]
+    assert of["PanKRT"] == of["ECAD"]
+    assert of["CD3"] != of["PanKRT"]
