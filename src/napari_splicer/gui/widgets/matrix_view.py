@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import pandas as pd
+    from qtpy.QtGui import QMouseEvent
     from qtpy.QtWidgets import QStyleOptionViewItem, QWidget
 
     from napari_splicer.gui.widgets.theme import Theme
@@ -206,10 +207,21 @@ class MatrixHeader(QHeaderView):
         super().__init__(orientation, view)
         self._view = view
         self._upright = orientation == Qt.Orientation.Horizontal
-        self.setSectionsClickable(True)
+        self._pressed = -1
         self.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.setMinimumSectionSize(self.fontMetrics().height() + 1)
         self.setMaximumSectionSize(_LARGEST)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Remember the name: Qt takes half of a narrow section for a handle to resize it by."""
+        self._pressed = self.logicalIndexAt(event.pos())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Click the name, if the mouse is still there."""
+        section = self.logicalIndexAt(event.pos())
+        if section >= 0 and section == self._pressed:
+            self.sectionClicked.emit(section)
+        self._pressed = -1
 
     def sectionSizeFromContents(self, section: int) -> QSize:
         """Return the room that the name needs."""

@@ -1,0 +1,170 @@
+"""The Explorer in a real viewer: layers, map and cells stay one."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_splicer.embedding.table import add_representation
+from napari_splicer.gui.explorer_widget import ExplorerWidget
+from napari_splicer.gui.session import session_for
+
+pytestmark = pytest.mark.gui
+
+MARKERS = ["DAPI", "CD3", "PanCK"]
+ROWS = 8  # of cells, in a square
+CELL = 12  # px
+
+
+@pytest.fixture
+def mask() -> np.ndarray:
+    """Return square cells with sparse, shuffled ids between stripes of background."""
+    ids = np.random.default_rng(0).choice(2**31, ROWS**2, replace=False).reshape(ROWS, ROWS) + 1
+    mask = ids.repeat(CELL, 0).repeat(CELL, 1)
+    mask[::CELL] = mask[:, ::CELL] = 0
+    return mask.astype(np.uint32)
+
+
+@pytest.fixture
+def table(mask) -> ad.AnnData:
+    """Return the mask's cells but one, and a cell that the mask does not have, shuffled."""
+    rng = np.random.default_rng(1)
+    ids = np.append(np.unique(mask)[2:], 99).astype(np.int64)
+    rng.shuffle(ids)
+    codes = np.arange(len(ids)) % 2
+    places = [np.argwhere(mask == i).mean(axis=0) if i in mask else (0, 0) for i in ids]
+    table = ad.AnnData(
+        (rng.gamma(2, 5, (len(ids), 3)) + 20 * codes[:, None] * [0, 1, 0]).astype(np.float32),
+        obs=pd.DataFrame(
+            {
+                "instance_id": ids,
+                "region": pd.Categorical(["field"] * len(ids)),
+                "area": 121.0,
+                "y": [y for y, _ in places],
+                "x": [x for _, x in places],
+                "groups": pd.Categorical.from_codes(codes, ["a", "b"]),
+            },
+            index=[f"field-{i}" for i in ids],
+        ),
+        var=pd.DataFrame(index=MARKERS),
+    )
+    table.obsm["X_umap"] = (codes[:, None] * [10.0, 0] + rng.normal(0, 1, (len(ids), 2))).astype(
+        np.float32
+    )
+    chunks = rng.normal(size=(len(ids), 6)).astype(np.float32)
+    add_representation(table, chunks, chunks, {"one": slice(0, 3), "two": slice(3, 6)})
+    table.uns["groups_colors"] = ["#ff0000", "#00ff00"]
+    table.uns["splicer"]["clusterings"] = {"groups": {}}
+    return table
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, mask):
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1200, 800)
+    rng = np.random.default_rng(2)
+    image = rng.gamma(2, 5, (3, *mask.shape)).astype(np.float32)
+    viewer.add_image(image, channel_axis=0, name=MARKERS)
+    viewer.add_labels(mask, name="cells", scale=(0.5, 0.5))
+    for layer in viewer.layers:
+        layer.scale = (0.5, 0.5)
+    return viewer
+
+
+def _open(viewer) -> ExplorerWidget:
+    explorer = ExplorerWidget(viewer)
+    viewer.window.add_dock_widget(explorer, area="bottom", name="SpliCER Explorer")
+    QApplication.processEvents()
+    return explorer
+
+
+def _ready(qtbot, explorer: ExplorerWidget) -> None:
+    qtbot.waitUntil(lambda: explorer.chunks.matrix.matrix is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: explorer.heat_map.matrix.matrix is not None)
+    qtbot.waitUntil(lambda: explorer.gallery.pictures.count() > 0)
+    qtbot.waitUntil(lambda: len(explorer.map._cloud._batches) == 2)
+
+
+def test_empty_explorer_teaches_and_fills_when_there_is_a_table(qtbot, viewer, table):
+    explorer = _open(viewer)
+    assert explorer.is_empty
+    session_for(viewer).table = table
+    _ready(qtbot, explorer)
+    assert not explorer.is_empty
+    overlay = next(layer for layer in viewer.layers if layer.name == "SpliCER groups")
+    painted = {overlay.get_color(code)[0] for code in (1, 2)}
+    assert painted == {1.0, 0.0}  # red and green, as on the map
+    np.testing.assert_allclose(overlay.scale, viewer.layers["cells"].scale)
+
+
+def test_selection_on_the_map_is_outlined_in_the_viewer(qtbot, viewer, table, mask):
+    session = session_for(viewer)
+    session.table = table
+    explorer = _open(viewer)
+    _ready(qtbot, explorer)
+    corners = np.array([[5.0, -9.0], [5.0, 9.0], [20.0, 9.0], [20.0, -9.0]])
+    explorer.map.view.lassoed.emit(corners, Qt.KeyboardModifier.NoModifier)
+    np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(1)))
+    qtbot.waitUntil(lambda: "SpliCER selection" in [layer.name for layer in viewer.layers])
+    outlined = np.asarray(viewer.layers["SpliCER selection"].data) > 0
+    np.testing.assert_array_equal(outlined, np.isin(mask, session.selection))
+
+
+def test_click_on_the_map_centres_the_viewer_on_that_cell(qtbot, viewer, table):
+    session = session_for(viewer)
+    session.table = table
+    explorer = _open(viewer)
+    _ready(qtbot, explorer)
+    row = int(np.flatnonzero(session.ids() != 99)[5])
+    x, y = table.obsm["X_umap"][row]
+    place = QPointF(float(x), float(y))
+    explorer.map.view.clicked.emit(place, Qt.KeyboardModifier.NoModifier)
+    expected = 0.5 * table.obs[["y", "x"]].to_numpy()[row]
+    np.testing.assert_allclose(viewer.camera.center[-2:], expected, atol=0.5)
+    assert session.picked == session.ids()[row]
+
+
+def test_a_cell_that_the_mask_lacks_and_one_that_the_table_lacks_do_no_harm(
+    qtbot, viewer, table, mask
+):
+    session = session_for(viewer)
+    session.table = table
+    explorer = _open(viewer)
+    _ready(qtbot, explorer)
+    session.select([99])
+    session.hovered = 99
+    session.cell_requested.emit(99)
+    session.hovered = int(np.unique(mask)[1])
+    session.picked = int(np.unique(mask)[1])
+    assert not explorer.map._label.isVisible()
+
+
+def test_closing_and_reopening_loses_nothing(qtbot, viewer, table):
+    session = session_for(viewer)
+    session.table = table
+    first = _open(viewer)
+    _ready(qtbot, first)
+    session.select(session.cells_of(0)[:3])
+    session.colour_by = "CD3"
+    listeners = len(session.events.selection)
+    viewer.window.remove_dock_widget(first)
+    first.deleteLater()
+    qtbot.waitUntil(lambda: len(session.events.selection) < listeners)
+    again = _open(viewer)
+    qtbot.waitUntil(lambda: again.map.count.text().startswith("3 of 64 cells"))
+    assert again.map.colour_by.currentText() == "CD3"
+
+
+def test_follows_napari_from_dark_to_light(qtbot, viewer, table):
+    session_for(viewer).table = table
+    explorer = _open(viewer)
+    _ready(qtbot, explorer)
+    dark = explorer.map.plot.backgroundBrush().color().lightnessF()
+    viewer.theme = "light"
+    qtbot.waitUntil(lambda: explorer.map.plot.backgroundBrush().color().lightnessF() > 0.7)
+    assert dark < 0.3
+    assert explorer.heat_map.matrix.theme.is_dark is False

@@ -1,0 +1,98 @@
+"""Thumbnails show the right pixels of the right cells."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_splicer.gui.thumbnails import (
+    Query,
+    composite,
+    excerpt,
+    make_thumbnails,
+    outstanding,
+    read_crops,
+)
+from napari_splicer.images.image import MultiplexImage
+
+SIDE = 64
+
+
+@pytest.fixture
+def image() -> MultiplexImage:
+    """Return an image whose pixels tell where they are: y in one channel, x in the other."""
+    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    return MultiplexImage.from_array(np.stack([y, x, np.ones_like(y)]), ["row", "column", "flat"])
+
+
+@pytest.fixture
+def table() -> ad.AnnData:
+    rng = np.random.default_rng(0)
+    cells = 20
+    return ad.AnnData(
+        np.stack([np.repeat([9.0, 1.0], 10), np.repeat([1.0, 5.0], 10), np.ones(cells)], axis=1),
+        obs=pd.DataFrame(
+            {
+                "instance_id": rng.permutation(cells) * 1000 + 7,
+                "y": rng.uniform(0, SIDE, cells),
+                "x": rng.uniform(0, SIDE, cells),
+                "area": 28.0,
+            },
+            index=[str(i) for i in range(cells)],
+        ),
+        var=pd.DataFrame(index=["row", "column", "flat"]),
+    )
+
+
+def test_crops_are_centred_in_the_wanted_order_and_black_beyond_the_edge(image):
+    crops = read_crops(image, np.array([[20.0, 30.0], [1.0, 62.0]]), 8, ("column", "row"))
+    assert crops.shape == (2, 2, 8, 8)
+    assert crops[0, 1, 4, 4] == 20
+    assert crops[0, 0, 4, 4] == 30
+    assert (crops[1, :, :3] == 0).all()  # above the image
+    assert (crops[1, :, :, 6:] == 0).all()  # right of it
+    assert crops[1, 0, 4, 4] == 62
+
+
+def test_crop_of_a_place_far_outside_is_black(image):
+    assert (read_crops(image, np.array([[500.0, -90.0]]), 8, ("row",)) == 0).all()
+
+
+def test_composite_adds_light_within_limits():
+    crops = np.array([[[[0.0, 5.0, 10.0, 99.0]], [[0.0, 0.0, 0.0, 1.0]]]], np.float32)
+    limits = np.array([[0, 0], [10, 1]], np.float32)
+    picture = composite(crops, limits, ("#ff0000", "#00ff00"))[0, 0]
+    np.testing.assert_array_equal(picture, [[0, 0, 0], [127, 0, 0], [255, 0, 0], [255, 255, 0]])
+
+
+def test_channels_that_stand_out_are_those_highest_in_the_group(image, table):
+    first = np.arange(20) < 10
+    assert outstanding(table, first, image, count=1) == ("row",)
+    assert outstanding(table, ~first, image, count=1) == ("column",)
+
+
+def test_a_constant_channel_does_not_stand_out(image, table):
+    assert "flat" not in outstanding(table, np.arange(20) < 10, image, count=1)
+
+
+def test_thumbnails_belong_to_the_groups_cells(image, table):
+    codes = np.repeat([0, 1], 10)
+    query = Query(image, excerpt(table), codes, 1, False, (), count=6)
+    thumbnails = make_thumbnails(query)
+    assert set(thumbnails.ids) <= set(table.obs["instance_id"].to_numpy()[10:])
+    assert len(thumbnails.ids) == 6
+    assert thumbnails.pictures.dtype == np.uint8
+    assert thumbnails.channels[0] == "column"
+    assert len(thumbnails.hues) == len(thumbnails.channels) == 3
+    assert thumbnails.pictures.shape[0] == 6
+
+    chosen = make_thumbnails(Query(image, excerpt(table), codes, 1, True, ("flat",), count=2))
+    assert chosen.channels == ("flat",)
+
+
+def test_excerpt_does_not_follow_later_changes(table):
+    taken = excerpt(table)
+    table.obs["y"] = 0.0
+    assert taken.obs["y"].max() > 0

@@ -1,0 +1,118 @@
+"""Pictures of cells lead to the cells; chunks tell what they hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_splicer.gui.session import Session
+from napari_splicer.gui.widgets import chunk_table, gallery
+from napari_splicer.gui.widgets.chunk_table import ChunkTable
+from napari_splicer.gui.widgets.gallery import BORDERLINE, Gallery
+from napari_splicer.images.image import MultiplexImage
+
+
+@pytest.fixture
+def image(session) -> MultiplexImage:
+    pixels = np.random.default_rng(0).gamma(2, 10, (5, 128, 128)).astype(np.float32)
+    return MultiplexImage.from_array(pixels, list(session.table.var_names))
+
+
+@pytest.fixture
+def shown(qtbot, session, image) -> Gallery:
+    session.image = image
+    shown = Gallery(session)
+    qtbot.addWidget(shown)
+    shown.resize(330, 260)
+    with qtbot.waitExposed(shown):
+        shown.show()
+    qtbot.waitUntil(lambda: shown.pictures.count() > 0)
+    return shown
+
+
+def _cells(shown: Gallery) -> list[int]:
+    return [shown.pictures.item(i).data(gallery._CELL) for i in range(shown.pictures.count())]
+
+
+def test_shows_cells_of_the_chosen_group(qtbot, shown, session):
+    assert set(_cells(shown)) <= set(session.cells_of(0))
+    shown.group.setCurrentIndex(2)
+    qtbot.waitUntil(lambda: set(_cells(shown)) <= set(session.cells_of(2)))
+    typical = _cells(shown)
+    shown.kind.setCurrentText(BORDERLINE)
+    qtbot.waitUntil(lambda: _cells(shown) != typical)
+
+
+def test_click_selects_and_flies_to_the_cell(qtbot, shown, session):
+    requested = []
+    session.cell_requested.connect(requested.append)
+    place = shown.pictures.visualItemRect(shown.pictures.item(1)).center()
+    qtbot.mouseClick(shown.pictures.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert requested == [_cells(shown)[1]]
+    assert list(session.selection) == requested
+
+
+def test_up_to_three_channels_can_be_chosen(qtbot, shown):
+    actions = {action.text(): action for action in shown._actions()}
+    for name in ("DAPI", "CD3", "CD20"):
+        actions[name].trigger()
+    qtbot.waitUntil(lambda: "CD20" in shown.legend.text() and "DAPI" in shown.legend.text())
+    assert not actions["PanCK"].isEnabled()
+    shown.channels.menu().actions()[0].trigger()  # automatic
+    assert shown._channels == ()
+    assert actions["PanCK"].isEnabled()
+
+
+def test_recolouring_a_group_does_not_read_the_image_again(shown, session):
+    asked = []
+    shown._errand.ask = lambda *arguments: asked.append(arguments)
+    session.recolour_group(0, "#123456")
+    assert asked == []
+    session.rename_group(0, "tumour")
+    assert shown.group.itemText(0) == "tumour"
+
+
+def test_gallery_says_what_is_missing(qtbot, session):
+    empty = Gallery(Session())
+    qtbot.addWidget(empty)
+    assert empty.message == gallery.EMPTY
+    without_image = Gallery(session)
+    qtbot.addWidget(without_image)
+    assert without_image.message == gallery.NO_IMAGE
+
+
+def test_chunks_tell_the_markers_that_they_hold(qtbot, session, make_table):
+    session.table = make_table(cells=240)
+    chunks = ChunkTable(session)
+    qtbot.addWidget(chunks)
+    qtbot.waitUntil(lambda: chunks.matrix.matrix is not None, timeout=20_000)
+    r2 = chunks.matrix.matrix.values
+    assert list(r2.index) == ["immune", "nuclei"]
+    assert list(r2.columns) == list(session.table.var_names)
+    assert r2.loc["immune", "CD3"] > 0.3 > r2.loc["nuclei", "CD3"]
+    tip = chunks.matrix.matrix.tip(0, r2.columns.get_loc("CD3"))
+    assert tip.startswith("immune tells")
+    chunks.matrix.column_clicked.emit("CD3")
+    assert session.colour_by == "CD3"
+
+
+def test_chunks_of_cells_that_lack_a_marker(make_table):
+    table = make_table(cells=60)
+    intensities = np.array(table.X)
+    intensities[:50, 0] = np.nan  # missing in most
+    intensities[3, 1] = np.nan  # missing in one cell
+    r2 = chunk_table._measure(
+        table.obsm["X_splicer_chunks"], {"a": slice(0, 4)}, intensities, tuple(table.var_names)
+    )
+    assert np.isnan(r2.loc["a", "DAPI"])
+    assert np.isfinite(r2.loc["a", ["CD3", "CD20", "PanCK", "Ki-67"]]).all()
+
+
+def test_chunks_say_what_is_missing(qtbot, make_table):
+    session = Session()
+    chunks = ChunkTable(session)
+    qtbot.addWidget(chunks)
+    assert chunks.message == chunk_table.EMPTY
+    session.table = make_table(cells=9)
+    assert "Too few cells" in chunks.message

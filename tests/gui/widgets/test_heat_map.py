@@ -1,0 +1,118 @@
+"""Groups × markers: the right numbers, readable names, clicks that colour and select."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+from napari_splicer.analysis.profiles import profile
+from napari_splicer.gui.session import Session
+from napari_splicer.gui.widgets.heat_map import EMPTY, RAW, HeatMap
+from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
+from napari_splicer.gui.widgets.theme import LIGHT
+
+
+@pytest.fixture
+def heat_map(qtbot, session) -> HeatMap:
+    heat_map = HeatMap(session)
+    qtbot.addWidget(heat_map)
+    heat_map.resize(460, 260)
+    with qtbot.waitExposed(heat_map):
+        heat_map.show()
+    qtbot.waitUntil(lambda: heat_map.matrix.matrix is not None)
+    return heat_map
+
+
+def _cell(heat_map: HeatMap, group: str, marker: str) -> QPoint:
+    values = heat_map.matrix.matrix.values
+    row, column = values.index.get_loc(group), values.columns.get_loc(marker)
+    return heat_map.matrix.visualRect(heat_map.matrix.model().index(row, column)).center()
+
+
+def test_shows_the_profiles_of_the_active_clustering(heat_map, session):
+    shown = heat_map.matrix.matrix.values
+    expected = profile(session.table, "kind").scores
+    pd.testing.assert_frame_equal(
+        shown.loc[expected.index, expected.columns], expected, check_names=False
+    )
+    heat_map.mode.setCurrentText(RAW)
+    shown = heat_map.matrix.matrix.values
+    expected = profile(session.table, "kind").medians
+    pd.testing.assert_frame_equal(
+        shown.loc[expected.index, expected.columns], expected, check_names=False
+    )
+
+
+def test_click_colours_by_the_marker_and_selects_the_group(qtbot, heat_map, session):
+    place = _cell(heat_map, "2", "CD3")
+    qtbot.mouseClick(heat_map.matrix.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert session.colour_by == "CD3"
+    np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(1)))
+
+
+def test_click_on_names(qtbot, heat_map, session):
+    values = heat_map.matrix.matrix.values
+    header = heat_map.matrix.horizontalHeader()
+    column = values.columns.get_loc("PanCK")
+    place = QPoint(header.sectionViewportPosition(column) + 3, 5)
+    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert session.colour_by == "PanCK"
+    assert len(session.selection) == 0
+
+    header = heat_map.matrix.verticalHeader()
+    place = QPoint(5, header.sectionViewportPosition(values.index.get_loc("3")) + 3)
+    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(2)))
+
+
+def test_tooltip_tells_the_numbers(heat_map):
+    matrix = heat_map.matrix.matrix
+    row, column = matrix.values.index.get_loc("1"), matrix.values.columns.get_loc("DAPI")
+    tip = matrix.tip(row, column)
+    assert f"{matrix.number(row, column):+.2f}" in tip
+    assert "30 cells" in tip
+
+
+def test_renamed_and_recoloured_groups_follow(qtbot, heat_map, session):
+    session.rename_group(0, "tumour")
+    session.recolour_group(0, "#010203")
+    qtbot.waitUntil(lambda: heat_map.matrix.matrix.swatches.get("tumour") == "#010203")
+    qtbot.waitUntil(lambda: "tumour" in heat_map.matrix.matrix.values.index)
+
+
+def test_says_what_is_missing(qtbot):
+    heat_map = HeatMap(Session())
+    qtbot.addWidget(heat_map)
+    assert heat_map.message == EMPTY
+
+
+@pytest.mark.parametrize("theme", [None, LIGHT])
+def test_forty_one_names_never_overlap_and_every_cell_is_painted(qtbot, theme):
+    names = [f"marker-with-a-long-name-{i}" for i in range(41)]
+    values = pd.DataFrame(
+        np.linspace(0, 1, 41 * 25).reshape(25, 41),
+        index=[f"group {i}" for i in range(25)],
+        columns=names,
+    )
+    values.iat[0, 0] = np.nan
+    view = MatrixView()
+    qtbot.addWidget(view)
+    if theme is not None:
+        view.set_theme(theme)
+    view.resize(380, 180)
+    colours = ("#ff0000", "#0000ff")
+    view.set_matrix(Matrix(values, values.to_numpy(), colours, lambda row, column: ""))
+    with qtbot.waitExposed(view):
+        view.show()
+    height = view.fontMetrics().height()
+    for header, count in ((view.horizontalHeader(), 41), (view.verticalHeader(), 25)):
+        assert min(header.sectionSize(i) for i in range(count)) >= height
+    assert view.horizontalHeader().height() < view.height() / 1.5
+
+    picture = view.viewport().grab().toImage()
+    second = view.visualRect(view.model().index(0, 1)).center()
+    assert picture.pixelColor(second).name() == "#ff0000"
+    assert view.matrix.colour(0, 0) is None
+    assert view.matrix.colour(24, 40) == "#0000ff"
