@@ -190,7 +190,7 @@ def figure(summary: pd.DataFrame) -> Figure:
     """Draw AUROC over the dial, one line per way to describe a cell."""
     from matplotlib.figure import Figure
 
-    drawn = Figure(figsize=(7.5, 4.5), layout="constrained")
+    drawn = Figure(figsize=(9, 4.5), layout="constrained")
     axes = drawn.add_subplot()
     for name, (colour, line) in STYLE.items():
         part = summary.loc[name]
@@ -199,7 +199,8 @@ def figure(summary: pd.DataFrame) -> Figure:
             marker="o", markersize=4, capsize=2, alpha=0.9,
         )  # fmt: skip
     axes.axhline(0.5, color="black", linewidth=0.8, linestyle=(0, (1, 3)))
-    axes.annotate("chance", (1, 0.5), xytext=(0, -10), textcoords="offset points", fontsize=8)
+    axes.annotate("chance", (0, 0.5), xycoords=("axes fraction", "data"), xytext=(4, -10),
+                  textcoords="offset points", fontsize=8)  # fmt: skip
     axes.set(
         xlabel="dial: probability that a granule of an engaged cell lies at its pole",
         ylabel="AUROC, engaged against resting",
@@ -207,7 +208,7 @@ def figure(summary: pd.DataFrame) -> Figure:
         title="Who sees the subtle state of CD8 T cells?",
     )
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper left", fontsize=9)
+    drawn.legend(frameon=False, loc="outside right upper", fontsize=9)
     return drawn
 
 

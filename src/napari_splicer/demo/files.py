@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from napari_splicer.model.bundle import Bundle
     from napari_splicer.samples import Tissue
 
+HEADINGS = {
+    "features": "cells described by",
+    "auroc": "engaged: AUROC",
+    "balanced_accuracy": "balanced accuracy",
+    "ari": "types: ARI",
+}
+
 
 def write_inputs(tissue: Tissue, config: RunConfig, folder: Path) -> None:
     """Write image (OME-TIFF), mask (TIFF) and truth (CSV) of a tissue into ``folder``."""
@@ -85,7 +92,9 @@ def write_results(table: AnnData, field: MaskedImage, rows: tuple[Row, ...], fol
             measure="AUROC of a linear probe",
             chance=0.5,
         ),
-        "report": table_figure(pd.DataFrame(rows), title="SpliCER, JE and mean intensity"),
+        "report": table_figure(
+            pd.DataFrame(rows).rename(columns=HEADINGS), title="Engaged CD8 T cells; cell types"
+        ),
     }
     for name, figure in figures.items():
         save_figure(figure, folder / "figures" / f"{name}.png", overwrite=True)

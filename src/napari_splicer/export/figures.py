@@ -57,8 +57,9 @@ def map_figure(table: AnnData, clustering: str) -> Figure:
             x, y = np.median(place[members], axis=0)
             axes.annotate(
                 str(name), (x, y), xytext=(0, 7), textcoords="offset points",
-                ha="center", weight="bold", bbox=_TAG,
+                ha="center", weight="bold", fontsize=9, bbox=_TAG,
             )  # fmt: skip
+    axes.margins(0.08)
     axes.set(xticks=[], yticks=[], xlabel="UMAP 1", ylabel="UMAP 2")
     axes.set_title(f"Map of {drawn.size:,} cells: {clustering}")
     add_legend(axes, groups, colours)
@@ -112,8 +113,8 @@ def comparison_figure(
     values = [scores[name] for name in names]
     colours = ["#0072B2" if "SpliCER" in name else "#B5B5B5" for name in names]
     bars = axes.barh(names, values, color=colours, height=0.65)
-    axes.bar_label(bars, fmt="%.2f", padding=4)
     axes.axvline(chance, color="black", linestyle="--", linewidth=1)
+    axes.bar_label(bars, fmt="%.2f", padding=5, bbox=_TAG)
     axes.annotate("chance", (chance, 1), xycoords=("data", "axes fraction"), xytext=(4, 2),
                   textcoords="offset points", fontsize=8)  # fmt: skip
     axes.set(xlim=(0, 1.08), xlabel=measure)
@@ -124,16 +125,24 @@ def comparison_figure(
 
 def table_figure(rows: pd.DataFrame, *, title: str) -> Figure:
     """Draw a short table as it stands; the first column is the rows' name, numbers get 2 digits."""
-    figure = new_figure(1.2 + 1.7 * rows.shape[1], 0.5 + 0.32 * (len(rows) + 1))
-    axes = figure.add_subplot()
-    axes.set_axis_off()
-    axes.set_title(title, loc="left")
+    from matplotlib.transforms import Bbox
+
     cells = [
         [f"{v:.2f}" if isinstance(v, float) else str(v) for v in row]
         for row in rows.itertuples(index=False)
     ]
+    lines = [[*map(str, rows.columns)], *cells]
+    widths = np.array([max(map(len, column)) + 4 for column in zip(*lines, strict=True)])
+    figure = new_figure(0.1 * widths.sum(), 0.5 + 0.32 * len(lines))
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    axes.set_title(title, loc="left")
     drawn = axes.table(
-        cells, colLabels=list(rows.columns), cellLoc="center", bbox=(0.0, 0.0, 1.0, 1.0)
+        cells,
+        colLabels=lines[0],
+        cellLoc="center",
+        colWidths=list(widths / widths.sum()),
+        bbox=Bbox.unit(),
     )
     drawn.auto_set_font_size(False)
     drawn.set_fontsize(10)
