@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_splicer.config import ProjectionSettings
 
 _FEWEST_FOR_UMAP = 10
-_MANY = 10_000  # cells beyond which fewer rounds of the layout suffice
+_EPOCHS = 200  # enough from a layout that is right in the large already
 _SPREAD = 1.0
 
 
@@ -83,7 +83,7 @@ def _project(x: NDArray[np.float32], settings: ProjectionSettings) -> NDArray[np
             b=b,
             gamma=1.0,
             negative_sample_rate=5,
-            n_epochs=200 if len(x) > _MANY else 500,
+            n_epochs=_EPOCHS,
             init=_spread_out(start, settings.seed),
             random_state=np.random.RandomState(settings.seed),  # umap takes no other
             metric="euclidean",
