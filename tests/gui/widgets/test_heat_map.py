@@ -80,6 +80,8 @@ def test_renamed_and_recoloured_groups_follow(qtbot, heat_map, session):
     session.recolour_group(0, "#010203")
     qtbot.waitUntil(lambda: heat_map.matrix.matrix.swatches.get("tumour") == "#010203")
     qtbot.waitUntil(lambda: "tumour" in heat_map.matrix.matrix.values.index)
+    needed = heat_map.fontMetrics().horizontalAdvance("tumour")
+    qtbot.waitUntil(lambda: heat_map.matrix.verticalHeader().width() > needed)
 
 
 def test_says_what_is_missing(qtbot):

@@ -75,6 +75,12 @@ class MatrixModel(QAbstractTableModel):
         self.beginResetModel()
         self.matrix = matrix
         self.endResetModel()
+        # Headers keep the room that the old names needed unless told that the names changed.
+        for orientation, count in (
+            (Qt.Orientation.Horizontal, self.columnCount()),
+            (Qt.Orientation.Vertical, self.rowCount()),
+        ):
+            self.headerDataChanged.emit(orientation, 0, max(count - 1, 0))
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of rows."""
