@@ -7,7 +7,9 @@ does in a loop.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_splicer import pipeline
@@ -17,7 +19,6 @@ from napari_splicer.gui.snapshot import Job, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from napari_splicer.events import Event, Stage
     from napari_splicer.gui.session import Session
@@ -41,6 +42,10 @@ class Run:
         The settings it runs with.
     folder : Path or None
         Where training keeps its checkpoint, or export its files.
+    resume : bool
+        Whether training goes on from its checkpoint.
+    replace : bool
+        Whether a clustering of the same name is made anew.
     cancel : Cancel
     """
 
@@ -49,6 +54,8 @@ class Run:
     inputs: Snapshot
     config: RunConfig
     folder: Path | None = None
+    resume: bool = False
+    replace: bool = False
     cancel: Cancel = field(default_factory=Cancel)
 
     def __str__(self) -> str:
@@ -58,13 +65,17 @@ class Run:
         """Run the verb; to be called in the worker."""
         fields = self.inputs.fields()
         if self.stage == "train":
-            return pipeline.train(fields, self.config, folder=self.folder, cancel=self.cancel)
+            return pipeline.train(
+                fields, self.config, folder=self.folder, resume=self.resume, cancel=self.cancel
+            )
         if self.stage == "embed":
             return pipeline.embed(fields, self.inputs.bundle, self.config, cancel=self.cancel)
         if self.inputs.table is None:
             raise RuntimeError(f"there is no table to {self.stage}")
         if self.stage == "cluster":
-            return pipeline.cluster(self.inputs.table, self.config, cancel=self.cancel)
+            return pipeline.cluster(
+                self.inputs.table, self.config, replace=self.replace, cancel=self.cancel
+            )
         if self.folder is None:
             raise RuntimeError("there is no folder to export to")
         return pipeline.export(
@@ -72,9 +83,21 @@ class Run:
         )
 
 
-def train(session: Session, folder: Path | None = None) -> Run:
-    """Prepare training on the session's image."""
-    return _run(session, "train", folder=folder)
+def run_folder(session: Session) -> pipeline.RunFolder:
+    """Return where the session's files go: ``settings.output``, in the home folder if relative."""
+    return pipeline.RunFolder(Path.home() / session.settings.output)
+
+
+def can_resume(folder: pipeline.RunFolder) -> bool:
+    """Return whether a training was stopped before its end; reads a file and loads torch."""
+    from napari_splicer.training.checkpoint import has_unfinished
+
+    return has_unfinished(folder.checkpoint)
+
+
+def train(session: Session, *, resume: bool = False) -> Run:
+    """Prepare training on the session's image, or going on where it was stopped."""
+    return _run(session, "train", folder=run_folder(session).path, resume=resume)
 
 
 def embed(session: Session, *, with_model: bool = True) -> Run:
@@ -85,14 +108,22 @@ def embed(session: Session, *, with_model: bool = True) -> Run:
 
 def cluster(session: Session, settings: ClusteringSettings = DEFAULT_CLUSTERING) -> Run:
     """Prepare one more clustering, under a name that is still free."""
-    source = settings.source
-    if session.table is not None and "X_splicer" not in session.table.obsm:
-        source = "intensity"
-    settings = settings.model_copy(
-        update={"name": free_name(settings.name, session.clusterings), "source": source}
-    )
+    name = free_name(settings.name, session.clusterings)
+    return _grouping(session, settings.model_copy(update={"name": name}))
+
+
+def recluster(session: Session, settings: ClusteringSettings) -> Run:
+    """Prepare the clustering ``settings.name`` anew, in place of the one of that name."""
+    return replace(_grouping(session, settings), replace=True)
+
+
+def _grouping(session: Session, settings: ClusteringSettings) -> Run:
+    """Without a model's numbers, cells are grouped and mapped by mean intensity."""
     run = _run(session, "cluster")
-    projection = run.config.projection.model_copy(update={"source": source})
+    projection = run.config.projection
+    if session.table is not None and "X_splicer" not in session.table.obsm:
+        settings = settings.model_copy(update={"source": "intensity"})
+        projection = projection.model_copy(update={"source": "intensity"})
     config = run.config.model_copy(update={"clusterings": (settings,), "projection": projection})
     return replace(run, config=config)
 
@@ -117,9 +148,23 @@ def free_name(wanted: str, taken: Iterable[str]) -> str:
     return name
 
 
-def _run(session: Session, stage: Stage, folder: Path | None = None) -> Run:
+def _run(
+    session: Session, stage: Stage, *, folder: Path | None = None, resume: bool = False
+) -> Run:
     inputs = session.snapshot()
-    return Run(session.next_run(), stage, inputs, inputs.config, folder)
+    config = inputs.config
+    if config.threads is None:
+        config = config.model_copy(update={"threads": spare_threads()})
+    return Run(session.next_run(), stage, inputs, config, folder, resume)
+
+
+def spare_threads() -> int:
+    """Return how many CPU threads a stage may take so that the GUI keeps one.
+
+    A busy GUI on the same cores makes torch's threads wait for each other: far slower than one
+    thread fewer.
+    """
+    return max(1, (os.cpu_count() or 2) - 1)
 
 
 def begin(session: Session, run: Run) -> None:
@@ -186,15 +231,14 @@ def follow_up(session: Session, run: Run) -> Run | None:
 def _finish(session: Session, run: Run, event: Finished) -> None:
     if event.result is not None:
         _keep(session, run, event)
-    if event.message:
-        session.notice = Notice("info", event.message, run.stage)
-    elif event.cancelled and session.notice is None:
-        session.notice = Notice("info", _CANCELLED[run.stage], run.stage)
+    if event.cancelled:
+        words = f"{_CANCELLED[run.stage]} {event.message}".strip()
+        session.notice = Notice("info", words, run.stage)
     session.job = None
 
 
 _CANCELLED: dict[Stage, str] = {
-    "train": "Training was stopped; the model keeps every step so far.",
+    "train": "Training was stopped; every step so far is kept.",
     "embed": "Embedding was stopped; the table is as it was before.",
     "cluster": "Grouping was stopped; the groups are as they were before.",
     "export": "Export was stopped; files that were already complete are kept.",
@@ -221,7 +265,8 @@ def _add_clusterings(session: Session, run: Run, event: Finished) -> None:
     """Take new clusterings and the map, but no names or colours that were edited meanwhile."""
     table = event.result
     if session.table is not None:
-        for name in session.clusterings:
+        made = {settings.name for settings in run.config.clusterings}
+        for name in set(session.clusterings) - made:
             table.obs[name] = session.table.obs[name]
             table.uns[f"{name}_colors"] = session.table.uns[f"{name}_colors"]
     session.table = table

@@ -19,7 +19,8 @@ from superqt.utils._qthreading import GeneratorWorkerSignals
 from napari_splicer.errors import SplicerError
 from napari_splicer.events import Progress, Warned
 from napari_splicer.gui import commands
-from napari_splicer.gui.session import session_for
+from napari_splicer.gui.session import session_for, unwrapped
+from napari_splicer.gui.torch_guard import load_torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,8 @@ class StageWorker(WorkerBase):  # type: ignore[misc]  # Qt is untyped here
 
     def work(self) -> None:
         """Consume the run's events."""
+        if self._run.stage in ("train", "embed"):
+            load_torch()
         waiting: list[Event] = []
         last = 0.0
         for event in self._run.events():
@@ -192,6 +195,7 @@ _RUNNERS: WeakKeyDictionary[Any, JobRunner] = WeakKeyDictionary()
 
 def runner_for(viewer: object) -> JobRunner:
     """Return the viewer's runner, made when first asked for; it lives as long as the viewer."""
+    viewer = unwrapped(viewer)
     if viewer not in _RUNNERS:
         _RUNNERS[viewer] = JobRunner(session_for(viewer))
     return _RUNNERS[viewer]

@@ -24,7 +24,7 @@ from napari_splicer.gui.reading import (
     read_image,
     read_mask,
 )
-from napari_splicer.gui.session import session_for
+from napari_splicer.gui.session import session_for, unwrapped
 from napari_splicer.gui.snapshot import Notice
 
 if TYPE_CHECKING:
@@ -201,6 +201,7 @@ _LINKS: WeakKeyDictionary[Any, ViewerLink] = WeakKeyDictionary()
 
 def link_for(viewer: Viewer) -> ViewerLink:
     """Return the viewer's link, made when first asked for; it lives as long as the viewer."""
+    viewer = unwrapped(viewer)
     if viewer not in _LINKS:
         _LINKS[viewer] = ViewerLink(viewer)
     return _LINKS[viewer]

@@ -88,7 +88,7 @@ def resolve(now: Snapshot) -> Readiness:
 
 def _image(now: Snapshot) -> StepState:
     if now.image is None:
-        return StepState("ready", "There is no image yet.")
+        return StepState("ready", "Open an image and its cell mask to begin, or try the sample.")
     if now.cells is None:
         return StepState("ready", "Choose the layer that holds the cell mask.", _channels(now))
     try:
@@ -157,7 +157,7 @@ def _embed(now: Snapshot) -> StepState:
     image = _image(now)
     if image.status != "done":
         return StepState("blocked", f"Step 1 is not complete: {image.why}")
-    missing = ()
+    missing: tuple[str, ...] = ()
     if now.bundle is not None and now.image is not None:
         missing = now.bundle.decomposition.match(now.image.channels).missing
     if missing:

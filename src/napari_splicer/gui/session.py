@@ -239,6 +239,12 @@ _SESSIONS: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
 def session_for(viewer: object) -> Session:
     """Return the viewer's session, made when first asked for; it lives as long as the viewer."""
+    viewer = unwrapped(viewer)
     if viewer not in _SESSIONS:
         _SESSIONS[viewer] = Session()
     return _SESSIONS[viewer]
+
+
+def unwrapped(viewer: Any) -> Any:
+    """Return the viewer itself: napari hands each dock a proxy of its own."""
+    return getattr(viewer, "__wrapped__", viewer)

@@ -1,0 +1,221 @@
+"""SplicerWidget: the SpliCER dock, six steps of which one is open, and what happens next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.jobs import runner_for
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.readiness import STEPS, resolve
+from napari_splicer.gui.steps.cluster_step import ClusterStep
+from napari_splicer.gui.steps.components_step import ComponentsStep
+from napari_splicer.gui.steps.embed_step import EmbedStep
+from napari_splicer.gui.steps.export_step import ExportStep
+from napari_splicer.gui.steps.image_step import ImageStep
+from napari_splicer.gui.steps.model_step import ModelStep
+from napari_splicer.gui.steps.page import rule
+from napari_splicer.gui.theming import theme_of
+from napari_splicer.gui.widgets.step_header import StepHeader
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_splicer.gui.readiness import Readiness, StepName
+    from napari_splicer.gui.steps.page import StepPage
+    from napari_splicer.gui.widgets.theme import Theme
+
+_WIDTH = 360
+_DECIDING = (
+    "image",
+    "cells",
+    "regions",
+    "facts",
+    "components",
+    "settings",
+    "bundle",
+    "table",
+    "clustering",
+    "job",
+    "made_from",
+)
+
+
+class SplicerWidget(QWidget):
+    """The dock *SpliCER*. It owns nothing: all state is in the viewer's session.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        napari fills it in by its name.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        link, runner = link_for(napari_viewer), runner_for(napari_viewer)
+        self.session = link.session
+        self.setMinimumWidth(_WIDTH)
+        pages: list[StepPage] = [
+            ImageStep(link),
+            ComponentsStep(self.session),
+            ModelStep(runner),
+            EmbedStep(runner),
+            ClusterStep(runner),
+            ExportStep(runner),
+        ]
+        self.pages: dict[StepName, StepPage] = {page.name: page for page in pages}
+        self.headers: dict[StepName, StepHeader] = {}
+        self._next: StepName = "image"
+        self._area = QScrollArea()
+        self._lay_out()
+        self._theme: Theme | None = None
+        self._link = link
+        self._follow_theme()
+        self._due = QTimer(self)
+        self._due.setSingleShot(True)
+        self._due.timeout.connect(self._refresh)
+        for name in _DECIDING:
+            bind(self, self.session.events[name], self._ask_for_refresh)
+        bind(self, self.session.events.job, self._follow)
+        bind(self, self.session.events.notice, self._show_notice)
+        readiness = self._refresh()
+        self.open_step(readiness.next_step)
+        self._show_notice()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(2)
+        group = QButtonGroup(self)
+        for number, name in enumerate(STEPS, 1):
+            page = self.pages[name]
+            header = StepHeader(number, page.title, page.tip)
+            header.clicked.connect(lambda _=False, step=name: self.open_step(step))
+            group.addButton(header)
+            layout.addWidget(header)
+            self.headers[name] = header
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        content = QWidget()
+        self._content = QVBoxLayout(content)
+        self._content.setContentsMargins(0, 0, 0, 0)
+        for page in self.pages.values():
+            page.hide()
+            self._content.addWidget(page)
+        self._area.setWidget(content)
+        layout.addWidget(rule())
+        layout.addWidget(self._area, 1)
+        layout.addWidget(self._notice_line())
+        layout.addWidget(rule())
+        layout.addLayout(self._advice_line())
+
+    def _advice_line(self) -> QHBoxLayout:
+        self.advice = QLabel()
+        self.advice.setWordWrap(True)
+        self.advice.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 6)
+        self.advice.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        self.forward = QPushButton("Go on")
+        self.forward.clicked.connect(self._go_on)
+        line = QHBoxLayout()
+        line.setContentsMargins(6, 0, 6, 0)
+        line.addWidget(self.advice, 1)
+        line.addWidget(self.forward)
+        return line
+
+    def _notice_line(self) -> QFrame:
+        self._notice = QFrame()
+        self._notice.setFrameShape(QFrame.Shape.StyledPanel)
+        self.notice_text = QLabel()
+        self.notice_text.setWordWrap(True)
+        self.notice_text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        close = QToolButton()
+        close.setText("✕")
+        close.setAutoRaise(True)
+        close.setToolTip("Dismiss this message")
+        close.clicked.connect(self._dismiss)
+        line = QHBoxLayout(self._notice)
+        line.setContentsMargins(6, 4, 2, 4)
+        line.addWidget(self.notice_text, 1)
+        line.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        return self._notice
+
+    def open_step(self, name: StepName) -> None:
+        """Show one step's page."""
+        for step, page in self.pages.items():
+            page.setVisible(step == name)
+        self.headers[name].setChecked(True)
+        self._area.verticalScrollBar().setValue(0)
+        self._point_forward()
+
+    def _go_on(self) -> None:
+        self.open_step(self._next)
+
+    def _point_forward(self) -> None:
+        """Offer the way to the step to turn to, unless it is open."""
+        self.forward.setVisible(self.step != self._next)
+        self.forward.setToolTip(f"Open step {STEPS.index(self._next) + 1}")
+
+    @property
+    def step(self) -> StepName:
+        """The open step."""
+        opened = (name for name, header in self.headers.items() if header.isChecked())
+        return next(opened, "image")
+
+    def _ask_for_refresh(self) -> None:
+        self._due.start()
+
+    def _refresh(self) -> Readiness:
+        readiness = resolve(self.session.snapshot())
+        for name, header in self.headers.items():
+            header.show_state(readiness.steps[name])
+            self.pages[name].show_readiness(readiness)
+        self.advice.setText(readiness.advice)
+        self._next = readiness.next_step
+        self._point_forward()
+        return readiness
+
+    def _follow(self) -> None:
+        """Turn to the groups when they have been made; where a person works is left alone."""
+        job = self.session.job
+        if job is not None and job.stage == "cluster" and self.step in ("model", "embed"):
+            self.open_step("cluster")
+
+    def _show_notice(self) -> None:
+        notice = self.session.notice
+        self._notice.setVisible(notice is not None)
+        if notice is not None:
+            sign = {"info": "ℹ", "warning": "⚠", "error": "✕"}[notice.kind]
+            self.notice_text.setText(f"{sign} {notice.text}")
+
+    def _dismiss(self) -> None:
+        self.session.notice = None
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow napari's theme: it changes the style of the whole window."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_link"):
+            self._follow_theme()
+
+    def _follow_theme(self) -> None:
+        viewer = self._link.viewer
+        theme = self._theme if viewer is None else theme_of(viewer)
+        if theme is None or theme == self._theme:
+            return
+        self._theme = theme
+        for page in self.pages.values():
+            page.show_theme(theme)

@@ -1,0 +1,255 @@
+"""Step 5, Cluster: groups of alike cells, side by side, with their legend."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QSlider,
+    QSpinBox,
+)
+
+from napari_splicer.config import ClusteringSettings
+from napari_splicer.gui import commands
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.steps.page import StepPage, allow, heading, text
+from napari_splicer.gui.widgets.legend import Legend
+from napari_splicer.gui.widgets.progress_panel import ProgressPanel
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.gui.jobs import JobRunner
+    from napari_splicer.gui.readiness import Readiness, StepName
+
+_METHODS = {"leiden": "Leiden (finds how many)", "kmeans": "k-means (you say how many)"}
+
+
+class ClusterStep(StepPage):
+    """A default clustering appears by itself after embedding.
+
+    Parameters
+    ----------
+    runner : JobRunner
+    """
+
+    name: ClassVar[StepName] = "cluster"
+    title = "Cluster"
+    tip = "Group alike cells; name the groups, colour them, show and hide them."
+
+    def __init__(self, runner: JobRunner, parent: QWidget | None = None) -> None:
+        super().__init__(runner.session, parent)
+        self._runner = runner
+        self.empty = text(
+            "The groups will be listed here, each with its colour, name and number of cells, and "
+            "painted on the image. A first grouping is made by itself when the cells are embedded."
+        )
+        self.column.addWidget(self.empty)
+        self.list = QListWidget()
+        self.list.setToolTip("Groupings side by side; click one to see it on image and map")
+        self.list.currentRowChanged.connect(self._choose)
+        self.column.addWidget(self.list)
+        self.legend = Legend(self.session)
+        self.legend.setMinimumHeight(170)
+        self.column.addWidget(self.legend, 1)
+        self.column.addLayout(self._opacity())
+        self.column.addWidget(ProgressPanel(runner, "cluster", "The groups stay as they are."))
+        self.column.addWidget(heading("Group in another way"))
+        self.column.addLayout(self._form())
+        self.button = QPushButton("Add this grouping")
+        self.button.clicked.connect(self.add)
+        self.why = text()
+        self.column.addWidget(self.button)
+        self.column.addWidget(self.why)
+        for signal in (self.session.events.table, self.session.events.clustering):
+            bind(self, signal, self._refresh)
+        bind(self, self.session.events.groups, self._count)
+        self._refresh()
+
+    def _opacity(self) -> QHBoxLayout:
+        slider = QSlider(Qt.Orientation.Horizontal)
+        slider.setRange(0, 100)
+        slider.setValue(round(self.session.opacity * 100))
+        slider.setToolTip("How strongly the groups cover the image")
+        slider.valueChanged.connect(self._set_opacity)
+        self.opacity = slider
+        line = QHBoxLayout()
+        line.addWidget(QLabel("Opacity"))
+        line.addWidget(slider, 1)
+        return line
+
+    def _form(self) -> QFormLayout:
+        self.source = QComboBox()
+        self.source.setToolTip("What must be alike for two cells to be grouped")
+        self.method = QComboBox()
+        self.method.setToolTip("How groups are found")
+        for method, words in _METHODS.items():
+            self.method.addItem(words, method)
+        self.method.currentIndexChanged.connect(self._show_method)
+        self.resolution = QSlider(Qt.Orientation.Horizontal)
+        self.resolution.setRange(1, 40)
+        self.resolution.setValue(10)
+        self.resolution.setToolTip(
+            "Further right: more, smaller groups. Let go to group the cells anew."
+        )
+        self.resolution.valueChanged.connect(self._count)
+        self.resolution.sliderReleased.connect(self.update_resolution)
+        self.count = QLabel()
+        self.count.setMinimumWidth(self.fontMetrics().horizontalAdvance("0.0 · 00 groups"))
+        slider = QHBoxLayout()
+        slider.addWidget(self.resolution, 1)
+        slider.addWidget(self.count)
+        self.number = QSpinBox()
+        self.number.setRange(2, 100)
+        self.number.setValue(8)
+        self.number.setToolTip("How many groups k-means makes")
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("By", self.source)
+        form.addRow("Method", self.method)
+        form.addRow("Resolution", slider)
+        form.addRow("Groups", self.number)
+        self._rows = form
+        self._show_method()
+        return form
+
+    def _show_method(self) -> None:
+        leiden = self.method.currentData() == "leiden"
+        self._rows.setRowVisible(2, leiden)
+        self._rows.setRowVisible(3, not leiden)
+
+    # what happens ------------------------------------------------------------------------------
+
+    def wanted(self) -> ClusteringSettings:
+        """Return what the form asks for."""
+        source = self.source.currentData() or "combined"
+        return ClusteringSettings(
+            name=_column_name(source, self.method.currentData()),
+            source=source,
+            method=self.method.currentData(),
+            resolution=self.resolution.value() / 10,
+            clusters=self.number.value(),
+        )
+
+    def add(self) -> None:
+        """Add the wanted grouping to the list."""
+        self._runner.start(commands.cluster(self.session, self.wanted()))
+
+    def update_resolution(self) -> None:
+        """Make the active grouping anew; a second one if it was made otherwise, or has names."""
+        wanted, active = self.wanted(), self._made_by()
+        if self.session.table is None or self._runner.busy:
+            return
+        alike = all(active.get(key) == getattr(wanted, key) for key in ("source", "method"))
+        untouched = all(group.name.isdigit() for group in self.session.groups)
+        if self.session.clustering is not None and alike and untouched:
+            named = wanted.model_copy(update={"name": self.session.clustering})
+            self._runner.start(commands.recluster(self.session, named))
+        else:
+            self.add()
+
+    def _made_by(self) -> dict[str, Any]:
+        """Return the settings of the active clustering."""
+        table, name = self.session.table, self.session.clustering
+        if table is None or name is None:
+            return {}
+        return dict(table.uns["splicer"]["clusterings"][name])
+
+    def _choose(self, row: int) -> None:
+        if row >= 0:
+            self.session.clustering = self.list.item(row).data(Qt.ItemDataRole.UserRole)
+
+    def _set_opacity(self, percent: int) -> None:
+        self.session.opacity = percent / 100
+
+    def _refresh(self) -> None:
+        session = self.session
+        names = session.clusterings
+        for widget in (self.list, self.legend):
+            widget.setVisible(bool(names))
+        self.empty.setVisible(not names)
+        self.list.blockSignals(True)
+        self.list.clear()
+        for name in names:
+            made = session.table.uns["splicer"]["clusterings"][name] if session.table else {}
+            groups = len(session.table.obs[name].cat.categories) if session.table else 0
+            item = QListWidgetItem(f"{name}: {groups} groups by {source_words(made['source'])}")
+            item.setData(Qt.ItemDataRole.UserRole, name)
+            item.setToolTip(", ".join(f"{key}: {value}" for key, value in made.items()))
+            self.list.addItem(item)
+        if session.clustering in names:
+            self.list.setCurrentRow(names.index(session.clustering))
+        self.list.blockSignals(False)
+        rows = min(max(len(names), 1), 4)
+        self.list.setFixedHeight(rows * (self.fontMetrics().height() + 8) + 8)
+        self._list_sources()
+        self._show_settings()
+        self._count()
+
+    def _list_sources(self) -> None:
+        chosen = self.source.currentData()
+        self.source.clear()
+        if self.session.table is None:
+            self.source.addItem(source_words("combined"), "combined")
+            return
+        from napari_splicer.analysis.features import available_sources
+
+        sources = available_sources(self.session.table)
+        order = [s for s in ("combined", "representation", "intensity") if s in sources]
+        for source in [*order, *(s for s in sources if s not in order)]:
+            self.source.addItem(source_words(source), source)
+        self.source.setCurrentIndex(max(self.source.findData(chosen), 0))
+
+    def _show_settings(self) -> None:
+        """Put the form where the active grouping was made, so that the slider continues there."""
+        made = self._made_by()
+        if made:
+            self.source.setCurrentIndex(max(self.source.findData(made["source"]), 0))
+            self.method.setCurrentIndex(self.method.findData(made["method"]))
+            self.resolution.setValue(round(made["resolution"] * 10))
+            self.number.setValue(made["clusters"])
+
+    def _count(self) -> None:
+        made = self._made_by()
+        resolution = self.resolution.value() / 10
+        known = made.get("method") == "leiden" and abs(made["resolution"] - resolution) < 0.05
+        groups = f"{len(self.session.groups)} groups" if known else "…"
+        self.count.setText(f"{resolution:.1f} · {groups}")
+
+    def show_readiness(self, readiness: Readiness) -> None:
+        """Enable what can be done now."""
+        state = readiness.steps["cluster"]
+        allow(self.button, state, "Group the cells in this way too; the others stay")
+        self.resolution.setEnabled(state.allowed)
+        self.why.setText(state.why)
+        self.why.setVisible(bool(state.why))
+
+
+def source_words(source: str) -> str:
+    """Return a source in a biologist's words.
+
+    Examples
+    --------
+    >>> source_words("chunk:immune")
+    'component immune'
+    """
+    words = {
+        "combined": "looks and intensity together",
+        "representation": "looks (the model's numbers)",
+        "intensity": "mean marker intensity",
+    }
+    return words.get(source, f"component {source.removeprefix('chunk:')}")
+
+
+def _column_name(source: str, method: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9.\-]+", "_", source.removeprefix("chunk:")).strip("_")
+    return f"{plain or 'component'}_{method}"

@@ -1,0 +1,233 @@
+"""Step 2, Components: which markers, seen where, get a part of the embedding of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+
+from napari_splicer.analysis.palette import group_colours
+from napari_splicer.components.suggestion import suggestions
+from napari_splicer.config import Component
+from napari_splicer.errors import SplicerError
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.commands import free_name
+from napari_splicer.gui.jobs import Errand, tell
+from napari_splicer.gui.preview import make_preview
+from napari_splicer.gui.steps.page import StepPage, heading, text
+from napari_splicer.gui.widgets.component_editor import ComponentEditor
+from napari_splicer.gui.widgets.component_row import ComponentRow
+from napari_splicer.gui.widgets.preview_strip import PreviewStrip
+
+if TYPE_CHECKING:
+    from napari_splicer.gui.preview import Preview
+    from napari_splicer.gui.readiness import Readiness, StepName
+    from napari_splicer.gui.session import Session
+
+
+class ComponentsStep(StepPage):
+    """Opens with a suggestion already made."""
+
+    name: ClassVar[StepName] = "components"
+    title = "Components"
+    tip = "Divide the markers into components, so that no bright one can drown a subtle one."
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self._editing: int | None = None
+        self._editor: ComponentEditor | None = None
+        self._seed = 0
+        self._suggested: tuple[Any, ...] = ()
+        self._suggestion = Errand(self, self._take_suggestions)
+        self._drawing = Errand(self, self._show_preview, self._show_problem)
+        self.column.addWidget(
+            text(
+                "Each component is a set of markers seen in a region, and gets its own part of "
+                "what the model learns.",
+                small=True,
+            )
+        )
+        self.column.addLayout(self._buttons())
+        self._rows = QVBoxLayout()
+        self._rows.setSpacing(4)
+        self.column.addLayout(self._rows)
+        self._editor_place = QVBoxLayout()
+        self.column.addLayout(self._editor_place)
+        line = QHBoxLayout()
+        line.addWidget(heading("What each component sees"), 1)
+        another = QPushButton("Another cell")
+        another.setToolTip("Show another cell, or click one in the image")
+        another.clicked.connect(self.show_another_cell)
+        line.addWidget(another)
+        self.column.addLayout(line)
+        self.strip = PreviewStrip()
+        self.column.addWidget(self.strip)
+        self.column.addStretch()
+        self._due = QTimer(self)
+        self._due.setSingleShot(True)
+        self._due.setInterval(50)
+        self._due.timeout.connect(self._draw)
+        self._connect()
+
+    def _connect(self) -> None:
+        events = self.session.events
+        bind(self, events.components, self._on_components)
+        bind(self, events.picked, self._ask_for_preview)
+        bind(self, events.image, self._on_image)
+        bind(self, events.facts, self._on_image)
+        self._on_components()
+        self._on_image()
+
+    def _buttons(self) -> QHBoxLayout:
+        self.suggest_button = QPushButton("Suggestions")
+        self.suggest_button.setToolTip("Ways to divide these markers, each with its reason")
+        self.suggest_button.setMenu(QMenu(self.suggest_button))
+        add = QPushButton("Add")
+        add.setToolTip("Add a component, then choose its markers and region")
+        add.clicked.connect(self.add)
+        line = QHBoxLayout()
+        line.addWidget(self.suggest_button, 1)
+        line.addWidget(add, 1)
+        return line
+
+    # suggestions -------------------------------------------------------------------------------
+
+    def _on_image(self) -> None:
+        """Ask for suggestions as soon as image and mask are known to be good."""
+        self._ask_for_preview()
+        session = self.session
+        if session.image is None or session.cells is None or session.facts is None:
+            return
+        try:
+            fields = session.snapshot().fields()
+        except SplicerError:
+            return  # the Image step says what does not fit
+        self._suggestion.ask(suggestions, fields)
+
+    def _take_suggestions(self, found: tuple[Any, ...]) -> None:
+        self._suggested = found
+        menu = self.suggest_button.menu()
+        menu.clear()
+        menu.setToolTipsVisible(True)
+        for suggestion in found:
+            action = menu.addAction(f"{suggestion.title}: {suggestion.reason}")
+            action.setToolTip(", ".join(c.name for c in suggestion.components))
+            action.triggered.connect(lambda _=False, s=suggestion: self.take(s))
+        if found and not self.session.components:
+            self.take(found[0])
+
+    def take(self, suggestion: Any) -> None:
+        """Replace the components by a suggestion's."""
+        self._close_editor()
+        self.session.components = tuple(suggestion.components)
+
+    # editing -----------------------------------------------------------------------------------
+
+    def add(self) -> None:
+        """Add a component without channels, and open it."""
+        names = [c.name for c in self.session.components]
+        new = Component(name=free_name("component", names), channels=())
+        self.session.components = (*self.session.components, new)
+        self.edit(len(self.session.components) - 1)
+
+    def duplicate(self, place: int) -> None:
+        """Add another component like this one."""
+        components = self.session.components
+        names = [c.name for c in components]
+        twin = components[place].model_copy(
+            update={"name": free_name(components[place].name, names)}
+        )
+        self._close_editor()
+        self.session.components = (*components[: place + 1], twin, *components[place + 1 :])
+
+    def remove(self, place: int) -> None:
+        """Take a component away."""
+        components = self.session.components
+        self._close_editor()
+        self.session.components = components[:place] + components[place + 1 :]
+
+    def edit(self, place: int) -> None:
+        """Open a component in the editor."""
+        self._close_editor()
+        if self.session.image is None:
+            return
+        components = self.session.components
+        self._editing = place
+        self._editor = ComponentEditor(
+            components[place],
+            self.session.image.channels,
+            self.session.regions,
+            [c.name for i, c in enumerate(components) if i != place],
+        )
+        self._editor.changed.connect(self._apply)
+        self._editor.closed.connect(self._close_editor)
+        self._editor_place.addWidget(self._editor)
+        self._show_rows()
+
+    def _apply(self, component: Component) -> None:
+        components = list(self.session.components)
+        if self._editing is not None:
+            components[self._editing] = component
+            self.session.components = tuple(components)
+
+    def _close_editor(self) -> None:
+        if self._editor is not None:
+            self._editor.deleteLater()
+            self._editor_place.removeWidget(self._editor)
+            self._editor = None
+        self._editing = None
+        self._show_rows()
+
+    def _on_components(self) -> None:
+        self._show_rows()
+        self._ask_for_preview()
+
+    def _show_rows(self) -> None:
+        while self._rows.count():
+            self._rows.takeAt(0).widget().deleteLater()
+        components = self.session.components
+        for place, component in enumerate(components):
+            colour = group_colours(len(components))[place]
+            row = ComponentRow(component, colour, editing=place == self._editing)
+            row.edit.connect(lambda i=place: self.edit(i))
+            row.duplicate.connect(lambda i=place: self.duplicate(i))
+            row.remove.connect(lambda i=place: self.remove(i))
+            self._rows.addWidget(row)
+
+    # preview -----------------------------------------------------------------------------------
+
+    def show_another_cell(self) -> None:
+        """Show a random cell."""
+        self._seed += 1
+        self.session.picked = None
+        self._ask_for_preview()
+
+    def _ask_for_preview(self) -> None:
+        self._due.start()
+
+    def _draw(self) -> None:
+        now = self.session.snapshot()
+        if now.image is not None and now.cells is not None and now.components and self.isVisible():
+            self._drawing.ask(make_preview, now, self.session.picked, self._seed)
+
+    def showEvent(self, event: Any) -> None:
+        """Draw what has changed while the page was not seen."""
+        super().showEvent(event)
+        self._ask_for_preview()
+
+    def _show_preview(self, preview: Preview) -> None:
+        self.strip.show_preview(preview)
+
+    def _show_problem(self, error: Exception) -> None:
+        if isinstance(error, SplicerError):
+            self.strip.show_problem(str(error))
+        else:
+            tell(error)
+
+    def show_readiness(self, readiness: Readiness) -> None:
+        """Say why there is nothing to suggest yet."""
+        state = readiness.steps["components"]
+        self.suggest_button.setEnabled(bool(self._suggested))
+        if not self._suggested:
+            self.suggest_button.setToolTip(state.why or "Suggestions are being made …")

@@ -1,0 +1,108 @@
+"""Step 4, Embed: the model turns every cell into numbers that can be compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from qtpy.QtWidgets import QPushButton
+
+from napari_splicer.gui import commands
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.readiness import StepState
+from napari_splicer.gui.steps.page import StepPage, allow, heading, text
+from napari_splicer.gui.widgets.progress_panel import ProgressPanel
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.gui.jobs import JobRunner
+    from napari_splicer.gui.readiness import Readiness, StepName
+
+
+class EmbedStep(StepPage):
+    """Runs by itself after training.
+
+    Parameters
+    ----------
+    runner : JobRunner
+    """
+
+    name: ClassVar[StepName] = "embed"
+    title = "Embed"
+    tip = "Send every cell through the model, so that alike cells come to lie together."
+
+    def __init__(self, runner: JobRunner, parent: QWidget | None = None) -> None:
+        super().__init__(runner.session, parent)
+        self._runner = runner
+        self.column.addWidget(
+            text(
+                "Every cell's surroundings are sent through the model, which describes them by "
+                "numbers: cells that look alike get like numbers. The mean intensity of every "
+                "marker is measured along the way.",
+                small=True,
+            )
+        )
+        self.button = QPushButton("Embed all cells")
+        self.button.clicked.connect(self.embed)
+        self.column.addWidget(self.button)
+        self.why = text()
+        self.column.addWidget(self.why)
+        self.column.addWidget(
+            ProgressPanel(runner, "embed", "The table stays as it was before.", self)
+        )
+        self.result = text()
+        self.column.addWidget(self.result)
+        self.column.addStretch()
+        self.column.addWidget(heading("Without a model"))
+        self.column.addWidget(
+            text(
+                "With few cells, or to compare: take the mean intensity of each marker only.",
+                small=True,
+            )
+        )
+        self.plain = QPushButton("Use mean intensities only")
+        self.plain.clicked.connect(self.embed_plainly)
+        self.column.addWidget(self.plain)
+        bind(self, self.session.events.table, self._describe)
+        self._describe()
+
+    def embed(self) -> None:
+        """Start embedding with the session's model."""
+        self._runner.start(commands.embed(self.session))
+
+    def embed_plainly(self) -> None:
+        """Start measuring mean intensities."""
+        self._runner.start(commands.embed(self.session, with_model=False))
+
+    def _describe(self) -> None:
+        table = self.session.table
+        if table is None:
+            self.result.clear()
+            return
+        if "X_splicer" not in table.obsm:
+            self.result.setText(
+                f"{table.n_obs:,} cells, each with the mean intensity of {table.n_vars} channels."
+            )
+            return
+        numbers = table.obsm["X_splicer"].shape[1]
+        self.result.setText(
+            f"{table.n_obs:,} cells, each described by {numbers} numbers, and the mean intensity "
+            f"of {table.n_vars} channels."
+        )
+
+    def show_readiness(self, readiness: Readiness) -> None:
+        """Enable what can be done now."""
+        state = readiness.steps["embed"]
+        allow(self.button, state, "Describe every cell by the model's numbers")
+        self.why.setText(state.why if state.status in ("blocked", "stale") else "")
+        self.why.setVisible(bool(self.why.text()))
+        running = self.session.job is not None
+        image = readiness.steps["image"]
+        plain = (
+            StepState("blocked", state.why)
+            if running
+            else StepState("ready")
+            if image.status == "done"
+            else StepState("blocked", image.why)
+        )
+        allow(self.plain, plain, "Group cells by marker intensity alone, as most tools do")

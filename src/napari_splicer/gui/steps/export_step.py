@@ -1,0 +1,171 @@
+"""Step 6, Export: what is written, where, and how to load it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices, QGuiApplication
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+)
+
+from napari_splicer.gui import commands
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.readiness import StepState
+from napari_splicer.gui.steps.page import StepPage, allow, heading, text
+from napari_splicer.gui.widgets.progress_panel import ProgressPanel
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.gui.jobs import JobRunner
+    from napari_splicer.gui.readiness import Readiness, StepName
+
+FORMATS = {
+    "h5ad": ("Table for scanpy and other Python tools (.h5ad)", "All cells, numbers and groups"),
+    "zarr": ("Table as Zarr (.zarr)", "The same table, for large data and the cloud"),
+    "csv": ("Table for Excel and R (.csv)", "One row per cell: place, markers, groups"),
+    "parquet": ("Table as Parquet (.parquet)", "The same rows, smaller and faster than CSV"),
+    "ome-tiff": ("Image of the groups (OME-TIFF)", "The mask, with each cell's group as its value"),
+    "ome-zarr": ("Image of the groups (OME-Zarr)", "The same, for large slides"),
+}
+
+
+class ExportStep(StepPage):
+    """One button; afterwards the paths and a line of code.
+
+    Parameters
+    ----------
+    runner : JobRunner
+    """
+
+    name: ClassVar[StepName] = "export"
+    title = "Export"
+    tip = "Write the table and the image of the groups to disk."
+
+    def __init__(self, runner: JobRunner, parent: QWidget | None = None) -> None:
+        super().__init__(runner.session, parent)
+        self._runner = runner
+        self.column.addWidget(heading("What"))
+        self.ticks: dict[str, QCheckBox] = {}
+        for name, (words, tip) in FORMATS.items():
+            tick = QCheckBox(words)
+            tick.setToolTip(tip)
+            tick.setChecked(name in self.session.settings.export.formats)
+            tick.toggled.connect(self._store)
+            self.ticks[name] = tick
+            self.column.addWidget(tick)
+        self.column.addWidget(heading("Where"))
+        self.folder = QLineEdit(str(commands.run_folder(self.session).exports))
+        self.folder.setToolTip("Folder for the files; it is made if it is not there")
+        choose = QPushButton("Choose …")
+        choose.setToolTip("Choose the folder")
+        choose.clicked.connect(self._choose)
+        line = QHBoxLayout()
+        line.addWidget(self.folder, 1)
+        line.addWidget(choose)
+        self.column.addLayout(line)
+        self.overwrite = QCheckBox("Replace files that are there")
+        self.overwrite.setToolTip("Without this, nothing that exists is touched")
+        self.overwrite.toggled.connect(self._store)
+        self.column.addWidget(self.overwrite)
+        self.button = QPushButton("Export")
+        self.button.clicked.connect(self.export)
+        self.why = text()
+        self.column.addWidget(self.button)
+        self.column.addWidget(self.why)
+        self.column.addWidget(
+            ProgressPanel(runner, "export", "Files that are complete are kept.", self)
+        )
+        self._add_result()
+        self.column.addStretch()
+        bind(self, self.session.events.exported, self._describe)
+        self._describe()
+
+    def _add_result(self) -> None:
+        self.result = text()
+        self.result.setTextInteractionFlags(self.result.textInteractionFlags())
+        self.code = QLineEdit()
+        self.code.setReadOnly(True)
+        self.code.setToolTip("Loads the table in Python")
+        self._open = QPushButton("Open folder")
+        self._open.setToolTip("Show the files in the file manager")
+        self._open.clicked.connect(self._open_folder)
+        self._copy = QPushButton("Copy code")
+        self._copy.setToolTip("Copy the line that loads the table")
+        self._copy.clicked.connect(self._copy_code)
+        line = QHBoxLayout()
+        line.addWidget(self._open)
+        line.addWidget(self._copy)
+        for widget in (self.result, self.code):
+            self.column.addWidget(widget)
+        self.column.addLayout(line)
+
+    def export(self) -> None:
+        """Start writing."""
+        self._runner.start(commands.export(self.session, Path(self.folder.text()).expanduser()))
+
+    def _store(self) -> None:
+        formats = [name for name, tick in self.ticks.items() if tick.isChecked()]
+        self.session.settings = self.session.settings.with_values(
+            {"export.formats": formats, "export.overwrite": self.overwrite.isChecked()}
+        )
+
+    def _choose(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the files", self.folder.text())
+        if folder:
+            self.folder.setText(folder)
+
+    def _describe(self) -> None:
+        paths = self.session.exported
+        lines = [f"• {path.name}" for path in paths]
+        if paths:
+            lines.insert(0, f"Written to {paths[0].parent}:")
+        self.result.setText("\n".join(lines))
+        self.code.setText(loading_code(paths))
+        for widget in (self.result, self._open):
+            widget.setVisible(bool(paths))
+        for widget in (self.code, self._copy):
+            widget.setVisible(bool(self.code.text()))
+
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.session.exported[0].parent)))
+
+    def _copy_code(self) -> None:
+        QGuiApplication.clipboard().setText(self.code.text())
+
+    def show_readiness(self, readiness: Readiness) -> None:
+        """Enable the button where there is something to write."""
+        state = readiness.steps["export"]
+        if state.allowed and not any(tick.isChecked() for tick in self.ticks.values()):
+            state = StepState("blocked", "Tick at least one kind of file.")
+        allow(self.button, state, "Write the ticked files")
+        self.why.setText(state.why)
+        self.why.setVisible(bool(state.why))
+
+
+def loading_code(paths: tuple[Path, ...]) -> str:
+    """Return a line of Python that loads the table among ``paths``; empty if there is none.
+
+    Examples
+    --------
+    >>> loading_code((Path("out/table.h5ad"),))
+    "import anndata; table = anndata.read_h5ad('out/table.h5ad')"
+    """
+    readers = {
+        ".h5ad": "import anndata; table = anndata.read_h5ad({!r})",
+        ".zarr": "import anndata; table = anndata.read_zarr({!r})",
+        ".parquet": "import pandas; table = pandas.read_parquet({!r})",
+        ".csv": "import pandas; table = pandas.read_csv({!r})",
+    }
+    for suffix, code in readers.items():
+        for path in paths:
+            if path.suffix == suffix and not path.name.endswith(".ome.zarr"):
+                return code.format(path.as_posix())
+    return ""

@@ -1,0 +1,276 @@
+"""Step 1, Image: which layers hold the channels, and which one the cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHeaderView,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QStackedWidget,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.errors import SplicerError
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.facts import examine
+from napari_splicer.gui.jobs import Errand, tell
+from napari_splicer.gui.steps.page import StepPage, fold, heading, text
+
+if TYPE_CHECKING:
+    from napari_splicer.gui.layers import ViewerLink
+    from napari_splicer.gui.readiness import Readiness, StepName
+    from napari_splicer.gui.snapshot import Facts
+    from napari_splicer.images.image import MultiplexImage
+
+
+class ImageStep(StepPage):
+    """Opens with a guess already made; see :class:`~napari_splicer.gui.layers.ViewerLink`.
+
+    Parameters
+    ----------
+    link : ViewerLink
+    """
+
+    name: ClassVar[StepName] = "image"
+    title = "Image"
+    tip = "Choose the layers with the channels, and the one with the cell mask."
+
+    def __init__(self, link: ViewerLink, parent: QWidget | None = None) -> None:
+        super().__init__(link.session, parent)
+        self._link = link
+        self._examination = Errand(self, self._take_facts)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self._empty())
+        self._pages.addWidget(self._chooser())
+        self.column.addWidget(self._pages)
+        bind(self, link.changed, self._refresh)
+        bind(self, self.session.events.image, self._on_image)
+        bind(self, self.session.events.cells, self._examine)
+        bind(self, self.session.events.facts, self._describe)
+        self._refresh()
+        self._on_image()
+
+    # parts -------------------------------------------------------------------------------------
+
+    def _empty(self) -> QWidget:
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(heading("Start with an image"))
+        layout.addWidget(
+            text(
+                "Open an image whose channels are markers, and the mask of its cells (a Labels "
+                "layer in which every cell has a number of its own). Both will be found here by "
+                "themselves."
+            )
+        )
+        sample = QPushButton("Open the synthetic sample")
+        sample.setToolTip("A made-up tissue with twelve markers and about 1,500 cells, to try with")
+        sample.clicked.connect(self._link.open_sample)
+        files = QPushButton("Open image and mask …")
+        files.setToolTip("OME-TIFF, TIFF, or anything else napari can read")
+        files.clicked.connect(self._open_files)
+        layout.addWidget(sample)
+        layout.addWidget(files)
+        layout.addStretch()
+        return page
+
+    def _chooser(self) -> QWidget:
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.image_box, self.mask_box = _combo_box(), _combo_box()
+        self.image_box.setToolTip("The layers whose pixels hold the markers")
+        self.mask_box.setToolTip("The Labels layer in which every cell has its own number")
+        self.image_box.activated.connect(self._choose_image)
+        self.mask_box.activated.connect(self._choose_mask)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Image", self.image_box)
+        form.addRow("Cell mask", self.mask_box)
+        layout.addLayout(form)
+        self.facts = text()
+        self.remarks = text(small=True)
+        layout.addWidget(self.facts)
+        layout.addWidget(self.remarks)
+        layout.addWidget(heading("Channels"))
+        layout.addWidget(self._channel_table())
+        panel = QPushButton("Names from a panel file …")
+        panel.setToolTip("A panel.csv (steinbock) or markers.csv (MCMICRO), in the image's order")
+        panel.clicked.connect(self._ask_for_panel)
+        layout.addWidget(panel)
+        layout.addWidget(self._regions())
+        return page
+
+    def _channel_table(self) -> QTableWidget:
+        table = QTableWidget(0, 1)
+        table.setToolTip("Double-click a name to change it")
+        table.horizontalHeader().hide()
+        table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setMinimumHeight(180)
+        table.itemChanged.connect(self._rename_channel)
+        self.channel_table = table
+        return table
+
+    def _regions(self) -> QWidget:
+        regions = fold("More masks (tumour, vessels, …)")
+        regions.setToolTip(
+            "Masks of tissue regions; a component can look inside or outside one"
+        )
+        self.region_list = QListWidget()
+        self.region_list.setMaximumHeight(90)
+        self.region_list.itemChanged.connect(self._choose_regions)
+        regions.addWidget(self.region_list)
+        return regions
+
+    # what happens ------------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        """List the layers there are, and show which are chosen."""
+        images, masks = self._link.images(), self._link.masks()
+        self._pages.setCurrentIndex(1 if images else 0)
+        self._choices = images
+        self.image_box.clear()
+        for choice in images:
+            self.image_box.addItem(choice.title)
+        chosen = [i for i, c in enumerate(images) if c.layers == self._link.image_layers]
+        self.image_box.setCurrentIndex(chosen[0] if chosen else -1)
+        self.mask_box.clear()
+        self.mask_box.addItem("none" if masks else "there is no Labels layer", None)
+        for mask in masks:
+            self.mask_box.addItem(mask.name, mask)
+        place = masks.index(self._link.mask_layer) + 1 if self._link.mask_layer in masks else 0
+        self.mask_box.setCurrentIndex(place)
+        self._list_regions()
+
+    def _list_regions(self) -> None:
+        self.region_list.blockSignals(True)
+        self.region_list.clear()
+        for mask in self._link.masks():
+            if mask is self._link.mask_layer:
+                continue
+            item = QListWidgetItem(mask.name, self.region_list)
+            ticked = mask in self._link.region_layers.values()
+            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+        self.region_list.blockSignals(False)
+
+    def _choose_image(self, index: int) -> None:
+        self._link.use_image(self._choices[index])
+
+    def _choose_mask(self, index: int) -> None:
+        self._link.use_mask(self.mask_box.itemData(index))
+
+    def _choose_regions(self) -> None:
+        items = [self.region_list.item(i) for i in range(self.region_list.count())]
+        ticked = {item.text() for item in items if item.checkState() == Qt.CheckState.Checked}
+        self._link.use_regions([mask for mask in self._link.masks() if mask.name in ticked])
+
+    def _open_files(self) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(self, "Open image and mask")
+        if paths:
+            self._link.open_files(paths)
+
+    def _ask_for_panel(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Panel file", filter="CSV (*.csv)")
+        if path:
+            self.apply_panel(Path(path))
+
+    def apply_panel(self, path: Path) -> None:
+        """Take channel names from a panel file."""
+        from napari_splicer.images.panel import read_panel
+
+        if self.session.image is None:
+            return
+        try:
+            self._take_image(read_panel(path).apply(self.session.image))
+        except SplicerError as error:
+            tell(error)
+
+    def _rename_channel(self, item: QTableWidgetItem) -> None:
+        image = self.session.image
+        if image is None or item.text().strip() == image.channels[item.row()]:
+            return
+        names = list(image.channels)
+        names[item.row()] = item.text().strip()
+        self._take_image(image.with_channels(names))
+
+    def _take_image(self, renamed: MultiplexImage) -> None:
+        """Take other channel names, for the components' channels too where all are kept."""
+        image = self.session.image
+        if image is None:
+            return
+        components = self.session.components
+        if len(image.channels) == len(renamed.channels):
+            new = dict(zip(image.channels, renamed.channels, strict=True))
+            components = Decomposition(components).rename_channels(new).components
+        self.session.image = renamed
+        self.session.components = components
+
+    def _on_image(self) -> None:
+        image = self.session.image
+        table = self.channel_table
+        table.blockSignals(True)
+        channels = () if image is None else image.channels
+        table.setRowCount(len(channels))
+        for row, name in enumerate(channels):
+            table.setItem(row, 0, QTableWidgetItem(name))
+        table.blockSignals(False)
+        self._examine()
+
+    def _examine(self) -> None:
+        self.session.facts = None
+        if self.session.image is not None:
+            self._examination.ask(examine, self.session.image, self.session.cells)
+        self._describe()
+
+    def _take_facts(self, facts: Facts) -> None:
+        self.session.facts = facts
+
+    def _describe(self) -> None:
+        image, facts = self.session.image, self.session.facts
+        if image is None:
+            self.facts.setText("No image is chosen.")
+            self.remarks.clear()
+            return
+        height, width = image.shape
+        parts = [f"{len(image.channels)} channels", f"{height:,} × {width:,} px"]
+        if image.pixel_size is not None:
+            parts.append(f"{image.pixel_size[0]:.3g} µm/px")
+        if facts is None:
+            parts.append("counting cells …")
+        elif facts.cells is not None:
+            parts.append(f"{facts.cells:,} cells")
+        self.facts.setText(", ".join(parts))
+        remarks = list(image.remarks)
+        if facts is not None and facts.constant:
+            remarks.append(f"Without any signal: {', '.join(facts.constant)}.")
+        if facts is not None and facts.at_border:
+            remarks.append(f"{facts.at_border:,} cells touch the image's border and are cut off.")
+        self.remarks.setText("\n".join(f"• {remark}" for remark in remarks))
+
+    def show_readiness(self, readiness: Readiness) -> None:
+        """Mark the mask box while a mask is missing or unfit."""
+        state = readiness.steps["image"]
+        self.mask_box.setToolTip(state.why or "The Labels layer in which every cell has its number")
+
+
+def _combo_box() -> QComboBox:
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(12)
+    return box

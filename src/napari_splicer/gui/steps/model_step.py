@@ -1,0 +1,110 @@
+"""Step 3, Model: train on this image, or use a trained model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from qtpy.QtWidgets import QButtonGroup, QFileDialog, QHBoxLayout, QPushButton
+
+from napari_splicer.errors import SplicerError
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.jobs import Errand, tell
+from napari_splicer.gui.steps.model_load import LoadPanel
+from napari_splicer.gui.steps.model_train import TrainPanel
+from napari_splicer.gui.steps.page import StepPage, text
+from napari_splicer.gui.widgets.choice_card import ChoiceCard
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.gui.jobs import JobRunner
+    from napari_splicer.gui.readiness import Readiness, StepName
+    from napari_splicer.gui.widgets.theme import Theme
+
+
+class ModelStep(StepPage):
+    """Two big choices, and below them what the chosen one needs.
+
+    Parameters
+    ----------
+    runner : JobRunner
+    """
+
+    name: ClassVar[StepName] = "model"
+    title = "Model"
+    tip = "Let a network learn what cells look like, component by component."
+
+    def __init__(self, runner: JobRunner, parent: QWidget | None = None) -> None:
+        super().__init__(runner.session, parent)
+        self.train_card = ChoiceCard(
+            "Train on this image",
+            "learns from its cells",
+            "Learn what the cells of this image look like; needs a few hundred of them",
+        )
+        self.load_card = ChoiceCard(
+            "Use a trained model",
+            "from a folder",
+            "Apply a model that was trained on images of the same markers",
+        )
+        self.train_card.setChecked(True)
+        group = QButtonGroup(self)
+        line = QHBoxLayout()
+        for card in (self.train_card, self.load_card):
+            group.addButton(card)
+            line.addWidget(card)
+        self.column.addLayout(line)
+        self.train_panel = TrainPanel(runner, self)
+        self.load_panel = LoadPanel(self.session, self)
+        self.load_panel.hide()
+        self.load_card.toggled.connect(self.load_panel.setVisible)
+        self.train_card.toggled.connect(self.train_panel.setVisible)
+        self.column.addWidget(self.train_panel)
+        self.column.addWidget(self.load_panel)
+        self.status = text()
+        self.column.addWidget(self.status)
+        self.save_button = QPushButton("Save the model …")
+        self.save_button.setToolTip("Keep the model in a folder, to use it on other images")
+        self.save_button.clicked.connect(self._ask_where_to_save)
+        self.column.addWidget(self.save_button)
+        self.column.addStretch()
+        self._saving = Errand(self, self._saved, self._not_saved)
+        bind(self, self.session.events.bundle, self._describe)
+        self._describe()
+
+    def _describe(self) -> None:
+        bundle = self.session.bundle
+        self.save_button.setVisible(bundle is not None)
+        self.status.setVisible(bundle is not None)
+        if bundle is not None:
+            names = ", ".join(bundle.decomposition.names) or "none (the whole patch)"
+            self.status.setText(
+                f"Model in use: {len(bundle.channels)} channels; components: {names}."
+            )
+
+    def _ask_where_to_save(self) -> None:
+        folder, _ = QFileDialog.getSaveFileName(self, "Folder for the model", "splicer-model")
+        if folder:
+            self.save(folder)
+
+    def save(self, folder: str) -> None:
+        """Write the model to a new folder."""
+        from napari_splicer.model.bundle import save_bundle
+
+        if self.session.bundle is not None:
+            self._saving.ask(save_bundle, self.session.bundle, folder)
+
+    def _saved(self, folder: object) -> None:
+        self.status.setText(f"Saved to {folder}.")
+
+    def _not_saved(self, error: Exception) -> None:
+        if isinstance(error, SplicerError):
+            self.status.setText(str(error))
+        tell(error)
+
+    def show_readiness(self, readiness: Readiness) -> None:
+        """Enable what can be done now."""
+        self.train_panel.show_readiness(readiness)
+
+    def show_theme(self, theme: Theme) -> None:
+        """Let the curves follow the theme."""
+        self.train_panel.monitor.show_theme(theme)

@@ -1,0 +1,79 @@
+"""StepPage: what all steps share. Pages own nothing; they read and write the session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+if TYPE_CHECKING:
+    from napari_splicer.gui.readiness import Readiness, StepName, StepState
+    from napari_splicer.gui.session import Session
+    from napari_splicer.gui.widgets.theme import Theme
+
+
+class StepPage(QWidget):
+    """Base of the six steps.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    name: ClassVar[StepName]
+    title: ClassVar[str]
+    tip: ClassVar[str]
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(8, 8, 8, 8)
+        self.column.setSpacing(8)
+
+    def show_readiness(self, readiness: Readiness) -> None:
+        """Enable what can be done now, and say why the rest can't."""
+
+    def show_theme(self, theme: Theme) -> None:
+        """Let painted parts follow napari's theme."""
+
+
+def text(words: str = "", *, small: bool = False) -> QLabel:
+    """Return a label that wraps."""
+    label = QLabel(words)
+    label.setWordWrap(True)
+    if small:
+        font = label.font()
+        font.setPointSizeF(font.pointSizeF() * 0.9)
+        label.setFont(font)
+    return label
+
+
+def heading(words: str) -> QLabel:
+    """Return a bold label."""
+    label = QLabel(words)
+    font = label.font()
+    font.setBold(True)
+    label.setFont(font)
+    return label
+
+
+def fold(title: str) -> QCollapsible:
+    """Return a closed fold for what few need."""
+    closed = QCollapsible(title, expandedIcon="▼", collapsedIcon="▶")
+    closed.setDuration(0)
+    return closed
+
+
+def rule() -> QFrame:
+    """Return a horizontal line."""
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.HLine)
+    return line
+
+
+def allow(button: QPushButton, state: StepState, tip: str) -> None:
+    """Enable ``button`` if the step may be done; else its tooltip says why not."""
+    button.setEnabled(state.allowed)
+    button.setToolTip(tip if state.allowed else state.why)

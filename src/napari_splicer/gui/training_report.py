@@ -1,0 +1,73 @@
+"""How training goes, in one sentence and a few series. Pure: metrics in, words and numbers out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_splicer.events import Metrics
+
+Series: TypeAlias = dict[str, tuple[list[int], list[float]]]
+
+_FEW = 8  # points before anything is said
+_STILL = 0.01  # relative fall of the loss, last fifth against the one before, that counts
+_COLLAPSED = 2.0  # effective rank below which a chunk holds next to nothing
+
+
+def series(metrics: Sequence[Metrics], prefix: str) -> Series:
+    """Return ``prefix`` and ``prefix/<component>`` as lines over steps; the first is called "all".
+
+    Examples
+    --------
+    >>> from napari_splicer.events import Metrics
+    >>> series([Metrics("train", 1, {"loss": 2.0, "loss/a": 1.0})], "loss")
+    {'all': ([1], [2.0]), 'a': ([1], [1.0])}
+    """
+    lines: Series = {}
+    for event in metrics:
+        for key, value in event.values.items():
+            if key == prefix or key.startswith(prefix + "/"):
+                steps, values = lines.setdefault(key.partition("/")[2] or "all", ([], []))
+                steps.append(event.step)
+                values.append(value)
+    return lines
+
+
+def latest(metrics: Sequence[Metrics], key: str) -> float | None:
+    """Return the last value of ``key``, None where there is none."""
+    return next((event.values[key] for event in reversed(metrics) if key in event.values), None)
+
+
+def how_it_goes(metrics: Sequence[Metrics]) -> str:
+    """Say in a sentence which components still learn, and which have collapsed."""
+    losses = {name: line for name, line in series(metrics, "loss").items() if name != "all"}
+    ranks = {name: line for name, line in series(metrics, "rankme").items() if name != "all"}
+    if not losses or min(len(values) for _, values in losses.values()) < _FEW:
+        return "Warming up: the first steps say little yet."
+    collapsed = [name for name, (_, values) in ranks.items() if values[-1] < _COLLAPSED]
+    if collapsed:
+        return (
+            f"The part for {_and(collapsed)} holds next to nothing (rank below 2): "
+            "give it more channels, or merge it with another component."
+        )
+    still = [name for name, (_, values) in losses.items() if not _falls(values)]
+    if not still:
+        return "All components still learn."
+    if len(still) == len(losses):
+        return "Nothing improves any more: more steps would change little."
+    has = "has" if len(still) == 1 else "have"
+    return f"{_and(still)} {has} stopped improving; the others still learn."
+
+
+def _falls(values: Sequence[float]) -> bool:
+    part = max(2, len(values) // 5)
+    before, now = np.mean(values[-2 * part : -part]), np.mean(values[-part:])
+    return bool(before - now > _STILL * abs(before))
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

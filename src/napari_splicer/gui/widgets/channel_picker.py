@@ -1,0 +1,63 @@
+"""ChannelPicker: tick channels in a list that a few typed letters narrow down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ChannelPicker(QWidget):
+    """Emits ``changed`` when a channel is ticked or unticked.
+
+    Parameters
+    ----------
+    channels : sequence of str
+        All there are, in the image's order.
+    chosen : sequence of str
+        Those ticked at first.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, channels: Sequence[str], chosen: Sequence[str], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._search = QLineEdit()
+        self._search.setPlaceholderText("Search channels …")
+        self._search.setClearButtonEnabled(True)
+        self._search.textChanged.connect(self._narrow)
+        self._list = QListWidget()
+        self._list.setToolTip("Tick the markers that this component looks at")
+        for name in channels:
+            item = QListWidgetItem(name, self._list)
+            ticked = name in chosen
+            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+        self._list.itemChanged.connect(self.changed)
+        rows = min(max(len(channels), 3), 7)
+        self._list.setFixedHeight(rows * (self.fontMetrics().height() + 6) + 6)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._search)
+        layout.addWidget(self._list)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The ticked channels, in the image's order."""
+        items = [self._list.item(i) for i in range(self._list.count())]
+        return tuple(i.text() for i in items if i.checkState() == Qt.CheckState.Checked)
+
+    def tick(self, channel: str, ticked: bool = True) -> None:
+        """Tick or untick a channel."""
+        for item in self._list.findItems(channel, Qt.MatchFlag.MatchExactly):
+            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+
+    def _narrow(self, letters: str) -> None:
+        for i in range(self._list.count()):
+            item = self._list.item(i)
+            item.setHidden(letters.casefold() not in item.text().casefold())

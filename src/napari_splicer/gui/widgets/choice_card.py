@@ -1,0 +1,47 @@
+"""ChoiceCard: a big button with a title and a line under it, one of a few to choose from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+
+class ChoiceCard(QPushButton):
+    """Put several into a QButtonGroup to let only one be chosen.
+
+    Parameters
+    ----------
+    title : str
+    note : str
+        What distinguishes it, e.g. how long it takes.
+    tip : str
+    """
+
+    def __init__(self, title: str, note: str, tip: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setCheckable(True)
+        self.setToolTip(tip)
+        self.setAccessibleName(title)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._title, self._note = QLabel(title), QLabel(note)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(1)
+        for label in (self._title, self._note):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            label.setStyleSheet("background: transparent")
+            layout.addWidget(label)
+        bold = self._title.font()
+        bold.setBold(True)
+        self._title.setFont(bold)
+        self.setMinimumHeight(2 * self.fontMetrics().height() + 16)
+
+    def set_note(self, note: str) -> None:
+        """Change the line under the title."""
+        self._note.setText(note)

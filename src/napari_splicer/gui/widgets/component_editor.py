@@ -1,0 +1,122 @@
+"""ComponentEditor: name, channels and region of one component; every change counts at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QGroupBox,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+)
+
+from napari_splicer.config import Rectangle, Region, Ring
+from napari_splicer.gui.widgets.channel_picker import ChannelPicker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.config import Component
+
+_SECTIONS = {
+    "the centre of the patch": Ring(inner=0.0, outer=0.5),
+    "the rim of the patch": Ring(inner=0.5, outer=1.5),
+    "the left half": Rectangle(right=0.5),
+    "the right half": Rectangle(left=0.5),
+    "the upper half": Rectangle(bottom=0.5),
+    "the lower half": Rectangle(top=0.5),
+}
+
+
+class ComponentEditor(QGroupBox):
+    """Emits ``changed`` with the new component, and ``closed`` when done.
+
+    Parameters
+    ----------
+    component : Component
+    channels : sequence of str
+        The image's.
+    masks : iterable of str
+        Names of masks beside the cells.
+    taken : iterable of str
+        Names of the other components.
+    """
+
+    changed = Signal(object)
+    closed = Signal()
+
+    def __init__(
+        self,
+        component: Component,
+        channels: Sequence[str],
+        masks: Iterable[str],
+        taken: Iterable[str],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__("Edit component", parent)
+        self._component = component
+        self._taken = set(taken)
+        self.name = QLineEdit(component.name)
+        self.name.setToolTip("A name that tells what to expect, e.g. immune, stroma, nucleus")
+        self.name.editingFinished.connect(self._apply)
+        self.region = QComboBox()
+        self.region.setToolTip("Where in the patch around a cell this component looks")
+        for region in regions(masks):
+            self.region.addItem(_words(region), region)
+        known = [self.region.itemData(i) for i in range(self.region.count())]
+        if component.region not in known:
+            self.region.addItem(component.region.describe(), component.region)
+            known.append(component.region)
+        self.region.setCurrentIndex(known.index(component.region))
+        self.region.activated.connect(self._apply)
+        self.picker = ChannelPicker(channels, component.channels)
+        self.picker.changed.connect(self._apply)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Name", self.name)
+        form.addRow("Sees", self.region)
+        done = QPushButton("Done")
+        done.setToolTip("Close the editor; changes are already in effect")
+        done.clicked.connect(self.closed)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.picker)
+        layout.addWidget(done)
+
+    def _apply(self) -> None:
+        name = self.name.text().strip()
+        if not name or name in self._taken:
+            self.name.setText(self._component.name)
+            name = self._component.name
+        changed = self._component.model_copy(
+            update={
+                "name": name,
+                "channels": self.picker.chosen,
+                "region": self.region.currentData(),
+            }
+        )
+        if changed != self._component:
+            self._component = changed
+            self.changed.emit(changed)
+
+
+def regions(masks: Iterable[str]) -> list[Region]:
+    """Return the regions to choose from."""
+    kinds = ("whole", "cell", "surroundings", "other_cells", "background")
+    choices = [Region(kind=kind) for kind in kinds]
+    for mask in masks:
+        choices += [Region(kind="inside", mask=mask), Region(kind="outside", mask=mask)]
+    return choices + [Region(kind="section", section=part) for part in _SECTIONS.values()]
+
+
+def _words(region: Region) -> str:
+    for words, section in _SECTIONS.items():
+        if region.section == section:
+            return words
+    return region.describe()

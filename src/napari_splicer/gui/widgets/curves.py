@@ -1,0 +1,77 @@
+"""Curves: live lines over training steps, one per series, in the components' own colours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyqtgraph as pg
+from qtpy.QtCore import Qt
+
+from napari_splicer.gui.widgets.theme import DARK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.gui.widgets.theme import Theme
+
+
+class Curves(pg.PlotWidget):
+    """A small plot without controls.
+
+    Parameters
+    ----------
+    title : str
+        What is drawn, with its unit.
+    tip : str
+        What it means, in plain words.
+    """
+
+    def __init__(self, title: str, tip: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._title = title
+        self._lines: dict[str, pg.PlotDataItem] = {}
+        self.setToolTip(tip)
+        self.setMinimumHeight(110)
+        self.setMaximumHeight(150)
+        self.setMinimumWidth(120)
+        item = self.getPlotItem()
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        item.setMouseEnabled(x=False, y=False)
+        item.setContentsMargins(0, 0, 6, 0)
+        item.getAxis("bottom").setStyle(tickLength=-4, maxTickLevel=0)
+        item.getAxis("left").setStyle(tickLength=-4, maxTickLevel=0)
+        item.getAxis("left").setWidth(34)
+        self.set_theme(DARK)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in these colours."""
+        self.setBackground(theme.background)
+        item = self.getPlotItem()
+        item.setTitle(self._title, color=theme.text, size="9pt")
+        for name in ("left", "bottom"):
+            axis = item.getAxis(name)
+            axis.setPen(theme.line)
+            axis.setTextPen(theme.text)
+
+    def show_series(
+        self,
+        series: Mapping[str, tuple[Sequence[int], Sequence[float]]],
+        colours: Mapping[str, str],
+    ) -> None:
+        """Draw these and no others.
+
+        Parameters
+        ----------
+        series : mapping of name to (steps, values)
+        colours : mapping of name to "#rrggbb"
+        """
+        for name in set(self._lines) - set(series):
+            self.removeItem(self._lines.pop(name))
+        for name, (steps, values) in series.items():
+            if name not in self._lines:
+                pen = pg.mkPen(colours.get(name, "#999999"), width=2, style=Qt.PenStyle.SolidLine)
+                self._lines[name] = self.plot(pen=pen)
+            self._lines[name].setData(list(steps), list(values))

@@ -1,0 +1,87 @@
+"""ProgressPanel: how far the running stage is, how long it will take, and a way to stop it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_splicer.gui.binding import bind
+
+if TYPE_CHECKING:
+    from napari_splicer.events import Stage
+    from napari_splicer.gui.jobs import JobRunner
+    from napari_splicer.gui.snapshot import Job
+
+
+class ProgressPanel(QWidget):
+    """Seen only while ``stage`` runs.
+
+    Parameters
+    ----------
+    runner : JobRunner
+    stage : Stage
+    keeps : str
+        What stopping keeps, for the tooltip.
+    """
+
+    def __init__(
+        self, runner: JobRunner, stage: Stage, keeps: str, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._runner, self._stage = runner, stage
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self._cancel = QPushButton("Cancel")
+        self._cancel.setToolTip(f"Stop at the next batch. {keeps}")
+        self._cancel.clicked.connect(runner.cancel)
+        line = QHBoxLayout()
+        line.addWidget(self._text, 1)
+        line.addWidget(self._cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._bar)
+        layout.addLayout(line)
+        bind(self, runner.session.events.job, self._refresh)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        job = self._runner.session.job
+        if job is None or job.stage != self._stage:
+            self.hide()
+            return
+        fraction = job.fraction
+        self._bar.setRange(0, 0 if fraction is None else 1000)
+        if fraction is not None:
+            self._bar.setValue(round(fraction * 1000))
+        self._text.setText(describe(job))
+        self._cancel.setEnabled(not job.cancelling)
+        self._cancel.setText("Stopping …" if job.cancelling else "Cancel")
+        self.show()
+
+
+def describe(job: Job) -> str:
+    """Say how far a job is, e.g. ``"120 of 3,000 steps · 4 min left"``."""
+    parts = [job.message] if job.message else []
+    if job.total:
+        parts.append(f"{job.done:,} of {job.total:,} {job.unit}".strip())
+    if job.seconds_left is not None:
+        parts.append(f"{duration(job.seconds_left)} left")
+    return " · ".join(parts) or "Getting ready …"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words, rounded as far as an estimate deserves.
+
+    Examples
+    --------
+    >>> duration(42), duration(200), duration(5000)
+    ('42 s', '3 min', '1.4 h')
+    """
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

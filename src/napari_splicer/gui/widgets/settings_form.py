@@ -1,0 +1,122 @@
+"""SettingsForm: settings of a run behind one fold, each with the schema's own words as tooltip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QSpinBox,
+    QWidget,
+)
+
+from napari_splicer.config import RunConfig
+from napari_splicer.gui.binding import bind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from napari_splicer.gui.session import Session
+
+
+class SettingsForm(QWidget):
+    """Rows of widgets, each tied to one key of ``session.settings``.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._shown: list[Callable[[], None]] = []
+        bind(self, session.events.settings, self._refresh)
+
+    def add_choice(self, key: str, title: str, choices: Mapping[Any, str]) -> QComboBox:
+        """Add a row with a few values to choose from; ``choices``: value -> words."""
+        box = QComboBox()
+        for value, words in choices.items():
+            box.addItem(words, value)
+
+        def show() -> None:
+            box.setCurrentIndex(max(box.findData(self._value(key)), 0))
+
+        box.activated.connect(lambda: self._set(key, box.currentData()))
+        self._add(key, title, box, show)
+        return box
+
+    def add_number(self, key: str, title: str, limits: Sequence[int], unset: str = "") -> QSpinBox:
+        """Add a row with a whole number; with ``unset``, the lowest value means None."""
+        box = QSpinBox()
+        box.setRange(*limits)
+        box.setSpecialValueText(unset)
+        box.setKeyboardTracking(False)
+
+        def show() -> None:
+            value = self._value(key)
+            box.setValue(limits[0] if value is None else value)
+
+        def store(value: int) -> None:
+            self._set(key, None if unset and value == limits[0] else value)
+
+        self._add(key, title, box, show)
+        box.valueChanged.connect(store)
+        return box
+
+    def add_real(self, key: str, title: str, limits: Sequence[float]) -> QDoubleSpinBox:
+        """Add a row with a real number."""
+        box = QDoubleSpinBox()
+        box.setDecimals(5)
+        box.setRange(*limits)
+        box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        box.setKeyboardTracking(False)
+        self._add(key, title, box, lambda: box.setValue(self._value(key)))
+        box.valueChanged.connect(lambda value: self._set(key, value))
+        return box
+
+    def _add(self, key: str, title: str, box: QWidget, show: Callable[[], None]) -> None:
+        words = describe(key)
+        box.setToolTip(words[:1].upper() + words[1:])
+        box.setMinimumWidth(80)
+        show()
+        self._shown.append(show)
+        self._form.addRow(title, box)
+
+    def _refresh(self) -> None:
+        for show in self._shown:
+            show()
+
+    def _value(self, key: str) -> Any:
+        value: Any = self._session.settings
+        for part in key.split("."):
+            value = getattr(value, part)
+        return value
+
+    def _set(self, key: str, value: Any) -> None:
+        if value != self._value(key):
+            self._session.settings = self._session.settings.with_values({key: value})
+
+
+def describe(key: str) -> str:
+    """Return what the schema says about a setting.
+
+    Examples
+    --------
+    >>> describe("training.batch")
+    'patches per step'
+    """
+    model: type[BaseModel] = RunConfig
+    *parents, leaf = key.split(".")
+    for part in parents:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            raise KeyError(f"{key}: {part} has no settings of its own")
+        model = annotation
+    return model.model_fields[leaf].description or ""

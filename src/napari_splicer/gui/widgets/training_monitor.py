@@ -1,0 +1,81 @@
+"""TrainingMonitor: loss and rank while a model learns, and a sentence about how it goes."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_splicer.analysis.palette import group_colours
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.training_report import how_it_goes, latest, series
+from napari_splicer.gui.widgets.curves import Curves
+
+if TYPE_CHECKING:
+    from napari_splicer.gui.session import Session
+    from napari_splicer.gui.widgets.theme import Theme
+
+_ALL = "#999999"
+
+
+class TrainingMonitor(QWidget):
+    """Seen as soon as there is something to see.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.sentence = QLabel()
+        self.sentence.setWordWrap(True)
+        self.loss = Curves(
+            "Loss (lower is better)",
+            "How badly the model predicts each component; it falls while the model learns",
+        )
+        self.rank = Curves(
+            "Rank (higher is richer)",
+            "How many independent things each component's part tells apart (RankMe); a rank near 1 "
+            "means that it holds next to nothing",
+        )
+        self._key = QLabel()
+        self._key.setWordWrap(True)
+        plots = QHBoxLayout()
+        plots.setSpacing(4)
+        plots.addWidget(self.loss)
+        plots.addWidget(self.rank)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(plots)
+        layout.addWidget(self._key)
+        layout.addWidget(self.sentence)
+        bind(self, session.events.metrics, self._refresh)
+        self._refresh()
+
+    def show_theme(self, theme: Theme) -> None:
+        """Draw in the theme's colours."""
+        self.loss.set_theme(theme)
+        self.rank.set_theme(theme)
+
+    def _refresh(self) -> None:
+        metrics = self._session.metrics
+        self.setVisible(bool(metrics))
+        if not metrics:
+            return
+        loss, rank = series(metrics, "loss"), series(metrics, "rankme")
+        names = [name for name in loss if name != "all"] or ["all"]
+        colours = dict(zip(names, group_colours(len(names)), strict=True)) | {"all": _ALL}
+        # The sum dwarfs its parts, so it is drawn only where there are none.
+        parts = {name: line for name, line in loss.items() if name in names}
+        self.loss.show_series(parts, colours)
+        self.rank.show_series({n: line for n, line in rank.items() if n in colours}, colours)
+        key = [f'<span style="color:{colours[n]}">■</span>&nbsp;{html.escape(n)}' for n in names]
+        if "all" in rank and "all" not in names:
+            key.append(f'<span style="color:{_ALL}">■</span>&nbsp;representation')
+        self._key.setText(" &nbsp;".join(key))
+        speed = latest(metrics, "patches_per_second")
+        faster = f" {speed:,.0f} patches/s." if speed is not None else ""
+        self.sentence.setText(how_it_goes(metrics) + faster)
