@@ -24,7 +24,7 @@ def test_kind_is_guessed(name: str, kind: str, tissue_files: Path) -> None:
 def test_image_in_words(tissue_files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["info", str(tissue_files / "tissue.ome.tif")]) == 0
     shown = capsys.readouterr().out
-    assert "pixel size um  0.5, 0.5" in shown
+    assert "pixel size (µm)  0.5, 0.5" in shown
     assert "GZMB" in shown
 
 

@@ -55,17 +55,24 @@ def in_words(facts: Facts) -> str:
 
     Examples
     --------
-    >>> print(in_words({"kind": "mask", "cells": 1250}))
-    kind   mask
-    cells  1,250
+    >>> print(in_words({"cells": 1250, "height_px": 512}))
+    cells        1,250
+    height (px)  512
     """
-    width = max(len(name) for name in facts)
+    names = [_spelt_out(name) for name in facts]
+    width = max(map(len, names))
     rows = []
-    for name, value in facts.items():
+    for name, value in zip(names, facts.values(), strict=True):
         first, *more = _lines(value)
-        rows.append(f"{name.replace('_', ' '):<{width}}  {first}")
+        rows.append(f"{name:<{width}}  {first}")
         rows += [" " * (width + 2) + line for line in more]
     return "\n".join(rows)
+
+
+def _spelt_out(name: str) -> str:
+    stem, _, unit = name.rpartition("_")
+    unit = {"px": " (px)", "um": " (µm)"}.get(unit, f" {unit}")
+    return (stem + unit).strip().replace("_", " ")
 
 
 def _lines(value: Any) -> list[str]:
