@@ -62,6 +62,17 @@ def test_init_names_a_file_that_is_no_image(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_demo_prints_a_table_and_says_where_the_results_lie(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["demo", "--output", str(tmp_path / "demo"), "--steps", "2", "--size", "224"]
+    assert call([*words, "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    assert "SpliCER" in shown
+    assert str(tmp_path / "demo") in shown
+    assert (tmp_path / "demo" / "table.h5ad").exists()
+
+
 def test_demo_refuses_a_folder_that_is_in_use(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

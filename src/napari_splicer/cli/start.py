@@ -6,7 +6,7 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -23,9 +23,11 @@ def demo(
     *,
     output: Annotated[Path, Parameter(help="Folder for the results.")] = Path("splicer-demo"),
     contrast: Annotated[
-        float, Parameter(help="How plain the subtle cell state is, from 0 to 1.")
-    ] = 0.75,
+        float | None, Parameter(help="How plain the subtle cell state is, from 0 to 1.")
+    ] = None,
     seed: Annotated[int, Parameter(help="Of the tissue and of the training.")] = 0,
+    steps: Annotated[int | None, Parameter(help="Training steps of each model.")] = None,
+    size: Annotated[int | None, Parameter(help="Side of the tissue in pixels.")] = None,
     overwrite: Annotated[bool, Parameter(help="Replace an earlier demonstration.")] = False,
     screen: Screen,
 ) -> None:
@@ -36,15 +38,12 @@ def demo(
     """
     from napari_splicer.demo import run_demo
 
-    report = screen.play(
-        run_demo(
-            output.resolve(),
-            contrast=contrast,
-            seed=seed,
-            overwrite=overwrite,
-            cancel=screen.cancel,
-        )
+    asked = {"contrast": contrast, "steps": steps, "size": size}
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    events = run_demo(
+        output.resolve(), seed=seed, overwrite=overwrite, cancel=screen.cancel, **given
     )
+    report = screen.play(events)
     if report is not None:
         screen.display.tell("report", report.to_json(), str(report))
 
