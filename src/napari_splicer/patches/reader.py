@@ -145,17 +145,12 @@ class PatchReader:
             if job.field is not field:
                 field = job.field
                 canvases = [Canvas(field.side, field.masked.image.shape) for _ in tile]
-            layers = [upload(layer, device) for layer in tile]
-            for canvas, layer in zip(canvases, layers, strict=True):
-                canvas.extend(job.block, as_bits(layer))
+            for canvas, layer in zip(canvases, tile, strict=True):
+                canvas.extend(job.block, upload(layer, device))
             rows = job.block.rows
             while len(rows):
                 piece, rows = rows[: batch.room], rows[batch.room :]
-                x, labels, regions = (
-                    canvas.cut(job.field.starts[piece]).contiguous().view(layer.dtype)
-                    for canvas, layer in zip(canvases, layers, strict=True)
-                )
-                batch.add(x, labels[:, 0], regions, job.field.rows[piece])
+                batch.add(canvases, job.field.starts[piece], job.field.rows[piece])
                 if not batch.room:
                     yield batch.release()
         if batch.filled:
@@ -212,46 +207,59 @@ class _Batch:
 
     def __init__(self, reader: PatchReader) -> None:
         self._reader = reader
-        self._pieces: list[PatchBatch] = []
-        self.filled = 0
+        self._device = torch.device(reader.device)
+        self._start()
 
     @property
     def room(self) -> int:
         return self._reader.batch - self.filled
 
     def add(
-        self, x_BCHW: Tensor, labels_BHW: Tensor, regions_BRHW: Tensor, rows: NDArray[np.int64]
+        self, canvases: Sequence[Canvas], starts: NDArray[np.int64], rows: NDArray[np.int64]
     ) -> None:
-        size = self._reader.size
-        if self._reader.dtype == torch.float32:
-            x_BCHW = x_BCHW.to(torch.float32)
-        if x_BCHW.shape[-1] != size:
-            x_BCHW = _resample(x_BCHW, size)
-            labels_BHW = _nearest(labels_BHW, size)
-            regions_BRHW = _nearest(regions_BRHW, size)
-        index_B = torch.from_numpy(rows)
-        sites = self._reader.sites.take(rows)
-        piece = PatchBatch(
-            x_BCHW=x_BCHW,
-            labels_BHW=labels_BHW.to(torch.int64),
-            regions_BRHW=regions_BRHW,
-            id_B=torch.from_numpy(sites.id),
-            index_B=index_B,
-            field_B=torch.from_numpy(sites.field),
-        )
-        self._pieces.append(piece.to(x_BCHW.device))
-        self.filled += len(piece)
+        """Cut out the windows at ``starts``, which belong to these rows of the sites."""
+        pixels, labels, regions = canvases
+        here = slice(self.filled, self.filled + len(rows))
+        size, x_BCHW = self._reader.size, self._x_BCHW[here]
+        if pixels.side == size and pixels.dtype == x_BCHW.dtype:
+            pixels.cut(starts, x_BCHW)
+        else:
+            x_BCHW.copy_(_resample(pixels.cut(starts), size))
+        self._labels_BHW[here] = _nearest(labels.cut(starts)[:, 0], size)
+        self._regions_BRHW[here] = _nearest(regions.cut(starts), size)
+        self._rows.append(rows)
+        self.filled += len(rows)
 
     def release(self) -> PatchBatch:
         """Return what was added, and start anew."""
-        pieces, self._pieces, self.filled = self._pieces, [], 0
-        if len(pieces) == 1:
-            return pieces[0]
-        joined = {}
-        for name in vars(pieces[0]):
-            tensors = [getattr(piece, name) for piece in pieces]
-            joined[name] = torch.cat([as_bits(t) for t in tensors]).view(tensors[0].dtype)
-        return PatchBatch(**joined)
+        rows = np.concatenate(self._rows)
+        sites = self._reader.sites.take(rows)
+        index_B, id_B, field_B = (
+            torch.from_numpy(values).to(self._device) for values in (rows, sites.id, sites.field)
+        )
+        batch = PatchBatch(
+            x_BCHW=self._x_BCHW[: len(rows)],
+            labels_BHW=self._labels_BHW[: len(rows)],
+            regions_BRHW=self._regions_BRHW[: len(rows)],
+            id_B=id_B,
+            index_B=index_B,
+            field_B=field_B,
+        )
+        self._start()
+        return batch
+
+    def _start(self) -> None:
+        count, size = min(self._reader.batch, len(self._reader.sites)), self._reader.size
+        channels, regions = len(self._reader.channels), len(self._reader.regions)
+        self._x_BCHW = torch.empty(
+            (count, channels, size, size), dtype=self._reader.dtype, device=self._device
+        )
+        self._labels_BHW = torch.empty((count, size, size), dtype=torch.int64, device=self._device)
+        self._regions_BRHW = torch.empty(
+            (count, regions, size, size), dtype=torch.bool, device=self._device
+        )
+        self._rows: list[NDArray[np.int64]] = []
+        self.filled = 0
 
 
 def _corners(sites: Sites, side: int) -> NDArray[np.int64]:
@@ -261,6 +269,9 @@ def _corners(sites: Sites, side: int) -> NDArray[np.int64]:
 
 
 def _resample(x_BCHW: Tensor, size: int) -> Tensor:
+    x_BCHW = x_BCHW.to(torch.float32)
+    if x_BCHW.shape[-1] == size:
+        return x_BCHW
     return torch.nn.functional.interpolate(
         x_BCHW, (size, size), mode="bilinear", antialias=True, align_corners=False
     )
@@ -268,5 +279,7 @@ def _resample(x_BCHW: Tensor, size: int) -> Tensor:
 
 def _nearest(masks: Tensor, size: int) -> Tensor:
     side = masks.shape[-1]
+    if side == size:
+        return masks
     index = (torch.arange(size, device=masks.device) * 2 + 1) * side // (2 * size)
     return as_bits(masks)[..., index[:, None], index].view(masks.dtype)
