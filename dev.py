@@ -25,6 +25,7 @@ import importlib.util
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,10 +71,21 @@ CHECKS = {
 
 
 def run(command: Sequence[str | Path]) -> int:
-    """Run ``command`` in the clone, shown as it would be typed; return its exit code."""
+    """Run ``command`` in the clone, shown as it would be typed; return its exit code.
+
+    Ctrl+C is left to the command, which may want to keep what it has done; then this ends too.
+    """
     words = [str(word) for word in command]
     print("\n$ " + shlex.join(words), flush=True)
-    return subprocess.run(words, cwd=HERE).returncode
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        code = subprocess.run(words, cwd=HERE).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        sys.exit(130)
+    return code
 
 
 def usable(python: Path) -> bool:
@@ -197,7 +209,8 @@ def test(arguments: list[str]) -> int:
             f"{' '.join(missing)}\nInstall them, or have your administrator do so: "
             f"sudo apt-get install {' '.join(missing)}"
         )
-    print("\nFailed: " + ", ".join(failed) if failed else "\nEvery check passed.")
+    if failed:
+        print("\nFailed: " + ", ".join(failed))
     return 1 if failed else 0
 
 

@@ -64,10 +64,17 @@ def test_prose_without_a_terminal_says_beginning_warnings_and_end(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.splitlines() == [
-        "Training on 10 cells (2 steps) …",
+        "Training on 10 cells …",
         "Note: Channel CD3 is [constant].",
         "Trained for 2 steps.",
     ]
+
+
+def test_stage_without_a_message_is_named_with_its_amount(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Prose().show(Started("embed", total=1250, unit="cells"))
+    assert capsys.readouterr().err == "Embedding (1,250 cells) …\n"
 
 
 def test_quiet_says_warnings_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -188,7 +188,7 @@ class Prose:
         )
         if self._bars.disable:
             amount = f" ({event.total:,} {event.unit})" if event.total and event.unit else ""
-            self.note(f"{event.message or name}{amount} …")
+            self.note(f"{event.message or name + amount} …")
 
     def _finish(self, event: Finished) -> None:
         self._bars.update(self._task, visible=False)
