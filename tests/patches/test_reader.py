@@ -14,7 +14,7 @@ from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import LabelMask, MaskedImage
 from napari_splicer.patches import blocks
 from napari_splicer.patches.reader import PatchBatch, PatchReader
-from napari_splicer.patches.sites import Sites, cell_sites
+from napari_splicer.patches.sites import Sites, cell_sites, grid_sites
 
 CHANNELS = ("A", "B", "C")
 
@@ -199,3 +199,35 @@ def test_what_a_field_lacks_is_named():
         list(PatchReader([field], sites, channels=("CD3",)))
     with pytest.raises(InvalidComponent, match="tumour"):
         list(PatchReader([field], sites, channels=("A",), regions=("tumour",)))
+
+
+def test_a_tile_has_no_cell_of_its_own_even_if_one_has_its_number():
+    labels = np.kron(np.arange(1, 10).reshape(3, 3), np.ones((20, 20), int)).astype(np.uint8)
+    image = MultiplexImage.from_array(np.ones((2, 60, 60)), ["A", "B"], axes="CYX")
+    field = MaskedImage(image, LabelMask.from_array(labels))
+    sites = grid_sites([field], size=20)
+    (batch,) = PatchReader([field], sites, channels=("A",), side=20, size=20)
+    assert batch.labels_BHW[:, 0, 0].tolist() == sites.id.tolist() == list(range(1, 10))
+    assert not (batch.labels_BHW == batch.id_B[:, None, None]).any()
+
+
+@pytest.mark.real_data
+def test_patches_of_a_real_field_lie_on_their_cells(data_folder):
+    from napari_splicer.images.open import open_image, open_mask
+
+    stem = str(data_folder / "mibi_dcis_risom_dev" / "Point3110_pt1078_31655")
+    field = MaskedImage(
+        open_image(stem + ".ome.tif"),
+        open_mask(stem + "_mask.tif"),
+        {"nuclei": open_mask(stem + "_nuclei.tif")},
+    )
+    sites = cell_sites([field])
+    reader = PatchReader(
+        [field], sites, channels=("HH3", "CD45"), regions=("nuclei",), side=32, size=32
+    )
+    batch = read_all(reader)
+    own = batch.labels_BHW == batch.id_B[:, None, None]
+    assert own[:, 14:18, 14:18].any(dim=(1, 2)).float().mean() > 0.98
+    inside = batch.x_BCHW[:, 0][batch.regions_BRHW[:, 0]].mean()
+    outside = batch.x_BCHW[:, 0][~batch.regions_BRHW[:, 0]].mean()
+    assert inside > 3 * outside, "histones are in nuclei"

@@ -37,7 +37,7 @@ class PatchBatch:
     regions_BRHW : bool Tensor
         The other masks in the same window, in the order the reader was given.
     id_B : int64 Tensor
-        Label of the patch's own cell, or number of the tile.
+        Label of the patch's own cell; -1 on a grid, where no cell is the patch's own.
     index_B : int64 Tensor
         Row in the reader's :class:`~napari_splicer.patches.sites.Sites`.
     field_B : int64 Tensor
@@ -234,8 +234,9 @@ class _Batch:
         """Return what was added, and start anew."""
         rows = np.concatenate(self._rows)
         sites = self._reader.sites.take(rows)
+        own = sites.id if sites.kind == "cells" else np.full(len(rows), -1)
         index_B, id_B, field_B = (
-            torch.from_numpy(values).to(self._device) for values in (rows, sites.id, sites.field)
+            torch.from_numpy(values).to(self._device) for values in (rows, own, sites.field)
         )
         batch = PatchBatch(
             x_BCHW=self._x_BCHW[: len(rows)],
