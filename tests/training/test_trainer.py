@@ -328,9 +328,9 @@ def test_a_full_disk_does_not_stop_training(bundle, field, quick, tmp_path, monk
         events = list(fit([field], quick, folder=tmp_path, resume=True))
         closing = fit([field], quick, folder=tmp_path)
         next(e for e in closing if isinstance(e, Metrics))
-        with pytest.raises(CannotWrite, match="free some space"):
+        with pytest.raises(CannotWrite, match="Free some space"):
             closing.close()
-    assert any("The disk is full" in w.message for w in of(Warned, events))
+    assert any("no room left" in w.message for w in of(Warned, events))
     assert same(events[-1].result, bundle)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
@@ -351,3 +351,15 @@ def test_a_checkpoint_is_plain_data(field, quick, tmp_path):
         assert any(name.startswith("optimizer/") for name in file.keys())  # noqa: SIM118
     assert record["step"] == 6
     assert record["config"]["seed"] == quick.seed
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_training_on_a_gpu_resumes_and_comes_back_to_the_cpu(field, quick, tmp_path):
+    run = quick.with_values({"device": "cuda"})
+    stop_after(3, lambda c: fit([field], run, folder=tmp_path, cancel=c))
+    bundle = list(fit([field], run, folder=tmp_path, resume=True))[-1].result
+    assert bundle.config.device == "cuda"
+    assert {p.device.type for p in bundle.network.parameters()} == {"cpu"}
+    assert len(bundle.history["loss"]) == 6
+    assert np.isfinite(bundle.history["loss"][-1][1])
