@@ -35,7 +35,7 @@ from napari_splicer.demo.comparison import add_truth
 from napari_splicer.demo.settings import OBJECTIVES, demo_config
 from napari_splicer.events import Metrics
 from napari_splicer.export.figures import save_figure
-from napari_splicer.export.files import write_text
+from napari_splicer.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -113,7 +113,7 @@ class Plan:
 
         A run file that lies there already and was the one read is left as it is.
         """
-        from napari_splicer.export.files import write_text
+        from napari_splicer.files import write_text
 
         target = self.folder.run_file
         if target != self.source:

@@ -64,7 +64,7 @@ def init(
     """
     from napari_splicer.cli.template import run_file_text
     from napari_splicer.components.suggestion import suggestions
-    from napari_splicer.export.files import write_text
+    from napari_splicer.files import write_text
 
     if file.exists() and not overwrite:
         raise WouldOverwrite(

@@ -30,7 +30,7 @@ def write_inputs(tissue: Tissue, config: RunConfig, folder: Path) -> None:
     import numpy as np
     import tifffile
 
-    from napari_splicer.export.files import written
+    from napari_splicer.files import written
 
     field, names = tissue.field, config.inputs[0]
     if field.cells is None or names.mask is None or field.image.pixel_size is None:
@@ -56,7 +56,7 @@ def write_inputs(tissue: Tissue, config: RunConfig, folder: Path) -> None:
 
 def keep_model(bundle: Bundle, config: RunConfig, folder: Path) -> None:
     """Write the bundle, and the run file with the settings as they were used."""
-    from napari_splicer.export.files import write_text
+    from napari_splicer.files import write_text
     from napari_splicer.model.bundle import save_bundle
 
     save_bundle(bundle, RunFolder(folder).model, overwrite=True)

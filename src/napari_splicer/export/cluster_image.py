@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from napari_splicer.errors import InvalidSettings, NoCells
-from napari_splicer.export.files import check_free, written
 from napari_splicer.export.label_image import LabelImage, Legend, write_ome_tiff, write_ome_zarr
+from napari_splicer.files import check_free, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,7 +167,7 @@ def write_cluster_image(
     InvalidSettings
         If the table has no such clustering.
     WouldOverwrite, CannotWrite
-        See :func:`napari_splicer.export.files.written`.
+        See :func:`napari_splicer.files.written`.
     """
     if field.cells is None:
         raise NoCells(

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.export.canvas import add_legend, groups_of, new_figure, rgb
-from napari_splicer.export.files import written
+from napari_splicer.files import written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -162,7 +162,7 @@ def save_figure(figure: Figure, path: Path, *, overwrite: bool = False) -> None:
     Raises
     ------
     WouldOverwrite, CannotWrite
-        See :func:`napari_splicer.export.files.written`.
+        See :func:`napari_splicer.files.written`.
     """
     with written(path, overwrite=overwrite) as temporary:
         figure.savefig(temporary, dpi=150, format="png", bbox_inches="tight")

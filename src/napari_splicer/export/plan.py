@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from napari_splicer.analysis.clustering import clusterings
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.export.cluster_image import ImageFormat, legend_path, write_cluster_image
-from napari_splicer.export.files import check_free, file_name, write_text
 from napari_splicer.export.tables import write_csv, write_h5ad, write_parquet, write_zarr
+from napari_splicer.files import check_free, file_name, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from napari_splicer.export.files import written
+from napari_splicer.files import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def write_h5ad(table: AnnData, path: str | Path, *, overwrite: bool = False) -> 
     Raises
     ------
     WouldOverwrite, CannotWrite
-        See :func:`napari_splicer.export.files.written`.
+        See :func:`napari_splicer.files.written`.
     """
     with written(path, overwrite=overwrite) as temporary:
         table.write_h5ad(temporary, convert_strings_to_categoricals=False)
@@ -37,7 +37,7 @@ def write_zarr(table: AnnData, path: str | Path, *, overwrite: bool = False) -> 
     Raises
     ------
     WouldOverwrite, CannotWrite
-        See :func:`napari_splicer.export.files.written`.
+        See :func:`napari_splicer.files.written`.
     """
     import zarr
     from anndata.io import write_elem
@@ -54,7 +54,7 @@ def write_csv(table: AnnData, path: str | Path, *, overwrite: bool = False) -> N
     Raises
     ------
     WouldOverwrite, CannotWrite
-        See :func:`napari_splicer.export.files.written`.
+        See :func:`napari_splicer.files.written`.
     """
     from pyarrow.csv import CSVWriter
 
@@ -73,7 +73,7 @@ def write_parquet(table: AnnData, path: str | Path, *, overwrite: bool = False) 
     Raises
     ------
     WouldOverwrite, CannotWrite
-        See :func:`napari_splicer.export.files.written`.
+        See :func:`napari_splicer.files.written`.
     """
     from pyarrow.parquet import ParquetWriter
 

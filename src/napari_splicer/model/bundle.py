@@ -7,8 +7,6 @@ normalisation, the resolved run settings, versions. It is checked as untrusted i
 from __future__ import annotations
 
 import platform
-import shutil
-import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -20,6 +18,7 @@ import torch
 
 from napari_splicer import __version__
 from napari_splicer.errors import InvalidModel, InvalidSettings, SplicerError, WouldOverwrite
+from napari_splicer.files import written
 from napari_splicer.model.record import (
     RECORD,
     WEIGHTS,
@@ -29,7 +28,7 @@ from napari_splicer.model.record import (
     inspect_bundle,
 )
 from napari_splicer.model.splicer import SpliCER, build_network
-from napari_splicer.model.storage import fingerprint, pack, read_tensors, write_whole, writing
+from napari_splicer.model.storage import fingerprint, pack, read_tensors
 from napari_splicer.patches.normalization import Normalization
 
 if TYPE_CHECKING:
@@ -125,30 +124,11 @@ def save_bundle(bundle: Bundle, folder: str | Path, *, overwrite: bool = False) 
         notes=bundle.notes,
         hash=bundle.hash,
     )
-    with writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
-            fresh = scratch / "new"
-            write_whole(fresh / WEIGHTS, pack(bundle.network.state_dict()))
-            write_whole(fresh / RECORD, record.model_dump_json(indent=1).encode())
-            _swap(fresh, folder, aside=scratch / "old")
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    with written(folder, overwrite=overwrite) as temporary:
+        temporary.mkdir()
+        (temporary / WEIGHTS).write_bytes(pack(bundle.network.state_dict()))
+        (temporary / RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
     return folder
-
-
-def _swap(fresh: Path, folder: Path, *, aside: Path) -> None:
-    """Put ``fresh`` in the place of ``folder``, which stays as it was if that fails."""
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    folder.rename(aside)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        aside.rename(folder)
-        raise
 
 
 def load_bundle(folder: str | Path) -> Bundle:

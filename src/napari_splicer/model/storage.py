@@ -1,74 +1,28 @@
-"""Tensors on disk: safetensors files that appear whole or not at all, and are checked when read.
+"""Tensors on disk: safetensors files, checked when they are read.
 
 Nothing here unpickles. What a file claims is compared with what is expected before memory is taken.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from napari_splicer.errors import CannotWrite, InvalidModel
+from napari_splicer.errors import InvalidModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from torch import Tensor
 
 Shapes: TypeAlias = "Mapping[str, tuple[int, ...]]"
-
-_ADVICE = {
-    errno.ENOSPC: "The disk is full: free some space, or choose another folder.",
-    errno.EDQUOT: "Your quota on this disk is used up: free some space, or choose another folder.",
-    errno.EACCES: "You may not write there: choose another folder.",
-    errno.EPERM: "You may not write there: choose another folder.",
-    errno.EROFS: "This disk can only be read: choose another folder.",
-}
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` met while writing ``path`` into :class:`CannotWrite`, with advice."""
-    try:
-        yield
-    except OSError as error:
-        raise CannotWrite(
-            f"{path} cannot be written ({error.strerror or error}).",
-            _ADVICE.get(error.errno or 0, "Check the folder, or choose another one."),
-        ) from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, bring it to the disk, and rename it to ``path``.
-
-    A file that was there is replaced; if writing fails, it is left as it was.
-
-    Raises
-    ------
-    CannotWrite
-        If the disk is full or the folder can't be written to.
-    """
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
 
 
 def pack(tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> bytes:

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_splicer.config import RunConfig
 from napari_splicer.errors import InvalidModel, InvalidSettings, UnreadableFile
+from napari_splicer.files import written
 from napari_splicer.model.record import History, NormalizationRecord
-from napari_splicer.model.storage import pack, read_about, read_tensors, write_whole
+from napari_splicer.model.storage import pack, read_about, read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,8 @@ def write_checkpoint(folder: Path, record: CheckpointRecord, tensors: Mapping[st
         If the disk is full or the folder can't be written to; the last one is then still there.
     """
     path = checkpoint_path(folder)
-    write_whole(path, pack(tensors, {_RECORD: record.model_dump_json()}))
+    with written(path, overwrite=True) as temporary:
+        temporary.write_bytes(pack(tensors, {_RECORD: record.model_dump_json()}))
     return path
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from napari_splicer.errors import CannotWrite, WouldOverwrite
-from napari_splicer.export.files import file_name, write_text, written
+from napari_splicer.files import file_name, write_text, written
 
 
 def names(folder: Path) -> list[str]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _LONGEST_NAME = 200
+_OWN_FOLDERS = (".zgroup", "zarr.json", "bundle.json")
+"""What tells a folder that is one thing, and may be replaced as one, from any other."""
 
 
 @contextmanager
@@ -86,15 +88,15 @@ def check_free(path: Path, *, overwrite: bool = False) -> None:
     WouldOverwrite
         If ``path`` exists and ``overwrite`` is off.
     CannotWrite
-        If it is a folder that is no zarr folder: those are never replaced.
+        If it is a folder that holds anything but a zarr array or a model: never replaced.
     """
-    if not path.exists():
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not overwrite:
         raise WouldOverwrite(
             f"{path} exists already.", "Choose another name or folder, or allow overwriting."
         )
-    if path.is_dir() and not any((path / name).exists() for name in (".zgroup", "zarr.json")):
+    if path.is_dir() and not any((path / name).exists() for name in _OWN_FOLDERS):
         raise CannotWrite(
             f"{path} is a folder with other things in it.", "Choose another name for the file."
         )
