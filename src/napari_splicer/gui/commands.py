@@ -178,14 +178,24 @@ def begin(session: Session, run: Run) -> None:
 def request_cancel(session: Session, run: Run) -> None:
     """Ask ``run`` to stop; any number of times."""
     run.cancel.request()
-    if session.job is not None and session.job.run == run.number:
+    if session.job is not None and _is_current(session, run):
         session.job = replace(session.job, cancelling=True)
+
+
+def _is_current(session: Session, run: Run) -> bool:
+    return session.job is not None and session.job.run == run.number
 
 
 def apply(session: Session, run: Run, events: Iterable[Event]) -> None:
     """Bring events of ``run`` onto the session; those of an older run are refused."""
+    events = tuple(events)
+    if not _is_current(session, run):
+        return
+    metrics = tuple(event for event in events if isinstance(event, Metrics))
+    if metrics:
+        session.metrics = (*session.metrics, *metrics)
     for event in events:
-        if session.job is None or session.job.run != run.number:
+        if session.job is None:
             return
         match event:
             case Started():
@@ -199,10 +209,8 @@ def apply(session: Session, run: Run, events: Iterable[Event]) -> None:
                     total=event.total,
                     unit=event.unit,
                     seconds_left=event.seconds_left,
-                    message=event.message or session.job.message,
+                    message=event.message,
                 )
-            case Metrics():
-                session.metrics = (*session.metrics, event)
             case Warned():
                 session.notice = Notice("warning", event.message, event.stage)
             case Finished():
@@ -211,7 +219,7 @@ def apply(session: Session, run: Run, events: Iterable[Event]) -> None:
 
 def fail(session: Session, run: Run, error: Exception) -> None:
     """Note that ``run`` ended in an error; an older run's is refused."""
-    if session.job is None or session.job.run != run.number:
+    if not _is_current(session, run):
         return
     session.notice = Notice("error", str(error) or type(error).__name__, run.stage)
     session.job = None

@@ -12,7 +12,6 @@ from weakref import WeakKeyDictionary
 
 from psygnal import Signal
 
-from napari_splicer.errors import SplicerError
 from napari_splicer.gui.painting import Painter
 from napari_splicer.gui.pointing import Pointer
 from napari_splicer.gui.reading import (
@@ -25,7 +24,6 @@ from napari_splicer.gui.reading import (
     read_mask,
 )
 from napari_splicer.gui.session import session_for, unwrapped
-from napari_splicer.gui.snapshot import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,21 +83,13 @@ class ViewerLink:
     def use_image(self, choice: ImageChoice | None) -> None:
         """Make these layers the session's image; None clears it."""
         self.image_layers = () if choice is None else choice.layers
-        try:
-            self.session.image = None if choice is None else read_image(choice, self._step())
-        except SplicerError as error:
-            self.session.image = None
-            self.session.notice = Notice("error", str(error), "open")
+        self.session.image = None if choice is None else read_image(choice, self._step())
         self.changed.emit()
 
     def use_mask(self, layer: Labels | None) -> None:
         """Make this layer the session's cell mask; None clears it."""
         self.mask_layer = layer
-        try:
-            self.session.cells = None if layer is None else read_mask(layer, self._step())
-        except SplicerError as error:
-            self.session.cells = None
-            self.session.notice = Notice("error", str(error), "open")
+        self.session.cells = None if layer is None else read_mask(layer, self._step())
         self.changed.emit()
 
     def use_regions(self, layers: Sequence[Labels]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -118,6 +118,7 @@ class SplicerWidget(QWidget):
             page.hide()
             self._content.addWidget(page)
         self._area.setWidget(content)
+        self._area.viewport().installEventFilter(self)
         layout.addWidget(rule())
         layout.addWidget(self._area, 1)
         layout.addWidget(self._notice_line())
@@ -204,6 +205,12 @@ class SplicerWidget(QWidget):
 
     def _dismiss(self) -> None:
         self.session.notice = None
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep pages as narrow as the dock: nothing may stick out where no scroll bar leads."""
+        if event.type() == QEvent.Type.Resize and watched is self._area.viewport():
+            self._area.widget().setMaximumWidth(self._area.viewport().width())
+        return bool(super().eventFilter(watched, event))
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow napari's theme: it changes the style of the whole window."""

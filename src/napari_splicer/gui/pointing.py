@@ -136,8 +136,9 @@ class Pointer:
         at = np.zeros(layer.ndim)
         at[-2:] = place
         world = layer.data_to_world(at)
-        viewer.camera.center = (0.0, float(world[-2]), float(world[-1]))
-        viewer.camera.zoom = max(viewer.camera.zoom, _ZOOM / float(layer.scale[-1]))
+        camera = getattr(viewer, "scene", viewer).camera  # moved into the scene by napari 0.9
+        camera.center = (0.0, float(world[-2]), float(world[-1]))
+        camera.zoom = max(camera.zoom, _ZOOM / float(layer.scale[-1]))
         self._session.picked = cell
 
 

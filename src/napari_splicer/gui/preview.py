@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_splicer.analysis.palette import group_colours
 from napari_splicer.components.decomposition import Decomposition
 
 if TYPE_CHECKING:
@@ -20,18 +21,8 @@ if TYPE_CHECKING:
     from napari_splicer.patches.normalization import Normalization
     from napari_splicer.patches.sites import Sites
 
-# Light of channel after channel adds up; the first three are far apart in hue.
-_HUES = np.array(
-    [
-        [0.90, 0.20, 0.75],
-        [0.20, 0.85, 0.35],
-        [0.25, 0.55, 1.00],
-        [0.95, 0.70, 0.10],
-        [0.10, 0.80, 0.85],
-        [0.90, 0.35, 0.20],
-    ]
-)
 _OUTSIDE = 0.16  # grey of pixels outside a component's region
+_FULL = 0.7  # normalised intensity at which a component's colour is at its purest
 _CONTOUR = np.array([1.0, 1.0, 1.0])
 
 
@@ -92,18 +83,23 @@ def make_preview(inputs: Snapshot, cell: int | None, seed: int) -> Preview:
     scale = _normalization(fields[0].image, channels, inputs.settings.normalization)
     batch = replace(batch, x_BCHW=scale.apply(batch.x_BCHW))
     own = (batch.labels_BHW[0] == batch.id_B[0]).numpy()
-    hues = dict(zip(channels, _hues(len(channels)), strict=True))
-    composite = _paint(batch.x_BCHW[0].numpy(), [hues[name] for name in channels])
-    tiles = [Tile("All channels", f"cell {int(batch.id_B[0])}", _finish(composite, own, None))]
+    colours = [_rgb(colour) for colour in group_colours(len(inputs.components))]
+    composite, shown = np.zeros((*own.shape, 3)), set[str]()
+    tiles = []
     views = split(batch, decomposition, channels, regions)
-    for component, view in zip(inputs.components, views, strict=True):
+    for component, view, colour in zip(inputs.components, views, colours, strict=True):
         mask = region_mask(batch, component.region, regions)
         inside = None if mask is None else mask[0].numpy()
-        picture = _paint(view[0].numpy(), _own_hues(component.channels, hues))
-        tiles.append(
-            Tile(component.name, component.region.describe(), _finish(picture, own, inside))
-        )
-    return Preview(int(batch.id_B[0]), tuple(tiles))
+        light = view[0].numpy().max(axis=0).clip(0, 1)[..., None]
+        if not shown.issuperset(component.channels):
+            composite += light * colour
+            shown.update(component.channels)
+        picture = _finish(_tint(light, colour), own, inside)
+        tiles.append(Tile(component.name, component.region.describe(), picture))
+    composite /= max(1.0, float(np.quantile(composite, 0.99)))
+    cell_id = int(batch.id_B[0])
+    together = Tile("All together", f"cell {cell_id}", _finish(composite, own, None))
+    return Preview(cell_id, (together, *tiles))
 
 
 @lru_cache(maxsize=4)
@@ -124,21 +120,16 @@ def _one(sites: Sites, cell: int | None, seed: int) -> Sites:
     return sites.take(rows[:1])
 
 
-def _hues(count: int) -> NDArray[np.float64]:
-    return _HUES[np.arange(count) % len(_HUES)]
+def _rgb(colour: str) -> NDArray[np.float64]:
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
 
 
-def _own_hues(
-    channels: tuple[str, ...], hues: dict[str, NDArray[np.float64]]
-) -> list[NDArray[np.float64]]:
-    """Return the channels' hues; a channel alone is white, where detail is seen best."""
-    return [np.ones(3)] if len(channels) == 1 else [hues[name] for name in channels]
-
-
-def _paint(pixels_CHW: NDArray[np.float32], hues: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Add up the light of the channels, (H, W, 3), scaled so that hardly a pixel saturates."""
-    light: NDArray[np.float64] = np.einsum("chw,ck->hwk", pixels_CHW, np.stack(hues))
-    return light / max(1.0, float(np.quantile(light, 0.995)))
+def _tint(light: NDArray[np.float64], colour: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Go from black over the component's colour to white, so that faint and bright detail shows."""
+    rising = (light / _FULL).clip(0, 1)
+    whitening = ((light - _FULL) / (1 - _FULL)).clip(0, 1)
+    tinted: NDArray[np.float64] = colour * rising + (1 - colour) * whitening
+    return tinted
 
 
 def _finish(

@@ -42,12 +42,19 @@ def latest(metrics: Sequence[Metrics], key: str) -> float | None:
     return next((event.values[key] for event in reversed(metrics) if key in event.values), None)
 
 
-def how_it_goes(metrics: Sequence[Metrics]) -> str:
-    """Say in a sentence which components still learn, and which have collapsed."""
+def how_it_goes(metrics: Sequence[Metrics], *, ended: bool = False) -> str:
+    """Say in a sentence which components still learn, and which have collapsed.
+
+    Parameters
+    ----------
+    metrics : sequence of Metrics
+    ended : bool
+        Whether training is over, so that only a longer one could change anything.
+    """
     losses = {name: line for name, line in series(metrics, "loss").items() if name != "all"}
     ranks = {name: line for name, line in series(metrics, "rankme").items() if name != "all"}
     if not losses or min(len(values) for _, values in losses.values()) < _FEW:
-        return "Warming up: the first steps say little yet."
+        return "" if ended else "Warming up: the first steps say little yet."
     collapsed = [name for name, (_, values) in ranks.items() if values[-1] < _COLLAPSED]
     if collapsed:
         return (
@@ -55,12 +62,15 @@ def how_it_goes(metrics: Sequence[Metrics]) -> str:
             "give it more channels, or merge it with another component."
         )
     still = [name for name, (_, values) in losses.items() if not _falls(values)]
-    if not still:
-        return "All components still learn."
     if len(still) == len(losses):
         return "Nothing improves any more: more steps would change little."
-    has = "has" if len(still) == 1 else "have"
-    return f"{_and(still)} {has} stopped improving; the others still learn."
+    if not still:
+        if ended:
+            return "All components still learned at the end: a longer training may give more."
+        return "All components still learn."
+    have = "had" if ended else "has" if len(still) == 1 else "have"
+    others = "learned until the end" if ended else "still learn"
+    return f"{_and(still)} {have} stopped improving; the others {others}."
 
 
 def _falls(values: Sequence[float]) -> bool:

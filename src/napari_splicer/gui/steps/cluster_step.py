@@ -56,6 +56,7 @@ class ClusterStep(StepPage):
         self.column.addWidget(self.empty)
         self.list = QListWidget()
         self.list.setToolTip("Groupings side by side; click one to see it on image and map")
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentRowChanged.connect(self._choose)
         self.column.addWidget(self.list)
         self.legend = Legend(self.session)
@@ -182,9 +183,12 @@ class ClusterStep(StepPage):
         for name in names:
             made = session.table.uns["splicer"]["clusterings"][name] if session.table else {}
             groups = len(session.table.obs[name].cat.categories) if session.table else 0
-            item = QListWidgetItem(f"{name}: {groups} groups by {source_words(made['source'])}")
+            item = QListWidgetItem(f"{name} · {groups} groups")
             item.setData(Qt.ItemDataRole.UserRole, name)
-            item.setToolTip(", ".join(f"{key}: {value}" for key, value in made.items()))
+            item.setToolTip(
+                f"By {source_words(made['source'])}; "
+                + ", ".join(f"{key} {value}" for key, value in made.items() if key != "source")
+            )
             self.list.addItem(item)
         if session.clustering in names:
             self.list.setCurrentRow(names.index(session.clustering))

@@ -129,6 +129,7 @@ class ExportStep(StepPage):
             lines.insert(0, f"Written to {paths[0].parent}:")
         self.result.setText("\n".join(lines))
         self.code.setText(loading_code(paths))
+        self.code.setCursorPosition(0)
         for widget in (self.result, self._open):
             widget.setVisible(bool(paths))
         for widget in (self.code, self._copy):

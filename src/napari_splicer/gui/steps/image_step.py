@@ -129,9 +129,7 @@ class ImageStep(StepPage):
 
     def _regions(self) -> QWidget:
         regions = fold("More masks (tumour, vessels, …)")
-        regions.setToolTip(
-            "Masks of tissue regions; a component can look inside or outside one"
-        )
+        regions.setToolTip("Masks of tissue regions; a component can look inside or outside one")
         self.region_list = QListWidget()
         self.region_list.setMaximumHeight(90)
         self.region_list.itemChanged.connect(self._choose_regions)

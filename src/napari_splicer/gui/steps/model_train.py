@@ -123,7 +123,7 @@ class TrainPanel(QWidget):
         self._look_for_checkpoint()
 
     def _look_for_checkpoint(self) -> None:
-        if self._session.job is None and self.isVisible():
+        if self._session.job is None:
             self._looking.ask(commands.can_resume, commands.run_folder(self._session))
 
     def _offer_to_resume(self, unfinished: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QToolButton
+from superqt import QElidingLabel
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -39,9 +40,13 @@ class ComponentRow(QFrame):
         swatch = QLabel()
         swatch.setFixedWidth(6)
         swatch.setStyleSheet(f"background: {colour}; border-radius: 2px")
-        where = "being edited below" if editing else f"sees {component.region.describe()}"
-        name = QLabel(f"<b>{html.escape(component.name)}</b> &nbsp;{html.escape(where)}")
-        channels = QLabel(_chips(component.channels))
+        where = "edited below" if editing else component.region.describe()
+        name = QElidingLabel(component.name)
+        name.setToolTip(component.name)
+        bold = name.font()
+        bold.setBold(True)
+        name.setFont(bold)
+        channels = QLabel(f"<i>{html.escape(where)}:</i> {_chips(component.channels)}")
         channels.setWordWrap(True)
         channels.setToolTip(", ".join(component.channels))
         buttons = QHBoxLayout()

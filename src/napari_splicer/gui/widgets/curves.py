@@ -40,7 +40,7 @@ class Curves(pg.PlotWidget):
         item.setMenuEnabled(False)
         item.hideButtons()
         item.setMouseEnabled(x=False, y=False)
-        item.setContentsMargins(0, 0, 6, 0)
+        item.setContentsMargins(0, 0, 14, 0)
         item.getAxis("bottom").setStyle(tickLength=-4, maxTickLevel=0)
         item.getAxis("left").setStyle(tickLength=-4, maxTickLevel=0)
         item.getAxis("left").setWidth(34)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 if TYPE_CHECKING:
     from napari_splicer.gui.preview import Preview, Tile
@@ -79,12 +80,9 @@ def _picture(tile: Tile) -> QWidget:
     layout.setSpacing(1)
     layout.addWidget(picture)
     for words, bold in ((tile.title, True), (tile.caption, False)):
-        label = QLabel()
+        label = QElidingLabel(words)
         font = label.font()
         font.setBold(bold)
-        font.setPointSizeF(font.pointSizeF() * 0.85)
         label.setFont(font)
-        elided = label.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, SIDE)
-        label.setText(elided)
         layout.addWidget(label)
     return box

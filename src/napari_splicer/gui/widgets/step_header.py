@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Never colour alone: each state has a sign of its own.
 _SIGNS = {"done": "✓", "stale": "⟳", "running": "●", "ready": "", "blocked": ""}
 _COLOURS = {"done": "#2e9e6b", "stale": "#d58a00", "running": "#3f8fd6"}
+_FADED = "#868e93"  # readable on napari's dark and light buttons
 
 
 class StepHeader(QPushButton):
@@ -52,7 +53,7 @@ class StepHeader(QPushButton):
         sign = _SIGNS[state.status]
         self._state.setText(f"{sign} {state.summary}".strip())
         self._colour = _COLOURS.get(state.status, "")
-        faded = "color: palette(mid);" if state.status == "blocked" and not state.summary else ""
+        faded = f"color: {_FADED};" if state.status == "blocked" and not state.summary else ""
         self._name.setStyleSheet(f"background: transparent; {faded}")
         self._embolden(self.isChecked())
         self.setToolTip(f"{self._tip}\n{state.why}".strip())

@@ -33,11 +33,11 @@ class TrainingMonitor(QWidget):
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         self.loss = Curves(
-            "Loss (lower is better)",
+            "Loss ↓ better",
             "How badly the model predicts each component; it falls while the model learns",
         )
         self.rank = Curves(
-            "Rank (higher is richer)",
+            "Rank ↑ richer",
             "How many independent things each component's part tells apart (RankMe); a rank near 1 "
             "means that it holds next to nothing",
         )
@@ -53,6 +53,7 @@ class TrainingMonitor(QWidget):
         layout.addWidget(self._key)
         layout.addWidget(self.sentence)
         bind(self, session.events.metrics, self._refresh)
+        bind(self, session.events.job, self._judge)
         self._refresh()
 
     def show_theme(self, theme: Theme) -> None:
@@ -76,6 +77,11 @@ class TrainingMonitor(QWidget):
         if "all" in rank and "all" not in names:
             key.append(f'<span style="color:{_ALL}">■</span>&nbsp;representation')
         self._key.setText(" &nbsp;".join(key))
+        self._judge()
+
+    def _judge(self) -> None:
+        metrics, job = self._session.metrics, self._session.job
+        ended = job is None or job.stage != "train"
         speed = latest(metrics, "patches_per_second")
-        faster = f" {speed:,.0f} patches/s." if speed is not None else ""
-        self.sentence.setText(how_it_goes(metrics) + faster)
+        pace = f" {speed:,.0f} patches/s." if speed is not None and not ended else ""
+        self.sentence.setText(how_it_goes(metrics, ended=ended) + pace)

@@ -1,0 +1,91 @@
+"""Fixtures of the napari roof: a small tissue, sessions at several points of the journey."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+
+from napari_splicer.config import Component, Region
+from napari_splicer.gui.session import Session
+from napari_splicer.gui.snapshot import Facts
+from napari_splicer.samples import synthetic_tissue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from napari_splicer.images.masks import MaskedImage
+
+SMALL = {
+    "patches.size": 16,
+    "training.steps": 4,
+    "training.batch": 16,
+    "model.width": 4,
+    "model.embedding": 16,
+    "model.hidden": 16,
+    "threads": 1,
+}
+COMPONENTS = (
+    Component(name="immune", channels=("CD45", "CD3", "CD8")),
+    Component(name="around", channels=("PanCK",), region=Region(kind="surroundings")),
+)
+
+
+@pytest.fixture(scope="session")
+def tissue() -> MaskedImage:
+    """About 60 cells in 160 × 160 pixels."""
+    return synthetic_tissue(size=160).field
+
+
+@pytest.fixture
+def small_settings() -> dict[str, int]:
+    """Settings, by dotted key, of a network that trains within a second."""
+    return dict(SMALL)
+
+
+@pytest.fixture
+def table() -> AnnData:
+    """Six cells in two groups; their order is not that of their ids."""
+    groups = pd.Categorical(["1", "2", "1", "1", "2", "1"])
+    obs = pd.DataFrame({"instance_id": [9, 2, 7, 4, 30, 1], "first": groups})
+    obs.index = obs["instance_id"].astype(str)
+    made = AnnData(np.arange(12, dtype=np.float32).reshape(6, 2), obs=obs)
+    made.var_names = ["CD3", "PanCK"]
+    made.uns["first_colors"] = ["#ff0000", "#00ff00"]
+    settings = {"source": "combined", "method": "leiden", "resolution": 1.0, "clusters": 8}
+    made.uns["splicer"] = {"clusterings": {"first": settings}}
+    return made
+
+
+@pytest.fixture
+def session(tissue: MaskedImage, tmp_path: Path) -> Session:
+    """A session with image, mask and components, ready to train a tiny network."""
+    made = Session(image=tissue.image, cells=tissue.cells, components=COMPONENTS)
+    made.settings = made.settings.with_values({**SMALL, "output": str(tmp_path / "run")})
+    made.facts = Facts(cells=len(tissue.cells.cells()))
+    return made
+
+
+@pytest.fixture(autouse=True)
+def no_widget_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test after which one of this plugin's top-level widgets is still there."""
+    yield
+    if not {"qtbot", "make_napari_viewer"} & set(request.fixturenames):
+        return
+    from qtpy.QtCore import QEvent
+    from qtpy.QtWidgets import QApplication
+
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QApplication.processEvents()
+    gc.collect()
+    left = [
+        widget
+        for widget in QApplication.topLevelWidgets()
+        if type(widget).__module__.startswith("napari_splicer")
+    ]
+    assert left == []

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QToolButton
+
+from napari_splicer.gui.steps.components_step import ComponentsStep
+
+if TYPE_CHECKING:
+    from napari_splicer.gui.widgets.component_row import ComponentRow
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def step(session, qtbot) -> ComponentsStep:
+    made = ComponentsStep(session)
+    qtbot.addWidget(made)
+    with qtbot.waitExposed(made):
+        made.show()
+    return made
+
+
+def names(session) -> list[str]:
+    return [component.name for component in session.components]
+
+
+def rows(step) -> list[ComponentRow]:
+    return [step._rows.itemAt(i).widget() for i in range(step._rows.count())]
+
+
+def test_an_empty_session_gets_the_first_suggestion(session, qtbot) -> None:
+    session.components = ()
+    step = ComponentsStep(session)
+    qtbot.addWidget(step)
+    qtbot.waitUntil(lambda: bool(session.components))
+    actions = step.suggest_button.menu().actions()
+    assert len(actions) >= 2
+    actions[-1].trigger()
+    assert names(session) == [c.name for c in step._suggested[-1].components]
+
+
+def test_components_that_are_there_are_kept(step, session, qtbot) -> None:
+    qtbot.waitUntil(lambda: bool(step._suggested))
+    assert names(session) == ["immune", "around"]
+
+
+def test_rows_can_be_duplicated_removed_and_edited_by_mouse(step, session, qtbot) -> None:
+    duplicate = rows(step)[0].findChildren(QToolButton)[1]
+    qtbot.mouseClick(duplicate, LEFT)
+    assert names(session) == ["immune", "immune_2", "around"]
+    qtbot.mouseClick(rows(step)[1].findChildren(QToolButton)[2], LEFT)
+    assert names(session) == ["immune", "around"]
+    qtbot.mouseClick(rows(step)[0].findChildren(QToolButton)[0], LEFT)
+    assert step._editor is not None
+
+
+def test_the_editor_changes_name_channels_and_region_at_once(step, session, qtbot) -> None:
+    step.edit(0)
+    editor = step._editor
+    editor.picker.tick("CD20")
+    editor.picker.tick("CD45", ticked=False)
+    assert session.components[0].channels == ("CD3", "CD8", "CD20")
+    editor.name.setText("lymphocytes")
+    editor.name.editingFinished.emit()
+    assert names(session)[0] == "lymphocytes"
+    editor.region.setCurrentIndex(editor.region.findText("this cell"))
+    editor.region.activated.emit(0)
+    assert session.components[0].region.kind == "cell"
+
+
+def test_a_name_that_is_taken_is_refused(step, session) -> None:
+    step.edit(0)
+    step._editor.name.setText("around")
+    step._editor.name.editingFinished.emit()
+    assert names(session) == ["immune", "around"]
+    assert step._editor.name.text() == "immune"
+
+
+def test_searching_narrows_the_channels(step) -> None:
+    step.edit(0)
+    picker = step._editor.picker
+    picker._search.setText("cd")
+    shown = [
+        picker._list.item(i).text()
+        for i in range(picker._list.count())
+        if not picker._list.item(i).isHidden()
+    ]
+    assert shown == [name for name in step.session.image.channels if "CD" in name]
+    assert picker.chosen == ("CD45", "CD3", "CD8")
+
+
+def test_regions_offer_the_further_masks(step, session, tissue) -> None:
+    session.regions = {"tumour": tissue.cells}
+    step.edit(1)
+    words = [step._editor.region.itemText(i) for i in range(step._editor.region.count())]
+    assert "inside tumour" in words
+    assert "the centre of the patch" in words
+    assert step._editor.region.currentText() == "around this cell"
+
+
+def test_a_new_component_is_opened_and_named_apart(step, session) -> None:
+    step.add()
+    step.add()
+    assert names(session)[2:] == ["component", "component_2"]
+    assert step._editing == 3
+
+
+def test_the_strip_shows_the_picked_cell_and_then_another(step, session, qtbot) -> None:
+    cell = int(session.cells.cells()["id"].iloc[2])
+    session.picked = cell
+    shown = []
+    original = step.strip.show_preview
+    step.strip.show_preview = lambda preview: (shown.append(preview.cell), original(preview))
+    qtbot.waitUntil(lambda: cell in shown, timeout=30_000)
+    assert step.strip.titles == ("All together", "immune", "around")
+    step.show_another_cell()
+    assert session.picked is None
+    qtbot.waitUntil(lambda: len(shown) > 1, timeout=30_000)
+
+
+def test_a_component_without_channels_is_told_in_the_strip(step, session, qtbot) -> None:
+    step.add()
+    qtbot.waitUntil(lambda: "has no channel" in step.strip._words.text(), timeout=30_000)
+    assert step.strip.titles == ()

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_splicer.gui import commands
+from napari_splicer.gui.jobs import JobRunner
+from napari_splicer.gui.readiness import resolve
+from napari_splicer.gui.steps.cluster_step import ClusterStep
+from napari_splicer.gui.steps.embed_step import EmbedStep
+from napari_splicer.gui.steps.export_step import ExportStep, loading_code
+
+
+@pytest.fixture
+def runner(session) -> JobRunner:
+    return JobRunner(session)
+
+
+@pytest.fixture
+def grouped(session):
+    """A session with mean intensities and one clustering."""
+    for run in (commands.embed(session, with_model=False), None):
+        current = run or commands.cluster(session)
+        commands.begin(session, current)
+        commands.apply(session, current, current.events())
+    return session
+
+
+def shown(step, session):
+    step.show_readiness(resolve(session.snapshot()))
+    return step
+
+
+def test_embed_without_a_model_says_why_and_offers_intensities(runner, session, qtbot) -> None:
+    step = shown(EmbedStep(runner), session)
+    qtbot.addWidget(step)
+    assert not step.button.isEnabled()
+    assert "no model yet" in step.why.text()
+    assert step.plain.isEnabled()
+    step.plain.click()
+    qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
+    assert "mean intensity of 12 channels" in step.result.text()
+    assert session.clustering == "splicer_cluster"
+
+
+def test_before_any_groups_the_cluster_step_teaches(runner, session, qtbot) -> None:
+    step = shown(ClusterStep(runner), session)
+    qtbot.addWidget(step)
+    assert step.empty.isVisibleTo(step)
+    assert not step.legend.isVisibleTo(step)
+    assert not step.button.isEnabled()
+    assert "embed the cells" in step.why.text()
+
+
+def test_groupings_stand_side_by_side(runner, grouped, qtbot) -> None:
+    step = shown(ClusterStep(runner), grouped)
+    qtbot.addWidget(step)
+    assert step.list.count() == 1
+    step.method.setCurrentIndex(step.method.findData("kmeans"))
+    step.number.setValue(3)
+    step.add()
+    qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
+    assert step.list.count() == 2
+    assert grouped.clustering == "intensity_kmeans"
+    assert len(grouped.groups) == 3
+    step.list.setCurrentRow(0)
+    assert grouped.clustering == "splicer_cluster"
+    assert step.method.currentData() == "leiden"
+
+
+def test_the_resolution_slider_makes_the_grouping_anew(runner, grouped, qtbot) -> None:
+    step = shown(ClusterStep(runner), grouped)
+    qtbot.addWidget(step)
+    before = len(grouped.groups)
+    assert f"{before} groups" in step.count.text()
+    step.resolution.setValue(40)
+    assert "…" in step.count.text()
+    step.update_resolution()
+    qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
+    assert grouped.clusterings == ("splicer_cluster",)
+    assert len(grouped.groups) > before
+
+
+def test_groups_with_names_are_never_made_anew(runner, grouped, qtbot) -> None:
+    step = shown(ClusterStep(runner), grouped)
+    qtbot.addWidget(step)
+    grouped.rename_group(0, "tumour")
+    step.resolution.setValue(20)
+    step.update_resolution()
+    qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
+    assert len(grouped.clusterings) == 2
+    assert "tumour" in grouped.table.obs["splicer_cluster"].cat.categories
+
+
+def test_opacity_reaches_the_session(runner, session, qtbot) -> None:
+    step = ClusterStep(runner)
+    qtbot.addWidget(step)
+    step.opacity.setValue(30)
+    assert session.opacity == 0.3
+
+
+def test_export_writes_what_is_ticked_and_says_where(runner, grouped, tmp_path, qtbot) -> None:
+    step = shown(ExportStep(runner), grouped)
+    qtbot.addWidget(step)
+    for name, tick in step.ticks.items():
+        tick.setChecked(name in ("csv", "h5ad"))
+    assert grouped.settings.export.formats == ("h5ad", "csv")
+    step.folder.setText(str(tmp_path / "out"))
+    step.export()
+    qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
+    assert {path.suffix for path in grouped.exported} >= {".csv", ".h5ad"}
+    assert all(path.is_file() for path in grouped.exported)
+    assert str(tmp_path / "out") in step.result.text()
+    namespace: dict = {}
+    exec(step.code.text(), namespace)
+    assert namespace["table"].n_obs == grouped.table.n_obs
+
+
+def test_nothing_is_overwritten_unless_told(runner, grouped, tmp_path, qtbot) -> None:
+    step = shown(ExportStep(runner), grouped)
+    qtbot.addWidget(step)
+    step.folder.setText(str(tmp_path))
+    for name, tick in step.ticks.items():
+        tick.setChecked(name == "csv")
+    step.export()
+    qtbot.waitUntil(lambda: not runner.busy)
+    step.export()
+    qtbot.waitUntil(lambda: not runner.busy)
+    assert grouped.notice.kind == "error"
+    assert "exists" in grouped.notice.text or "there already" in grouped.notice.text
+    step.overwrite.setChecked(True)
+    step.export()
+    qtbot.waitUntil(lambda: not runner.busy)
+    assert grouped.notice is None
+
+
+def test_nothing_ticked_is_told(runner, grouped, qtbot) -> None:
+    step = ExportStep(runner)
+    qtbot.addWidget(step)
+    for tick in step.ticks.values():
+        tick.setChecked(False)
+    shown(step, grouped)
+    assert not step.button.isEnabled()
+    assert "at least one" in step.why.text()
+
+
+@pytest.mark.parametrize(
+    ("names", "reader"),
+    [
+        (("cells.csv", "cells.h5ad"), "read_h5ad"),
+        (("groups.ome.zarr", "cells.zarr"), "read_zarr"),
+        (("cells.parquet",), "read_parquet"),
+        (("cells.csv",), "read_csv"),
+        (("groups.ome.tif",), ""),
+    ],
+)
+def test_the_loading_code_fits_the_files(names, reader) -> None:
+    assert reader in loading_code(tuple(Path(name) for name in names))

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtCore import Qt
+
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.steps.image_step import ImageStep
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    return ViewerModel()
+
+
+@pytest.fixture
+def step(viewer, qtbot) -> ImageStep:
+    made = ImageStep(link_for(viewer))
+    qtbot.addWidget(made)
+    return made
+
+
+def add_tissue(viewer, tissue) -> None:
+    pixels = np.asarray(tissue.image.data)
+    viewer.add_image(pixels, metadata={"channels": list(tissue.image.channels)}, name="field")
+    viewer.add_labels(np.asarray(tissue.cells.data), name="cells")
+
+
+def test_without_layers_it_says_what_to_open(step) -> None:
+    assert step._pages.currentIndex() == 0
+
+
+def test_a_guess_is_shown_with_its_facts(step, viewer, tissue, qtbot) -> None:
+    add_tissue(viewer, tissue)
+    assert step._pages.currentIndex() == 1
+    assert step.image_box.currentText() == "field"
+    assert step.mask_box.currentText() == "cells"
+    cells = len(tissue.cells.cells())
+    qtbot.waitUntil(lambda: f"{cells:,} cells" in step.facts.text())
+    assert step.facts.text().startswith("12 channels, 160 × 160 px")
+    assert "touch the image's border" in step.remarks.text()
+    assert "pixel size is unknown" in step.remarks.text()
+
+
+def test_channels_without_signal_are_named(step, viewer, qtbot) -> None:
+    pixels = np.zeros((2, 16, 16), np.uint8)
+    pixels[0, 3, 3] = 1
+    viewer.add_image(pixels, metadata={"channels": ["dot", "dark"]})
+    qtbot.waitUntil(lambda: "Without any signal: dark." in step.remarks.text())
+
+
+def test_renaming_a_channel_reaches_image_and_components(step, viewer, session, qtbot) -> None:
+    add_tissue(viewer, session.snapshot().fields()[0])
+    own = step.session
+    own.components = session.components
+    row = own.image.channels.index("CD45")
+    step.channel_table.item(row, 0).setText("PTPRC")
+    assert own.image.channels[row] == "PTPRC"
+    assert own.components[0].channels[0] == "PTPRC"
+
+
+def test_a_panel_file_names_the_channels(step, viewer, tissue, tmp_path, qtbot) -> None:
+    add_tissue(viewer, tissue)
+    names = [f"marker {i}" for i in range(12)]
+    panel = tmp_path / "markers.csv"
+    panel.write_text("marker_name\n" + "\n".join(names) + "\n")
+    step.apply_panel(panel)
+    assert step.session.image.channels == tuple(names)
+    assert step.channel_table.item(3, 0).text() == "marker 3"
+
+
+def test_a_panel_that_does_not_fit_changes_nothing(step, viewer, tissue, tmp_path, qtbot) -> None:
+    add_tissue(viewer, tissue)
+    panel = tmp_path / "markers.csv"
+    panel.write_text("marker_name\nonly one\n")
+    step.apply_panel(panel)
+    assert step.session.image.channels == tissue.image.channels
+
+
+def test_another_layer_can_be_chosen(step, viewer, tissue, qtbot) -> None:
+    add_tissue(viewer, tissue)
+    viewer.add_image(np.random.default_rng(0).random((2, 30, 30)), name="other")
+    viewer.add_labels(np.ones((30, 30), int), name="region")
+    step.image_box.setCurrentIndex(step.image_box.findText("other"))
+    step.image_box.activated.emit(step.image_box.currentIndex())
+    assert step.session.image.name == "other"
+    step.mask_box.setCurrentIndex(step.mask_box.findText("region"))
+    step.mask_box.activated.emit(step.mask_box.currentIndex())
+    assert step.session.cells.name == "region"
+
+
+def test_further_masks_are_ticked(step, viewer, tissue, qtbot) -> None:
+    add_tissue(viewer, tissue)
+    viewer.add_labels(np.ones(tissue.cells.shape, int), name="tumour")
+    assert step.region_list.count() == 1
+    step.region_list.item(0).setCheckState(Qt.CheckState.Checked)
+    assert list(step.session.regions) == ["tumour"]

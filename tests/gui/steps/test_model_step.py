@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+from qtpy.QtWidgets import QComboBox, QSpinBox
+
+from napari_splicer.config import Component
+from napari_splicer.events import Metrics
+from napari_splicer.gui import commands
+from napari_splicer.gui.estimates import estimate
+from napari_splicer.gui.jobs import JobRunner
+from napari_splicer.gui.readiness import resolve
+from napari_splicer.gui.snapshot import Job
+from napari_splicer.gui.steps.model_step import ModelStep
+from napari_splicer.gui.widgets.progress_panel import ProgressPanel
+from napari_splicer.gui.widgets.theme import LIGHT
+from napari_splicer.model.bundle import save_bundle
+
+
+@pytest.fixture
+def step(session, qtbot) -> ModelStep:
+    made = ModelStep(JobRunner(session))
+    qtbot.addWidget(made)
+    made.show()
+    made.show_readiness(resolve(session.snapshot()))
+    return made
+
+
+@pytest.fixture
+def trained(session):
+    run = commands.train(session)
+    commands.begin(session, run)
+    commands.apply(session, run, run.events())
+    return session.bundle
+
+
+def test_presets_set_the_settings_and_show_measured_times(step, session, qtbot) -> None:
+    panel = step.train_panel
+    qtbot.waitUntil(lambda: "about" in panel.presets["quick"]._note.text(), timeout=60_000)
+    panel.presets["thorough"].click()
+    assert session.settings.training.preset == "thorough"
+    assert session.settings.training.steps is None
+    assert panel.presets["thorough"].isChecked()
+
+
+def test_longer_presets_take_longer(session) -> None:
+    times = estimate(session.snapshot().config, 1000)
+    assert 0 < times["quick"] < times["standard"] < times["thorough"]
+
+
+def test_details_are_two_way(step, session) -> None:
+    boxes = {box.toolTip(): box for box in step.train_panel.findChildren(QSpinBox)}
+    batch = boxes["Patches per step"]
+    batch.setValue(64)
+    assert session.settings.training.batch == 64
+    session.settings = session.settings.with_values({"training.batch": 32})
+    assert batch.value() == 32
+    epochs = boxes["Times every patch is seen; unset: preset"]
+    assert epochs.text() == "as the preset says"
+    epochs.setValue(5)
+    assert session.settings.training.epochs == 5
+    epochs.setValue(0)
+    assert session.settings.training.epochs is None
+    objective = next(b for b in step.train_panel.findChildren(QComboBox) if b.findData("je") >= 0)
+    objective.setCurrentIndex(objective.findData("je"))
+    objective.activated.emit(objective.currentIndex())
+    assert session.settings.model.objective == "je"
+
+
+def test_train_says_why_it_can_not(step, session) -> None:
+    session.components = (Component(name="empty", channels=()),)
+    step.show_readiness(resolve(session.snapshot()))
+    assert not step.train_panel.button.isEnabled()
+    assert "'empty'" in step.train_panel.button.toolTip()
+    assert "'empty'" in step.train_panel.why.text()
+
+
+def test_progress_curves_and_sentence_follow_the_training(step, session) -> None:
+    session.job = Job(1, "train", done=40, total=100, unit="steps", seconds_left=75)
+    session.metrics = tuple(
+        Metrics("train", i, {"loss": 9.0, "loss/immune": 9 - 0.1 * i, "rankme/immune": 4.0})
+        for i in range(40)
+    )
+    panel = step.findChild(ProgressPanel)
+    assert panel.isVisible()
+    assert panel._text.text() == "40 of 100 steps · 1 min left"
+    monitor = step.train_panel.monitor
+    assert "All components still learn." in monitor.sentence.text()
+    assert list(monitor.loss._lines) == ["immune"]
+    step.show_theme(LIGHT)
+    session.job = None
+    assert not panel.isVisible()
+    assert "longer training" in monitor.sentence.text()
+
+
+def test_a_trained_model_can_be_saved_and_loaded(step, session, trained, tmp_path, qtbot) -> None:
+    folder = tmp_path / "model"
+    assert step.save_button.isVisibleTo(step)
+    step.save(str(folder))
+    qtbot.waitUntil(lambda: str(folder) in step.status.text(), timeout=30_000)
+
+    session.bundle, session.components = None, ()
+    step.load_card.click()
+    assert step.load_panel.isVisibleTo(step)
+    assert not step.train_panel.isVisibleTo(step)
+    step.load_panel.load(str(folder))
+    qtbot.waitUntil(lambda: session.bundle is not None, timeout=30_000)
+    assert [c.name for c in session.components] == ["immune", "around"]
+    assert "train" not in session.made_from
+    assert "All of the model's channels" in step.load_panel.message.text()
+
+
+def test_a_folder_without_model_is_refused_in_words(step, tmp_path, qtbot) -> None:
+    step.load_panel.load(str(tmp_path))
+    qtbot.waitUntil(lambda: "is not a SpliCER model" in step.load_panel.message.text())
+
+
+def test_misspelt_channels_are_renamed_when_confirmed(step, session, trained, tmp_path) -> None:
+    save_bundle(trained, tmp_path / "model")
+    names = ["cd-45" if n == "CD45" else n for n in session.image.channels]
+    session.image = session.image.with_channels(names)
+    panel = step.load_panel
+    assert "Not found in this image: CD45" in panel.message.text()
+    assert panel.rename.isVisibleTo(panel)
+    assert panel.table.item(0, 1).text() == "? cd-45"
+    panel.accept_names()
+    assert "CD45" in session.image.channels
+    assert not panel.rename.isVisibleTo(panel)

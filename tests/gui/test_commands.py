@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from napari_splicer.config import ClusteringSettings
+from napari_splicer.errors import NoCells
+from napari_splicer.events import Finished, Metrics, Progress, Started, Warned
+from napari_splicer.gui import commands
+
+if TYPE_CHECKING:
+    from napari_splicer.gui.commands import Run
+    from napari_splicer.gui.session import Session
+
+
+def carry_out(session: Session, run: Run) -> None:
+    commands.begin(session, run)
+    for event in run.events():
+        commands.apply(session, run, [event])
+
+
+def test_training_leads_to_groups_by_itself(session) -> None:
+    run: Run | None = commands.train(session)
+    stages = []
+    while run is not None:
+        stages.append(run.stage)
+        carry_out(session, run)
+        run = commands.follow_up(session, run)
+    assert stages == ["train", "embed", "cluster"]
+    assert session.bundle is not None
+    assert session.bundle.config.components[0].name == "immune"
+    assert session.table is not None
+    assert session.table.n_obs == session.facts.cells
+    assert session.clustering == "splicer_cluster"
+    assert sum(group.count for group in session.groups) == session.table.n_obs
+    assert session.metrics[-1].step == 4
+    assert session.job is None
+    assert session.notice is None or session.notice.kind == "warning"
+
+    by_chunk = ClusteringSettings(name="splicer_cluster", source="chunk:immune", method="kmeans")
+    first = session.table.obs["splicer_cluster"].copy()
+    session.rename_group(0, "mine")
+    carry_out(session, commands.cluster(session, by_chunk))
+    assert session.clusterings == ("splicer_cluster", "splicer_cluster_2")
+    assert session.clustering == "splicer_cluster_2"
+    assert "mine" in session.table.obs["splicer_cluster"].cat.categories
+    assert (session.table.obs["splicer_cluster"].cat.codes == first.cat.codes).all()
+
+    anew = by_chunk.model_copy(update={"name": "splicer_cluster_2", "clusters": 3})
+    carry_out(session, commands.recluster(session, anew))
+    assert session.clusterings == ("splicer_cluster", "splicer_cluster_2")
+    assert len(session.groups) == 3
+
+
+def test_without_a_model_cells_are_grouped_by_intensity(session, tmp_path) -> None:
+    carry_out(session, commands.embed(session, with_model=False))
+    assert session.table is not None
+    assert "X_splicer" not in session.table.obsm
+    run = commands.cluster(session)
+    assert run.config.clusterings[0].source == run.config.projection.source == "intensity"
+    carry_out(session, run)
+    assert session.groups
+
+    session.settings = session.settings.with_values({"export.formats": ["csv"]})
+    carry_out(session, commands.export(session, tmp_path / "out"))
+    assert any(path.suffix == ".csv" and path.is_file() for path in session.exported)
+    assert session.made_from["export"].table is session.table
+
+
+def test_a_snapshot_does_not_follow_the_session(session) -> None:
+    run = commands.train(session)
+    session.components = ()
+    assert [part.name for part in run.config.components] == ["immune", "around"]
+
+
+def test_events_become_progress_curves_and_notices(session) -> None:
+    run = commands.train(session)
+    commands.begin(session, run)
+    commands.apply(
+        session,
+        run,
+        [
+            Started("train", 10, "steps"),
+            Progress("train", 3, 10, "steps", seconds_left=7.0),
+            Metrics("train", 3, {"loss": 1.0}),
+            Warned("train", "Few cells."),
+        ],
+    )
+    assert session.job is not None
+    assert session.job.fraction == 0.3
+    assert session.job.seconds_left == 7.0
+    assert len(session.metrics) == 1
+    assert session.notice.text == "Few cells."
+
+
+def test_results_of_an_older_run_are_refused(session) -> None:
+    old, new = commands.train(session), commands.train(session)
+    commands.begin(session, old)
+    commands.begin(session, new)
+    commands.apply(session, old, [Finished("train", result="late")])
+    commands.fail(session, old, NoCells("late"))
+    assert session.bundle is None
+    assert session.notice is None
+    assert session.job.run == new.number
+
+
+def test_cancelled_training_keeps_the_model_and_says_so(session) -> None:
+    run = commands.train(session)
+    commands.begin(session, run)
+    events = run.events()
+    for event in events:
+        commands.apply(session, run, [event])
+        if isinstance(event, Metrics):
+            commands.request_cancel(session, run)
+            commands.request_cancel(session, run)
+    assert session.bundle is not None
+    assert "kept" in session.notice.text
+    assert commands.follow_up(session, run) is None
+    assert commands.can_resume(commands.run_folder(session))
+
+    again = commands.train(session, resume=True)
+    carry_out(session, again)
+    assert session.metrics[-1].step == 4
+    assert not commands.can_resume(commands.run_folder(session))
+
+
+def test_a_cancelled_embedding_leaves_the_table(session, table) -> None:
+    session.table = table
+    run = commands.embed(session)
+    commands.begin(session, run)
+    commands.apply(session, run, [Finished("embed", result=None, cancelled=True)])
+    assert session.table is table
+    assert "as it was" in session.notice.text
+
+
+def test_a_failure_is_noted_and_nothing_follows(session) -> None:
+    run = commands.train(session)
+    commands.begin(session, run)
+    commands.fail(session, run, NoCells("No cells.", "Choose a mask."))
+    assert session.job is None
+    assert session.notice.kind == "error"
+    assert session.notice.text == "No cells. Choose a mask."
+    assert commands.follow_up(session, run) is None
+
+
+def test_what_is_missing_is_refused(session, table, tmp_path) -> None:
+    with pytest.raises(RuntimeError, match="no table"):
+        commands.cluster(session).events()
+    session.table = table
+    export = replace(commands.export(session, tmp_path), folder=None)
+    with pytest.raises(RuntimeError, match="no folder"):
+        export.events()
+
+
+def test_the_gui_keeps_a_core(session, monkeypatch) -> None:
+    session.settings = session.settings.with_values({"threads": None})
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert commands.train(session).config.threads == 7
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    assert commands.train(session).config.threads == 1

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_splicer.gui.facts import constant_channels, examine
+from napari_splicer.images.image import MultiplexImage
+from napari_splicer.images.masks import LabelMask
+
+
+@pytest.fixture
+def image() -> MultiplexImage:
+    pixels = np.random.default_rng(0).random((4, 20, 30)).astype(np.float32)
+    pixels[1] = 3
+    pixels[2] = np.nan
+    pixels[3, 0, 0] = np.nan
+    return MultiplexImage.from_array(pixels, ["varied", "flat", "nothing", "holed"])
+
+
+def test_channels_without_signal_are_found(image) -> None:
+    assert constant_channels(image) == ("flat", "nothing")
+
+
+def test_integers_too() -> None:
+    pixels = np.zeros((2, 8, 8), np.uint8)
+    pixels[1, 3, 3] = 1
+    assert constant_channels(MultiplexImage.from_array(pixels, ["dark", "dot"])) == ("dark",)
+
+
+def test_cells_are_counted(image) -> None:
+    labels = np.zeros((20, 30), np.uint16)
+    labels[0:3, 5:8] = 7
+    labels[10:13, 10:13] = 900
+    facts = examine(image, LabelMask.from_array(labels))
+    assert (facts.cells, facts.at_border, facts.problem) == (2, 1, "")
+
+
+def test_an_empty_mask_is_a_problem_in_words(image) -> None:
+    facts = examine(image, LabelMask.from_array(np.zeros((20, 30), np.uint8), name="nuclei"))
+    assert facts.cells is None
+    assert "nuclei holds no cells" in facts.problem
+
+
+def test_without_mask_only_channels_are_judged(image) -> None:
+    assert examine(image, None).constant == ("flat", "nothing")

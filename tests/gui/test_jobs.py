@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QThread
+from qtpy.QtWidgets import QWidget
+
+from napari_splicer.errors import NoCells
+from napari_splicer.events import Cancel, Event, Finished, Metrics, Progress, Started
+from napari_splicer.gui import commands
+from napari_splicer.gui.jobs import Errand, JobRunner
+from napari_splicer.gui.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class Script:
+    """A run that yields what a test tells it to, until it is cancelled."""
+
+    number: int
+    steps: int = 3
+    error: Exception | None = None
+    stage: str = "train"
+    inputs: Snapshot = field(default_factory=Snapshot)
+    config: Any = None
+    cancel: Cancel = field(default_factory=Cancel)
+
+    def events(self) -> Iterator[Event]:
+        yield Started("train", self.steps, "steps")
+        done = 0
+        pause = threading.Event()
+        while done < self.steps and not self.cancel.requested:
+            pause.wait(0.001)
+            done += 1
+            yield Metrics("train", done, {"loss": 1.0})
+            yield Progress("train", done, self.steps, "steps")
+            if self.error is not None:
+                raise self.error
+        yield Finished("train", result=None, cancelled=self.cancel.requested)
+
+
+@pytest.fixture
+def runner(session) -> JobRunner:
+    return JobRunner(session)
+
+
+@pytest.fixture
+def notes() -> Iterator[list[str]]:
+    """What napari was asked to show."""
+    heard: list[str] = []
+
+    def hear(notification: Any) -> None:
+        heard.append(str(notification.message))
+
+    notification_manager.notification_ready.connect(hear)
+    yield heard
+    notification_manager.notification_ready.disconnect(hear)
+
+
+def finish(runner: JobRunner, qtbot: Any, timeout: int = 10_000) -> None:
+    qtbot.waitUntil(lambda: not runner.busy, timeout=timeout)
+
+
+def test_events_reach_the_session_and_then_it_is_idle(runner, qtbot) -> None:
+    session = runner.session
+    assert runner.start(Script(session.next_run(), steps=50))
+    assert runner.busy
+    finish(runner, qtbot)
+    assert len(session.metrics) == 50
+    assert session.job is None
+    assert not runner.busy
+
+
+def test_only_one_runs_at_a_time(runner, qtbot) -> None:
+    session = runner.session
+    first = Script(session.next_run(), steps=10**9)
+    runner.start(first)
+    assert not runner.start(Script(session.next_run()))
+    assert session.job.run == first.number
+    runner.cancel()
+    finish(runner, qtbot)
+
+
+def test_cancelling_twice_or_without_a_run_is_harmless(runner, qtbot) -> None:
+    runner.cancel()
+    runner.start(Script(runner.session.next_run(), steps=10**9))
+    qtbot.waitUntil(lambda: len(runner.session.metrics) > 3)
+    runner.cancel()
+    assert runner.session.job.cancelling
+    runner.cancel()
+    finish(runner, qtbot)
+    assert "kept" in runner.session.notice.text
+
+
+@pytest.mark.parametrize("error", [NoCells("No cells.", "Choose."), RuntimeError("torch broke")])
+def test_a_failure_is_shown_once_in_its_words(runner, qtbot, notes, error) -> None:
+    runner.start(Script(runner.session.next_run(), error=error))
+    finish(runner, qtbot)
+    assert runner.session.notice.text == str(error)
+    assert notes == [str(error)]
+    assert not runner.busy
+
+
+def test_after_a_failure_one_can_start_again(runner, qtbot, notes) -> None:
+    runner.start(Script(runner.session.next_run(), error=NoCells("No cells.")))
+    finish(runner, qtbot)
+    assert runner.start(Script(runner.session.next_run()))
+    finish(runner, qtbot)
+    assert runner.session.notice is None
+
+
+def test_training_is_followed_by_embedding_and_groups(runner, qtbot) -> None:
+    session = runner.session
+    runner.start(commands.train(session))
+    finish(runner, qtbot, 120_000)
+    assert session.clustering == "splicer_cluster"
+
+
+def test_an_errand_answers_in_the_gui_thread(qtbot) -> None:
+    widget, answers = QWidget(), []
+    qtbot.addWidget(widget)
+
+    def take(value: int) -> None:
+        answers.append((value, QThread.currentThread() is widget.thread()))
+
+    errand = Errand(widget, take)
+    errand.ask(pow, 2, 5)
+    qtbot.waitUntil(lambda: bool(answers))
+    assert answers == [(32, True)]
+
+
+def test_of_many_asks_the_last_one_counts(qtbot) -> None:
+    widget, answers = QWidget(), []
+    qtbot.addWidget(widget)
+    errand = Errand(widget, answers.append)
+    for number in range(20):
+        errand.ask(pow, number, 1)
+    qtbot.waitUntil(lambda: answers[-1:] == [19])
+    assert len(answers) < 20
+
+
+def test_an_errand_tells_what_went_wrong(qtbot) -> None:
+    widget, errors = QWidget(), []
+    qtbot.addWidget(widget)
+    errand = Errand(widget, lambda _: None, errors.append)
+    errand.ask(int, "no number")
+    qtbot.waitUntil(lambda: bool(errors))
+    assert isinstance(errors[0], ValueError)
+
+
+def test_an_errand_dies_with_its_widget(qtbot) -> None:
+    widget, answers, started = QWidget(), [], []
+    qtbot.addWidget(widget)
+    errand = Errand(widget, answers.append)
+    errand.ask(started.append, 1)
+    widget.destroyed.emit()
+    qtbot.waitUntil(lambda: bool(started))
+    qtbot.wait(50)
+    assert answers == []

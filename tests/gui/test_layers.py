@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import dask.array as da
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.painting import GROUPS, SELECTED
+from napari_splicer.gui.pointing import CELL, Pointer
+from napari_splicer.gui.sample import open_sample
+
+
+@pytest.fixture
+def viewer(tissue) -> ViewerModel:
+    made = ViewerModel()
+    place = {"scale": (0.5, 0.5), "translate": (10, 20), "units": ("um", "um")}
+    for name, pixels in zip(tissue.image.channels, np.asarray(tissue.image.data), strict=True):
+        made.add_image(pixels, name=name, **place)
+    made.add_labels(np.asarray(tissue.cells.data), name="cells", **place)
+    return made
+
+
+@pytest.fixture
+def painted(viewer, tissue, table, qtbot):
+    """A viewer whose session has a table of six cells of the mask, in two groups."""
+    link = link_for(viewer)
+    cells = tissue.cells.cells()
+    chosen = cells.iloc[:6]
+    table.obs["instance_id"] = chosen["id"].to_numpy()
+    table.obs["y"], table.obs["x"] = chosen["y"].to_numpy(), chosen["x"].to_numpy()
+    link.session.table = table
+    qtbot.waitUntil(lambda: link.own_layer(GROUPS) is not None)
+    return link
+
+
+def test_the_guess_is_made_when_the_link_is_made(viewer) -> None:
+    session = link_for(viewer).session
+    assert len(session.image.channels) == 12
+    assert session.cells.name == "cells"
+    assert session.image.pixel_size == (0.5, 0.5)
+    assert session.image.transform.translate == (10.0, 20.0)
+
+
+def test_one_link_per_viewer(viewer) -> None:
+    assert link_for(viewer) is link_for(viewer)
+    assert link_for(ViewerModel()) is not link_for(viewer)
+
+
+def test_layers_that_come_later_are_taken_in() -> None:
+    viewer = ViewerModel()
+    link = link_for(viewer)
+    heard = []
+    link.changed.connect(lambda: heard.append(1))
+    for data in open_sample():
+        viewer.add_layer(Layer.create(*data))
+    assert len(link.session.image.channels) == 12
+    assert link.session.image.name == "synthetic tissue"
+    assert link.session.cells.name == "cell mask"
+    assert heard
+
+
+def test_later_channels_do_not_change_an_image_that_is_being_worked_on(viewer, tissue) -> None:
+    link = link_for(viewer)
+    before = link.session.image
+    link.session.components = ("something",)
+    layer = viewer.layers["DNA"]
+    viewer.add_image(layer.data, name="late", scale=layer.scale, translate=layer.translate)
+    assert link.session.image is before
+
+
+def test_removing_the_layers_clears_the_session(viewer) -> None:
+    link = link_for(viewer)
+    viewer.layers.remove("cells")
+    assert link.session.cells is None
+    viewer.layers.clear()
+    assert link.session.image is None
+    assert link.images() == ()
+
+
+def test_regions_are_read_by_name_and_dropped_with_their_layer(viewer, tissue) -> None:
+    link = link_for(viewer)
+    tumour = viewer.add_labels(np.ones(tissue.cells.shape, int), name="tumour")
+    link.use_regions([tumour])
+    assert list(link.session.regions) == ["tumour"]
+    viewer.layers.remove(tumour)
+    assert not link.session.regions
+
+
+def test_a_choice_can_be_taken_back(viewer) -> None:
+    link = link_for(viewer)
+    link.use_image(None)
+    assert link.session.image is None
+    link.use_mask(None)
+    assert link.session.cells is None
+
+
+def test_groups_are_painted_where_the_mask_lies(painted, viewer, tissue) -> None:
+    layer, mask = painted.own_layer(GROUPS), viewer.layers["cells"]
+    np.testing.assert_array_equal(layer.translate, mask.translate)
+    assert layer.units == mask.units
+    session = painted.session
+    for cell, code in zip(session.ids(), session.codes(), strict=True):
+        assert set(layer.data[mask.data == cell]) == {code + 1}
+    assert (layer.data[mask.data == 0] == 0).all()
+    assert layer.opacity == session.opacity
+    assert viewer.layers.selection.active is mask
+
+
+def test_colours_visibility_and_opacity_follow_the_legend(painted, qtbot) -> None:
+    session, layer = painted.session, painted.own_layer(GROUPS)
+    session.recolour_group(0, "#0000ff")
+    qtbot.waitUntil(lambda: np.allclose(layer.colormap.color_dict[1], (0, 0, 1, 1)))
+    session.show_group(0, False)
+    qtbot.waitUntil(lambda: 1 not in np.unique(layer.data))
+    session.hovered_group = 0
+    qtbot.waitUntil(lambda: np.unique(layer.data).tolist() == [0])
+    session.opacity = 0.25
+    assert layer.opacity == 0.25
+
+
+def test_colouring_by_a_marker_goes_from_dark_to_bright(painted, qtbot) -> None:
+    session, layer = painted.session, painted.own_layer(GROUPS)
+    session.colour_by = "CD3"
+    qtbot.waitUntil(lambda: layer.data.max() > 2)
+    mask = painted.mask_layer.data
+    brightness = [layer.data[mask == cell].max() for cell in session.ids()]
+    assert brightness == sorted(brightness)
+
+
+def test_the_mask_tells_each_cells_group(painted) -> None:
+    features = painted.mask_layer.features
+    row = features.set_index("label").loc[painted.session.ids()[1]]
+    assert row["cluster"] == "2"
+
+
+def test_a_persons_own_features_are_kept(viewer, tissue, table, qtbot) -> None:
+    mask = viewer.layers["cells"]
+    mask.features = {"mine": np.arange(3)}
+    link = link_for(viewer)
+    table.obs["instance_id"] = tissue.cells.cells()["id"].iloc[:6].to_numpy()
+    link.session.table = table
+    qtbot.waitUntil(lambda: link.own_layer(GROUPS) is not None)
+    assert list(mask.features.columns) == ["mine"]
+
+
+def test_selected_cells_are_outlined_until_cleared(painted, qtbot) -> None:
+    session = painted.session
+    session.select(session.cells_of(1))
+    qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is not None)
+    layer = painted.own_layer(SELECTED)
+    assert layer.contour > 0
+    mask = painted.mask_layer.data
+    assert set(mask[layer.data == 1]) == set(session.cells_of(1).tolist())
+    session.select([])
+    qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is None)
+
+
+def test_own_layers_go_with_the_table(painted, qtbot) -> None:
+    painted.session.table = None
+    qtbot.waitUntil(lambda: painted.own_layer(GROUPS) is None)
+
+
+def test_the_cell_under_the_mouse_is_found_and_outlined(viewer, tissue) -> None:
+    link = link_for(viewer)
+    row = tissue.cells.cells().iloc[0]
+    inside = np.argwhere(np.asarray(tissue.cells.data) == row["id"])[0]
+    world = viewer.layers["cells"].data_to_world(inside)
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, SimpleNamespace(position=world, is_dragging=False))
+    assert link.session.hovered == row["id"]
+    outline = link.own_layer(CELL)
+    assert outline.visible
+    assert outline.data.sum() == row["area"]
+    np.testing.assert_allclose(outline.data_to_world(np.argwhere(outline.data)[0]), world)
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, SimpleNamespace(position=(-99.0, -99.0), is_dragging=False))
+    assert link.session.hovered is None
+    assert not outline.visible
+
+
+def click(viewer, position, *, drag: bool = False) -> None:
+    event = SimpleNamespace(position=position, button=1, type="mouse_press")
+    own = [c for c in viewer.mouse_drag_callbacks if isinstance(getattr(c, "__self__", 0), Pointer)]
+    running = [callback(viewer, event) for callback in own]
+    for generator in running:
+        next(generator, None)
+        if drag:
+            event.type = "mouse_move"
+            next(generator, None)
+        event.type = "mouse_release"
+        next(generator, None)
+
+
+def test_a_click_picks_a_cell_and_a_drag_does_not(viewer, tissue) -> None:
+    link = link_for(viewer)
+    inside = np.argwhere(np.asarray(tissue.cells.data) > 0)[0]
+    world = viewer.layers["cells"].data_to_world(inside)
+    click(viewer, world, drag=True)
+    assert link.session.picked is None
+    click(viewer, world)
+    assert link.session.picked == np.asarray(tissue.cells.data)[tuple(inside)]
+
+
+def test_painting_labels_is_no_picking(viewer, tissue) -> None:
+    viewer.layers.selection.active = viewer.layers["cells"]
+    viewer.layers["cells"].mode = "paint"
+    inside = np.argwhere(np.asarray(tissue.cells.data) > 0)[0]
+    click(viewer, viewer.layers["cells"].data_to_world(inside))
+    assert link_for(viewer).session.picked is None
+
+
+def test_the_viewer_flies_to_a_requested_cell(painted, viewer) -> None:
+    cell = int(painted.session.ids()[0])
+    painted.session.cell_requested.emit(cell)
+    row = painted.session.table.obs.iloc[0]
+    world = painted.mask_layer.data_to_world((int(row["y"]), int(row["x"])))
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], world)
+    assert painted.session.picked == cell
+
+
+def test_a_lazy_pyramid_is_painted_lazily(tissue, table, qtbot) -> None:
+    labels = np.asarray(tissue.cells.data)
+    levels = [da.from_array(labels, chunks=64), da.from_array(labels[::2, ::2], chunks=64)]
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros(labels.shape, np.uint8))
+    viewer.add_labels(levels, multiscale=True, name="cells")
+    link = link_for(viewer)
+    table.obs["instance_id"] = tissue.cells.cells()["id"].iloc[:6].to_numpy()
+    link.session.table = table
+    qtbot.waitUntil(lambda: link.own_layer(GROUPS) is not None)
+    layer = link.own_layer(GROUPS)
+    assert layer.multiscale
+    assert all(isinstance(level, da.Array) for level in layer.data)
+    link.session.show_group(0, False)
+    link.session.show_group(1, False)
+    qtbot.waitUntil(lambda: not np.asarray(layer.data[1]).any())

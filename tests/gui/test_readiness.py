@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.config import Component
+from napari_splicer.gui.readiness import STEPS, resolve
+from napari_splicer.gui.session import Session
+from napari_splicer.gui.snapshot import Facts, Job
+from napari_splicer.images.masks import LabelMask
+from napari_splicer.model.bundle import Bundle
+from napari_splicer.model.splicer import build_network
+from napari_splicer.patches.normalization import Normalization
+
+
+def bundle_for(session: Session, channels: tuple[str, ...] | None = None) -> Bundle:
+    decomposition = Decomposition(session.components)
+    if channels is not None:
+        decomposition = Decomposition.per_channel(channels)
+    names = decomposition.channels
+    size = session.settings.patches.size
+    return Bundle(
+        network=build_network(session.settings.model, decomposition, names, size),
+        decomposition=decomposition,
+        channels=names,
+        normalization=Normalization(names, (0.0,) * len(names), (1.0,) * len(names), 5.0),
+        config=session.settings,
+    )
+
+
+def statuses(session: Session) -> list[str]:
+    return [resolve(session.snapshot()).steps[name].status for name in STEPS]
+
+
+def test_empty_session_asks_for_an_image() -> None:
+    readiness = resolve(Session().snapshot())
+    assert readiness.next_step == "image"
+    assert "Open an image" in readiness.advice
+    assert all(readiness.steps[name].status == "blocked" for name in STEPS[1:])
+    assert all(readiness.steps[name].why for name in STEPS)
+
+
+def test_an_image_without_mask_asks_for_the_mask(tissue) -> None:
+    readiness = resolve(Session(image=tissue.image).snapshot())
+    assert "mask" in readiness.advice
+    assert readiness.steps["image"].summary == "12 ch"
+
+
+def test_a_mask_of_another_size_is_told_with_both_sizes(tissue) -> None:
+    other = LabelMask.from_array(np.ones((50, 60), np.uint8), name="small")
+    readiness = resolve(Session(image=tissue.image, cells=other).snapshot())
+    assert readiness.next_step == "image"
+    assert "160 × 160" in readiness.advice
+    assert "50 × 60" in readiness.advice
+
+
+def test_a_problem_with_the_mask_blocks_what_follows(session) -> None:
+    session.facts = Facts(problem="The mask holds no cells.")
+    readiness = resolve(session.snapshot())
+    assert readiness.advice == "The mask holds no cells."
+    assert not readiness.steps["model"].allowed
+
+
+def test_with_components_training_can_start(session) -> None:
+    assert statuses(session) == ["done", "done", "ready", "blocked", "blocked", "blocked"]
+
+
+def test_a_bad_component_is_named(session) -> None:
+    session.components = (*session.components, Component(name="empty", channels=()))
+    readiness = resolve(session.snapshot())
+    assert readiness.next_step == "components"
+    assert "'empty'" in readiness.advice
+    assert "'empty'" in readiness.steps["model"].why
+
+
+def test_a_model_allows_embedding(session) -> None:
+    session.bundle = bundle_for(session)
+    assert statuses(session)[2:4] == ["done", "ready"]
+
+
+def test_a_model_with_other_channels_blocks_embedding(session) -> None:
+    session.bundle = bundle_for(session, ("CD3", "Unobtainium"))
+    steps = resolve(session.snapshot()).steps
+    assert steps["embed"].status == "blocked"
+    assert "Unobtainium" in steps["embed"].why
+    assert "CD3" not in steps["embed"].why
+
+
+@pytest.mark.parametrize("key", ["training.batch", "patches.size", "seed", "model.objective"])
+def test_other_training_settings_make_the_model_stale(session, key) -> None:
+    session.bundle = bundle_for(session)
+    session.made_from = {"train": session.snapshot().inputs()}
+    assert statuses(session)[2] == "done"
+    value = "je" if key == "model.objective" else 99
+    session.settings = session.settings.with_values({key: value})
+    assert statuses(session)[2] == "stale"
+
+
+def test_export_settings_do_not_make_the_model_stale(session) -> None:
+    session.bundle = bundle_for(session)
+    session.made_from = {"train": session.snapshot().inputs()}
+    session.settings = session.settings.with_values({"export.formats": ["csv"]})
+    assert statuses(session)[2] == "done"
+
+
+def test_another_model_makes_the_table_stale(session, table) -> None:
+    session.bundle = bundle_for(session)
+    session.made_from = {"embed": session.snapshot().inputs()}
+    session.table = table
+    assert statuses(session)[3:5] == ["done", "done"]
+    session.bundle = bundle_for(session)
+    readiness = resolve(session.snapshot())
+    assert readiness.steps["embed"].status == readiness.steps["cluster"].status == "stale"
+    assert "Embed again" in readiness.advice
+
+
+def test_export_follows_the_table(session, table) -> None:
+    session.bundle = bundle_for(session)
+    session.table = table
+    session.made_from = {"export": replace(session.snapshot().inputs(), table=table)}
+    assert statuses(session)[5] == "done"
+    assert "All done" in resolve(session.snapshot()).advice
+    session.table = table.copy()
+    assert statuses(session)[5] == "stale"
+
+
+def test_while_a_job_runs_nothing_else_starts_and_all_say_why(session) -> None:
+    session.job = Job(1, "train", done=63, total=100)
+    readiness = resolve(session.snapshot())
+    assert readiness.steps["model"].summary == "63%"
+    assert readiness.next_step == "model"
+    for name in ("model", "embed", "cluster", "export"):
+        assert not readiness.steps[name].allowed
+        assert "trained" in readiness.steps[name].why
+
+
+def test_cancelling_says_what_is_kept(session) -> None:
+    session.job = Job(1, "train", cancelling=True)
+    assert "kept" in resolve(session.snapshot()).advice

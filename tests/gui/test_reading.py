@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+from napari.layers import Image, Labels
+
+from napari_splicer.gui.reading import (
+    OWN,
+    fitting_mask,
+    image_choices,
+    mask_choices,
+    pixel_size_of,
+    read_image,
+    read_mask,
+    transform_of,
+)
+
+STEP = (0, 0, 0)
+
+
+def plane(value: int = 1, shape=(12, 16)) -> np.ndarray:
+    return np.full(shape, value, np.uint16)
+
+
+def test_single_channel_layers_of_one_shape_make_one_image() -> None:
+    layers = [Image(plane(i), name=name) for i, name in enumerate(["CD3", "CD20", "DNA"])]
+    layers.append(Image(plane(shape=(9, 9)), name="thumbnail"))
+    first, other = image_choices(layers)
+    assert (first.title, first.channels, first.shape) == ("3 layers, 12 × 16 px", 3, (12, 16))
+    assert other.title == "thumbnail"
+    image = read_image(first, STEP)
+    assert image.channels == ("CD3", "CD20", "DNA")
+    assert image.read(0, 1, 0, 1).ravel().tolist() == [0, 1, 2]
+
+
+def test_layers_at_different_places_are_different_images() -> None:
+    layers = [Image(plane(), scale=(1, 1)), Image(plane(), scale=(2, 2))]
+    assert len(image_choices(layers)) == 2
+
+
+def test_a_layer_with_a_channel_axis_is_an_image() -> None:
+    names = ["a", "b", "c", "d"]
+    layer = Image(np.zeros((4, 12, 16), np.uint8), name="field", metadata={"channel_names": names})
+    (choice,) = image_choices([layer])
+    image = read_image(choice, STEP)
+    assert image.name == "field"
+    assert image.channels == tuple(names)
+
+
+def test_without_names_channels_are_numbered_and_that_is_said() -> None:
+    (choice,) = image_choices([Image(np.zeros((2, 12, 16), np.uint8))])
+    image = read_image(choice, STEP)
+    assert image.channels == ("Channel 1", "Channel 2")
+    assert any("missing" in remark for remark in image.remarks)
+
+
+def test_rgb_is_three_channels_and_that_is_said() -> None:
+    (choice,) = image_choices([Image(np.zeros((12, 16, 3), np.uint8), rgb=True, name="HE")])
+    image = read_image(choice, STEP)
+    assert image.is_rgb
+    assert image.shape == choice.shape == (12, 16)
+    assert any("RGB" in remark for remark in image.remarks)
+
+
+def test_of_z_planes_the_one_on_screen_is_taken_and_that_is_said() -> None:
+    stacks = [np.stack([plane(10 * i + z) for z in range(3)]) for i in range(2)]
+    layers = [Image(stack, name=f"c{i}") for i, stack in enumerate(stacks)]
+    (choice,) = image_choices(layers)
+    image = read_image(choice, (2, 0, 0))
+    assert image.read(0, 1, 0, 1).ravel().tolist() == [2, 12]
+    assert any("on screen" in remark for remark in image.remarks)
+
+
+def test_axis_labels_decide() -> None:
+    data = np.zeros((5, 12, 16), np.uint8)
+    (stack,) = image_choices([Image(data, axis_labels=("z", "y", "x"))])
+    assert stack.channels == 1
+    pair = [Image(data, axis_labels=("c", "y", "x")) for _ in range(2)]
+    assert [choice.channels for choice in image_choices(pair)] == [5, 5]
+
+
+@pytest.mark.parametrize("wrap", [lambda a: a, da.from_array, zarr.array])
+def test_numpy_dask_and_zarr_give_the_same(wrap) -> None:
+    pixels = np.random.default_rng(0).integers(0, 99, (2, 12, 16), dtype=np.uint16)
+    (choice,) = image_choices([Image(wrap(pixels), multiscale=False)])
+    np.testing.assert_array_equal(read_image(choice, STEP).read(2, 5, 3, 9), pixels[:, 2:5, 3:9])
+
+
+def test_pyramids_keep_their_levels() -> None:
+    levels = [np.zeros((2, 64, 64), np.uint8), np.zeros((2, 32, 32), np.uint8)]
+    (choice,) = image_choices([Image(levels, multiscale=True)])
+    assert [level.shape for level in read_image(choice, STEP).levels] == [(2, 64, 64), (2, 32, 32)]
+    mask = Labels([level[0].astype(int) for level in levels], multiscale=True)
+    assert [level.shape for level in read_mask(mask, STEP).levels] == [(64, 64), (32, 32)]
+
+
+def test_the_whole_transform_is_kept() -> None:
+    affine = np.array([[1.0, 0.1, 5.0], [0.0, 1.0, 6.0], [0.0, 0.0, 1.0]])
+    layer = Image(
+        plane(), scale=(0.5, 0.25), translate=(3, 4), rotate=30, affine=affine, units=("um", "um")
+    )
+    transform = transform_of(layer)
+    assert transform.scale == (0.5, 0.25)
+    assert transform.translate == (3.0, 4.0)
+    assert transform.units == ("micrometer", "micrometer")
+    np.testing.assert_allclose(transform.rotate, layer.rotate)
+    np.testing.assert_allclose(transform.affine, affine)
+
+
+@pytest.mark.parametrize(
+    ("units", "scale", "expected"),
+    [
+        (("um", "um"), (0.5, 0.25), (0.5, 0.25)),
+        (("nm", "nm"), (500, 500), (0.5, 0.5)),
+        (("pixel", "pixel"), (0.5, 0.5), None),
+    ],
+)
+def test_pixel_size_is_read_from_units_and_never_guessed(units, scale, expected) -> None:
+    assert pixel_size_of(Image(plane(), scale=scale, units=units)) == expected
+
+
+def test_the_mask_of_the_image_size_is_preferred_and_of_those_the_cells() -> None:
+    small = Labels(np.zeros((5, 5), int), name="cells elsewhere")
+    tumour = Labels(np.zeros((12, 16), int), name="tumour")
+    cells = Labels(np.zeros((12, 16), int), name="Cells")
+    masks = mask_choices([small, tumour, cells, Image(plane())])
+    assert fitting_mask(masks, (12, 16)) is cells
+    assert fitting_mask((small, tumour), (12, 16)) is tumour
+    assert fitting_mask((small,), (12, 16)) is None
+
+
+def test_own_layers_are_never_inputs() -> None:
+    own = Labels(np.zeros((12, 16), int), metadata={OWN: {"role": "groups"}})
+    assert mask_choices([own]) == ()
+    assert image_choices([own]) == ()
