@@ -152,5 +152,17 @@ def test_what_cannot_be_built_is_said():
     with pytest.raises(InvalidComponent, match="Change the embedding's size"):
         build_network(SMALL.model_copy(update={"shared": 10}), PARTS, CHANNELS, 16)
     clash = Decomposition((Component(name="shared", channels=("CD3",)),))
-    with pytest.raises(InvalidComponent, match="Rename the component"):
-        build_network(SMALL.model_copy(update={"shared": 4}), clash, CHANNELS, 16)
+    for width in (0, 4):
+        with pytest.raises(InvalidComponent, match="Rename the component"):
+            build_network(SMALL.model_copy(update={"shared": width}), clash, CHANNELS, 16)
+
+
+def test_components_weigh_nothing_where_the_objective_is_je():
+    settings = SMALL.model_copy(update={"objective": "je"})
+    heavy = Decomposition((Component(name="whole", channels=CHANNELS, weight=3.0),))
+    first, second, _ = batch()
+    losses = [
+        build_network(settings, parts, CHANNELS, 16).objective(first, [second]).total
+        for parts in (heavy, PARTS)
+    ]
+    assert torch.equal(*losses)

@@ -175,7 +175,7 @@ def build_network(
         If the encoder is unknown or can't take patches of this size.
     InvalidComponent
         If the objective is SpliCER and there is no component, the embedding is too narrow for all
-        chunks, or a component is called "shared" while there is a shared chunk.
+        chunks, or a component has the shared chunk's name, "shared".
     """
     chunks = _chunks(settings, decomposition) if settings.objective == "splicer" else {}
     with torch.random.fork_rng(devices=[]):
@@ -188,7 +188,9 @@ def build_network(
             build_projector(width, settings.hidden, settings.embedding),
             _bank(settings, decomposition, chunks, size) if chunks else None,
             chunks=chunks,
-            weights={part.name: part.weight for part in decomposition.components},
+            weights={
+                part.name: part.weight for part in decomposition.components if part.name in chunks
+            },
             settings=settings,
         )
 
@@ -200,8 +202,14 @@ def _bank(
         BranchShape(len(part.channels), chunks[part.name].stop - chunks[part.name].start)
         for part in decomposition.components
     ]
-    width = settings.branch_width or max(4, settings.width // 2)
-    return ComponentBank(shapes, width=width, hidden=settings.hidden // 2, size=size)
+    return ComponentBank(
+        shapes, width=branch_width(settings), hidden=settings.hidden // 2, size=size
+    )
+
+
+def branch_width(settings: ModelSettings) -> int:
+    """Return the channels of a branch's first stage: as set, or half of the primary's."""
+    return settings.branch_width or max(4, settings.width // 2)
 
 
 def _chunks(settings: ModelSettings, decomposition: Decomposition) -> dict[str, slice]:
@@ -211,10 +219,11 @@ def _chunks(settings: ModelSettings, decomposition: Decomposition) -> dict[str, 
             "SpliCER needs at least one component, and there is none.",
             "Define components, or choose the objective 'je', which does without.",
         )
-    if settings.shared and SHARED in names:
+    if SHARED in names:
         raise InvalidComponent(
-            f"A component is called '{SHARED}', which is the name of the shared chunk.",
-            "Rename the component, or set model.shared to 0.",
+            f"A component is called '{SHARED}', which is the name of what two views of the whole "
+            "patch share.",
+            "Rename the component.",
         )
     widths = [*decomposition.widths(settings.embedding - settings.shared), settings.shared]
     slices, start = {}, 0

@@ -9,6 +9,7 @@ import torch
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import InvalidComponent, NoCells
+from napari_splicer.model.splicer import branch_width
 from napari_splicer.patches.sites import find_sites, patch_sides
 from napari_splicer.training.device import resolve_device, resolve_precision
 from napari_splicer.training.schedule import count_steps
@@ -122,9 +123,7 @@ def _with_steps(settings: TrainingSettings, patches: int) -> TrainingSettings:
 
 
 def _with_widths(config: RunConfig) -> dict[str, object]:
-    model = config.model.model_copy(
-        update={"branch_width": config.model.branch_width or max(4, config.model.width // 2)}
-    )
+    model = config.model.model_copy(update={"branch_width": branch_width(config.model)})
     if model.objective == "je":
         return {"model": model}
     widths = Decomposition(config.components).widths(model.embedding - model.shared)
