@@ -146,10 +146,11 @@ def test_closing_the_iterator_leaves_a_checkpoint(bundle, field, quick, tmp_path
     assert same(resumed[-1].result, bundle)
 
 
-def test_checkpoints_come_at_their_steps_and_at_the_end(field, quick, tmp_path):
-    every = quick.with_values({"training.checkpoint_every": 4})
+@pytest.mark.parametrize(("steps", "expected"), [(4, [4, 6]), (3, [3, 6]), (9, [6])])
+def test_checkpoints_come_at_their_steps_and_at_the_end(steps, expected, field, quick, tmp_path):
+    every = quick.with_values({"training.checkpoint_every": steps})
     events = list(fit([field], every, folder=tmp_path))
-    assert [c.step for c in of(Checkpointed, events)] == [4, 6]
+    assert [c.step for c in of(Checkpointed, events)] == expected
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
     again = list(fit([field], every, folder=tmp_path, resume=True))
     assert of(Metrics, again) == []
@@ -176,8 +177,10 @@ def test_an_unfinished_training_is_not_replaced_without_a_word(field, quick, tmp
 def test_resuming_with_other_settings_is_refused(field, quick, tmp_path):
     stop_after(2, lambda c: fit([field], quick, folder=tmp_path, cancel=c))
     other = quick.with_values({"training.learning_rate": 0.5, "model.width": 5})
+    seen = []
     with pytest.raises(InvalidSettings, match=r"learning_rate was 0\.001, not 0\.5"):
-        list(fit([field], other, folder=tmp_path, resume=True))
+        seen.extend(fit([field], other, folder=tmp_path, resume=True))
+    assert of(Progress, seen) == []  # no patch was read for nothing
     elsewhere = quick.with_values({"output": "elsewhere", "threads": 1})
     assert not list(fit([field], elsewhere, folder=tmp_path, resume=True))[-1].cancelled
 

@@ -121,15 +121,15 @@ def read_checkpoint_tensors(folder: Path) -> dict[str, Tensor]:
     return read_tensors(checkpoint_path(folder))
 
 
-def check_same_run(record: CheckpointRecord, current: CheckpointRecord) -> None:
-    """Check that a checkpoint belongs to the run at hand.
+def check_same_settings(record: CheckpointRecord, run: RunConfig) -> None:
+    """Check that a checkpoint was made with the settings of the run at hand.
 
     Raises
     ------
     InvalidSettings
-        Naming the settings that differ, or saying that the images do.
+        Naming those that differ.
     """
-    before, now = (r.config.model_dump(mode="json", exclude=_FREE) for r in (record, current))
+    before, now = (config.model_dump(mode="json", exclude=_FREE) for config in (record.config, run))
     different = sorted(_differences(before, now))
     if different:
         raise InvalidSettings(
@@ -138,6 +138,16 @@ def check_same_run(record: CheckpointRecord, current: CheckpointRecord) -> None:
             + ".",
             "Restore them to go on from it, or start the training anew.",
         )
+
+
+def check_same_images(record: CheckpointRecord, current: CheckpointRecord) -> None:
+    """Check that a checkpoint was made on the patches of the run at hand.
+
+    Raises
+    ------
+    InvalidSettings
+        If their number or the normalisation fitted to them differs.
+    """
     if (record.patches, record.normalization) != (current.patches, current.normalization):
         raise InvalidSettings(
             "The checkpoint was made on other images or masks.",

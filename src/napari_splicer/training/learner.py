@@ -160,6 +160,7 @@ class Learner:
         rate = learning_rate(settings, self.step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
+        # The forward pass moves the running means of batch normalisation before the loss is known.
         statistics = [buffer.clone() for buffer in self.network.buffers()]
         with seeded(derive_seed(seed, 3, self.step), self._device):
             with autocast(self._config, self._device):
@@ -167,14 +168,15 @@ class Learner:
             self._optimizer.zero_grad(set_to_none=True)
             terms.total.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
-        if not (torch.isfinite(terms.total) & torch.isfinite(norm)):
+        # Everything is read at once: each read makes the CPU wait for the device.
+        numbers = torch.stack([norm, terms.total, *terms.parts.values()]).tolist()
+        if not all(map(math.isfinite, numbers[:2])):
             for buffer, before in zip(self.network.buffers(), statistics, strict=True):
                 buffer.copy_(before)
             return {}
         self._optimizer.step()
-        parts = torch.stack([terms.total, *terms.parts.values()]).detach().tolist()
         names = ["loss", *(f"loss/{name}" for name in terms.parts)]
-        return dict(zip(names, parts, strict=True)) | {"learning_rate": rate}
+        return dict(zip(names, numbers[1:], strict=True)) | {"learning_rate": rate}
 
     def _skip(self) -> Outcome:
         self._skipped += 1

@@ -22,7 +22,8 @@ from napari_splicer.events import (
 from napari_splicer.model.bundle import Bundle
 from napari_splicer.model.splicer import build_network
 from napari_splicer.training.checkpoint import (
-    check_same_run,
+    check_same_images,
+    check_same_settings,
     has_unfinished,
     read_checkpoint_tensors,
     read_record,
@@ -77,7 +78,8 @@ def fit(
     Raises
     ------
     SplicerError
-        Before anything is read, where settings, components, masks or checkpoint do not fit.
+        Before a pixel is read, where settings, components, masks or checkpoint do not fit; after
+        it, where the images are not those of the checkpoint.
     TrainingFailed
         If the loss stays not a number, or the device's memory does not hold a small batch.
     """
@@ -88,12 +90,15 @@ def fit(
     record = read_record(folder) if resume and folder is not None else None
     yield Started("train", unit="steps", message="Looking at the images")
     run = resolve(config, fields)
+    if record is not None:
+        check_same_settings(record, run)
     for remark in remarks(config, run, fields):
         yield Warned("train", remark)
-    with threads(run.threads):
-        finished = yield from _train(fields, run, channels, folder, record, cancel)
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    try:
+        with threads(run.threads):
+            finished = yield from _train(fields, run, channels, folder, record, cancel)
+    finally:
+        torch.cuda.empty_cache()  # other programs want the memory; does nothing without CUDA
     yield finished
 
 
@@ -140,7 +145,7 @@ def _train(
 def _go_on(learner: Learner, folder: Path, record: CheckpointRecord | None) -> Iterator[Event]:
     """Go back to where the checkpoint stands, or say that it will be replaced."""
     if record is not None:
-        check_same_run(record, learner.record())
+        check_same_images(record, learner.record())
         learner.restore(record, read_checkpoint_tensors(folder))
     elif has_unfinished(folder):
         yield Warned(
@@ -166,7 +171,8 @@ def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Ev
             pace = (time.perf_counter() - begun) / max(1, learner.step - first)
             left = pace * (learner.steps - learner.step)
             yield Progress("train", learner.step, learner.steps, "steps", seconds_left=left)
-            if folder is not None and learner.step % learner.checkpoint_every == 0:
+            due = learner.step % learner.checkpoint_every == 0 and learner.step < learner.steps
+            if folder is not None and due:
                 yield _checkpoint(learner, folder)
     except GeneratorExit:
         if folder is not None:
