@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_splicer.config import RunConfig, parse_run
-from napari_splicer.errors import InvalidComponent, NoCells
+from napari_splicer.errors import InvalidComponent, InvalidSettings, NoCells
 from napari_splicer.images.masks import LabelMask
 from napari_splicer.training.resolve import remarks, resolve, seen_channels
 
@@ -42,6 +42,17 @@ def test_few_patches_make_small_batches(field, quick):
     assert run.training.batch == count // 2
     (remark,) = remarks(quick.with_values({"training.batch": 10 * count}), run, [field])
     assert f"{count // 2} instead of {10 * count}" in remark
+
+
+def test_patches_that_memory_does_not_hold_do_not_count(field, quick):
+    asked = quick.with_values({"training.epochs": 7, "training.steps": None})
+    everything = resolve(asked, [field]).training
+    assert everything.steps == 7 * (len(field.cells.cells()) // everything.batch)
+    patch = 3 * 28 * 28 * 2 + 28 * 28 * 4 + 3 * 8  # three channels and labels of 28 × 28 px
+    some = resolve(asked.with_values({"training.cache_gb": 20.5 * patch / 1e9}), [field]).training
+    assert (some.batch, some.steps) == (10, 7 * 2)
+    with pytest.raises(InvalidSettings, match="too few to learn from"):
+        resolve(asked.with_values({"training.cache_gb": 2 * patch / 1e9}), [field])
 
 
 def test_too_few_cells_are_said(field, quick):

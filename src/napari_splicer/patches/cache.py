@@ -37,7 +37,7 @@ class PatchCache:
     Raises
     ------
     InvalidSettings
-        If fewer than ``LEAST_PATCHES`` would fit, or there are none.
+        As :func:`capacity`.
 
     Attributes
     ----------
@@ -47,13 +47,7 @@ class PatchCache:
 
     def __init__(self, reader: PatchReader, budget_gb: float, *, seed: int = 0) -> None:
         total = len(reader.sites)
-        room = int(budget_gb * 1e9 / _bytes_per_patch(reader))
-        if room < min(LEAST_PATCHES, total):
-            raise InvalidSettings(
-                f"{budget_gb:g} GB hold {room} training patches, too few to learn from.",
-                "Raise the memory for training patches (training.cache_gb), or make patches "
-                "smaller.",
-            )
+        room = capacity(reader, budget_gb)
         self.message: str | None = None
         rows = np.arange(total)
         if room < total:
@@ -104,6 +98,24 @@ class PatchCache:
         if batch.labels_BHW.dtype == torch.int32:
             batch = replace(batch, labels_BHW=batch.labels_BHW.to(torch.int64) & 0xFFFFFFFF)
         return batch
+
+
+def capacity(reader: PatchReader, budget_gb: float) -> int:
+    """Return how many of a reader's patches are kept in ``budget_gb`` GB; reads nothing.
+
+    Raises
+    ------
+    InvalidSettings
+        If fewer than ``LEAST_PATCHES`` of them fit.
+    """
+    total = len(reader.sites)
+    room = int(budget_gb * 1e9 / _bytes_per_patch(reader))
+    if room < min(LEAST_PATCHES, total):
+        raise InvalidSettings(
+            f"{budget_gb:g} GB hold {room} training patches, too few to learn from.",
+            "Raise the memory for training patches (training.cache_gb), or make patches smaller.",
+        )
+    return min(room, total)
 
 
 def _bytes_per_patch(reader: PatchReader) -> int:

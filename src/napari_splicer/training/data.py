@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_splicer.errors import UnusableChannel
-from napari_splicer.patches.augmentation import center_crop, padded_size
+from napari_splicer.patches.augmentation import center_crop
 from napari_splicer.patches.cache import PatchCache
 from napari_splicer.patches.normalization import fit_normalization, make_normalizer
-from napari_splicer.patches.reader import PatchReader
-from napari_splicer.patches.sites import find_sites, patch_sides
+from napari_splicer.training.reading import trained_components, training_reader
 from napari_splicer.training.schedule import derive_seed
 
 if TYPE_CHECKING:
@@ -36,15 +35,13 @@ class TrainingData:
     fields : sequence of MaskedImage
     config : RunConfig
         Resolved.
-    channels, regions : sequence of str
-        Channels and masks to read.
+    channels : sequence of str
+        To read.
 
     Raises
     ------
     UnusableChannel
         If a channel holds no finite number, or all channels of a component are constant.
-    InvalidSettings
-        If memory does not hold a handful of patches.
     """
 
     def __init__(
@@ -52,7 +49,6 @@ class TrainingData:
         fields: Sequence[MaskedImage],
         config: RunConfig,
         channels: Sequence[str],
-        regions: Sequence[str],
     ) -> None:
         self._config = config
         self.normalization = fit_normalization(
@@ -62,17 +58,7 @@ class TrainingData:
         self._normalizer = make_normalizer(
             fields, self.normalization, config.normalization, seed=config.seed
         )
-        padded = padded_size(config.augmentation, config.patches.size)
-        reader = PatchReader(
-            fields,
-            find_sites(fields, config.patches, patch_sides(fields, config.patches)),
-            channels=channels,
-            regions=regions,
-            side=patch_sides(fields, config.patches, padded),
-            size=padded,
-            batch=config.training.batch,
-            device=config.device,
-        )
+        reader = training_reader(fields, config, channels)
         self._cache = PatchCache(reader, config.training.cache_gb, seed=config.seed)
 
     def __len__(self) -> int:
@@ -108,7 +94,7 @@ class TrainingData:
 
 
 def _refuse_blind_components(config: RunConfig, constant: Sequence[str]) -> None:
-    for component in config.components if config.model.objective == "splicer" else ():
+    for component in trained_components(config).components:
         if set(component.channels) <= set(constant):
             raise UnusableChannel(
                 f"Component '{component.name}' has nothing to learn from: "

@@ -68,7 +68,7 @@ class Learner:
         self.steps = config.training.steps or 0
         self.checkpoint_every = config.training.checkpoint_every
         self.step = 0
-        self.batch = min(config.training.batch, max(2, len(data) // 2))
+        self.batch = config.training.batch
         self.history: History = {}
         self._skipped = 0
         self._in_a_row = 0

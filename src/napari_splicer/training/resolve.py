@@ -10,8 +10,10 @@ import torch
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import InvalidComponent, NoCells
 from napari_splicer.model.splicer import branch_width
-from napari_splicer.patches.sites import find_sites, patch_sides
+from napari_splicer.patches.cache import capacity
+from napari_splicer.patches.sites import patch_sides
 from napari_splicer.training.device import resolve_device, resolve_precision
+from napari_splicer.training.reading import trained_components, training_reader
 from napari_splicer.training.schedule import count_steps
 
 if TYPE_CHECKING:
@@ -27,37 +29,40 @@ def resolve(config: RunConfig, fields: Sequence[MaskedImage]) -> RunConfig:
     """Fill in what the settings leave open, from the images and this computer.
 
     Device, precision, threads, patch size in µm (where the pixel size is known), widths of chunks
-    and branches, batch (at most half the patches) and steps.
+    and branches, batch (at most half the patches that memory holds) and steps.
 
     Raises
     ------
     InvalidSettings
-        If the device is not there.
+        If the device is not there, or memory does not hold a handful of patches.
     InvalidComponent
-        If the embedding is too narrow for its chunks.
+        If a component lacks something in one of the images, or the embedding is too narrow for
+        all chunks.
     NoCells
         If there are fewer than 16 patches.
     """
+    channels = seen_channels(config, fields)
     device = resolve_device(config.device)
-    patches = _with_size_um(config.patches, fields)
-    count = len(find_sites(fields, patches, patch_sides(fields, patches)))
+    run = config.model_copy(
+        update={
+            "device": str(device),
+            "precision": resolve_precision(config.precision, device),
+            "threads": config.threads or torch.get_num_threads(),
+            "patches": _with_size_um(config.patches, fields),
+            **_with_widths(config),
+        }
+    )
+    reader = training_reader(fields, run, channels)
+    count = len(reader.sites)
     if count < FEWEST_PATCHES:
-        what = "cells" if patches.sites == "cells" else "tiles"
+        what = "cells" if run.patches.sites == "cells" else "tiles"
         raise NoCells(
             f"There are {count} {what} to train on, and {FEWEST_PATCHES} are the fewest that a "
             "network can learn from; a few hundred are better.",
             "Add images, use a model trained on others, or cluster by mean intensity.",
         )
-    return config.model_copy(
-        update={
-            "device": str(device),
-            "precision": resolve_precision(config.precision, device),
-            "threads": config.threads or torch.get_num_threads(),
-            "patches": patches,
-            "training": _with_steps(config.training, count),
-            **_with_widths(config),
-        }
-    )
+    kept = capacity(reader, run.training.cache_gb)
+    return run.model_copy(update={"training": _with_steps(run.training, kept)})
 
 
 def remarks(asked: RunConfig, resolved: RunConfig, fields: Sequence[MaskedImage]) -> Iterator[str]:
@@ -124,9 +129,10 @@ def _with_steps(settings: TrainingSettings, patches: int) -> TrainingSettings:
 
 def _with_widths(config: RunConfig) -> dict[str, object]:
     model = config.model.model_copy(update={"branch_width": branch_width(config.model)})
-    if model.objective == "je":
+    parts = trained_components(config)
+    if not parts.components:
         return {"model": model}
-    widths = Decomposition(config.components).widths(model.embedding - model.shared)
+    widths = parts.widths(model.embedding - model.shared)
     components = tuple(
         component.model_copy(update={"width": width})
         for component, width in zip(config.components, widths, strict=True)

@@ -114,7 +114,7 @@ def _train(
     decomposition = Decomposition(run.components)
     network = build_network(run.model, decomposition, channels, run.patches.size, seed=run.seed)
     views = Views(run, channels, whole=network.whole_second_view)
-    data = TrainingData(fields, run, channels, views.regions)
+    data = TrainingData(fields, run, channels)
     for remark in data.remarks():
         yield Warned("train", remark)
     for done in data.read():

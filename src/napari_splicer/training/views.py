@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.patches.augmentation import apply_augmentation, sample_augmentation
 from napari_splicer.patches.splitting import split
+from napari_splicer.training.reading import trained_components
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +36,7 @@ class Views:
     def __init__(self, config: RunConfig, channels: Sequence[str], *, whole: bool) -> None:
         self._settings = config.augmentation
         self._size = config.patches.size
-        parts = config.components if config.model.objective == "splicer" else ()
-        self._decomposition = Decomposition(parts)
+        self._decomposition = trained_components(config)
         self._channels = tuple(channels)
         self._whole = whole
 

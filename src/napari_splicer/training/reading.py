@@ -1,0 +1,52 @@
+"""Which components a training has, and which patches it reads for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.patches.augmentation import padded_size
+from napari_splicer.patches.reader import PatchReader
+from napari_splicer.patches.sites import find_sites, patch_sides
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_splicer.config import RunConfig
+    from napari_splicer.images.masks import MaskedImage
+
+
+def trained_components(config: RunConfig) -> Decomposition:
+    """Return the components that are trained for; none where the objective is JE."""
+    return Decomposition(config.components if config.model.objective == "splicer" else ())
+
+
+def training_reader(
+    fields: Sequence[MaskedImage], config: RunConfig, channels: Sequence[str]
+) -> PatchReader:
+    """Return the reader of the patches at all sites, with room to rotate and shift.
+
+    Parameters
+    ----------
+    fields : sequence of MaskedImage
+    config : RunConfig
+        With device and patches resolved.
+    channels : sequence of str
+        To read, in this order.
+
+    Raises
+    ------
+    NoCells
+        If there is no cell mask where patches lie on cells.
+    """
+    padded = padded_size(config.augmentation, config.patches.size)
+    return PatchReader(
+        fields,
+        find_sites(fields, config.patches, patch_sides(fields, config.patches)),
+        channels=channels,
+        regions=trained_components(config).regions,
+        side=patch_sides(fields, config.patches, padded),
+        size=padded,
+        batch=config.training.batch,
+        device=config.device,
+    )
