@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_splicer.errors import NoCells
 from napari_splicer.patches.blocks import block_edges
+from napari_splicer.patches.sites import window_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -180,8 +181,8 @@ def _spans(image: MultiplexImage) -> tuple[list[tuple[int, int]], list[tuple[int
 def tile_edges(
     centre: NDArray[np.float64], side: int, length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where tiles start and stop along an axis of ``length`` pixels, int64 (n,) each."""
-    start = np.floor(centre - (side - 1) / 2 + 0.5).astype(np.int64)
+    """Return where tiles start and stop within an axis of ``length`` pixels, int64 (n,) each."""
+    start = window_start(centre, side)
     return start.clip(0, length), (start + side).clip(0, length)
 
 

@@ -12,6 +12,7 @@ import torch
 from napari_splicer.errors import InvalidComponent
 from napari_splicer.patches.blocks import Block, block_edges, plan_blocks
 from napari_splicer.patches.canvas import Canvas, as_bits, upload
+from napari_splicer.patches.sites import window_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -265,8 +266,7 @@ class _Batch:
 
 def _corners(sites: Sites, side: int) -> NDArray[np.int64]:
     """Return the top left corners (n, 2) of windows of ``side`` pixels around the sites."""
-    centre = np.stack([sites.y, sites.x], axis=1)
-    return np.floor(centre - side / 2 + 1).astype(np.int64)
+    return window_start(np.stack([sites.y, sites.x], axis=1), side)
 
 
 def _resample(x_BCHW: Tensor, size: int) -> Tensor:

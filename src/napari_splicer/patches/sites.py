@@ -138,6 +138,20 @@ def patch_sides(
     return tuple(sides)
 
 
+def window_start(centre: NDArray[np.float64], side: int) -> NDArray[np.int64]:
+    """Return the first of the ``side`` pixels around each centre, along one axis.
+
+    Pixel ``i`` has its centre at ``i``; where ``side`` is even, a centre on a pixel has one more
+    pixel behind it than before it.
+
+    Examples
+    --------
+    >>> window_start(np.array([10.0, 10.5]), 4).tolist()
+    [9, 9]
+    """
+    return np.floor(centre - side / 2 + 1).astype(np.int64)
+
+
 def _tile_centres(length: int, side: int, step: int) -> NDArray[np.float64]:
     """Return the centres of tiles that cover ``length`` pixels, the last one flush with its end."""
     if length <= side:
