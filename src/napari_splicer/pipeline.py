@@ -195,7 +195,11 @@ def cluster(
     The table that was given is left as it was, so that it can be read while this runs.
     """
     from napari_splicer.analysis.clustering import add_clustering, cluster_cells
-    from napari_splicer.analysis.projection import add_projection, project_cells
+    from napari_splicer.analysis.projection import (
+        add_projection,
+        has_projection,
+        project_cells,
+    )
 
     table = table.copy()
     todo = len(config.clusterings) + 1
@@ -214,7 +218,8 @@ def cluster(
     if cancel is not None and cancel.requested:
         yield Finished("cluster", table, cancelled=True)
         return
-    add_projection(table, project_cells(table, config.projection), config.projection)
+    if not has_projection(table, config.projection):
+        add_projection(table, project_cells(table, config.projection), config.projection)
     yield Progress("cluster", todo, todo, "steps", message="Map of the cells")
     yield Finished("cluster", table)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from napari_splicer.config import ClusteringSettings
@@ -41,6 +42,7 @@ def test_training_leads_to_groups_by_itself(session) -> None:
 
     by_chunk = ClusteringSettings(name="splicer_cluster", source="chunk:immune", method="kmeans")
     first = session.table.obs["splicer_cluster"].copy()
+    first_map = session.table.obsm["X_umap"]
     session.rename_group(0, "mine")
     carry_out(session, commands.cluster(session, by_chunk))
     assert session.clusterings == ("splicer_cluster", "splicer_cluster_2")
@@ -48,6 +50,7 @@ def test_training_leads_to_groups_by_itself(session) -> None:
     assert "mine" in session.table.obs["splicer_cluster"].cat.categories
     assert (session.table.obs["splicer_cluster"].cat.codes == first.cat.codes).all()
 
+    np.testing.assert_array_equal(session.table.obsm["X_umap"], first_map)
     anew = by_chunk.model_copy(update={"name": "splicer_cluster_2", "clusters": 3})
     carry_out(session, commands.recluster(session, anew))
     assert session.clusterings == ("splicer_cluster", "splicer_cluster_2")

@@ -8,6 +8,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_splicer.gui.facts import examine
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.painting import GROUPS, SELECTED
 from napari_splicer.gui.pointing import CELL, Pointer
@@ -24,6 +25,16 @@ def viewer(tissue) -> ViewerModel:
     return made
 
 
+def test_a_cell_is_outlined_without_table_or_mouse(viewer, tissue) -> None:
+    link = link_for(viewer)
+    link.session.facts = examine(link.session.image, link.session.cells)
+    row = tissue.cells.cells().iloc[5]
+    link.session.picked = int(row["id"])
+    assert link.own_layer(CELL).data.sum() == row["area"]
+    link.session.picked = 10**9
+    assert not link.own_layer(CELL).visible
+
+
 @pytest.fixture
 def painted(viewer, tissue, table, qtbot):
     """A viewer whose session has a table of six cells of the mask, in two groups."""
@@ -32,6 +43,7 @@ def painted(viewer, tissue, table, qtbot):
     chosen = cells.iloc[:6]
     table.obs["instance_id"] = chosen["id"].to_numpy()
     table.obs["y"], table.obs["x"] = chosen["y"].to_numpy(), chosen["x"].to_numpy()
+    link.session.facts = examine(link.session.image, link.session.cells)
     link.session.table = table
     qtbot.waitUntil(lambda: link.own_layer(GROUPS) is not None)
     return link

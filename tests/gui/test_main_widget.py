@@ -10,6 +10,7 @@ import pytest
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QPushButton
 
+from napari_splicer.gui.explorer_widget import ExplorerWidget
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.painting import GROUPS
@@ -154,6 +155,16 @@ def test_a_mask_of_another_size_is_told_at_the_bottom(viewer, qtbot) -> None:
     link_for(viewer).use_mask(wrong)
     qtbot.waitUntil(lambda: "40 × 50" in widget.advice.text())
     assert "30 × 30" in widget.advice.text()
+
+
+def test_the_explorer_opens_under_the_image(viewer, qtbot) -> None:
+    widget = dock(viewer)
+    widget.pages["cluster"].explorer.click()
+    area = Qt.DockWidgetArea.BottomDockWidgetArea
+    (explorer,) = widget.window().findChildren(ExplorerWidget)
+    assert widget.window().dockWidgetArea(explorer.parent()) == area
+    widget.open_explorer()
+    assert widget.window().findChildren(ExplorerWidget) == [explorer]
 
 
 def test_notices_can_be_dismissed(viewer, qtbot) -> None:

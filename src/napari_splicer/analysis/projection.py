@@ -62,6 +62,11 @@ def add_projection(
     record(table)["projection"] = settings.model_dump()
 
 
+def has_projection(table: AnnData, settings: ProjectionSettings) -> bool:
+    """Return whether the table holds the map that these settings give."""
+    return "X_umap" in table.obsm and record(table).get("projection") == settings.model_dump()
+
+
 def _project(x: NDArray[np.float32], settings: ProjectionSettings) -> NDArray[np.float32]:
     x = principal_components(x, seed=settings.seed)
     start = np.zeros((len(x), 2), np.float32)

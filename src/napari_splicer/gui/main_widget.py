@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.docks import open_explorer
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.readiness import STEPS, resolve
@@ -69,17 +70,20 @@ class SplicerWidget(QWidget):
         link, runner = link_for(napari_viewer), runner_for(napari_viewer)
         self.session = link.session
         self.setMinimumWidth(_WIDTH)
+        cluster_step = ClusterStep(runner)
+        cluster_step.explorer_wanted.connect(self.open_explorer)
         pages: list[StepPage] = [
             ImageStep(link),
             ComponentsStep(self.session),
             ModelStep(runner),
             EmbedStep(runner),
-            ClusterStep(runner),
+            cluster_step,
             ExportStep(runner),
         ]
         self.pages: dict[StepName, StepPage] = {page.name: page for page in pages}
         self.headers: dict[StepName, StepHeader] = {}
         self._next: StepName = "image"
+        self._all_done = False
         self._area = QScrollArea()
         self._lay_out()
         self._theme: Theme | None = None
@@ -163,12 +167,18 @@ class SplicerWidget(QWidget):
         self._area.verticalScrollBar().setValue(0)
         self._point_forward()
 
+    def open_explorer(self) -> None:
+        """Open the Explorer dock under the image."""
+        viewer = self._link.viewer
+        if viewer is not None:
+            open_explorer(viewer)
+
     def _go_on(self) -> None:
         self.open_step(self._next)
 
     def _point_forward(self) -> None:
-        """Offer the way to the step to turn to, unless it is open."""
-        self.forward.setVisible(self.step != self._next)
+        """Offer the way to the step to turn to, unless it is open or all are done."""
+        self.forward.setVisible(self.step != self._next and not self._all_done)
         self.forward.setToolTip(f"Open step {STEPS.index(self._next) + 1}")
 
     @property
@@ -187,6 +197,7 @@ class SplicerWidget(QWidget):
             self.pages[name].show_readiness(readiness)
         self.advice.setText(readiness.advice)
         self._next = readiness.next_step
+        self._all_done = readiness.steps[self._next].status == "done"
         self._point_forward()
         return readiness
 

@@ -85,12 +85,15 @@ class Pointer:
         return int(tile[y % _TILE, x % _TILE]) or None
 
     def _place(self, cell: int) -> tuple[int, int] | None:
-        """Return a pixel near the cell: its centroid where the table has it, else the mouse."""
-        rows = np.flatnonzero(self._session.ids() == cell)
-        if self._session.table is not None and len(rows):
-            row = self._session.table.obs.iloc[rows[0]]
-            return int(row["y"]), int(row["x"])
-        return self._near
+        """Return a pixel near the cell: its centroid once cells were counted, else the mouse."""
+        session = self._session
+        if session.cells is None or session.facts is None or session.facts.cells is None:
+            return self._near
+        cells = session.cells.cells()
+        row = int(np.searchsorted(cells["id"], cell))
+        if row == len(cells) or cells["id"].iloc[row] != cell:
+            return None
+        return int(cells["y"].iloc[row]), int(cells["x"].iloc[row])
 
     def _outline(self) -> None:
         cell = self._session.hovered if self._session.hovered is not None else self._session.picked

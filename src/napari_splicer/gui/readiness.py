@@ -237,7 +237,7 @@ def _advice(step: StepName, state: StepState, now: Snapshot) -> str:
         "model": "Next: train a model on this image, or use a trained one.",
         "embed": "Next: embed the cells, so that alike cells come to lie together.",
         "cluster": "Next: group the cells; the groups appear on the image.",
-        "export": "Next: look at the groups in the Explorer, then export the table.",
+        "export": "Next: name the groups, look at them in the Explorer, then export the table.",
     }
     if step == "export" and state.status == "done":
         return "All done. Change any step to try another way; nothing is lost."

@@ -35,7 +35,7 @@ def trained(session):
 
 def test_presets_set_the_settings_and_show_measured_times(step, session, qtbot) -> None:
     panel = step.train_panel
-    qtbot.waitUntil(lambda: "about" in panel.presets["quick"]._note.text(), timeout=60_000)
+    qtbot.waitUntil(lambda: "about" in panel.presets["quick"].note, timeout=60_000)
     panel.presets["thorough"].click()
     assert session.settings.training.preset == "thorough"
     assert session.settings.training.steps is None

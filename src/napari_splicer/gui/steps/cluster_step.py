@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -35,13 +35,14 @@ _METHODS = {"leiden": "Leiden (finds how many)", "kmeans": "k-means (you say how
 
 
 class ClusterStep(StepPage):
-    """A default clustering appears by itself after embedding.
+    """A default clustering appears by itself after embedding. Emits ``explorer_wanted``.
 
     Parameters
     ----------
     runner : JobRunner
     """
 
+    explorer_wanted = Signal()
     name: ClassVar[StepName] = "cluster"
     title = "Cluster"
     tip = "Group alike cells; name the groups, colour them, show and hide them."
@@ -83,9 +84,13 @@ class ClusterStep(StepPage):
         slider.setToolTip("How strongly the groups cover the image")
         slider.valueChanged.connect(self._set_opacity)
         self.opacity = slider
+        self.explorer = QPushButton("Open the Explorer")
+        self.explorer.setToolTip("Map of the cells, groups × markers, and pictures of cells")
+        self.explorer.clicked.connect(self.explorer_wanted)
         line = QHBoxLayout()
         line.addWidget(QLabel("Opacity"))
         line.addWidget(slider, 1)
+        line.addWidget(self.explorer)
         return line
 
     def _form(self) -> QFormLayout:

@@ -42,6 +42,11 @@ class ChoiceCard(QPushButton):
         self._title.setFont(bold)
         self.setMinimumHeight(2 * self.fontMetrics().height() + 16)
 
+    @property
+    def note(self) -> str:
+        """The line under the title."""
+        return str(self._note.text())
+
     def set_note(self, note: str) -> None:
         """Change the line under the title."""
         self._note.setText(note)
