@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from napari_splicer.files import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -58,13 +59,7 @@ def write_csv(table: AnnData, path: str | Path, *, overwrite: bool = False) -> N
     """
     from pyarrow.csv import CSVWriter
 
-    with written(path, overwrite=overwrite) as temporary:
-        batches = _batches(table)
-        first = next(batches)
-        with CSVWriter(temporary, first.schema) as writer:
-            writer.write_table(first)
-            for batch in batches:
-                writer.write_table(batch)
+    _write_batches(table, path, CSVWriter, overwrite=overwrite)
 
 
 def write_parquet(table: AnnData, path: str | Path, *, overwrite: bool = False) -> None:
@@ -77,13 +72,7 @@ def write_parquet(table: AnnData, path: str | Path, *, overwrite: bool = False) 
     """
     from pyarrow.parquet import ParquetWriter
 
-    with written(path, overwrite=overwrite) as temporary:
-        batches = _batches(table)
-        first = next(batches)
-        with ParquetWriter(temporary, first.schema) as writer:
-            writer.write_table(first)
-            for batch in batches:
-                writer.write_table(batch)
+    _write_batches(table, path, ParquetWriter, overwrite=overwrite)
 
 
 def flat_rows(table: AnnData, start: int = 0, stop: int | None = None) -> pd.DataFrame:
@@ -116,6 +105,18 @@ def flat_rows(table: AnnData, start: int = 0, stop: int | None = None) -> pd.Dat
 
 def _columns(values: np.ndarray, index: pd.Index[str], names: list[str]) -> pd.DataFrame:
     return pd.DataFrame(np.asarray(values), index=index, columns=pd.Index(names))
+
+
+def _write_batches(
+    table: AnnData, path: str | Path, writer: Callable[..., Any], *, overwrite: bool
+) -> None:
+    """Write the flat table piece by piece; ``writer(path, schema)`` opens the file."""
+    with written(path, overwrite=overwrite) as temporary:
+        batches = _batches(table)
+        first = next(batches)
+        with writer(temporary, first.schema) as file:
+            for batch in chain([first], batches):
+                file.write_table(batch)
 
 
 def _batches(table: AnnData) -> Iterator[pa.Table]:
