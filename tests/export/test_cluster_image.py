@@ -72,8 +72,8 @@ def test_what_cannot_be_drawn_is_refused_before_writing(
     clustered: AnnData, clustered_fields: list[MaskedImage], tmp_path: Path
 ) -> None:
     field, path = clustered_fields[0], tmp_path / "a.ome.tif"
-    with pytest.raises(InvalidSettings, match="no clustering 'region'"):
-        write_cluster_image(field, clustered, "region", path)
+    with pytest.raises(InvalidSettings, match="no clustering 'area'"):
+        write_cluster_image(field, clustered, "area", path)
     with pytest.raises(NoCells, match=r"no cell of the image slide/0.*It holds cells of: slide/1"):
         write_cluster_image(field, clustered[clustered.obs["region"] == "slide/1"], "kinds", path)
     with pytest.raises(NoCells, match="no cell mask"):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_splicer.analysis.features import scaled_intensities
-from napari_splicer.errors import InvalidSettings
+from napari_splicer.analysis.groups import groups_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -64,11 +64,7 @@ def profile(table: AnnData, clustering: str) -> Profiles:
     InvalidSettings
         If the table has no such clustering.
     """
-    column = table.obs.get(clustering)
-    if column is None or not isinstance(column.dtype, pd.CategoricalDtype):
-        raise InvalidSettings(
-            f"The table has no clustering '{clustering}'.", "Cluster the cells first."
-        )
+    column = groups_of(table, clustering)
     markers = table.var_names
     scaled = pd.DataFrame(scaled_intensities(table), index=table.obs_names, columns=markers)
     sd = scaled.std(ddof=0)

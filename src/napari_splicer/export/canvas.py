@@ -1,16 +1,13 @@
-"""What all figures share: an empty page, the groups with their colours, and the legend."""
+"""What all figures share: an empty page, colours as matplotlib has them, and the legend."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-
-from napari_splicer.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from anndata import AnnData
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
@@ -24,16 +21,6 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
-
-
-def groups_of(table: AnnData, clustering: str) -> tuple[pd.Series[Any], list[str]]:
-    """Return the groups of all cells, and one colour per category."""
-    column = table.obs.get(clustering)
-    if column is None or not isinstance(column.dtype, pd.CategoricalDtype):
-        raise InvalidSettings(
-            f"The table has no clustering '{clustering}'.", "Cluster the cells first."
-        )
-    return column, [str(colour) for colour in table.uns[f"{clustering}_colors"]]
 
 
 def rgb(colours: list[str]) -> NDArray[np.float64]:

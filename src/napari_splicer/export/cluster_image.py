@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from napari_splicer.errors import InvalidSettings, NoCells
+from napari_splicer.analysis.groups import colours_of, groups_of
+from napari_splicer.errors import NoCells
 from napari_splicer.export.label_image import LabelImage, Legend, write_ome_tiff, write_ome_zarr
 from napari_splicer.files import check_free, written
 
@@ -58,17 +59,13 @@ class GroupCodes:
                 "The table holds tiles, so groups can't be drawn into a mask of cells.",
                 "Leave cluster images out of the export.",
             )
-        if f"{clustering}_colors" not in table.uns or clustering not in table.obs:
-            raise InvalidSettings(
-                f"The table has no clustering '{clustering}'.", "Cluster the cells first."
-            )
+        groups = groups_of(table, clustering).cat
         here = (table.obs["region"] == image).to_numpy()
         if not here.any():
             raise NoCells(
                 f"The table holds no cell of the image {image}.",
                 f"It holds cells of: {', '.join(map(str, table.obs['region'].unique()))}.",
             )
-        groups = table.obs[clustering].cat
         names = tuple(map(str, groups.categories))
         ids = table.obs["instance_id"].to_numpy(np.int64)[here]
         codes = groups.codes.to_numpy(np.int64)[here] + 1
@@ -77,7 +74,7 @@ class GroupCodes:
             ids[order],
             codes[order].astype(np.min_scalar_type(len(names))),
             names,
-            tuple(map(str, table.uns[f"{clustering}_colors"])),
+            tuple(colours_of(table, clustering)),
         )
 
     def apply(self, labels: NDArray[Any]) -> NDArray[np.unsignedinteger[Any]]:

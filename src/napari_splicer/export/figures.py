@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_splicer.analysis.groups import colours_of, groups_of
 from napari_splicer.errors import InvalidSettings
-from napari_splicer.export.canvas import add_legend, groups_of, new_figure, rgb
+from napari_splicer.export.canvas import add_legend, new_figure, rgb
 from napari_splicer.files import written
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def map_figure(table: AnnData, clustering: str) -> Figure:
     """
     if "X_umap" not in table.obsm:
         raise InvalidSettings("The table has no map of the cells.", "Cluster the cells first.")
-    groups, colours = groups_of(table, clustering)
+    groups, colours = groups_of(table, clustering), colours_of(table, clustering)
     place = np.asarray(table.obsm["X_umap"])
     codes = groups.cat.codes.to_numpy()
     drawn = np.flatnonzero(np.isfinite(place).all(axis=1) & (codes >= 0))
@@ -71,7 +72,7 @@ def profile_figure(table: AnnData, clustering: str) -> Figure:
     from napari_splicer.analysis.profiles import profile
 
     found = profile(table, clustering).ordered()
-    groups, colours = groups_of(table, clustering)
+    groups, colours = groups_of(table, clustering), colours_of(table, clustering)
     colour = dict(zip(groups.cat.categories, colours, strict=True))
     rows, columns = found.scores.shape
     figure = new_figure(2.8 + 0.36 * columns, 1.6 + 0.32 * rows)

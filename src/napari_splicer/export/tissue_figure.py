@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_splicer.analysis.groups import colours_of, groups_of
 from napari_splicer.errors import InvalidSettings
-from napari_splicer.export.canvas import add_legend, groups_of, new_figure, rgb
+from napari_splicer.export.canvas import add_legend, new_figure, rgb
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -46,7 +47,7 @@ def tissue_figure(
     """
     if field.cells is None:
         raise InvalidSettings(f"{field.name} has no cell mask.", "Add the mask of its cells.")
-    groups, colours = groups_of(table, clustering)
+    groups, colours = groups_of(table, clustering), colours_of(table, clustering)
     here = (table.obs["region"] == field.name).to_numpy()
     height, width = _thinned(field.image.shape, longest)
     grey = _composite(field.image.levels, height, width)
