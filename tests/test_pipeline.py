@@ -93,6 +93,23 @@ def test_a_second_clustering_stands_beside_the_first(clustered: AnnData) -> None
         pipeline.run(pipeline.cluster(both, second))
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"projection.source": "chunk:nothing"},
+        {"clusterings": [{"name": "new"}, {"name": "other", "source": "chunk:nothing"}]},
+        {"clusterings": [{"name": "new"}, {"name": "Area"}]},
+        {"clusterings": [{"name": "new"}, {"name": "splicer_cluster"}]},
+    ],
+)
+def test_what_cannot_be_grouped_is_refused_before_anything_is(
+    clustered: AnnData, values: dict[str, object]
+) -> None:
+    events = pipeline.cluster(clustered, CONFIG.with_values({"clusterings": [], **values}))
+    with pytest.raises((InvalidSettings, WouldOverwrite)):
+        next(events)
+
+
 def test_cells_can_be_clustered_without_any_model(field: MaskedImage) -> None:
     table = pipeline.run(pipeline.embed([field], None, CONFIG))
     assert "X_splicer" not in table.obsm

@@ -193,14 +193,29 @@ def cluster(
     """Add ``config.clusterings`` and the map; ``Finished.result`` is a new AnnData.
 
     The table that was given is left as it was, so that it can be read while this runs.
+
+    Raises
+    ------
+    WouldOverwrite
+        Before anything is grouped, if the table has a clustering of one of the names and
+        ``replace`` is off.
+    InvalidSettings
+        Before anything is grouped, if the table does not hold what cells are to be compared by.
+    NoCells, UnusableChannel
+        If there are too few cells, or nothing differs between them.
     """
-    from napari_splicer.analysis.clustering import add_clustering, cluster_cells
+    from napari_splicer.analysis.clustering import add_clustering, check_name, cluster_cells
+    from napari_splicer.analysis.features import check_source
     from napari_splicer.analysis.projection import (
         add_projection,
         has_projection,
         project_cells,
     )
 
+    for settings in config.clusterings:
+        check_name(table, settings.name, replace=replace)
+    for source in (*(settings.source for settings in config.clusterings), config.projection.source):
+        check_source(table, source)
     table = table.copy()
     todo = len(config.clusterings) + 1
     yield Started("cluster", total=todo, unit="steps", message="Grouping similar cells")

@@ -68,8 +68,8 @@ def cluster_cells(table: AnnData, settings: ClusteringSettings) -> Clustering:
 
     Raises
     ------
-    InvalidSettings
-        If the table has no such source.
+    InvalidSettings, UnusableChannel
+        As :func:`napari_splicer.analysis.features.features`.
     NoCells
         If there are fewer than three cells.
     """
@@ -197,15 +197,13 @@ def add_clustering(table: AnnData, clustering: Clustering, *, replace: bool = Fa
 
     Raises
     ------
-    WouldOverwrite
-        If the table has a clustering of that name and ``replace`` is off.
-    InvalidSettings
-        If the name is that of another column.
+    WouldOverwrite, InvalidSettings
+        As :func:`check_name`.
     NoCells
         If clustering and table have no cell in common.
     """
     name = clustering.name
-    _check_name(table, name, replace=replace)
+    check_name(table, name, replace=replace)
     rows = clustering.cells.get_indexer(table.obs_names)
     missing = int((rows < 0).sum())
     if missing == table.n_obs:
@@ -229,7 +227,16 @@ def clusterings(table: AnnData) -> dict[str, dict[str, object]]:
     return {name: dict(settings) for name, settings in stored.items()}
 
 
-def _check_name(table: AnnData, name: str, *, replace: bool) -> None:
+def check_name(table: AnnData, name: str, *, replace: bool = False) -> None:
+    """Check that a table can take a clustering of this name.
+
+    Raises
+    ------
+    WouldOverwrite
+        If the table has a clustering of that name and ``replace`` is off.
+    InvalidSettings
+        If the name is that of another column.
+    """
     if name in clusterings(table):
         if not replace:
             raise WouldOverwrite(

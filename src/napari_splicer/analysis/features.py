@@ -36,6 +36,15 @@ def available_sources(table: AnnData) -> tuple[str, ...]:
     return (*sources, *(f"chunk:{name}" for name in chunk_slices(table)))
 
 
+def check_source(table: AnnData, source: str) -> None:
+    """Raise InvalidSettings, naming what there is, unless the table has this source."""
+    if source not in available_sources(table):
+        raise InvalidSettings(
+            f"This table has no '{source}' to compare cells by.",
+            f"Choose one of: {', '.join(available_sources(table))}.",
+        )
+
+
 def features(table: AnnData, source: str) -> NDArray[np.float32]:
     """Return what cells are compared by, every column with mean 0 and standard deviation 1.
 
@@ -60,11 +69,7 @@ def features(table: AnnData, source: str) -> NDArray[np.float32]:
     UnusableChannel
         If nothing differs between the cells.
     """
-    if source not in available_sources(table):
-        raise InvalidSettings(
-            f"This table has no '{source}' to compare cells by.",
-            f"Choose one of: {', '.join(available_sources(table))}.",
-        )
+    check_source(table, source)
     parts = [standardise(block) for block in _blocks(table, source)]
     parts = [part for part in parts if part.shape[1]]
     if not parts:

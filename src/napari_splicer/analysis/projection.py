@@ -36,8 +36,8 @@ def project_cells(table: AnnData, settings: ProjectionSettings) -> NDArray[np.fl
 
     Raises
     ------
-    InvalidSettings
-        If the table has no such source.
+    InvalidSettings, UnusableChannel
+        As :func:`napari_splicer.analysis.features.features`.
     """
     x = features(table, settings.source)
     known = np.isfinite(x).all(axis=1)
