@@ -100,6 +100,7 @@ def open_inputs(config: RunConfig, folder: Path | None = None) -> tuple[MaskedIm
     UnreadableFile, UnsupportedImage, SizeMismatch
         Naming the file.
     """
+    from napari_splicer.images.checks import check_distinct
     from napari_splicer.images.open import open_input
 
     if not config.inputs:
@@ -107,13 +108,7 @@ def open_inputs(config: RunConfig, folder: Path | None = None) -> tuple[MaskedIm
             "The run file names no image.", "Add an [[inputs]] entry with 'image' and 'mask'."
         )
     fields = tuple(open_input(settings, folder) for settings in config.inputs)
-    names = [field.name for field in fields]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise InvalidSettings(
-            f"Two images are called {', '.join(doubled)}.",
-            "Give each [[inputs]] entry a 'name' of its own: cells are told apart by it.",
-        )
+    check_distinct([field.name for field in fields])
     return fields
 
 

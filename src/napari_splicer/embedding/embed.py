@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from napari_splicer.embedding.intensities import CellMeans, Measurement, TileMeans
-from napari_splicer.embedding.resolve import check_channels, check_names, remarks, resolve
+from napari_splicer.embedding.resolve import check_channels, remarks, resolve
 from napari_splicer.embedding.table import add_representation, build_table, record, take_rows
 from napari_splicer.errors import InvalidSettings, NoCells
 from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
+from napari_splicer.images.checks import check_distinct
 from napari_splicer.patches.normalization import make_normalizer
 from napari_splicer.patches.reader import PatchReader
 from napari_splicer.patches.sites import find_sites, patch_sides
@@ -67,7 +68,7 @@ def embed_cells(
     cancel = cancel or Cancel()
     if not fields:
         raise NoCells("There is no image to embed.", "Open at least one.")
-    check_names(fields)
+    check_distinct([field.name for field in fields])
     if bundle is not None:
         check_channels(fields, bundle.channels)
     run = resolve(config, bundle)

@@ -126,20 +126,3 @@ def check_channels(fields: Sequence[MaskedImage], channels: Sequence[str]) -> No
             if guesses
             else f"Its channels are: {', '.join(field.image.channels)}.",
         )
-
-
-def check_names(fields: Sequence[MaskedImage]) -> None:
-    """Refuse images that can't be told apart.
-
-    Raises
-    ------
-    InvalidSettings
-        If two have the same name.
-    """
-    names = [field.name for field in fields]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise InvalidSettings(
-            f"Two images are called {', '.join(doubled)}.",
-            "Give each a name of its own: cells are told apart by it.",
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from napari_splicer.errors import InvalidPanel, SizeMismatch
+from napari_splicer.errors import InvalidPanel, InvalidSettings, SizeMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +49,17 @@ def _remarks_on_names(clean: list[str], filled: list[str]) -> list[str]:
             f"{NAMING} occur more than once ({', '.join(doubled)}); repeats are numbered."
         )
     return remarks
+
+
+def check_distinct(images: Sequence[str]) -> None:
+    """Raise InvalidSettings if two images have the same name."""
+    doubled = [name for name, count in Counter(images).items() if count > 1]
+    if doubled:
+        raise InvalidSettings(
+            f"Two images are called {', '.join(doubled)}.",
+            "Give each a name of its own (in a run file: 'name' in its [[inputs]] entry): cells "
+            "are told apart by it.",
+        )
 
 
 def check_count(image: str, names: int, channels: int) -> None:
