@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from napari_splicer.versions import __version__
+
 if TYPE_CHECKING:
     from napari_splicer.components.decomposition import Decomposition
     from napari_splicer.config import Component, Region, RunConfig, load_run
@@ -19,11 +21,6 @@ if TYPE_CHECKING:
     from napari_splicer.model.splicer import SpliCER
     from napari_splicer.pipeline import cluster, embed, export, open_inputs, train
     from napari_splicer.samples import synthetic_tissue
-
-try:
-    from napari_splicer._version import __version__
-except ImportError:  # a source tree that was never built
-    __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "Bundle": "model.bundle",

@@ -14,6 +14,7 @@ import pandas as pd
 
 from napari_splicer.embedding.intensities import tile_edges
 from napari_splicer.errors import UnreadableFile
+from napari_splicer.versions import package_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.sites import Sites
 
-PACKAGES = ("napari-splicer", "anndata", "numpy", "torch")
+PACKAGES = ("anndata", "numpy", "torch")
+"""Packages that decide what a table holds."""
 
 
 def build_table(
@@ -67,7 +69,7 @@ def build_table(
     sizes = [field.image.pixel_size or (np.nan, np.nan) for field in fields]
     record(table).update(
         sites=sites.kind,
-        versions=_versions(),
+        versions=package_versions(*PACKAGES),
         pixel_sizes={
             "region": np.array(names),
             "y_um": np.array([y for y, _ in sizes]),
@@ -242,9 +244,3 @@ def _aligned(
         x[start:stop, [place[c] for c in field.image.channels]] = block
         start = stop
     return x
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {package: version(package) for package in PACKAGES}

@@ -6,17 +6,13 @@ normalisation, the resolved run settings, versions. It is checked as untrusted i
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from napari_splicer import __version__
 from napari_splicer.errors import InvalidModel, InvalidSettings, SplicerError, WouldOverwrite
 from napari_splicer.files import written
 from napari_splicer.model.record import (
@@ -30,6 +26,7 @@ from napari_splicer.model.record import (
 from napari_splicer.model.splicer import SpliCER, build_network
 from napari_splicer.model.storage import fingerprint, pack, read_tensors
 from napari_splicer.patches.normalization import Normalization
+from napari_splicer.versions import package_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +67,7 @@ class Bundle:
     normalization: Normalization
     config: RunConfig
     history: History = field(default_factory=dict, repr=False)
-    versions: Mapping[str, str] = field(default_factory=lambda: package_versions())
+    versions: Mapping[str, str] = field(default_factory=lambda: package_versions("torch", "timm"))
     pixel_size: tuple[float, float] | None = None
     licence: str = ""
     notes: str = ""
@@ -79,12 +76,6 @@ class Bundle:
     def hash(self) -> str:
         """SHA-256 of the weights: which model this is."""
         return fingerprint(self.network.state_dict())
-
-
-def package_versions() -> dict[str, str]:
-    """Return the versions that decide what a network computes."""
-    versions = {"python": platform.python_version(), "napari-splicer": __version__}
-    return versions | {name: version(name) for name in ("torch", "timm") if find_spec(name)}
 
 
 def save_bundle(bundle: Bundle, folder: str | Path, *, overwrite: bool = False) -> Path:
