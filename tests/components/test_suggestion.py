@@ -13,6 +13,7 @@ from napari_splicer.components.suggestion import (
     suggest,
     suggestions,
 )
+from napari_splicer.errors import InvalidComponent
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import LabelMask, MaskedImage
 
@@ -87,6 +88,30 @@ def test_empty_channels_are_left_out_and_named():
     for suggestion in suggestions([field])[:2]:
         assert set(suggestion.decomposition.channels) == set(CHANNELS)
         assert "Left out: extra 0, extra 1." in suggestion.reason
+
+
+def test_channels_that_not_every_image_has_are_left_out_and_named():
+    one = grouped_field(extra=[np.random.default_rng(1).random((200, 200))], name="one")
+    for fields in ([one, grouped_field()], [grouped_field(), one]):
+        best = suggestions(fields)[0]
+        assert set(best.decomposition.channels) == set(CHANNELS)
+        assert "Left out: extra 0." in best.reason
+        for field in fields:
+            best.decomposition.validate(field)
+
+
+def test_images_without_a_common_channel_are_refused():
+    image = MultiplexImage.from_array(np.ones((2, 50, 50)), ["A", "B"], axes="CYX")
+    with pytest.raises(InvalidComponent, match="no channel in common"):
+        suggestions([grouped_field(), MaskedImage(image)])
+
+
+def test_channels_that_are_copies_of_each_other_get_a_component_each():
+    plane = np.random.default_rng(0).random((80, 80))
+    image = MultiplexImage.from_array(np.stack([plane] * 4), list("ABCD"), axes="CYX")
+    labels = np.kron(np.arange(1, 65).reshape(8, 8), np.ones((10, 10), int))
+    for field in (MaskedImage(image), MaskedImage(image, LabelMask.from_array(labels))):
+        assert [c.channels for c in suggest([field])] == [("A",), ("B",), ("C",), ("D",)]
 
 
 def test_a_few_channels_get_a_component_each():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.components.observations import observe
 from napari_splicer.config import Component, Region
+from napari_splicer.errors import InvalidComponent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,17 +69,22 @@ def suggestions(
 ) -> tuple[Suggestion, ...]:
     """Return ways to divide ``fields`` into components, the best first.
 
-    Only a few places of the images are read.
+    Only a few places of the images are read, and only channels that all of them have are used.
 
     Parameters
     ----------
     fields : sequence of MaskedImage
-        With the same channels.
     groups : mapping of str to sequence of str, optional
         Channels by group, as a panel file may name them.
     seed : int
         Of the places looked at.
+
+    Raises
+    ------
+    InvalidComponent
+        If the images have no channel in common.
     """
+    fields, missing = _in_common(fields)
     image = fields[0].image
     cells = all(field.cells is not None for field in fields)
     found = []
@@ -89,7 +95,7 @@ def suggestions(
     means_NC = observe(fields, seed=seed)
     varied = np.ptp(means_NC, axis=0) > 0
     channels = [name for name, varies in zip(image.channels, varied, strict=True) if varies]
-    left_out = [name for name in image.channels if name not in channels]
+    left_out = [*(name for name in image.channels if name not in channels), *missing]
     if len(channels) < 2:
         return (*found, by_region(image.channels, cells=cells))
     single = per_channel(channels, left_out=left_out)
@@ -97,12 +103,29 @@ def suggestions(
         found.append(single)
     if len(channels) > 3:
         grouped = by_correlation(means_NC[:, varied], channels, cells=cells, left_out=left_out)
-        found.append(grouped)
+        found += [grouped] if len(grouped.components) > 1 + cells else []
     if len(channels) > FEW_CHANNELS:
         found.append(single)
     if cells:
         found.append(by_region(channels, cells=cells))
     return tuple(found)
+
+
+def _in_common(
+    fields: Sequence[MaskedImage],
+) -> tuple[Sequence[MaskedImage], list[str]]:
+    """Return the fields with the channels that all have, and the names of all others."""
+    names = dict.fromkeys(name for field in fields for name in field.image.channels)
+    common = [name for name in names if all(name in field.image.channels for field in fields)]
+    if not common:
+        raise InvalidComponent(
+            "The images have no channel in common.",
+            "Choose images of the same panel, or give their channels the same names.",
+        )
+    missing = [name for name in names if name not in common]
+    if not missing:
+        return fields, missing
+    return [replace(field, image=field.image.select(common)) for field in fields], missing
 
 
 def per_channel(channels: Sequence[str], *, left_out: Sequence[str] = ()) -> Suggestion:
@@ -211,6 +234,10 @@ def group_channels(
         fcluster(tree, count, criterion="maxclust")
         for count in range(least, max(least, min(MOST_GROUPS, channels - 1)) + 1)
     ]
+    # Channels that are alike to the last pixel can't be told apart: then there are fewer groups.
+    trials = [codes for codes in trials if 2 <= codes.max() < channels]
+    if not trials:
+        return [list(range(channels))], correlation
     scores = [silhouette_score(distance, codes, metric="precomputed") for codes in trials]
     codes = next(
         codes for codes, score in zip(trials, scores, strict=True) if score >= max(scores) - NEARLY
