@@ -1,6 +1,6 @@
 """What a representation holds: pure functions of embeddings.
 
-Every function takes matrices with one row per cell, and returns plain numbers.
+Every function takes finite matrices with one row per cell, and returns plain numbers.
 """
 
 from __future__ import annotations

@@ -105,11 +105,6 @@ def test_json_is_exact():
     assert Normalization.from_dict(json.loads(json.dumps(table.to_dict()))) == table
 
 
-def test_select_takes_channels_by_name():
-    table = Normalization(("A", "B", "C"), (0.0, 1.0, 2.0), (3.0, 4.0, 5.0), 1.0)
-    assert table.select(["C", "A"]) == Normalization(("C", "A"), (2.0, 0.0), (5.0, 3.0), 1.0)
-
-
 def test_each_image_can_have_its_own_scale(field_of):
     rng = np.random.default_rng(0)
     dim, bright = rng.random((1, 64, 64)), 10 * rng.random((1, 64, 64))

@@ -7,6 +7,7 @@ maps (B, C, H, W) to (B, Z) can be handed to :func:`napari_splicer.model.splicer
 
 from __future__ import annotations
 
+import difflib
 import math
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -202,8 +203,6 @@ def _timm_encoder(name: str, channels: int, size: int) -> nn.Module:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    import difflib
-
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
     if not near:
         return "timm's documentation lists its networks."

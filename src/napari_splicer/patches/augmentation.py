@@ -73,7 +73,8 @@ def sample_augmentation(
     settings : AugmentationSettings
     count, channels : int
     generator : torch.Generator
-        On the CPU, so that a seed gives the same views on every device.
+        On the CPU, so that a seed gives the same views on every device, but for the noise: its
+        seed is drawn here, and the device draws from it.
     """
 
     def uniform(*shape: int, reach: float) -> Tensor:

@@ -77,16 +77,6 @@ class Normalization:
         root_BCHW = v_BCHW.square().add_(1.0).sqrt_()
         return v_BCHW.add_(root_BCHW).log_().mul_(1.0 / math.asinh(self.curve))
 
-    def select(self, channels: Sequence[str]) -> Normalization:
-        """Return the scale of some channels, in that order."""
-        index = [self.channels.index(name) for name in channels]
-        return Normalization(
-            tuple(channels),
-            tuple(self.lower[i] for i in index),
-            tuple(self.upper[i] for i in index),
-            self.curve,
-        )
-
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able copy."""
         return {
