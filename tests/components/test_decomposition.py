@@ -22,7 +22,7 @@ def part(name="part", channels=("CD3",), kind="whole", mask=None, width=None):
 
 
 def make_field(cells=True):
-    image = MultiplexImage.from_array(np.zeros((3, 9, 9)), CHANNELS, axes="CYX")
+    image = MultiplexImage.from_array(np.zeros((3, 9, 9)), CHANNELS, name="liver", axes="CYX")
     mask = LabelMask.from_array(np.eye(9, dtype=np.uint8))
     return MaskedImage(image, mask if cells else None, {"tumour": mask})
 
@@ -51,7 +51,7 @@ def test_a_good_decomposition_is_accepted():
         ((), ["no component", "Add"]),
         ((part("empty", ()),), ["'empty'", "no channel"]),
         ((part(channels=("PanKrt",)),), ["'part'", "PanKrt", "Did you mean PanKRT?"]),
-        ((part(channels=("Zebra",)),), ["Zebra", "CD3, CD20, PanKRT"]),
+        ((part(channels=("Zebra",)),), ["Zebra, which liver", "CD3, CD20, PanKRT"]),
         ((part(channels=("CD3", "CD3")),), ["lists channel CD3 twice"]),
         ((part(), part()), ["Two components", "'part'"]),
         ((part(kind="inside", mask="tumor"),), ["no mask 'tumor'", "tumour"]),

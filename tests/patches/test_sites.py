@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_splicer.config import PatchSettings
-from napari_splicer.errors import NoCells
+from napari_splicer.errors import InvalidSettings, NoCells
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.patches.sites import cell_sites, find_sites, grid_sites, patch_sides
@@ -67,6 +67,12 @@ def test_sides_follow_the_pixel_size(field_of):
     in_um = PatchSettings(size=32, size_um=16)
     assert patch_sides(fields, in_um) == (32, 64, 32)
     assert patch_sides(fields, in_um, size=48) == (48, 96, 48)
+
+
+def test_a_patch_of_thousands_of_pixels_is_refused(field_of):
+    in_nanometres = field_of(np.ones((1, 9, 9)), name="scan", pixel_size=0.0005)
+    with pytest.raises(InvalidSettings, match=r"16 µm would be 32,000 pixels wide in scan"):
+        patch_sides([in_nanometres], PatchSettings(size=32, size_um=16))
 
 
 def test_settings_choose_between_cells_and_grid(field_of):

@@ -62,6 +62,20 @@ def test_too_few_cells_are_said(field, quick):
         resolve(quick, [replace(field, cells=few)])
 
 
+def test_a_mask_that_gives_all_cells_one_number_is_said(field, quick):
+    one = LabelMask.from_array((field.cells.levels[0].compute() > 0).astype("uint8"))
+    with pytest.raises(NoCells, match=r"There is 1 cell to train on.*one of its own"):
+        resolve(quick, [replace(field, cells=one)])
+
+
+def test_patches_larger_than_the_image_are_said(field, quick):
+    height, width = field.image.shape
+    asked = quick.with_values({"patches.size": 256, "training.cache_gb": 1})
+    run = resolve(asked, [field])
+    (remark,) = remarks(asked, run, [field])
+    assert f"256 px wide, but {field.name} has {height} × {width} px" in remark
+
+
 def test_unknown_pixel_size_is_said_and_not_guessed(field, quick):
     unknown = with_pixel_size(field, None)
     run = resolve(quick, [unknown])
@@ -100,5 +114,5 @@ def test_components_must_fit_every_image(field, quick):
         seen_channels(RunConfig(), [field])
     names = list(field.image.channels)
     lacking = replace(field, image=field.image.with_channels(["DNA1", *names[1:]]))
-    with pytest.raises(InvalidComponent, match="which the image does not have"):
+    with pytest.raises(InvalidComponent, match=r"which .* does not have"):
         seen_channels(quick, [field, lacking])

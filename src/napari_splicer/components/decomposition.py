@@ -102,7 +102,13 @@ class Decomposition:
         InvalidComponent
             Naming the component, and what it lacks.
         """
-        self.check(field.image.channels, field.regions, cells=field.cells is not None, sites=sites)
+        self.check(
+            field.image.channels,
+            field.regions,
+            cells=field.cells is not None,
+            sites=sites,
+            image=field.name,
+        )
 
     def check(
         self,
@@ -111,6 +117,7 @@ class Decomposition:
         *,
         cells: bool = True,
         sites: str = "cells",
+        image: str = "the image",
     ) -> None:
         """Do as :meth:`validate`, given names alone.
 
@@ -127,8 +134,8 @@ class Decomposition:
                     f"Two components are called '{name}'.", "Give each a name of its own."
                 )
         for component in self.components:
-            _check_channels(component, channels)
-            _check_region(component, regions, cells, sites)
+            _check_channels(component, channels, image)
+            _check_region(component, regions, cells, sites, image)
 
     def rename_channels(self, names: Mapping[str, str]) -> Decomposition:
         """Return the decomposition with channels called as ``names`` says, where it does."""
@@ -177,7 +184,7 @@ class Decomposition:
             ) from error
 
 
-def _check_channels(component: Component, channels: Sequence[str]) -> None:
+def _check_channels(component: Component, channels: Sequence[str], image: str) -> None:
     if not component.channels:
         raise InvalidComponent(
             f"Component '{component.name}' has no channel.", "Add one, or remove the component."
@@ -190,20 +197,24 @@ def _check_channels(component: Component, channels: Sequence[str]) -> None:
         if name not in channels:
             near = difflib.get_close_matches(name, channels, n=1)
             raise InvalidComponent(
-                f"Component '{component.name}' uses channel {name}, which the image does not have.",
+                f"Component '{component.name}' uses channel {name}, which {image} does not have.",
                 f"Did you mean {near[0]}?"
                 if near
-                else f"The image's channels are: {', '.join(channels)}.",
+                else f"The channels of {image} are: {', '.join(channels)}.",
             )
 
 
-def _check_region(component: Component, regions: Collection[str], cells: bool, sites: str) -> None:
+def _check_region(
+    component: Component, regions: Collection[str], cells: bool, sites: str, image: str
+) -> None:
     region = component.region
     place = f"Component '{component.name}' looks at '{region.describe()}'"
     if region.mask is not None and region.mask not in regions:
         raise InvalidComponent(
-            f"{place}, but there is no mask '{region.mask}'.",
-            f"Masks here: {', '.join(regions)}." if regions else "Add the mask to the image.",
+            f"{place}, but {image} has no mask '{region.mask}'.",
+            f"Masks here: {', '.join(regions)}."
+            if regions
+            else "Add the mask to the regions of the image.",
         )
     if region.kind in OWN_CELL and sites == "grid":
         raise InvalidComponent(
@@ -212,5 +223,5 @@ def _check_region(component: Component, regions: Collection[str], cells: bool, s
         )
     if (region.kind in OWN_CELL or region.kind == "background") and not cells:
         raise InvalidComponent(
-            f"{place}, but there is no cell mask.", "Choose a cell mask, or another region."
+            f"{place}, but {image} has no cell mask.", "Choose a cell mask, or another region."
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_splicer.errors import NoCells
+from napari_splicer.errors import InvalidSettings, NoCells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import PatchSettings
     from napari_splicer.images.masks import MaskedImage
+
+LARGEST_SIDE = 4096
+"""Pixels of an image that a patch may span: far more than any network takes in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,13 +130,27 @@ def patch_sides(
     settings : PatchSettings
     size : int, optional
         Side in network pixels, for patches with a margin; default ``settings.size``.
+
+    Raises
+    ------
+    InvalidSettings
+        If a patch would span more than 4,096 pixels: then a size in µm, of patches or of the
+        image's pixels, is wrong.
     """
     size = size or settings.size
     sides = []
     for masked in images:
-        side = float(size)
-        if settings.size_um is not None and masked.image.pixel_size is not None:
-            side *= settings.size_um / settings.size / float(np.mean(masked.image.pixel_size))
+        pixel_size = masked.image.pixel_size
+        if settings.size_um is None or pixel_size is None:
+            sides.append(size)
+            continue
+        side = size * settings.size_um / settings.size / float(np.mean(pixel_size))
+        if side > LARGEST_SIDE:
+            raise InvalidSettings(
+                f"Patches of {settings.size_um:g} µm would be {side:,.0f} pixels wide in "
+                f"{masked.name}, whose pixels are {float(np.mean(pixel_size)):g} µm.",
+                "Correct the image's pixel size, or the patches' size in µm (patches.size_um).",
+            )
         sides.append(max(1, round(side)))
     return tuple(sides)
 

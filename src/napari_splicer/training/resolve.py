@@ -55,12 +55,7 @@ def resolve(config: RunConfig, fields: Sequence[MaskedImage]) -> RunConfig:
     reader = training_reader(fields, run, channels)
     count = len(reader.sites)
     if count < FEWEST_PATCHES:
-        what = "cells" if run.patches.sites == "cells" else "tiles"
-        raise NoCells(
-            f"There are {count} {what} to train on, and {FEWEST_PATCHES} are the fewest that a "
-            "network can learn from; a few hundred are better.",
-            "Add images, use a model trained on others, or cluster by mean intensity.",
-        )
+        raise _too_few(count, fields, run.patches.sites)
     kept = capacity(reader, run.training.cache_gb)
     return run.model_copy(update={"training": _with_steps(run.training, kept)})
 
@@ -79,6 +74,13 @@ def remarks(asked: RunConfig, resolved: RunConfig, fields: Sequence[MaskedImage]
             f"{resolved.patches.size} px wide there, whatever that is in µm."
         )
     sides = patch_sides(fields, resolved.patches)
+    for field, side in zip(fields, sides, strict=True):
+        height, width = field.image.shape
+        if side > min(height, width):
+            yield (
+                f"Patches are {side} px wide, but {field.image.name} has {height} × {width} px: "
+                "it is mirrored at its edges to fill them."
+            )
     resampled = [
         f"{field.image.name} ({side} px)"
         for field, side in zip(fields, sides, strict=True)
@@ -113,6 +115,18 @@ def seen_channels(config: RunConfig, fields: Sequence[MaskedImage]) -> tuple[str
             "The images have no channel in common.", "Choose images of the same panel."
         )
     return common
+
+
+def _too_few(count: int, fields: Sequence[MaskedImage], sites: str) -> NoCells:
+    what = {"cells": "cell", "grid": "tile"}[sites] + ("s" if count != 1 else "")
+    advice = "Add images, use a model trained on others, or cluster by mean intensity."
+    if sites == "cells" and count == len(fields):
+        advice = "If a mask has the same number for all cells, give every cell one of its own."
+    return NoCells(
+        f"There {'are' if count != 1 else 'is'} {count} {what} to train on, and {FEWEST_PATCHES} "
+        "are the fewest that a network can learn from; a few hundred are better.",
+        advice,
+    )
 
 
 def _with_size_um(settings: PatchSettings, fields: Sequence[MaskedImage]) -> PatchSettings:
