@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1400, 900)
+_QUALITY = 90  # of JPEG: tissue is noise, which PNG stores at a megabyte a picture
 PATIENCE = 900  # seconds for one step
 
 
@@ -96,7 +97,7 @@ class Photographer:
         """Save a picture of the whole window."""
         QTest.qWait(500)
         picture = self.window.screen().grabWindow(self.window.winId())
-        picture.save(str(self.folder / f"{name}.png"))
+        picture.save(str(self.folder / f"{name}.jpg"), quality=_QUALITY)
 
     def wait(self, ready: Callable[[], bool]) -> None:
         """Let the window live until ``ready()``."""

@@ -17,10 +17,10 @@ def open_explorer(viewer: Viewer) -> QWidget:
     dock, widget = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER Explorer")
     window = dock.parent()
     if isinstance(window, QMainWindow):
+        # The SpliCER dock on the right keeps its full height.
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         area = Qt.DockWidgetArea.BottomDockWidgetArea
         if window.dockWidgetArea(dock) != area:
-            # The SpliCER dock on the right keeps its full height.
-            window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
             window.addDockWidget(area, dock)
     dock.show()
     dock.raise_()

@@ -135,6 +135,16 @@ def test_nothing_is_overwritten_unless_told(runner, grouped, tmp_path, qtbot) ->
     assert grouped.notice is None
 
 
+def test_the_folder_follows_the_run_until_one_is_chosen(runner, session, qtbot) -> None:
+    step = ExportStep(runner)
+    qtbot.addWidget(step)
+    session.settings = session.settings.with_values({"output": "/somewhere"})
+    assert Path(step.folder.text()) == Path("/somewhere/export")
+    step.folder.setText("/mine")
+    session.settings = session.settings.with_values({"output": "/elsewhere"})
+    assert step.folder.text() == "/mine"
+
+
 def test_nothing_ticked_is_told(runner, grouped, qtbot) -> None:
     step = ExportStep(runner)
     qtbot.addWidget(step)

@@ -62,7 +62,9 @@ class ExportStep(StepPage):
             self.ticks[name] = tick
             self.column.addWidget(tick)
         self.column.addWidget(heading("Where"))
-        self.folder = QLineEdit(str(commands.run_folder(self.session).exports))
+        self.folder = QLineEdit()
+        self._usual_folder = ""
+        self._suggest_folder()
         self.folder.setToolTip("Folder for the files; it is made if it is not there")
         choose = QPushButton("Choose …")
         choose.setToolTip("Choose the folder")
@@ -86,7 +88,14 @@ class ExportStep(StepPage):
         self._add_result()
         self.column.addStretch()
         bind(self, self.session.events.exported, self._describe)
+        bind(self, self.session.events.settings, self._suggest_folder)
         self._describe()
+
+    def _suggest_folder(self) -> None:
+        """Follow the run's folder until a person chooses another."""
+        if self.folder.text() == self._usual_folder:
+            self._usual_folder = str(commands.run_folder(self.session).exports)
+            self.folder.setText(self._usual_folder)
 
     def _add_result(self) -> None:
         self.result = text()
