@@ -86,17 +86,25 @@ def test_settings_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ({"sede": 1}, "sede"),
-        ({"training": {"epochs": 0}}, "training.epochs"),
-        ({"device": "gpu"}, "device"),
-        ({"version": 2}, "version"),
-        ({"components": [{"name": "", "channels": []}]}, "components.0.name"),
-        ({"components": [{"name": "a", "channels": ["x"]}] * 2}, "same name: a"),
+        ({"sede": 1}, "there is no setting sede (perhaps seed?)"),
+        ({"training": {"step": 5}}, "there is no setting training.step (perhaps steps?)"),
+        ({"training": {"epochs": 0}}, "training.epochs must be at least 1, not 0"),
+        ({"training": {"epochs": 1.5}}, "training.epochs must be a whole number, not 1.5"),
+        ({"training": {"learning_rate": float("inf")}}, "must be a finite number"),
+        ({"device": "gpu"}, "device must be auto, cpu, mps, cuda or cuda:<number>, not 'gpu'"),
+        ({"version": 2}, "version must be 1, not 2"),
+        ({"components": [{"name": "", "channels": []}]}, "components.0.name must not be empty"),
+        ({"components": [{"name": "a"}]}, "components.0.channels is missing"),
+        ({"components": {"name": "a"}}, "components must be a list"),
+        ({"components": [{"name": "a", "channels": ["x"]}] * 2}, "used: two components have the"),
+        ({"components": [{"name": "a", "channels": [], "region": "cell"}]}, "must be a table"),
         ({"clusterings": [{"name": "a"}, {"name": "a"}]}, "same name: a"),
+        ({"clusterings": [{"name": "my groups"}]}, "clusterings.0.name must be one word"),
         ({"clusterings": [{"name": "__a"}]}, "clusterings.0.name"),
-        ({"clusterings": [{"source": "umap"}]}, "clusterings.0.source"),
-        ({"inputs": [{"image": "a.tif", "pixel_size": 0}]}, "inputs.0.pixel_size"),
-        ({"export": {"formats": ["xlsx"]}}, "export.formats.0"),
+        ({"clusterings": [{"source": "umap"}]}, "clusterings.0.source must be combined, rep"),
+        ({"inputs": [{"image": "a.tif", "pixel_size": 0}]}, "inputs.0.pixel_size must be more"),
+        ({"export": {"formats": ["xlsx"]}}, "export.formats.0 must be 'h5ad'"),
+        ({"export": {"overwrite": "maybe"}}, "export.overwrite must be true or false"),
     ],
 )
 def test_mistake_is_named(data: dict[str, object], told: str) -> None:
@@ -143,12 +151,20 @@ def test_values_are_replaced_by_dotted_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["epochs", "training.epoch", "training.epochs.more", "clusterings.7.name", "seed."]
+    ("key", "advice"),
+    [
+        ("epochs", "Settings here: version, seed"),
+        ("training.epoch", "Did you mean 'epochs'? Settings here: preset"),
+        ("trianing.epochs", "Did you mean 'training'?"),
+        ("training.epochs.more", "Settings here: version, seed"),
+        ("clusterings.7.name", "Entries here: 0."),
+        ("seed.", "Settings here: version"),
+    ],
 )
-def test_unknown_key_is_refused_with_the_known_ones(key: str) -> None:
+def test_unknown_key_is_refused_with_the_known_ones(key: str, advice: str) -> None:
     with pytest.raises(InvalidSettings, match="There is no setting") as caught:
         RunConfig().with_values({key: 1})
-    assert "Settings here: " in caught.value.advice
+    assert advice in caught.value.advice
 
 
 def test_value_that_does_not_fit_is_refused() -> None:
@@ -161,9 +177,24 @@ def test_missing_run_file_is_named(tmp_path: Path) -> None:
         load_run(tmp_path / "absent.toml")
 
 
-@pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe\x00"])
-def test_broken_run_file_is_named(tmp_path: Path, content: bytes) -> None:
+def test_broken_run_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
-    path.write_bytes(content)
-    with pytest.raises(UnreadableFile, match="not valid TOML"):
+    path.write_bytes(b"seed = ")
+    with pytest.raises(InvalidSettings, match=r"run\.toml is not valid TOML"):
         load_run(path)
+    path.write_bytes("seed = 1".encode("utf-16"))
+    with pytest.raises(UnreadableFile, match=r"run\.toml is not a text file in UTF-8"):
+        load_run(path)
+
+
+def test_path_of_windows_is_advised_on(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('[[inputs]]\nimage = "C:\\Users\\me\\slide.tif"\n', encoding="utf-8")
+    with pytest.raises(InvalidSettings, match="Write paths with / instead of"):
+        load_run(path)
+
+
+def test_mark_that_windows_puts_before_a_text_is_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("seed = 7", encoding="utf-8-sig")
+    assert load_run(path).seed == 7

@@ -8,13 +8,17 @@ so that replaying the file repeats the run.
 from __future__ import annotations
 
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from napari_splicer.errors import InvalidSettings, UnreadableFile
+from napari_splicer.mistakes import mistakes
 from napari_splicer.settings import (
+    DEVICE,
+    PATTERNS,
     AugmentationSettings,
     ClusteringSettings,
     Component,
@@ -68,7 +72,7 @@ class RunConfig(Settings):
     seed: int = Field(0, ge=0, description="the same seed on the same CPU gives the same model")
     device: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        pattern=DEVICE,
         description="auto, cpu, mps, cuda or cuda:N",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="of the computation")
@@ -118,15 +122,14 @@ class RunConfig(Settings):
         """
         data = self.model_dump(mode="json")
         for key, value in values.items():
-            *parents, leaf = key.split(".")
             place: Any = data
-            for parent in parents:
-                place = _entries(place).get(parent)
-            entries = _entries(place)
-            if leaf not in entries:
-                known = ", ".join(entries or _entries(data))
-                raise InvalidSettings(f"There is no setting '{key}'.", f"Settings here: {known}.")
-            place[int(leaf) if isinstance(place, list) else leaf] = value
+            inner: Any = data
+            for part in key.split("."):
+                place, entries = inner, _entries(inner)
+                if part not in entries:
+                    raise _unknown(key, part, place, data)
+                inner = entries[part]
+            place[int(part) if isinstance(place, list) else part] = value
         return parse_run(data)
 
     def to_toml(self) -> str:
@@ -143,7 +146,24 @@ def _entries(place: Any) -> dict[str, Any]:
     return place if isinstance(place, dict) else {}
 
 
-def parse_run(data: Mapping[str, Any], source: str = "the settings") -> RunConfig:
+def _unknown(key: str, part: str, place: Any, data: Any) -> InvalidSettings:
+    """Say which settings, or how many entries, there are where ``part`` of a key is not."""
+    entries = _entries(place) or _entries(data)
+    if isinstance(place, list):
+        advice = f"Entries here: {', '.join(entries)}."
+    else:
+        near = get_close_matches(part, entries, n=1)
+        meant = f"Did you mean '{near[0]}'? " if near else ""
+        advice = f"{meant}Settings here: {', '.join(entries)}."
+    return InvalidSettings(f"There is no setting '{key}'.", advice)
+
+
+def _names(schema: type[Settings] = Settings) -> set[str]:
+    """Return the names of all settings, of whatever section."""
+    return {*schema.model_fields}.union(*map(_names, schema.__subclasses__()))
+
+
+def parse_run(data: Mapping[str, Any], source: str = "The settings") -> RunConfig:
     """Check ``data`` against the schema.
 
     Raises
@@ -154,12 +174,9 @@ def parse_run(data: Mapping[str, Any], source: str = "the settings") -> RunConfi
     try:
         return RunConfig.model_validate(data)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(str(part) for part in item['loc']) or 'run'}: {item['msg']}"
-            for item in error.errors()
-        ]
         raise InvalidSettings(
-            f"{source} cannot be used: {'; '.join(lines)}.", "Correct these and try again."
+            f"{source} cannot be used: {mistakes(error, _names(), PATTERNS)}.",
+            "Correct that and try again; docs/run-file.md explains every setting.",
         ) from error
 
 
@@ -169,19 +186,28 @@ def load_run(path: str | Path) -> RunConfig:
     Raises
     ------
     UnreadableFile
-        If it does not exist or is not TOML.
+        If it does not exist, or is no text.
     InvalidSettings
-        If it does not fit the schema.
+        If it is not TOML, or does not fit the schema.
     """
     path = Path(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UnreadableFile(
             f"The run file {path} cannot be read ({error.strerror}).", "Check the path."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise UnreadableFile(
-            f"The run file {path} is not valid TOML: {error}.", "Correct that line and try again."
+            f"The run file {path} is not a text file in UTF-8.",
+            "Choose a run file (.toml), or save it as UTF-8 in the text editor.",
+        ) from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        paths = " Write paths with / instead of \\." if "\\" in text else ""
+        raise InvalidSettings(
+            f"The run file {path} is not valid TOML: {error}.",
+            f"Correct that line and try again.{paths}",
         ) from error
     return parse_run(data, source=f"The run file {path}")

@@ -14,12 +14,21 @@ RegionKind = Literal[
 ]
 
 SOURCE = r"^(representation|intensity|combined|chunk:.+)$"
+COLUMN = r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$"
+DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
+
+PATTERNS = {
+    SOURCE: "must be combined, representation, intensity or chunk:<name of a component>",
+    COLUMN: "must be one word of letters, digits, _, - and .",
+    DEVICE: "must be auto, cpu, mps, cuda or cuda:<number>",
+}
+"""What the patterns ask for, in words."""
 
 
 class Settings(BaseModel):
     """Base of all settings: frozen, and unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Rectangle(Settings):
@@ -212,7 +221,7 @@ class ClusteringSettings(Settings):
 
     name: str = Field(
         "splicer_cluster",
-        pattern=r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$",
+        pattern=COLUMN,
         description="its column in the table; every clustering has its own",
     )
     source: str = Field("combined", pattern=SOURCE, description="what makes cells similar")
