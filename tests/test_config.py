@@ -91,6 +91,7 @@ def test_settings_cannot_be_changed() -> None:
         ({"training": {"epochs": 0}}, "training.epochs must be at least 1, not 0"),
         ({"training": {"epochs": 1.5}}, "training.epochs must be a whole number, not 1.5"),
         ({"training": {"learning_rate": float("inf")}}, "must be a finite number"),
+        ({"model": {"embedding": 16, "shared": 16}}, "model: shared must be smaller"),
         ({"device": "gpu"}, "device must be auto, cpu, mps, cuda or cuda:<number>, not 'gpu'"),
         ({"version": 2}, "version must be 1, not 2"),
         ({"components": [{"name": "", "channels": []}]}, "components.0.name must not be empty"),

@@ -188,6 +188,12 @@ class ModelSettings(Settings):
         "sum", description="whether components' terms are summed or averaged beside the primary's"
     )
 
+    @model_validator(mode="after")
+    def _room_for_chunks(self) -> ModelSettings:
+        if self.shared >= self.embedding:
+            raise ValueError("shared must be smaller than embedding, to leave room for components")
+        return self
+
 
 class TrainingSettings(Settings):
     """How long and how fast. ``preset`` gives ``epochs``; ``steps`` overrides both."""

@@ -110,6 +110,12 @@ def test_folders_with_other_files_are_never_replaced(bundle, folder):
     assert (folder / "thesis.docx").exists()
 
 
+def test_what_file_managers_leave_behind_does_not_count(bundle, folder):
+    (folder / ".DS_Store").write_bytes(b"\0")
+    save_bundle(bundle, folder, overwrite=True)
+    assert names(folder) == ["bundle.json", "model.safetensors"]
+
+
 def test_a_place_that_cannot_be_written_to_is_named(bundle, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CannotWrite, match="file"):
@@ -181,6 +187,15 @@ def test_huge_claims_take_no_memory(folder):
             load_bundle(folder)
 
 
+def test_components_that_do_not_fill_the_embedding(folder):
+    record = json.loads((folder / "bundle.json").read_text())
+    config = record["config"] | {"model": record["config"]["model"] | {"embedding": 10**12}}
+    components = [component | {"width": 4} for component in record["components"]]
+    edit_record(folder, config=config, components=components)
+    with pytest.raises(InvalidModel, match="cannot be made: The components' widths"):
+        load_bundle(folder)
+
+
 def test_weights_whose_header_lies(folder):
     header = b'{"a":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4000000000000]}}'
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
@@ -205,6 +220,10 @@ def test_newer_formats_are_refused_as_such(folder):
         (
             {"normalization": {"channels": CHANNELS, "lower": [0], "upper": [1], "curve": 5}},
             "bound",
+        ),
+        (
+            {"normalization": {"channels": CHANNELS, "lower": [0], "upper": [1e39], "curve": 5}},
+            "upper",
         ),
     ],
 )

@@ -118,9 +118,14 @@ def read_panel(path: str | Path) -> Panel:
             header, *rows = [
                 [cell.strip() for cell in row] for row in csv.reader(file) if any(row)
             ] or [[]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
         raise UnreadableFile(
-            f"The panel file {path} cannot be read ({error}).", "Check the path."
+            f"The panel file {path} cannot be read ({error.strerror}).", "Check the path."
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UnreadableFile(
+            f"The panel file {path} is not a table in plain text.",
+            "Choose a panel.csv or markers.csv, saved as CSV (UTF-8).",
         ) from error
     columns = [column.lower() for column in header]
     if not any(column in columns for column in _NAME_COLUMNS):

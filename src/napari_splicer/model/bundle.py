@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_splicer.errors import InvalidModel, InvalidSettings, SplicerError, WouldOverwrite
+from napari_splicer.errors import (
+    InvalidComponent,
+    InvalidModel,
+    InvalidSettings,
+    SplicerError,
+    WouldOverwrite,
+)
 from napari_splicer.files import written
 from napari_splicer.model.record import (
     RECORD,
@@ -34,7 +40,14 @@ if TYPE_CHECKING:
     from napari_splicer.components.decomposition import Decomposition
     from napari_splicer.config import RunConfig
 
-__all__ = ["Bundle", "BundleRecord", "inspect_bundle", "load_bundle", "save_bundle"]
+__all__ = [
+    "Bundle",
+    "BundleRecord",
+    "check_place",
+    "inspect_bundle",
+    "load_bundle",
+    "save_bundle",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +110,12 @@ def save_bundle(bundle: Bundle, folder: str | Path, *, overwrite: bool = False) 
     Raises
     ------
     WouldOverwrite
-        If the folder is there, and ``overwrite`` is off or it holds other files.
+        As :func:`check_place`.
     CannotWrite
         If the disk is full or the place can't be written to.
     """
     folder = Path(folder)
-    _refuse_to_overwrite(folder, overwrite=overwrite)
+    check_place(folder, overwrite=overwrite)
     record = BundleRecord(
         components=bundle.decomposition.components,
         channels=bundle.channels,
@@ -168,19 +181,28 @@ def _expected_shapes(record: BundleRecord, folder: Path) -> dict[str, tuple[int,
     try:
         with torch.device("meta"):
             network = _network(record)
-    except (RuntimeError, InvalidSettings) as error:
+    except (RuntimeError, InvalidSettings, InvalidComponent) as error:
         reason = error.message if isinstance(error, SplicerError) else str(error)
         raise InvalidModel(
-            f"The network that {folder / RECORD} describes cannot be made ({reason}).",
+            f"The network that {folder / RECORD} describes cannot be made: {reason.rstrip('.')}.",
             "Copy the model again, or update napari-splicer.",
         ) from error
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
 
-def _refuse_to_overwrite(folder: Path, *, overwrite: bool) -> None:
+def check_place(folder: Path, *, overwrite: bool = False) -> None:
+    """Refuse a folder that a bundle must not replace; ask before a long training, not after it.
+
+    Raises
+    ------
+    WouldOverwrite
+        If it is there, and ``overwrite`` is off or it holds other files than a model's. Hidden
+        files, which file managers leave behind, do not count.
+    """
     if not folder.exists():
         return
     entries = {entry.name for entry in folder.iterdir()} if folder.is_dir() else {folder.name}
+    entries = {name for name in entries if not name.startswith(".")}
     if entries - {WEIGHTS, RECORD}:
         raise WouldOverwrite(
             f"{folder} exists and holds other files than a model's.", "Choose another folder."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,6 +18,9 @@ FORMAT_VERSION = 1
 WEIGHTS = "model.safetensors"
 RECORD = "bundle.json"
 _LARGEST_RECORD = 64 * 2**20  # bytes
+_LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
+
+Intensity = Annotated[float, Field(ge=-_LARGEST_FLOAT32, le=_LARGEST_FLOAT32)]
 
 
 class NormalizationRecord(BaseModel):
@@ -26,8 +29,8 @@ class NormalizationRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     channels: tuple[str, ...]
-    lower: tuple[float, ...]
-    upper: tuple[float, ...]
+    lower: tuple[Intensity, ...]
+    upper: tuple[Intensity, ...]
     curve: float
 
     @model_validator(mode="after")
