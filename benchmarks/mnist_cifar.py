@@ -6,19 +6,18 @@ steps; a logistic regression on the frozen representation then reads the digit a
 
     NAPARI_SPLICER_DATA=... python benchmarks/mnist_cifar.py [--epochs 25] [--seeds 1]
 
-Every configuration is cached in ``build/mnist_cifar/`` and can be interrupted. The table goes to
-``docs/benchmarks/mnist_cifar.md``.
+What was measured is kept in ``build/mnist_cifar/``: a run that was stopped goes on. The table
+goes to ``docs/benchmarks/mnist_cifar.md``.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
-import math
 import os
 import time
 import warnings
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +29,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch.nn import functional
 
-import napari_splicer
 from napari_splicer.components.decomposition import Decomposition
-from napari_splicer.config import AugmentationSettings, Component, ModelSettings
+from napari_splicer.config import (
+    AugmentationSettings,
+    Component,
+    ModelSettings,
+    TrainingSettings,
+)
 from napari_splicer.model.splicer import SpliCER, build_network
 from napari_splicer.patches.augmentation import (
     apply_augmentation,
@@ -41,12 +44,17 @@ from napari_splicer.patches.augmentation import (
 )
 from napari_splicer.patches.reader import PatchBatch
 from napari_splicer.patches.splitting import split
+from napari_splicer.training.schedule import learning_rate
+from results import Results, mean_and_sd
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
 SIZE = 16
 BATCH = 128
+TRAINING = TrainingSettings()
 CHANNELS = ("digit", "red", "green", "blue")
 PARTS = Decomposition(
     (
@@ -104,16 +112,9 @@ def train(settings: ModelSettings, x_BCHW: Tensor, *, epochs: int, seed: int) ->
     generator = torch.Generator().manual_seed(seed)
     margin = (padded_size(VIEWS, SIZE) - SIZE) // 2
     padded_BCHW = functional.pad(x_BCHW, [margin] * 4, mode="reflect")
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.05)
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=TRAINING.weight_decay)
     steps = epochs * (len(x_BCHW) // BATCH)
-    warmup = steps // 10
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: min(
-            (step + 1) / warmup,
-            0.5 * (1 + math.cos(math.pi * max(0, step - warmup) / (steps - warmup))),
-        ),
-    )
+    taken = 0
     network.train()
     for _ in range(epochs):
         order = torch.randperm(len(x_BCHW), generator=generator)
@@ -135,9 +136,11 @@ def train(settings: ModelSettings, x_BCHW: Tensor, *, epochs: int, seed: int) ->
             terms = network.objective(first.x_BCHW, views)
             optimizer.zero_grad(set_to_none=True)
             terms.total.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), TRAINING.clip)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(TRAINING, taken, steps)
             optimizer.step()
-            schedule.step()
+            taken += 1
     return network.eval()
 
 
@@ -172,55 +175,38 @@ def measure(settings: ModelSettings, data: Path, *, epochs: int, seed: int) -> d
     }
 
 
-def report(rows: dict[str, dict[str, float]], epochs: int, seeds: int) -> str:
-    """Return the Markdown page."""
-    table = pd.DataFrame(rows).T
-    table.index = pd.Index([str(key).split(",")[0] for key in table.index], name="model")
-    mean, spread = table.groupby(level=0).mean(), table.groupby(level=0).std(ddof=0)
-    lines = [
-        "# MNIST-CIFAR",
-        "",
-        f"Made by `benchmarks/mnist_cifar.py` on {datetime.date.today().isoformat()}, "
-        f"napari-splicer {napari_splicer.__version__}, {torch.get_num_threads()} threads, "
-        f"{epochs} epochs, {seeds} seed(s).",
-        "",
+def report(results: Results, epochs: int, seeds: int) -> Iterator[str]:
+    """Yield the lines of the page."""
+    table = pd.DataFrame(results.scores).T
+    yield (
         "Accuracy of a linear probe on the frozen representation (128 numbers), 4,000 test pairs; "
-        "mean ± standard deviation over seeds. Chance is 0.10. 20,000 training pairs, "
-        "16 × 16 pixels, the compact encoder of width 32.",
-        "",
-        "| model | digit | object | minutes to train |",
-        "|---|---|---|---|",
-    ]
-    for name in mean.index:
-        cells = [
-            f"{mean.loc[name, k]:.3f} ± {spread.loc[name, k]:.3f}" for k in ("digit", "object")
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} | {mean.loc[name, 'minutes']:.1f} |")
-    return "\n".join(lines) + "\n"
+        f"mean ± standard deviation over {seeds} seed(s). Chance is 0.10. 20,000 training pairs, "
+        f"{SIZE} × {SIZE} pixels, {epochs} epochs, the compact encoder of width 32."
+    )
+    yield ""
+    yield "| model | digit | object | minutes to train |"
+    yield "|---|---|---|---|"
+    for name, rows in table.groupby([key.split(",")[0] for key in table.index]):
+        yield (
+            f"| {name} | {mean_and_sd(rows['digit'])} | {mean_and_sd(rows['object'])} "
+            f"| {rows['minutes'].mean():.1f} |"
+        )
 
 
 def main() -> None:
-    """Measure what is not cached yet and write the page."""
+    """Measure what is not kept yet and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     data = Path(os.environ["NAPARI_SPLICER_DATA"])
-    cache = Path("build/mnist_cifar")
-    cache.mkdir(parents=True, exist_ok=True)
-    rows = {}
-    for seed in range(options.seeds):
-        for name, settings in MODELS.items():
-            kept = cache / f"{name} {options.epochs} {seed}.json"
-            if not kept.exists():
-                found = measure(settings, data, epochs=options.epochs, seed=seed)
-                print(name, seed, found, flush=True)
-                kept.write_text(json.dumps(found))
-            rows[f"{name}, {seed}"] = json.loads(kept.read_text())
-    page = Path("docs/benchmarks/mnist_cifar.md")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(report(rows, options.epochs, options.seeds))
-    print(page.read_text())
+    results = Results("mnist_cifar")
+    for seed, (name, settings) in product(range(options.seeds), MODELS.items()):
+        results.add(
+            f"{name}, {options.epochs} epochs, seed {seed}",
+            partial(measure, settings, data, epochs=options.epochs, seed=seed),
+        )
+    results.write_page("MNIST-CIFAR", report(results, options.epochs, options.seeds))
 
 
 if __name__ == "__main__":

@@ -15,10 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +33,7 @@ from napari_splicer.demo.settings import OBJECTIVES, demo_config
 from napari_splicer.events import Metrics
 from napari_splicer.export.figures import save_figure
 from napari_splicer.files import write_text
+from results import made_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,10 +175,7 @@ def page(summary: pd.DataFrame, options: argparse.Namespace) -> str:
             (__doc__ or "").split("\n\n")[1],
             "",
             f"Tissues of {options.size} × {options.size} px; {options.steps} steps for each model. "
-            f"Made on {datetime.now(UTC):%Y-%m-%d} by `python benchmarks/subtle_type.py`, "
-            f"{os.cpu_count()} CPU cores, Python {platform.python_version()}, "
-            + ", ".join(f"{k} {v}" for k, v in _versions().items())
-            + ".",
+            f"Made by `benchmarks/subtle_type.py` {made_by()}.",
             "",
         ]
     )
@@ -215,12 +210,6 @@ def figure(summary: pd.DataFrame) -> Figure:
 def _tell(event: object) -> None:
     if isinstance(event, Metrics) and "loss" in event.values and event.step % 100 == 0:
         print(f"  step {event.step}: loss {event.values['loss']:.3f}", flush=True)
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("napari-splicer", "torch", "numpy", "scikit-learn")}
 
 
 def _options() -> argparse.Namespace:

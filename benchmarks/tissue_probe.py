@@ -8,18 +8,18 @@ four fields (looked at once, for reporting).
 
     NAPARI_SPLICER_DATA=... python benchmarks/tissue_probe.py [--seeds 3] [--epochs 30]
 
-Every configuration is cached in ``build/tissue_probe/`` and can be interrupted. The table goes to
-``docs/benchmarks/tissue_probe.md``. Slow: about ten minutes per model on two cores.
+What was measured is kept in ``build/tissue_probe/``: a run that was stopped goes on. The table
+goes to ``docs/benchmarks/tissue_probe.md``. Slow: about ten minutes per model on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
 import os
 import warnings
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -28,10 +28,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-import napari_splicer
 from napari_splicer import pipeline
 from napari_splicer.analysis.features import features
 from napari_splicer.config import Component, ImageInput, Region, RunConfig
+from results import Results, mean_and_sd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WITHHELD = ("CD4", "CD8", "CD68", "CK5", "FAP", "GZMB", "HLADRDPDQ", "Ki67", "PDL1")
 GROUPS = {
@@ -90,7 +93,7 @@ def scores(x: np.ndarray, marker: pd.DataFrame, train: np.ndarray, test: np.ndar
     return float(np.mean(found))
 
 
-def measure(name: str, config: RunConfig, data: Path) -> dict[str, float]:
+def measure(config: RunConfig, data: Path) -> dict[str, float]:
     """Train on eight fields, embed all twelve, probe. Returns one score per feature and split."""
     images = sorted((data / "mibi_dcis_risom_dev").glob("*.ome.tif"))
     config = config.model_copy(
@@ -120,63 +123,41 @@ def measure(name: str, config: RunConfig, data: Path) -> dict[str, float]:
         ]
         result[f"{source}/choose"] = float(np.mean(folds))
         result[f"{source}/test"] = scores(x, marker, ~test, test)
-    print(name, {key: round(value, 3) for key, value in result.items()}, flush=True)
     return result
 
 
-def report(rows: dict[str, dict[str, float]], epochs: int) -> str:
-    """Return the Markdown page."""
-    table = pd.DataFrame(rows).T
-    table.index = pd.MultiIndex.from_tuples(
-        [tuple(str(key).split(", seed ")) for key in table.index]
-    )
-    mean, spread = table.groupby(level=0).mean(), table.groupby(level=0).std(ddof=0)
-    lines = [
-        "# Tissue probe",
-        "",
-        f"Made by `benchmarks/tissue_probe.py` on {datetime.date.today().isoformat()}, "
-        f"napari-splicer {napari_splicer.__version__}, {os.cpu_count()} cores, "
-        f"{epochs} epochs, {len(table) // max(len(mean), 1)} seed(s).",
-        "",
+def report(results: Results, epochs: int, seeds: int) -> Iterator[str]:
+    """Yield the lines of the page."""
+    table = pd.DataFrame(results.scores).T
+    yield (
         "Mean AUROC of a linear probe for the top 5 % of nine withheld markers "
         f"({', '.join(WITHHELD)}) on MIBI breast tissue: "
         f"{int(table['cells'].iloc[0]):,} cells, {len(CHANNELS)} channels in "
-        f"{len(components(True))} components. *choose*: leave one of the eight training fields "
-        "out; *test*: the four other fields. Mean ± standard deviation over seeds. The labels are "
-        "made by thresholding intensities, which favours mean intensity.",
-        "",
-        "| model | features | choose | test |",
-        "|---|---|---|---|",
-    ]
-    lines += [
-        f"| {name} | {source} | {mean.loc[name, f'{source}/choose']:.3f} ± "
-        f"{spread.loc[name, f'{source}/choose']:.3f} | {mean.loc[name, f'{source}/test']:.3f} ± "
-        f"{spread.loc[name, f'{source}/test']:.3f} |"
-        for name in mean.index
-        for source in SOURCES
-    ]
-    return "\n".join(lines) + "\n"
+        f"{len(components(masked=True))} components, {epochs} epochs. *choose*: leave one of the "
+        "eight training fields out; *test*: the four other fields. Mean ± standard deviation over "
+        f"{seeds} seed(s). The labels are made by thresholding intensities, which favours mean "
+        "intensity."
+    )
+    yield ""
+    yield "| model | features | choose | test |"
+    yield "|---|---|---|---|"
+    for name, rows in table.groupby([key.split(",")[0] for key in table.index]):
+        for source in SOURCES:
+            cells = (mean_and_sd(rows[f"{source}/{split}"]) for split in ("choose", "test"))
+            yield f"| {name} | {source} | {' | '.join(cells)} |"
 
 
 def main() -> None:
-    """Measure what is not cached yet and write the page."""
+    """Measure what is not kept yet and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=30)
     options = parser.parse_args()
     data = Path(os.environ["NAPARI_SPLICER_DATA"])
-    cache = Path("build/tissue_probe")
-    cache.mkdir(parents=True, exist_ok=True)
-    rows = {}
+    results = Results("tissue_probe")
     for name, config in configurations(options.epochs, options.seeds).items():
-        kept = cache / f"{name} {options.epochs}.json"
-        if not kept.exists():
-            kept.write_text(json.dumps(measure(name, config, data)))
-        rows[name] = json.loads(kept.read_text())
-    page = Path("docs/benchmarks/tissue_probe.md")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(report(rows, options.epochs))
-    print(page.read_text())
+        results.add(f"{name}, {options.epochs} epochs", partial(measure, config, data))
+    results.write_page("Tissue probe", report(results, options.epochs, options.seeds))
 
 
 if __name__ == "__main__":
