@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -33,6 +34,16 @@ def test_every_room_stands_on_a_floor() -> None:
     rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py"}
     rooms |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert rooms - {"__init__", "__main__", "_version"} == named
+
+
+def test_the_floor_plan_names_every_file() -> None:
+    rows = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines()
+    for room in sorted(path.parent for path in PACKAGE.glob("*/__init__.py")):
+        if room.name == "gui":
+            continue
+        (row,) = [row for row in rows if row.startswith("|") and f"| `{room.name}/`" in row]
+        named = set(re.findall(r"`(\w+)`", row.split("|")[2]))
+        assert named == {path.stem for path in room.glob("*.py")} - {"__init__"}, room.name
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
