@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from napari_splicer.config import TrainingSettings
 from napari_splicer.training.schedule import (
+    Draws,
     count_steps,
     derive_seed,
     learning_rate,
@@ -78,6 +79,6 @@ def test_order_follows_from_seed_and_step():
 
 
 def test_seeds_of_different_purposes_differ():
-    seeds = [derive_seed(seed, kind, step) for seed in (0, 1) for kind in (0, 1) for step in (0, 1)]
+    seeds = [derive_seed(seed, what, n) for seed in (0, 1) for what in Draws for n in (0, 1)]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**63 for seed in seeds)

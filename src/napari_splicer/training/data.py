@@ -12,7 +12,7 @@ from napari_splicer.patches.augmentation import center_crop
 from napari_splicer.patches.cache import PatchCache
 from napari_splicer.patches.normalization import fit_normalization, make_normalizer
 from napari_splicer.training.reading import trained_components, training_reader
-from napari_splicer.training.schedule import derive_seed
+from napari_splicer.training.schedule import Draws, derive_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,7 +88,8 @@ class TrainingData:
 
     def looked_at(self) -> Tensor:
         """Return x_BCHW of a fixed batch of at most 512 patches, as they will be embedded."""
-        generator = torch.Generator().manual_seed(derive_seed(self._config.seed, 1))
+        seed = derive_seed(self._config.seed, Draws.LOOKED_AT)
+        generator = torch.Generator().manual_seed(seed)
         rows_B = torch.randperm(len(self), generator=generator)[:LOOKED_AT]
         return center_crop(self.take(rows_B), self._config.patches.size).x_BCHW
 

@@ -15,7 +15,7 @@ from napari_splicer.model.record import NormalizationRecord
 from napari_splicer.quality import rankme, rankme_per_chunk
 from napari_splicer.training.checkpoint import CheckpointRecord
 from napari_splicer.training.device import autocast, seeded
-from napari_splicer.training.schedule import derive_seed, learning_rate, rows_of_step
+from napari_splicer.training.schedule import Draws, derive_seed, learning_rate, rows_of_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +85,7 @@ class Learner:
         start = time.perf_counter()
         try:
             values = self._learn()
-        except torch.cuda.OutOfMemoryError as error:
+        except torch.OutOfMemoryError as error:
             return self._halve_batch(error)
         self.step += 1
         if not values:
@@ -156,13 +156,14 @@ class Learner:
         """Take one step and return its metrics; none if it had to be skipped."""
         settings, seed = self._config.training, self._config.seed
         rows_B = rows_of_step(seed, self.step, patches=len(self._data), batch=self.batch)
-        x_BCHW, views = self._views(self._data.take(rows_B), derive_seed(seed, 2, self.step))
+        drawn = derive_seed(seed, Draws.VIEWS, self.step)
+        x_BCHW, views = self._views(self._data.take(rows_B), drawn)
         rate = learning_rate(settings, self.step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         # The forward pass moves the running means of batch normalisation before the loss is known.
         statistics = [buffer.clone() for buffer in self.network.buffers()]
-        with seeded(derive_seed(seed, 3, self.step), self._device):
+        with seeded(derive_seed(seed, Draws.LAYERS, self.step), self._device):
             with autocast(self._config, self._device):
                 terms = self.network.objective(x_BCHW, views)
             self._optimizer.zero_grad(set_to_none=True)

@@ -7,6 +7,7 @@ would have seen.
 from __future__ import annotations
 
 import math
+from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -63,13 +64,22 @@ def rows_of_step(seed: int, step: int, *, patches: int, batch: int) -> Tensor:
     return _permutation(seed, epoch, patches)[position * batch : (position + 1) * batch]
 
 
-def derive_seed(seed: int, *purpose: int) -> int:
-    """Return a seed for one purpose, e.g. the views of one step; statistically independent."""
-    sequence = np.random.SeedSequence([seed, *purpose])
+class Draws(IntEnum):
+    """What a training draws at random."""
+
+    ORDER = 0  # of the patches in an epoch
+    LOOKED_AT = 1  # patches on which ranks are followed
+    VIEWS = 2  # augmentations of a step
+    LAYERS = 3  # dropout of a step
+
+
+def derive_seed(seed: int, what: Draws, number: int = 0) -> int:
+    """Return the seed of one draw, e.g. of the views of step ``number``; each is independent."""
+    sequence = np.random.SeedSequence([seed, what, number])
     return int(sequence.generate_state(1, np.uint64)[0]) >> 1
 
 
 @lru_cache(maxsize=2)
 def _permutation(seed: int, epoch: int, patches: int) -> Tensor:
-    generator = torch.Generator().manual_seed(derive_seed(seed, 0, epoch))
+    generator = torch.Generator().manual_seed(derive_seed(seed, Draws.ORDER, epoch))
     return torch.randperm(patches, generator=generator)
