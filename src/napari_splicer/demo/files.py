@@ -65,9 +65,10 @@ def keep_model(bundle: Bundle, config: RunConfig, folder: Path) -> None:
 
 
 def write_results(table: AnnData, field: MaskedImage, rows: tuple[Row, ...], folder: Path) -> None:
-    """Write the table of cells and the figures."""
+    """Write the table of cells, and figures of its first clustering."""
     import pandas as pd
 
+    from napari_splicer.analysis.clustering import clusterings
     from napari_splicer.export.figures import (
         comparison_figure,
         map_figure,
@@ -79,7 +80,7 @@ def write_results(table: AnnData, field: MaskedImage, rows: tuple[Row, ...], fol
     from napari_splicer.export.tissue_figure import tissue_figure
 
     write_h5ad(table, RunFolder(folder).table, overwrite=True)
-    clusters = "splicer_cluster"
+    clusters = next(iter(clusterings(table)))
     figures = {
         "tissue": tissue_figure(table, field, clusters),
         "tissue_known_types": tissue_figure(table, field, "type"),
