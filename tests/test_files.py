@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from napari_splicer.errors import CannotWrite, WouldOverwrite
-from napari_splicer.files import file_name, write_text, written
+from napari_splicer.files import check_writable, file_name, write_text, written
 
 
 def names(folder: Path) -> list[str]:
@@ -88,8 +88,19 @@ def test_a_full_disk_is_recognised_in_the_words_of_hdf5(
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_changed_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(CannotWrite, match="you may not change the folder"):
-        write_text(tmp_path / "note.txt", "")
+    for write in (lambda: write_text(tmp_path / "note.txt", ""), lambda: check_writable(tmp_path)):
+        with pytest.raises(CannotWrite, match="you may not change the folder"):
+            write()
+
+
+def test_a_folder_is_asked_before_the_work(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "folders", room=1)
+    assert names(tmp_path) == []
+    with pytest.raises(CannotWrite, match=r"too little room for the results .* MB are needed"):
+        check_writable(tmp_path / "new", room=2**62)
+    write_text(tmp_path / "file", "")
+    with pytest.raises(CannotWrite, match=r"run can't be used for results: .*file is a file"):
+        check_writable(tmp_path / "file" / "run")
 
 
 def test_other_trouble_is_told_in_the_systems_words(tmp_path: Path) -> None:

@@ -104,6 +104,46 @@ def check_free(path: Path, *, overwrite: bool = False) -> None:
         )
 
 
+def check_writable(folder: Path, *, room: int = 0) -> None:
+    """Refuse a folder that can't be written to: asked before the work that is to be kept there.
+
+    Nothing is written, and no folder is made.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not be there yet.
+    room : int
+        Bytes that will be needed.
+
+    Raises
+    ------
+    CannotWrite
+        If a file stands in the way, the folder may not be changed, or the disk is too full.
+    """
+    there = next(place for place in (folder, *folder.parents) if os.access(place, os.F_OK))
+    if not there.is_dir():
+        raise CannotWrite(
+            f"{folder} can't be used for results: {there} is a file.", "Choose another folder."
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _forbidden(folder, there)
+    free = shutil.disk_usage(there).free
+    if free < room:
+        raise CannotWrite(
+            f"There is too little room for the results in {folder}: {free / 1e6:,.0f} MB are free, "
+            f"and about {room / 1e6:,.0f} MB are needed.",
+            "Free some space, or choose a folder on another disk.",
+        )
+
+
+def _forbidden(path: Path, folder: Path) -> CannotWrite:
+    return CannotWrite(
+        f"{path} can't be written: you may not change the folder {folder}.",
+        "Choose another folder.",
+    )
+
+
 def file_name(text: str) -> str:
     """Turn the name of an image or clustering into a part of a file name valid on every system.
 
@@ -179,10 +219,7 @@ def _told(error: OSError | RuntimeError, path: Path) -> CannotWrite | None:
             "Free some space, or choose a folder on another disk. Nothing was kept of this file.",
         )
     if number in _FORBIDDEN:
-        return CannotWrite(
-            f"{path} can't be written: you may not change the folder {path.parent}.",
-            "Choose another folder.",
-        )
+        return _forbidden(path, path.parent)
     if number is None and not isinstance(error, OSError):
         return None
     reason = os.strerror(number) if number is not None else str(error)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from napari_splicer.embedding.table import build_table
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
 from napari_splicer.export import label_image
 from napari_splicer.export.cluster_image import GroupCodes, legend_path, write_cluster_image
 from napari_splicer.export.label_image import LabelImage, Legend, write_ome_tiff, write_ome_zarr
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.images.open import open_mask
+from napari_splicer.patches.sites import grid_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,10 +81,31 @@ def test_what_cannot_be_drawn_is_refused_before_writing(
         write_cluster_image(field, clustered[clustered.obs["region"] == "slide/1"], "kinds", path)
     with pytest.raises(NoCells, match="no cell mask"):
         write_cluster_image(MaskedImage(field.image), clustered, "kinds", path)
-    clustered.uns["splicer"]["sites"] = "grid"
-    with pytest.raises(NoCells, match="holds tiles"):
-        write_cluster_image(field, clustered, "kinds", path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stride", [None, 7])
+def test_tiles_fill_the_image_with_the_group_of_the_nearest(
+    clustered_fields: list[MaskedImage], tmp_path: Path, stride: int | None
+) -> None:
+    fields = [replace(field, cells=None) for field in clustered_fields]
+    sites = grid_sites(fields, size=24, stride=stride)
+    means = [np.ones((int((sites.field == i).sum()), 12), np.float32) for i in range(2)]
+    table = build_table(fields, sites, means, [24, 24])
+    groups = np.random.default_rng(0).integers(0, 3, table.n_obs)
+    table.obs["kinds"] = pd.Categorical.from_codes(groups, ["a", "b", "c"])
+    shuffled = table[np.random.default_rng(1).permutation(table.n_obs)].copy()
+    path = tmp_path / "tiles.ome.tif"
+    assert write_cluster_image(fields[1], shuffled, "kinds", path) == ()
+    here = table.obs[table.obs["region"] == fields[1].name]
+    pixels = np.indices(fields[1].image.shape).reshape(2, -1, 1)
+    away = abs(pixels[0] - here["y"].to_numpy()) + abs(pixels[1] - here["x"].to_numpy())
+    nearest = here["kinds"].cat.codes.to_numpy()[away.argmin(axis=1)] + 1
+    first, second = np.partition(away, 1, axis=1)[:, :2].T
+    plain = first < second  # not halfway between two tiles
+    assert plain.mean() > 0.7
+    drawn = open_mask(path).data.compute().ravel()
+    np.testing.assert_array_equal(drawn[plain], nearest[plain])
 
 
 @pytest.mark.parametrize(("kind", "name"), FORMATS)

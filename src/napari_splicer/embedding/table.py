@@ -187,6 +187,11 @@ def record(table: AnnData) -> dict[str, Any]:
     return noted
 
 
+def holds_tiles(table: AnnData) -> bool:
+    """Return whether a table's rows are tiles of a grid, not cells."""
+    return bool(table.uns.get("splicer", {}).get("sites") == "grid")
+
+
 def chunk_slices(table: AnnData) -> dict[str, slice]:
     """Return the columns of ``obsm["X_splicer_chunks"]`` that belong to each component."""
     chunks = table.uns.get("splicer", {}).get("chunks")

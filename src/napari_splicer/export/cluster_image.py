@@ -1,4 +1,4 @@
-"""Groups of cells as an image: every pixel of a cell holds the number of its group."""
+"""Groups as an image: every pixel of a cell, or tile, holds the number of its group."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 
 from napari_splicer.analysis.groups import colours_of, groups_of
+from napari_splicer.embedding.table import holds_tiles
 from napari_splicer.errors import NoCells
 from napari_splicer.export.label_image import LabelImage, Legend, write_ome_tiff, write_ome_zarr
+from napari_splicer.export.tile_groups import tile_reader
 from napari_splicer.files import check_free, written
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from anndata import AnnData
@@ -21,12 +24,14 @@ if TYPE_CHECKING:
 
     from napari_splicer.images.masks import LabelMask, MaskedImage
 
+    Reader = Callable[[int, int, int, int], NDArray[np.unsignedinteger[Any]]]
+
 ImageFormat = Literal["ome-tiff", "ome-zarr"]
 
 
 @dataclass(frozen=True, eq=False)
 class GroupCodes:
-    """The group number of every cell of one image.
+    """The group number of every cell, or tile, of one image.
 
     Parameters
     ----------
@@ -52,20 +57,11 @@ class GroupCodes:
         InvalidSettings
             If the table has no such clustering.
         NoCells
-            If it has no cell of this image, or holds tiles instead of cells.
+            If it has no cell of this image.
         """
-        if table.uns.get("splicer", {}).get("sites") == "grid":
-            raise NoCells(
-                "The table holds tiles, so groups can't be drawn into a mask of cells.",
-                "Leave cluster images out of the export.",
-            )
         groups = groups_of(table, clustering).cat
+        check_image(table, image)
         here = (table.obs["region"] == image).to_numpy()
-        if not here.any():
-            raise NoCells(
-                f"The table holds no cell of the image {image}.",
-                f"It holds cells of: {', '.join(map(str, table.obs['region'].unique()))}.",
-            )
         names = tuple(map(str, groups.categories))
         ids = table.obs["instance_id"].to_numpy(np.int64)[here]
         codes = groups.codes.to_numpy(np.int64)[here] + 1
@@ -124,6 +120,26 @@ class GroupCodes:
         return tuple(sentences)
 
 
+def check_image(table: AnnData, image: str) -> None:
+    """Raise NoCells, naming the images that a table has, unless it has cells of ``image``."""
+    names = [str(name) for name in table.obs["region"].unique()]
+    if image not in names:
+        raise NoCells(
+            f"The table holds no cell of the image {image}.",
+            f"It holds cells of: {', '.join(names)}.",
+        )
+
+
+def check_drawable(table: AnnData, field: MaskedImage) -> None:
+    """Raise NoCells unless there is what it takes to draw the groups of ``field``."""
+    check_image(table, field.name)
+    if field.cells is None and not holds_tiles(table):
+        raise NoCells(
+            f"{field.name} has no cell mask, so its groups can't be drawn.",
+            "Export the table alone, or add the mask.",
+        )
+
+
 def legend_path(path: Path) -> Path:
     """Return where the legend of the cluster image ``path`` lies: beside it, as CSV."""
     return path.with_name(f"{path.name}.legend.csv")
@@ -140,7 +156,8 @@ def write_cluster_image(
 ) -> tuple[str, ...]:
     """Write the groups of one field of view as a label image, and its legend beside it.
 
-    The mask is read block by block; its height, width and pixel size are kept.
+    The mask is read block by block; height, width and pixel size of the image are kept. Tiles need
+    no mask: they fill the image.
 
     Parameters
     ----------
@@ -166,29 +183,38 @@ def write_cluster_image(
     WouldOverwrite, CannotWrite
         See :func:`napari_splicer.files.written`.
     """
-    if field.cells is None:
-        raise NoCells(
-            f"{field.name} has no cell mask, so its groups can't be drawn.",
-            "Export the table instead, or add the mask.",
-        )
+    check_drawable(table, field)
     groups = GroupCodes.from_table(table, field.name, clustering)
-    remarks = groups.mismatch(field.cells)
+    remarks: tuple[str, ...] = ()
+    if field.cells is not None and not holds_tiles(table):
+        remarks, read = groups.mismatch(field.cells), _cell_reader(groups, field.cells)
+    else:
+        read = _tile_reader(groups, table, field.name)
     legend = legend_path(path)
     check_free(legend, overwrite=overwrite)
     write = write_ome_tiff if image_format == "ome-tiff" else write_ome_zarr
     with written(path, overwrite=overwrite) as temporary:
-        write(temporary, _drawn(field, field.cells, groups, clustering))
+        write(temporary, _drawn(field, groups, read, clustering))
     with written(legend, overwrite=overwrite) as temporary:
         groups.legend().to_csv(temporary, index=False)
     return remarks
 
 
-def _drawn(field: MaskedImage, mask: LabelMask, groups: GroupCodes, clustering: str) -> LabelImage:
+def _cell_reader(groups: GroupCodes, mask: LabelMask) -> Reader:
+    return lambda *box: groups.apply(mask.read(*box))
+
+
+def _tile_reader(groups: GroupCodes, table: AnnData, image: str) -> Reader:
+    tiles = table.obs[table.obs["region"] == image].set_index("instance_id").loc[groups.ids]
+    return tile_reader(tiles["y"].to_numpy(float), tiles["x"].to_numpy(float), groups.codes)
+
+
+def _drawn(field: MaskedImage, groups: GroupCodes, read: Reader, clustering: str) -> LabelImage:
     entries = zip(groups.names, groups.colours, strict=True)
     return LabelImage(
         name=f"{field.name} {clustering}",
-        read=lambda *box: groups.apply(mask.read(*box)),
-        shape=mask.shape,
+        read=read,
+        shape=field.image.shape,
         dtype=groups.codes.dtype,
         pixel_size=field.image.pixel_size,
         legend=[Legend(code, *entry) for code, entry in enumerate(entries, 1)],

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 
 from napari_splicer.analysis.clustering import clusterings
 from napari_splicer.errors import InvalidSettings
-from napari_splicer.export.cluster_image import ImageFormat, legend_path, write_cluster_image
+from napari_splicer.export.cluster_image import (
+    ImageFormat,
+    check_drawable,
+    legend_path,
+    write_cluster_image,
+)
 from napari_splicer.export.tables import write_csv, write_h5ad, write_parquet, write_zarr
-from napari_splicer.files import check_free, file_name, write_text
+from napari_splicer.files import check_free, check_writable, file_name, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -56,9 +61,15 @@ def plan_export(
     ------
     WouldOverwrite
         If one of the files is there already and overwriting is off.
+    CannotWrite
+        If the folder can't be written to.
     InvalidSettings
-        If a cluster image is asked for and the table has no clustering yet.
+        If a cluster image is asked for and the table has no clustering yet, or if two files would
+        have the same name.
+    NoCells
+        If a cluster image is asked for, and a field has no mask or no cell in the table.
     """
+    check_writable(folder)
     overwrite = config.export.overwrite
     run_file = folder / "run.toml"
     tasks = [_file(_write_run_file, run_file, config.to_toml(), overwrite)]
@@ -68,6 +79,7 @@ def plan_export(
         else:
             name, write = _TABLES[form]
             tasks.append(_file(write, folder / name, table, overwrite))
+    _check_distinct([task.path.name for task in tasks])
     for task in tasks:
         check_free(task.path, overwrite=overwrite)
     return tuple(tasks)
@@ -95,13 +107,23 @@ def _images(
             "Cluster the cells first, or leave the cluster image out.",
         )
     for field in fields:
-        if field.cells is None:
-            continue
+        check_drawable(table, field)
         for name in names:
             path = folder / f"{file_name(field.name)}.{file_name(name)}{_IMAGES[form]}"
             check_free(legend_path(path), overwrite=overwrite)
             write = partial(write_cluster_image, image_format=form, overwrite=overwrite)
             yield ExportTask(path, partial(write, field, table, name, path))
+
+
+def _check_distinct(names: Sequence[str]) -> None:
+    """Refuse names that are one on some computers; names of images and groups may hold any sign."""
+    plain = [name.lower() for name in names]
+    doubled = sorted({name for name in names if plain.count(name.lower()) > 1})
+    if doubled:
+        raise InvalidSettings(
+            f"Two files of the export would be called {doubled[0]}.",
+            "Give images and clusterings names that differ in more than signs and capitals.",
+        )
 
 
 def _write_run_file(text: str, path: Path, *, overwrite: bool) -> None:
