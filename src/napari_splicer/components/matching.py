@@ -7,8 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_splicer.errors import InvalidComponent
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from napari_splicer.images.masks import MaskedImage
 
 CLOSE = 0.8
 """Least similarity (difflib's ratio) of two names that may be the same channel misspelt."""
@@ -63,6 +67,24 @@ def match_channels(
     extra = tuple(name for name, index in place.items() if index not in taken)
     order = tuple(index for index in found.values() if index is not None)
     return ChannelMatch(missing, extra, _guess(missing, extra), None if missing else order)
+
+
+def common_channels(fields: Sequence[MaskedImage]) -> tuple[str, ...]:
+    """Return the channels that all of the images have, in the order of the first.
+
+    Raises
+    ------
+    InvalidComponent
+        If there is none.
+    """
+    first, *others = [field.image.channels for field in fields]
+    common = tuple(name for name in first if all(name in channels for channels in others))
+    if not common:
+        raise InvalidComponent(
+            "The images have no channel in common.",
+            "Choose images of the same panel, or give their channels the same names.",
+        )
+    return common
 
 
 def _guess(missing: Sequence[str], extra: Sequence[str]) -> dict[str, str]:

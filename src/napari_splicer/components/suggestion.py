@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.components.matching import common_channels
 from napari_splicer.components.observations import observe
 from napari_splicer.config import Component, Region
-from napari_splicer.errors import InvalidComponent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,13 +115,8 @@ def _in_common(
     fields: Sequence[MaskedImage],
 ) -> tuple[Sequence[MaskedImage], list[str]]:
     """Return the fields with the channels that all have, and the names of all others."""
+    common = common_channels(fields)
     names = dict.fromkeys(name for field in fields for name in field.image.channels)
-    common = [name for name in names if all(name in field.image.channels for field in fields)]
-    if not common:
-        raise InvalidComponent(
-            "The images have no channel in common.",
-            "Choose images of the same panel, or give their channels the same names.",
-        )
     missing = [name for name in names if name not in common]
     if not missing:
         return fields, missing

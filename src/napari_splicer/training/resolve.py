@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from napari_splicer.components.decomposition import Decomposition
-from napari_splicer.errors import InvalidComponent, NoCells
+from napari_splicer.components.matching import common_channels
+from napari_splicer.errors import NoCells
 from napari_splicer.model.splicer import branch_width
 from napari_splicer.patches.cache import capacity
 from napari_splicer.patches.sites import patch_sides
@@ -108,13 +109,7 @@ def seen_channels(config: RunConfig, fields: Sequence[MaskedImage]) -> tuple[str
         for field in fields:
             decomposition.validate(field, sites=config.patches.sites)
         return decomposition.channels
-    first, *others = [field.image.channels for field in fields]
-    common = tuple(name for name in first if all(name in channels for channels in others))
-    if not common:
-        raise InvalidComponent(
-            "The images have no channel in common.", "Choose images of the same panel."
-        )
-    return common
+    return common_channels(fields)
 
 
 def _too_few(count: int, fields: Sequence[MaskedImage], sites: str) -> NoCells:
