@@ -28,7 +28,7 @@ def test_single_channel_layers_of_one_shape_make_one_image() -> None:
     layers = [Image(plane(i), name=name) for i, name in enumerate(["CD3", "CD20", "DNA"])]
     layers.append(Image(plane(shape=(9, 9)), name="thumbnail"))
     first, other = image_choices(layers)
-    assert (first.title, first.channels, first.shape) == ("3 layers, 12 × 16 px", 3, (12, 16))
+    assert (first.title, first.channels, first.shape) == ("3 layers, 12 × 16", 3, (12, 16))
     assert other.title == "thumbnail"
     image = read_image(first, STEP)
     assert image.channels == ("CD3", "CD20", "DNA")

@@ -10,8 +10,10 @@ import weakref
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari.layers import Layer
 from psygnal import Signal
 
+from napari_splicer.gui.display import image_layers, mask_layer
 from napari_splicer.gui.painting import Painter
 from napari_splicer.gui.pointing import Pointer
 from napari_splicer.gui.reading import (
@@ -24,11 +26,12 @@ from napari_splicer.gui.reading import (
     read_mask,
 )
 from napari_splicer.gui.session import session_for, unwrapped
+from napari_splicer.images.image import Affine2D
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.layers import Image, Labels, Layer
+    from napari.layers import Image, Labels
     from napari.viewer import Viewer
 
     from napari_splicer.gui.reading import ImageChoice
@@ -179,11 +182,33 @@ class ViewerLink:
         if viewer is not None:
             viewer.open_sample("napari-splicer", "synthetic-tissue")
 
-    def open_files(self, paths: Sequence[str]) -> None:
-        """Open files with napari's readers."""
-        viewer = self.viewer
-        if viewer is not None:
-            viewer.open(list(paths))
+    def open_image(self, path: str) -> None:
+        """Open an image file or folder as one layer per channel, under the names it gives them.
+
+        Raises
+        ------
+        SplicerError
+            If it is no flat multichannel image.
+        """
+        from napari_splicer.images.open import open_image
+
+        for data in image_layers(open_image(path)):
+            self.add_layer(Layer.create(*data))
+
+    def open_mask(self, path: str) -> None:
+        """Open a mask file where the image lies, and choose it if it is of the image's size.
+
+        Raises
+        ------
+        SplicerError
+            If it is no mask.
+        """
+        from napari_splicer.images.open import open_mask
+
+        image = self.session.image
+        layer = Layer.create(*mask_layer(open_mask(path), image.transform if image else Affine2D()))
+        self.add_layer(layer)
+        self.use_mask(layer)
 
 
 _LINKS: WeakKeyDictionary[Any, ViewerLink] = WeakKeyDictionary()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_splicer.errors import SplicerError
 from napari_splicer.images.image import Affine2D, MultiplexImage, stack_channels
 from napari_splicer.images.lazy import as_levels
 from napari_splicer.images.masks import LabelMask
@@ -150,19 +151,38 @@ def pixel_size_of(layer: Layer) -> PixelSize | None:
 def _part(layer: Image, stacked: bool, step: Sequence[int]) -> MultiplexImage:
     keep = 3 if stacked or layer.rgb else 2
     levels, remarks = _on_screen(layer, step, keep)
+    file = _file_of(layer)
+    names: list[str | None] | None = None if layer.rgb else [layer.name]
+    if stacked:
+        names = _names(layer, levels[0].shape[0], file)
     image = MultiplexImage.from_array(
         levels,
-        _names(layer, levels[0].shape[0]) if stacked else None if layer.rgb else [layer.name],
+        names,
         name=layer.metadata.get(OWN, {}).get("image") or layer.name,
-        pixel_size=pixel_size_of(layer),
+        pixel_size=pixel_size_of(layer) or (file.pixel_size if file is not None else None),
         axes="CYX" if stacked else "YXS" if layer.rgb else "YX",
         transform=transform_of(layer),
     )
     return replace(image, remarks=image.remarks + remarks)
 
 
-def _names(layer: Image, count: int) -> list[str | None]:
-    """Return the channel names that a reader left in the layer's metadata, if there are any."""
+def _file_of(layer: Image) -> MultiplexImage | None:
+    """Return what the layer's own file says, where it is one that we read and of the same size."""
+    from napari_splicer.images.open import open_image
+
+    if layer.source.path is None:
+        return None
+    try:
+        file = open_image(layer.source.path)
+    except SplicerError:
+        return None
+    return file if file.shape == _size(layer) else None
+
+
+def _names(layer: Image, count: int, file: MultiplexImage | None) -> list[str | None]:
+    """Return channel names from the layer's file, else from what a reader left in its metadata."""
+    if file is not None and len(file.channels) == count:
+        return list(file.channels)
     for place in (layer.metadata.get(OWN, {}), layer.metadata):
         for key in ("channels", "channel_names", "channel_name"):
             names = place.get(key)
@@ -213,7 +233,7 @@ def _size(layer: Image | Labels) -> tuple[int, int]:
 
 
 def _in_words(size: tuple[int, int]) -> str:
-    return f"{size[0]:,} × {size[1]:,} px"
+    return f"{size[0]:,} × {size[1]:,}"
 
 
 def _pair(values: Any) -> tuple[float, float]:

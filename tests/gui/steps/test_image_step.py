@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
@@ -76,6 +77,39 @@ def test_a_panel_that_does_not_fit_changes_nothing(step, viewer, tissue, tmp_pat
     panel.write_text("marker_name\nonly one\n")
     step.apply_panel(panel)
     assert step.session.image.channels == tissue.image.channels
+
+
+def test_a_file_that_is_no_image_is_told_at_the_bottom(step, tmp_path) -> None:
+    wrong = tmp_path / "notes.txt"
+    wrong.write_text("no image")
+    step._open(step._link.open_image, str(wrong))
+    assert "notes.txt" in step.session.notice.text
+    step._open(step._link.open_image, "")
+
+
+def test_image_and_mask_are_opened_with_names_and_place(step, viewer, tmp_path, qtbot) -> None:
+    pixels = np.random.default_rng(0).integers(0, 99, (4, 40, 30), dtype=np.uint16)
+    labels = np.zeros((40, 30), np.uint16)
+    labels[5:9, 5:9] = 3
+    tifffile.imwrite(
+        tmp_path / "field.ome.tif",
+        pixels,
+        metadata={
+            "axes": "CYX",
+            "Channel": {"Name": ["DNA", "CD3", "CD8", "CD20"]},
+            "PhysicalSizeX": 0.5,
+            "PhysicalSizeY": 0.5,
+        },
+    )
+    tifffile.imwrite(tmp_path / "cells.tif", labels)
+    step._open(step._link.open_image, str(tmp_path / "field.ome.tif"))
+    step._open(step._link.open_mask, str(tmp_path / "cells.tif"))
+    session = step.session
+    assert session.image.channels == ("DNA", "CD3", "CD8", "CD20")
+    assert session.image.pixel_size == (0.5, 0.5)
+    assert [layer.visible for layer in viewer.layers] == [True, True, True, False, False]
+    np.testing.assert_array_equal(viewer.layers[-1].scale, (0.5, 0.5))
+    qtbot.waitUntil(lambda: step.facts.text().endswith("1 cell"))
 
 
 def test_another_layer_can_be_chosen(step, viewer, tissue, qtbot) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QHeaderView,
@@ -27,13 +26,18 @@ from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.facts import examine
 from napari_splicer.gui.jobs import Errand, tell
-from napari_splicer.gui.steps.page import StepPage, fold, heading, text
+from napari_splicer.gui.snapshot import Notice
+from napari_splicer.gui.steps.page import StepPage, fold, heading, narrow_box, text, with_button
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.snapshot import Facts
     from napari_splicer.images.image import MultiplexImage
+
+_FILES = "Images (*.tif *.tiff *.ome.tif *.npy);;All files (*)"
 
 
 class ImageStep(StepPage):
@@ -80,9 +84,9 @@ class ImageStep(StepPage):
         sample = QPushButton("Open the synthetic sample")
         sample.setToolTip("A made-up tissue with twelve markers and about 1,500 cells, to try with")
         sample.clicked.connect(self._link.open_sample)
-        files = QPushButton("Open image and mask …")
-        files.setToolTip("OME-TIFF, TIFF, or anything else napari can read")
-        files.clicked.connect(self._open_files)
+        files = QPushButton("Open an image …")
+        files.setToolTip("OME-TIFF or TIFF; its mask is opened next. Or drag files into napari.")
+        files.clicked.connect(self._ask_for_image)
         layout.addWidget(sample)
         layout.addWidget(files)
         layout.addStretch()
@@ -92,15 +96,15 @@ class ImageStep(StepPage):
         page = QWidget()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.image_box, self.mask_box = _combo_box(), _combo_box()
+        self.image_box, self.mask_box = narrow_box(), narrow_box()
         self.image_box.setToolTip("The layers whose pixels hold the markers")
         self.mask_box.setToolTip("The Labels layer in which every cell has its own number")
         self.image_box.activated.connect(self._choose_image)
         self.mask_box.activated.connect(self._choose_mask)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Image", self.image_box)
-        form.addRow("Cell mask", self.mask_box)
+        form.addRow("Image", with_button(self.image_box, "Open an image", self._ask_for_image))
+        form.addRow("Cell mask", with_button(self.mask_box, "Open a mask", self._ask_for_mask))
         layout.addLayout(form)
         self.facts = text()
         self.remarks = text(small=True)
@@ -178,10 +182,21 @@ class ImageStep(StepPage):
         ticked = {item.text() for item in items if item.checkState() == Qt.CheckState.Checked}
         self._link.use_regions([mask for mask in self._link.masks() if mask.name in ticked])
 
-    def _open_files(self) -> None:
-        paths, _ = QFileDialog.getOpenFileNames(self, "Open image and mask")
-        if paths:
-            self._link.open_files(paths)
+    def _ask_for_image(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open an image", filter=_FILES)
+        self._open(self._link.open_image, path)
+
+    def _ask_for_mask(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open its cell mask", filter=_FILES)
+        self._open(self._link.open_mask, path)
+
+    def _open(self, opener: Callable[[str], None], path: str) -> None:
+        if not path:
+            return
+        try:
+            opener(path)
+        except SplicerError as error:
+            self.session.notice = Notice("error", str(error), "open")
 
     def _ask_for_panel(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Panel file", filter="CSV (*.csv)")
@@ -252,7 +267,7 @@ class ImageStep(StepPage):
         if facts is None:
             parts.append("counting cells …")
         elif facts.cells is not None:
-            parts.append(f"{facts.cells:,} cells")
+            parts.append(f"{facts.cells:,} cell{'s' if facts.cells != 1 else ''}")
         self.facts.setText(", ".join(parts))
         remarks = list(image.remarks)
         if facts is not None and facts.constant:
@@ -265,10 +280,3 @@ class ImageStep(StepPage):
         """Mark the mask box while a mask is missing or unfit."""
         state = readiness.steps["image"]
         self.mask_box.setToolTip(state.why or "The Labels layer in which every cell has its number")
-
-
-def _combo_box() -> QComboBox:
-    box = QComboBox()
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
-    return box

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_splicer.gui.readiness import Readiness, StepName, StepState
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
@@ -77,3 +87,22 @@ def allow(button: QPushButton, state: StepState, tip: str) -> None:
     """Enable ``button`` if the step may be done; else its tooltip says why not."""
     button.setEnabled(state.allowed)
     button.setToolTip(tip if state.allowed else state.why)
+
+
+def with_button(box: QComboBox, tip: str, slot: Callable[[], None]) -> QHBoxLayout:
+    """Return ``box`` with a button that opens a file beside it."""
+    button = QPushButton("Open …")
+    button.setToolTip(tip)
+    button.clicked.connect(slot)
+    line = QHBoxLayout()
+    line.addWidget(box, 1)
+    line.addWidget(button)
+    return line
+
+
+def narrow_box() -> QComboBox:
+    """Return a list of choices that does not grow with its longest entry."""
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(12)
+    return box
