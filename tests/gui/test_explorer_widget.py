@@ -83,7 +83,7 @@ def _open(viewer) -> ExplorerWidget:
 
 
 def _ready(qtbot, explorer: ExplorerWidget) -> None:
-    qtbot.waitUntil(lambda: explorer.chunks.matrix.matrix is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: explorer.chunks.matrix.matrix is not None, timeout=90_000)
     qtbot.waitUntil(lambda: explorer.heat_map.matrix.matrix is not None)
     qtbot.waitUntil(lambda: explorer.gallery.pictures.count() > 0)
     qtbot.waitUntil(lambda: len(explorer.map._cloud._batches) == 2)
@@ -124,7 +124,7 @@ def test_click_on_the_map_centres_the_viewer_on_that_cell(qtbot, viewer, table):
     place = QPointF(float(x), float(y))
     explorer.map.view.clicked.emit(place, Qt.KeyboardModifier.NoModifier)
     expected = 0.5 * table.obs[["y", "x"]].to_numpy()[row]
-    np.testing.assert_allclose(viewer.camera.center[-2:], expected, atol=0.5)
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], expected, atol=0.5)
     assert session.picked == session.ids()[row]
 
 
