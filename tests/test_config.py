@@ -100,6 +100,8 @@ def test_settings_cannot_be_changed() -> None:
         ({"components": [{"name": "a", "channels": ["x"]}] * 2}, "used: two components have the"),
         ({"components": [{"name": "a", "channels": [], "region": "cell"}]}, "must be a table"),
         ({"clusterings": [{"name": "a"}, {"name": "a"}]}, "same name: a"),
+        ({"clusterings": [{"name": "a"}, {"name": "A"}]}, "same name: a"),
+        ({"clusterings": [{"name": "Area"}]}, "a clustering can't be called Area"),
         ({"clusterings": [{"name": "my groups"}]}, "clusterings.0.name must be one word"),
         ({"clusterings": [{"name": "__a"}]}, "clusterings.0.name"),
         ({"clusterings": [{"source": "umap"}]}, "clusterings.0.source must be combined, rep"),

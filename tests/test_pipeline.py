@@ -98,7 +98,6 @@ def test_a_second_clustering_stands_beside_the_first(clustered: AnnData) -> None
     [
         {"projection.source": "chunk:nothing"},
         {"clusterings": [{"name": "new"}, {"name": "other", "source": "chunk:nothing"}]},
-        {"clusterings": [{"name": "new"}, {"name": "Area"}]},
         {"clusterings": [{"name": "new"}, {"name": "splicer_cluster"}]},
     ],
 )

@@ -19,6 +19,7 @@ from napari_splicer.mistakes import mistakes
 from napari_splicer.settings import (
     DEVICE,
     PATTERNS,
+    TABLE_COLUMNS,
     AugmentationSettings,
     ClusteringSettings,
     Component,
@@ -92,13 +93,17 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _unique_names(self) -> RunConfig:
+        groups = [clustering.name for clustering in self.clusterings]
         for what, names in (
-            ("components", [c.name for c in self.components]),
-            ("clusterings", [c.name for c in self.clusterings]),
+            ("components", [component.name for component in self.components]),
+            ("clusterings", [name.lower() for name in groups]),  # they become names of files
         ):
             doubled = sorted({name for name in names if names.count(name) > 1})
             if doubled:
                 raise ValueError(f"two {what} have the same name: {', '.join(doubled)}")
+        for name in groups:
+            if name.lower() in TABLE_COLUMNS:
+                raise ValueError(f"a clustering can't be called {name}: the table has that column")
         return self
 
     def with_values(self, values: Mapping[str, Any]) -> RunConfig:

@@ -17,6 +17,9 @@ SOURCE = r"^(representation|intensity|combined|chunk:.+)$"
 COLUMN = r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$"
 DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 
+TABLE_COLUMNS = ("instance_id", "region", "area", "y", "x", "touches_border")
+"""Columns that a table of cells has before any clustering."""
+
 PATTERNS = {
     SOURCE: "must be combined, representation, intensity or chunk:<name of a component>",
     COLUMN: "must be one word of letters, digits, _, - and .",

@@ -20,6 +20,7 @@ from napari_splicer.embedding.table import (
 from napari_splicer.errors import UnreadableFile
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.patches.sites import cell_sites, grid_sites
+from napari_splicer.settings import TABLE_COLUMNS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,7 @@ def test_every_cell_has_a_row_that_names_image_and_id(
 ) -> None:
     masks = [field.cells.cells() for field in fields if field.cells is not None]
     assert table.n_obs == sum(map(len, masks))
+    assert tuple(table.obs.columns) == TABLE_COLUMNS
     assert table.obs["instance_id"].tolist() == [i for mask in masks for i in mask["id"]]
     assert table.obs["instance_id"].dtype == np.int64
     assert table.obs["region"].cat.categories.tolist() == ["slide 1", "slide/2"]
