@@ -36,10 +36,18 @@ class Journey:
         return pipeline.open_inputs(self.plan.config, self.plan.base)
 
     def train(self, *, resume: bool) -> Bundle | None:
-        """Train, and keep the model and the settings as they were used."""
-        from napari_splicer.model.bundle import save_bundle
+        """Train, and keep the model and the settings as they were used.
+
+        The checkpoint goes once the model of a whole training is kept. A training that had come to
+        its end is not resumed: its model is loaded.
+        """
+        from napari_splicer.model.bundle import check_place, save_bundle
+        from napari_splicer.training.checkpoint import discard
 
         folder = self.plan.folder
+        check_place(folder.model, overwrite=True)
+        if resume and folder.model.exists() and not folder.checkpoint.exists():
+            return self._trained_before()
         bundle: Bundle | None = self.terminal.play(
             pipeline.train(
                 self.fields,
@@ -49,10 +57,26 @@ class Journey:
                 cancel=self.terminal.cancel,
             )
         )
-        if bundle is not None:
+        if bundle is None:
+            return None
+        with self.terminal.stoppable():
             save_bundle(bundle, folder.model, overwrite=True)
             self.plan.write_run_file(bundle.config)
-            self.terminal.wrote("model", folder.model)
+        self.terminal.wrote("model", folder.model)
+        if self.terminal.stopped:
+            self.terminal.display.note("To go on from there, add --resume.")
+        else:
+            discard(folder.checkpoint)
+        return bundle
+
+    def _trained_before(self) -> Bundle:
+        """Return the plan's own model, if it was trained with the plan's settings."""
+        from napari_splicer.training.checkpoint import check_same_settings
+        from napari_splicer.training.resolve import resolve
+
+        bundle = self.load_model(None)
+        check_same_settings(bundle.config, resolve(self.plan.config, self.fields))
+        self.terminal.display.note("The training had come to its end already.")
         return bundle
 
     def load_model(self, path: Path | None) -> Bundle:
@@ -75,6 +99,7 @@ class Journey:
 
     def embed(self, bundle: Bundle | None) -> AnnData | None:
         """Embed every cell and keep the table; without a model it holds mean intensities."""
+        self._check_table_can_be_kept()
         events = pipeline.embed(self.fields, bundle, self.plan.config, cancel=self.terminal.cancel)
         return self._keep(self.terminal.play(events))
 
@@ -97,6 +122,7 @@ class Journey:
 
     def cluster(self, table: AnnData, *, replace: bool) -> AnnData | None:
         """Group the cells and keep the table."""
+        self._check_table_can_be_kept()
         events = pipeline.cluster(
             table, self.plan.config, replace=replace, cancel=self.terminal.cancel
         )
@@ -114,10 +140,17 @@ class Journey:
         for path in self.terminal.play(events):
             self.terminal.wrote("export", path)
 
+    def _check_table_can_be_kept(self) -> None:
+        from napari_splicer.files import check_free, check_writable
+
+        check_writable(self.plan.folder.path)
+        check_free(self.plan.folder.table, overwrite=True)
+
     def _keep(self, table: AnnData | None) -> AnnData | None:
         from napari_splicer.export.tables import write_h5ad
 
         if table is not None:
-            write_h5ad(table, self.plan.folder.table, overwrite=True)
+            with self.terminal.stoppable():
+                write_h5ad(table, self.plan.folder.table, overwrite=True)
             self.terminal.wrote("table", self.plan.folder.table)
         return table

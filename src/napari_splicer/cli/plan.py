@@ -103,6 +103,45 @@ class Plan:
                     "Add --overwrite to replace it, or choose another folder with --output.",
                 )
 
+    def refuse_to_retrain(self) -> None:
+        """Raise if a model, or the settings of another run, lie where this one's are to go.
+
+        Raises
+        ------
+        WouldOverwrite
+            Naming what is there; a training that was stopped can be gone on with.
+        """
+        stopped = self.folder.checkpoint.exists()
+        if stopped and self.folder.model.exists():
+            raise WouldOverwrite(
+                f"{self.folder.path} holds a training that was stopped.",
+                "Add --resume to go on with it, --overwrite to replace it, or choose another "
+                "folder with --output.",
+            )
+        self.refuse_to_overwrite(self.folder.model)
+        if self.folder.run_file != self.source:
+            self.refuse_to_overwrite(self.folder.run_file)
+
+    def check_sources(self) -> None:
+        """Refuse to compare cells by components that a training by this plan does not make.
+
+        Raises
+        ------
+        InvalidSettings
+            Naming the setting.
+        """
+        config = self.config
+        names = [component.name for component in config.components]
+        names += ["shared"] if config.model.shared else []
+        chunks = [f"chunk:{name}" for name in names if config.model.objective == "splicer"]
+        sources = {f"clusterings.{i}": item.source for i, item in enumerate(config.clusterings)}
+        for place, source in {**sources, "projection": config.projection.source}.items():
+            if source.startswith("chunk:") and source not in chunks:
+                raise InvalidSettings(
+                    f"{place}.source is '{source}', but there will be no such chunk.",
+                    f"Choose one of: {', '.join(['combined', 'representation', *chunks])}.",
+                )
+
     def anchored(self, config: RunConfig, output: Path | str) -> RunConfig:
         """Return ``config`` with input paths that hold wherever it is kept, and ``output``."""
         inputs = tuple(_absolute(item, self.base) for item in config.inputs)

@@ -240,7 +240,8 @@ class Terminal:
     Attributes
     ----------
     cancel : Cancel
-        Asked for by the first Ctrl+C while a stage plays; the second one ends the program.
+        Asked for by the first Ctrl+C while a stage plays or its result is kept; the second one
+        ends the program.
     """
 
     def __init__(self, display: Display) -> None:
@@ -256,7 +257,7 @@ class Terminal:
         """Show ``events`` as they come; return the last one's result."""
         last: Event | None = None
         with ExitStack() as stack:
-            stack.enter_context(self._interruptible())
+            stack.enter_context(self.stoppable())
             stack.enter_context(self.display)
             for last in events:
                 self.display.show(last)
@@ -270,8 +271,11 @@ class Terminal:
         self.display.tell("written", content, f"{what}: {path}")
 
     @contextmanager
-    def _interruptible(self) -> Iterator[None]:
+    def stoppable(self) -> Iterator[None]:
         """Turn the first Ctrl+C into a wish to stop that keeps what is done."""
+        if self.stopped:
+            yield
+            return
 
         def ask(number: int, frame: FrameType | None) -> None:
             self.cancel.request()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from napari_splicer.cli.terminal import Terminal
+from napari_splicer.errors import InvalidSettings
 
 if TYPE_CHECKING:
     from napari_splicer.cli.journey import Journey
@@ -51,7 +52,7 @@ def train(
     """
     journey = _journey(run, changes, output, screen)
     if not (overwrite or resume):
-        journey.plan.refuse_to_overwrite(journey.plan.folder.model)
+        journey.plan.refuse_to_retrain()
     journey.train(resume=resume)
 
 
@@ -66,6 +67,10 @@ def embed(
     screen: Screen,
 ) -> None:
     """Describe every cell by a trained model: writes 'table.h5ad' into the output folder."""
+    if model is not None and without_model:
+        raise InvalidSettings(
+            "--model and --without-model contradict each other.", "Leave one of them out."
+        )
     journey = _journey(run, changes, output, screen)
     if not overwrite:
         journey.plan.refuse_to_overwrite(journey.plan.folder.table)
@@ -109,14 +114,17 @@ def run(
 ) -> None:
     """Go the whole way: train, embed, cluster and export.
 
-    Ctrl+C stops after the current step and keeps what was made so far.
+    Ctrl+C stops after the current step and keeps what was made so far. --resume then goes on with
+    the training, and makes what comes after it anew.
     """
     journey = _journey(run, changes, output, screen)
+    journey.plan.check_sources()
     folder = journey.plan.folder
     if not overwrite:
-        journey.plan.refuse_to_overwrite(folder.table, folder.exports)
+        journey.plan.refuse_to_overwrite(folder.exports)
     if not (overwrite or resume):
-        journey.plan.refuse_to_overwrite(folder.model)
+        journey.plan.refuse_to_retrain()
+        journey.plan.refuse_to_overwrite(folder.table)
     bundle = journey.train(resume=resume)
     table = None if screen.stopped else journey.embed(bundle)
     if table is not None and not screen.stopped:

@@ -75,7 +75,7 @@ def embed_cells(
     sides = patch_sides(fields, run.patches)
     sites = find_sites(fields, run.patches, sides)
     unit = "cells" if sites.kind == "cells" else "tiles"
-    yield Started("embed", total=len(sites), unit=unit, message=f"{len(sites)} {unit}")
+    yield Started("embed", total=len(sites), unit=unit, message=f"Describing {len(sites):,} {unit}")
     said = list(remarks(fields, config, run, bundle))
     for sentence in said:
         yield Warned("embed", sentence)
@@ -99,9 +99,12 @@ def embed_cells(
 def _finished(table: AnnData, done: NDArray[np.bool_], unit: str) -> Finished:
     count = int(done.sum())
     if count == len(done):
-        return Finished("embed", table, message=f"{count} {unit} of {len(done)}.")
+        return Finished("embed", table, message=f"{count} {unit} are in the table.")
+    said = f"Stopped before the end: {count} of {len(done)} {unit} are in the table."
     kept = take_rows(table, done) if count else None
-    return Finished("embed", kept, cancelled=True, message=f"{count} {unit} of {len(done)}.")
+    if kept is not None:
+        record(kept)["warnings"] = np.append(record(kept)["warnings"], said)
+    return Finished("embed", kept, cancelled=True, message=said)
 
 
 def _measure(

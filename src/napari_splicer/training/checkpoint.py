@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_splicer.config import RunConfig
-from napari_splicer.errors import InvalidModel, InvalidSettings, UnreadableFile
+from napari_splicer.errors import CannotWrite, InvalidModel, InvalidSettings, UnreadableFile
 from napari_splicer.files import written
 from napari_splicer.model.record import History, NormalizationRecord
 from napari_splicer.model.storage import pack, read_about, read_tensors
@@ -121,19 +121,43 @@ def read_checkpoint_tensors(folder: Path) -> dict[str, Tensor]:
     return read_tensors(checkpoint_path(folder))
 
 
-def check_same_settings(record: CheckpointRecord, run: RunConfig) -> None:
-    """Check that a checkpoint was made with the settings of the run at hand.
+def discard(folder: Path) -> None:
+    """Remove the checkpoint in ``folder``, once its model is kept, and the folder if it is empty.
+
+    Raises
+    ------
+    CannotWrite
+        If the folder may not be changed.
+    """
+    try:
+        checkpoint_path(folder).unlink(missing_ok=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    except OSError as error:
+        raise CannotWrite(
+            f"The checkpoint in {folder} can't be removed ({error.strerror}).",
+            "Remove it yourself: the model is kept elsewhere.",
+        ) from error
+
+
+def check_same_settings(past: RunConfig, run: RunConfig) -> None:
+    """Check that an earlier training was made with the settings of the run at hand.
+
+    Parameters
+    ----------
+    past, run : RunConfig
+        Both resolved.
 
     Raises
     ------
     InvalidSettings
         Naming those that differ.
     """
-    before, now = (config.model_dump(mode="json", exclude=_FREE) for config in (record.config, run))
+    before, now = (config.model_dump(mode="json", exclude=_FREE) for config in (past, run))
     different = sorted(_differences(before, now))
     if different:
         raise InvalidSettings(
-            "The checkpoint was made with other settings: "
+            "The training to go on from was made with other settings: "
             + "; ".join(f"{name} was {old}, not {new}" for name, old, new in different)
             + ".",
             "Restore them to go on from it, or start the training anew.",

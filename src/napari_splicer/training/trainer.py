@@ -19,6 +19,7 @@ from napari_splicer.events import (
     Started,
     Warned,
 )
+from napari_splicer.files import check_writable
 from napari_splicer.model.bundle import Bundle
 from napari_splicer.model.splicer import build_network
 from napari_splicer.training.checkpoint import (
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from napari_splicer.config import RunConfig
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.training.checkpoint import CheckpointRecord
+
+ROOM = 7
+"""Times the size of the weights that a training needs on the disk: a checkpoint holds them and two
+moments of each, lies there twice while it is replaced, and the model comes on top."""
 
 RANKS = 25
 """How often the rank of the representation is looked at in the course of a training."""
@@ -78,8 +83,8 @@ def fit(
     Raises
     ------
     SplicerError
-        Before a pixel is read, where settings, components, masks or checkpoint do not fit; after
-        it, where the images are not those of the checkpoint.
+        Before a pixel is read, where settings, components, masks or checkpoint do not fit, or
+        ``folder`` can't be written to; after it, where the images are not those of the checkpoint.
     TrainingFailed
         If the loss stays not a number, or the device's memory does not hold a small batch.
     """
@@ -91,7 +96,7 @@ def fit(
     yield Started("train", unit="steps", message="Looking at the images")
     run = resolve(config, fields)
     if record is not None:
-        check_same_settings(record, run)
+        check_same_settings(record.config, run)
     for remark in remarks(config, run, fields):
         yield Warned("train", remark)
     try:
@@ -113,6 +118,9 @@ def _train(
     """Read the patches, train on them, and return the last event."""
     decomposition = Decomposition(run.components)
     network = build_network(run.model, decomposition, channels, run.patches.size, seed=run.seed)
+    if folder is not None:
+        weights = sum(tensor.nbytes for tensor in network.state_dict().values())
+        check_writable(folder, room=ROOM * weights)
     views = Views(run, channels, whole=network.whole_second_view)
     data = TrainingData(fields, run, channels)
     for remark in data.remarks():

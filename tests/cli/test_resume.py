@@ -1,0 +1,181 @@
+"""Stopped with Ctrl+C and gone on with; refused before work is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import anndata
+import numpy as np
+import pytest
+
+from napari_splicer.cli.app import call
+from napari_splicer.cli.terminal import Prose
+from napari_splicer.events import Event, Finished, Progress
+from napari_splicer.model.bundle import inspect_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Stop = Callable[[Callable[[Event], bool]], None]
+
+
+@pytest.fixture
+def run(tissue_files: Path, tmp_path: Path) -> list[str]:
+    """What names the run file, and ``tmp_path / "out"`` for the results."""
+    return [str(tissue_files / "run.toml"), "--output", str(tmp_path / "out")]
+
+
+@pytest.fixture
+def stop_at(monkeypatch: pytest.MonkeyPatch) -> Stop:
+    """Press Ctrl+C, once, when an event comes that fits."""
+    shown = Prose.show
+
+    def stop(fits: Callable[[Event], bool]) -> None:
+        def interrupt(self: Prose, event: Event) -> None:
+            shown(self, event)
+            if fits(event):
+                monkeypatch.setattr(Prose, "show", shown)
+                os.kill(os.getpid(), signal.SIGINT)
+
+        monkeypatch.setattr(Prose, "show", interrupt)
+
+    return stop
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_checkpoint_goes_with_the_end_of_the_training(
+    run: list[str], tmp_path: Path, stop_at: Stop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    stop_at(lambda event: isinstance(event, Progress) and event.unit == "steps")
+    assert call(["train", *run]) == 130
+    assert "add --resume" in capsys.readouterr().err
+    assert names(out) == {"checkpoint", "model", "run.toml"}
+    assert call(["train", *run]) == 6
+    assert "Add --resume to go on with it" in capsys.readouterr().err
+    assert call(["train", *run, "--resume", "--quiet"]) == 0
+    assert names(out) == {"model", "run.toml"}
+
+
+def test_resuming_what_is_finished_keeps_the_model(
+    run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["train", *run]) == 0
+    before = (tmp_path / "out" / "model" / "bundle.json").stat().st_mtime_ns
+    assert call(["train", *run, "--resume"]) == 0
+    assert "had come to its end already" in capsys.readouterr().err
+    assert call(["train", *run, "--resume", "--set", "training.steps=4"]) == 2
+    assert "training.steps was 3, not 4" in capsys.readouterr().err
+    assert (tmp_path / "out" / "model" / "bundle.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("stage", ["embed", "cluster", "export"])
+def test_a_run_stopped_at_any_stage_goes_on(
+    stage: str, run: list[str], tmp_path: Path, stop_at: Stop
+) -> None:
+    out = tmp_path / "out"
+    small = ["--set", "embedding.batch=8", "--set", "export.formats=['csv', 'h5ad']"]
+    stop_at(lambda event: isinstance(event, Progress) and event.stage == stage and event.done > 1)
+    assert call(["run", *run, *small, "--quiet"]) == 130
+    model = inspect_bundle(out / "model").hash
+    again = ["--overwrite"] if stage == "export" else []
+    assert call(["run", *run, *small, "--resume", "--quiet", *again]) == 0
+    assert inspect_bundle(out / "model").hash == model
+    table = anndata.read_h5ad(out / "table.h5ad")
+    assert np.isfinite(table.obsm["X_splicer"]).all()
+    assert "groups" in table.obs
+    assert names(out / "export") == {"cells.csv", "cells.h5ad", "run.toml"}
+
+
+def test_a_table_of_some_cells_says_so(
+    run: list[str], tmp_path: Path, stop_at: Stop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["train", *run, "--quiet"]) == 0
+    stop_at(lambda event: isinstance(event, Progress) and event.unit == "cells")
+    assert call(["embed", *run, "--set", "embedding.batch=8"]) == 130
+    assert "Stopped before the end: 8 of 83 cells" in capsys.readouterr().err
+    table = anndata.read_h5ad(tmp_path / "out" / "table.h5ad")
+    assert table.n_obs == 8
+    assert "Stopped before the end" in table.uns["splicer"]["warnings"][-1]
+
+
+def test_ctrl_c_while_the_model_is_written_does_not_lose_it(
+    run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_splicer.model import bundle
+
+    save = bundle.save_bundle
+
+    def interrupted(*args: object, **options: object) -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        return save(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bundle, "save_bundle", interrupted)
+    assert call(["run", *run, "--quiet"]) == 130
+    assert names(tmp_path / "out") == {"checkpoint", "model", "run.toml"}
+
+
+def test_settings_of_another_run_are_not_replaced(
+    tissue_files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.toml").write_text("mine", encoding="utf-8")
+    assert call(["train", str(tissue_files / "run.toml"), "--output", str(tmp_path)]) == 6
+    assert "run.toml exists already" in capsys.readouterr().err
+    assert (tmp_path / "run.toml").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("verb", "changes", "code", "told"),
+    [
+        ("run", ["--set", "clusterings.0.source=chunk:immun"], 2, "clusterings.0.source is"),
+        ("run", ["--set", "projection.source=chunk:immun"], 2, "projection.source is"),
+        ("run", ["--set", "clusterings.0.name=area"], 2, "area"),
+        ("embed", ["--model", "m", "--without-model"], 2, "contradict each other"),
+    ],
+)
+def test_what_would_fail_later_is_refused_at_once(
+    verb: str,
+    changes: list[str],
+    code: int,
+    told: str,
+    run: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call([verb, *run, *changes]) == code
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["run", "train", "embed"])
+def test_a_file_in_the_place_of_the_folder_is_named_before_the_work(
+    verb: str,
+    tissue_files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen: list[Event] = []
+    monkeypatch.setattr(Prose, "show", lambda self, event: seen.append(event))
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    words = [verb, str(tissue_files / "run.toml"), "--output", str(tmp_path / "file")]
+    assert call([*words, "--without-model"] if verb == "embed" else words) == 6
+    assert "file is a file" in capsys.readouterr().err
+    assert not [event for event in seen if isinstance(event, (Progress, Finished))]
+
+
+def test_a_model_folder_with_other_files_is_named_before_the_training(
+    run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out" / "model").mkdir(parents=True)
+    (tmp_path / "out" / "model" / "thesis.txt").write_text("years of work", encoding="utf-8")
+    assert call(["train", *run, "--overwrite"]) == 6
+    shown = capsys.readouterr().err
+    assert "holds other files" in shown
+    assert "Looking" not in shown

@@ -1,0 +1,37 @@
+"""Where a training keeps what it needs to go on."""
+
+from __future__ import annotations
+
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from napari_splicer.errors import CannotWrite
+from napari_splicer.events import Cancel, Progress
+from napari_splicer.training.checkpoint import checkpoint_path, discard
+from napari_splicer.training.trainer import fit
+
+
+def test_a_discarded_checkpoint_leaves_no_empty_folder(tmp_path):
+    folder = tmp_path / "checkpoint"
+    discard(folder)
+    folder.mkdir()
+    checkpoint_path(folder).write_bytes(b"1")
+    discard(folder)
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    discard(folder)
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_disk_too_full_for_checkpoints_is_said_before_patches_are_read(
+    field, quick, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=1000))
+    seen = []
+    with pytest.raises(CannotWrite, match=r"too little room .* 0 MB are free"):
+        seen.extend(fit([field], quick, folder=tmp_path / "run", cancel=Cancel()))
+    assert not [event for event in seen if isinstance(event, Progress)]
+    assert list(tmp_path.iterdir()) == []
