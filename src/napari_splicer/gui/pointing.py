@@ -85,8 +85,12 @@ class Pointer:
         return int(tile[y % _TILE, x % _TILE]) or None
 
     def _place(self, cell: int) -> tuple[int, int] | None:
-        """Return a pixel near the cell: its centroid once cells were counted, else the mouse."""
+        """Return a pixel near the cell: its centroid, or the mouse before cells were counted."""
         session = self._session
+        rows = np.flatnonzero(session.ids() == cell)
+        if session.table is not None and len(rows):
+            known = session.table.obs.iloc[rows[0]]
+            return int(known["y"]), int(known["x"])
         if session.cells is None or session.facts is None or session.facts.cells is None:
             return self._near
         cells = session.cells.cells()
