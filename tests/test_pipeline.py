@@ -13,7 +13,7 @@ import pytest
 from napari_splicer import pipeline, synthetic_tissue
 from napari_splicer.config import Component, ImageInput, Region, RunConfig
 from napari_splicer.errors import InvalidSettings, UnreadableFile, WouldOverwrite
-from napari_splicer.events import Cancel, Finished, Progress, Started
+from napari_splicer.events import Cancel, Finished, Progress, Started, Warned
 from napari_splicer.images.open import open_mask
 
 if TYPE_CHECKING:
@@ -117,6 +117,13 @@ def test_cells_can_be_clustered_without_any_model(field: MaskedImage) -> None:
     )
     grouped = pipeline.run(pipeline.cluster(table, by_intensity))
     assert grouped.obs["splicer_cluster"].nunique() > 1
+    events = list(pipeline.cluster(table, CONFIG))
+    assert ["mean intensity alone" in e.message for e in events if isinstance(e, Warned)] == [True]
+    both = events[-1].result
+    assert list(both.obs["splicer_cluster"]) == list(grouped.obs["splicer_cluster"])
+    assert both.uns["splicer"]["clusterings"]["splicer_cluster"]["source"] == "intensity"
+    with pytest.raises(InvalidSettings, match="no 'representation'"):
+        next(pipeline.cluster(table, CONFIG.with_values({"projection.source": "representation"})))
 
 
 def test_every_format_is_written_and_can_be_read_again(

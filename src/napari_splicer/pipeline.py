@@ -187,7 +187,8 @@ def cluster(
 ) -> Iterator[Event]:
     """Add ``config.clusterings`` and the map; ``Finished.result`` is a new AnnData.
 
-    The table that was given is left as it was, so that it can be read while this runs.
+    The table that was given is left as it was, so that it can be read while this runs. In one that
+    was made without a model, "combined" is mean intensity alone, and said to be.
 
     Raises
     ------
@@ -207,6 +208,7 @@ def cluster(
         project_cells,
     )
 
+    config, remarks = _as_the_table_allows(config, table)
     for settings in config.clusterings:
         check_name(table, settings.name, replace=replace)
     for source in (*(settings.source for settings in config.clusterings), config.projection.source):
@@ -214,6 +216,9 @@ def cluster(
     table = table.copy()
     todo = len(config.clusterings) + 1
     yield Started("cluster", total=todo, unit="steps", message="Grouping similar cells")
+    for remark in remarks:
+        yield Warned("cluster", remark)
+    counts = []
     for done, settings in enumerate(config.clusterings):
         if cancel is not None and cancel.requested:
             yield Finished("cluster", table, cancelled=True)
@@ -222,16 +227,26 @@ def cluster(
         for remark in clustering.remarks:
             yield Warned("cluster", remark)
         add_clustering(table, clustering, replace=replace)
-        yield Progress(
-            "cluster", done + 1, todo, "steps", message=f"{len(clustering.names)} groups"
-        )
+        counts.append(f"{settings.name}: {len(clustering.names)} groups")
+        yield Progress("cluster", done + 1, todo, "steps", message=counts[-1])
     if cancel is not None and cancel.requested:
         yield Finished("cluster", table, cancelled=True)
         return
     if not has_projection(table, config.projection):
         add_projection(table, project_cells(table, config.projection), config.projection)
     yield Progress("cluster", todo, todo, "steps", message="Map of the cells")
-    yield Finished("cluster", table)
+    yield Finished("cluster", table, message="; ".join(counts))
+
+
+def _as_the_table_allows(config: RunConfig, table: AnnData) -> tuple[RunConfig, tuple[str, ...]]:
+    """Replace "combined" where a table holds intensities alone; return what to say of it."""
+    sources = {f"clusterings.{i}.source": c.source for i, c in enumerate(config.clusterings)}
+    sources["projection.source"] = config.projection.source
+    both = [place for place, source in sources.items() if source == "combined"]
+    if "X_splicer" in table.obsm or not both:
+        return config, ()
+    remark = "The table was made without a model, so cells are compared by mean intensity alone."
+    return config.with_values(dict.fromkeys(both, "intensity")), (remark,)
 
 
 def export(
