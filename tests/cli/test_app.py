@@ -68,6 +68,13 @@ def test_error_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert json.loads(capsys.readouterr().out)["kind"] == "UnreadableFile"
 
 
+def test_mistyped_command_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["trian", "run.toml", "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert told["exit_code"] == 2
+    assert 'Did you mean "train"?' in told["message"]
+
+
 def test_unknown_setting_is_code_2(tissue_files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["train", str(tissue_files / "run.toml"), "--set", "epochs=5"]) == 2
     assert "There is no setting 'epochs'" in capsys.readouterr().err

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import tifffile
 
 from napari_splicer.cli.app import call
-from napari_splicer.cli.describe import guess_kind
+from napari_splicer.cli.describe import guess_kind, in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +28,49 @@ def test_image_in_words(tissue_files: Path, capsys: pytest.CaptureFixture[str]) 
     shown = capsys.readouterr().out
     assert "pixel size (µm)  0.5, 0.5" in shown
     assert "GZMB" in shown
+
+
+def test_channels_that_hold_nothing_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pixels = np.random.default_rng(0).random((3, 20, 20), np.float32)
+    pixels[1] = 7
+    pixels[2, 0, 0] = np.nan
+    tifffile.imwrite(tmp_path / "a.ome.tif", pixels, metadata={"axes": "CYX"})
+    assert call(["info", str(tmp_path / "a.ome.tif")]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert any(line.endswith("Channel 2 is constant: every pixel is 7.") for line in shown)
+    assert shown[-1].strip() == "Channel 3 holds 1 pixel that is not a finite number."
+
+
+def test_what_there_is_none_of_is_left_out() -> None:
+    assert in_words({"levels": 1, "remarks": [], "chunks": {}}) == "levels  1"
+
+
+def test_folder_of_results_is_told_by_its_run_file(
+    tissue_files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = [str(tissue_files / "run.toml"), "--output", str(tmp_path), "--quiet"]
+    assert call(["train", *run]) == 0
+    assert guess_kind(tmp_path) == "run"
+    assert call(["info", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert f"results      model: {tmp_path / 'model'}" in shown
+    assert "licence" not in shown
+    assert call(["embed", *run, "--set", "patches.sites=grid", "--without-model"]) == 0
+    assert call(["info", str(tmp_path / "table.h5ad")]) == 0
+    assert "\ntiles " in capsys.readouterr().out
+
+
+def test_damaged_file_is_told_in_one_voice(
+    tissue_files: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = (tissue_files / "tissue.ome.tif").read_bytes()
+    (tmp_path / "half.ome.tif").write_bytes(content[: len(content) // 2])
+    assert call(["info", str(tmp_path / "half.ome.tif")]) == 3
+    first, *advice = capfd.readouterr().err.splitlines()
+    assert first.endswith("half.ome.tif ends too early: pixels are missing.")
+    assert len(advice) == 1
 
 
 def test_mask_as_json(tissue_files: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import tifffile
+
 from napari_splicer.cli.app import call
 from napari_splicer.config import load_run
 from napari_splicer.pipeline import open_inputs
@@ -51,7 +53,19 @@ def test_init_needs_an_image_and_a_mask_for_each(
     assert "No image is named" in capsys.readouterr().err
     image, mask = str(tissue_files / "tissue.ome.tif"), str(tissue_files / "cells.tif")
     assert call(["init", image, "--mask", mask, "--mask", mask]) == 2
-    assert "1 images and 2 masks" in capsys.readouterr().err
+    assert "1 image and 2 masks" in capsys.readouterr().err
+
+
+def test_init_takes_channels_that_all_images_have(tissue_files: Path, tmp_path: Path) -> None:
+    image = tifffile.imread(tissue_files / "tissue.ome.tif")
+    names = ["DNA", *(f"marker {i}" for i in range(1, len(image)))]
+    tifffile.imwrite(
+        tmp_path / "other.ome.tif", image, metadata={"axes": "CYX", "Channel": {"Name": names}}
+    )
+    words = ["init", str(tissue_files / "tissue.ome.tif"), str(tmp_path / "other.ome.tif")]
+    assert call([*words, "--file", str(tmp_path / "run.toml")]) == 0
+    config = load_run(tmp_path / "run.toml")
+    assert {channel for part in config.components for channel in part.channels} == {"DNA"}
 
 
 def test_init_names_a_file_that_is_no_image(

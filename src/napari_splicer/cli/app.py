@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from napari_splicer import __version__
 from napari_splicer.cli import describe, start, verbs
 from napari_splicer.cli.terminal import JsonLines, Prose, Terminal
-from napari_splicer.errors import SplicerError, WouldOverwrite
+from napari_splicer.errors import InvalidSettings, SplicerError, WouldOverwrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,6 +97,8 @@ def launch(
     debug
         Show where in the program an error arose.
     """
+    if not debug:  # what tifffile finds wrong with a file ends in a sentence of our own
+        logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     verb, bound, asked = app.parse_args(words, exit_on_error=False)
     terminal = Terminal(JsonLines() if json else Prose(quiet=quiet))
     extra = dict.fromkeys(asked, terminal)
@@ -120,7 +123,9 @@ def call(words: Sequence[str]) -> int:
     """Run ``words`` as the command line does; return the exit code."""
     try:
         code: int | None = app.meta(words, exit_on_error=False, result_action="return_value")
-    except CycloptsError:  # told by cyclopts already
+    except CycloptsError as error:  # told to people by cyclopts already
+        if "--json" in words:
+            JsonLines().fail(InvalidSettings(str(error), "See napari-splicer --help."))
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -17,15 +17,24 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["image", "mask", "model", "table", "run"]
 Facts: TypeAlias = dict[str, Any]
 
+PIXELS_LOOKED_AT = 2**30
+"""Bytes up to which every pixel of an image is read, to tell channels that hold nothing."""
 
-Source = Annotated[Path, Parameter(help="An image, a mask, a model, a table or a run file.")]
+_PARAGRAPHS = {"remarks"}
+"""Facts of which each entry gets a line of its own."""
+
+
+Source = Annotated[
+    Path,
+    Parameter(help="An image, a mask, a model, a table, a run file, or the folder of its results."),
+]
 GivenKind = Annotated[
     Kind | None, Parameter(name="--as", help="What it is, where the file leaves that open.")
 ]
 Screen = Annotated[Terminal, Parameter(parse=False)]
 
 
-def info(path: Source, *, kind: GivenKind = None, screen: Screen) -> None:
+def info(path: Source, /, *, kind: GivenKind = None, screen: Screen) -> None:
     """Say what a file holds: channels, cells, components, clusterings."""
     kind = kind or guess_kind(path)
     facts: Facts = {"kind": kind, "path": str(path), **_READERS[kind](path)}
@@ -37,7 +46,7 @@ def guess_kind(path: Path) -> Kind:
 
     A file of one channel with 32-bit or 64-bit integers counts as a mask.
     """
-    if path.suffix == ".toml":
+    if path.suffix == ".toml" or (path / "run.toml").is_file():
         return "run"
     if path.suffix == ".h5ad" or (path / "obs").is_dir():
         return "table"
@@ -53,17 +62,22 @@ def guess_kind(path: Path) -> Kind:
 def in_words(facts: Facts) -> str:
     """Return one line per fact, names aligned; lists of names are joined by commas.
 
+    What there is none of is left out.
+
     Examples
     --------
     >>> print(in_words({"cells": 1250, "height_px": 512}))
     cells        1,250
     height (px)  512
     """
-    names = [_spelt_out(name) for name in facts]
-    width = max(map(len, names))
+    told = {
+        _spelt_out(name): value if name in _PARAGRAPHS else _lines(value)
+        for name, value in facts.items()
+        if value not in ([], {})
+    }
+    width = max(map(len, told))
     rows = []
-    for name, value in zip(names, facts.values(), strict=True):
-        first, *more = _lines(value)
+    for name, (first, *more) in told.items():
         rows.append(f"{name:<{width}}  {first}")
         rows += [" " * (width + 2) + line for line in more]
     return "\n".join(rows)
@@ -78,10 +92,10 @@ def _spelt_out(name: str) -> str:
 def _lines(value: Any) -> list[str]:
     """Return a fact in words: a line per entry of a dict, everything else in one."""
     match value:
-        case dict() if value:
+        case dict():
             return [f"{key}: {', '.join(_lines(item))}" for key, item in value.items()]
-        case list() | dict():
-            return [", ".join(str(item) for item in value) or "none"]
+        case list():
+            return [", ".join(str(item) for item in value)]
         case int():
             return [f"{value:,}"]
         case None:
@@ -91,9 +105,12 @@ def _lines(value: Any) -> list[str]:
 
 def _image(path: Path) -> Facts:
     from napari_splicer.images.open import open_image
+    from napari_splicer.images.problems import channel_problems
 
     image = open_image(path)
     height, width = image.shape
+    small = image.data.nbytes <= PIXELS_LOOKED_AT
+    problems = channel_problems(image).values() if small else ()
     return {
         "height_px": height,
         "width_px": width,
@@ -101,7 +118,7 @@ def _image(path: Path) -> Facts:
         "pixels": str(image.dtype),
         "levels": len(image.levels),
         "channels": list(image.channels),
-        "remarks": list(image.remarks),
+        "remarks": [*image.remarks, *problems],
     }
 
 
@@ -124,6 +141,7 @@ def _model(path: Path) -> Facts:
     from napari_splicer.model.bundle import inspect_bundle
 
     bundle = inspect_bundle(path)
+    about = {"licence": bundle.licence, "notes": bundle.notes}
     return {
         "objective": bundle.config.model.objective,
         "encoder": bundle.config.model.encoder,
@@ -132,8 +150,7 @@ def _model(path: Path) -> Facts:
         "channels": list(bundle.channels),
         "components": _components(bundle.components),
         "versions": dict(bundle.versions),
-        "licence": bundle.licence or None,
-        "notes": bundle.notes or None,
+        **{name: text for name, text in about.items() if text},
         "hash": bundle.hash,
     }
 
@@ -143,7 +160,7 @@ def _components(components: tuple[Component, ...]) -> Facts:
 
 
 def _table(path: Path) -> Facts:
-    from napari_splicer.embedding.table import chunk_slices, read_table
+    from napari_splicer.embedding.table import chunk_slices, holds_tiles, read_table, record
 
     table = read_table(path)
     groups = {
@@ -152,25 +169,36 @@ def _table(path: Path) -> Facts:
         if name != "region"
     }
     return {
-        "cells": table.n_obs,
+        "tiles" if holds_tiles(table) else "cells": table.n_obs,
         "images": {
             str(name): int(count) for name, count in table.obs["region"].value_counts().items()
         },
         "channels": list(table.var_names),
         "chunks": {name: chunk.stop - chunk.start for name, chunk in chunk_slices(table).items()},
         "clusterings": groups,
+        "remarks": [str(remark) for remark in record(table).get("warnings", ())],
     }
 
 
 def _run(path: Path) -> Facts:
     from napari_splicer.config import load_run
+    from napari_splicer.pipeline import RunFolder
 
-    config = load_run(path)
+    source = path / "run.toml" if path.is_dir() else path
+    config = load_run(source)
+    folder = RunFolder(source.parent / config.output)
+    made = {
+        "model": folder.model,
+        "table": folder.table,
+        "exports": folder.exports,
+        "stopped training": folder.checkpoint,
+    }
     return {
         "images": [item.name or item.image for item in config.inputs],
         "components": _components(config.components),
         "clusterings": [clustering.name for clustering in config.clusterings],
         "output": config.output,
+        "results": {name: [str(place)] for name, place in made.items() if place.exists()},
     }
 
 

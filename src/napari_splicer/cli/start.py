@@ -21,7 +21,9 @@ Screen = Annotated[Terminal, Parameter(parse=False)]
 
 def demo(
     *,
-    output: Annotated[Path, Parameter(help="Folder for the results.")] = Path("splicer-demo"),
+    output: Annotated[
+        Path, Parameter(help="Folder for the results, instead of 'splicer-demo'.")
+    ] = Path("splicer-demo"),
     contrast: Annotated[
         float | None, Parameter(help="How plain the subtle cell state is, from 0 to 1.")
     ] = None,
@@ -54,7 +56,9 @@ def init(
         tuple[Path, ...],
         Parameter(help="Their cell masks, one --mask for each image, in the same order."),
     ] = (),
-    file: Annotated[Path, Parameter(help="Where to write the run file.")] = Path("run.toml"),
+    file: Annotated[
+        Path, Parameter(help="Where to write the run file, instead of 'run.toml' here.")
+    ] = Path("run.toml"),
     overwrite: Annotated[bool, Parameter(help="Replace a run file that is there.")] = False,
     screen: Screen,
 ) -> None:
@@ -88,6 +92,7 @@ def gui(*files: Annotated[Path, Parameter(help="Images to open.")]) -> int:
 
 
 def _open(images: tuple[Path, ...], masks: tuple[Path, ...]) -> tuple[MaskedImage, ...]:
+    from napari_splicer.cli.template import counted
     from napari_splicer.config import ImageInput, RunConfig
     from napari_splicer.pipeline import open_inputs
 
@@ -97,7 +102,7 @@ def _open(images: tuple[Path, ...], masks: tuple[Path, ...]) -> tuple[MaskedImag
         )
     if masks and len(masks) != len(images):
         raise InvalidSettings(
-            f"There are {len(images)} images and {len(masks)} masks.",
+            f"There are {counted(len(images), 'image')} and {counted(len(masks), 'mask')}.",
             "Give one --mask for each image, in the same order, or none at all.",
         )
     pairs = zip(images, masks or [None] * len(images), strict=True)

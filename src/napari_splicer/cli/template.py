@@ -33,7 +33,7 @@ _COMPONENTS = """
 
 _TAIL = """\
 [patches]
-sites = "{sites}"               # cells: one patch per cell; grid: tiles, if there is no mask
+{sites:<30}# cells: one patch per cell; grid: tiles, if there is no mask
 size = 32                     # side of a patch in pixels
 
 [training]
@@ -53,6 +53,7 @@ formats = ["h5ad", "csv", "ome-tiff"]     # also: zarr, parquet, ome-zarr
 
 def run_file_text(fields: Sequence[MaskedImage], suggestion: Suggestion, path: Path) -> str:
     """Return the text of a run file at ``path`` for ``fields``, which were opened from files."""
+    sites = "cells" if all(field.cells for field in fields) else "grid"
     return "".join(
         [
             _HEAD.format(name=path.name),
@@ -61,14 +62,25 @@ def run_file_text(fields: Sequence[MaskedImage], suggestion: Suggestion, path: P
             _note(f"Suggested here: {suggestion.title}. {suggestion.reason}"),
             *(_component(component) for component in suggestion.components),
             "\n",
-            _TAIL.format(sites="cells" if all(field.cells for field in fields) else "grid"),
+            _TAIL.format(sites=f"sites = {_text(sites)}"),
         ]
     )
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words.
+
+    Examples
+    --------
+    >>> counted(1, "channel"), counted(12, "channel")
+    ('1 channel', '12 channels')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _input(field: MaskedImage) -> str:
     height, width = field.image.shape
-    facts = [f"{len(field.image.channels)} channels", f"{width} × {height} px"]
+    facts = [counted(len(field.image.channels), "channel"), f"{width} × {height} px"]
     if field.image.pixel_size:
         facts.append(f"{field.image.pixel_size[0]:.3g} µm per pixel")
     lines = ["", "[[inputs]]", f"# {', '.join(facts)}"]

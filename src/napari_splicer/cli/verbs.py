@@ -37,6 +37,7 @@ Screen = Annotated[Terminal, Parameter(parse=False)]
 
 def train(
     run: RunFile,
+    /,
     *,
     changes: Changes = (),
     output: Output = None,
@@ -58,6 +59,7 @@ def train(
 
 def embed(
     run: RunFile,
+    /,
     *,
     model: Model = None,
     without_model: WithoutModel = False,
@@ -79,6 +81,7 @@ def embed(
 
 def cluster(
     run: RunFile,
+    /,
     *,
     changes: Changes = (),
     output: Output = None,
@@ -92,6 +95,7 @@ def cluster(
 
 def export(
     run: RunFile,
+    /,
     *,
     changes: Changes = (),
     output: Output = None,
@@ -105,6 +109,7 @@ def export(
 
 def run(
     run: RunFile,
+    /,
     *,
     changes: Changes = (),
     output: Output = None,

@@ -48,9 +48,9 @@ def channel_problems(image: MultiplexImage) -> dict[str, str]:
         elif lowest[i] == highest[i]:
             problems[channel] = f"{channel} is constant: every pixel is {lowest[i]:g}."
         elif not_finite[i]:
-            problems[channel] = (
-                f"{channel} holds {not_finite[i]:,} pixels that are not finite numbers."
-            )
+            many = f"{not_finite[i]:,} pixels that are not finite numbers"
+            what = many if not_finite[i] > 1 else "1 pixel that is not a finite number"
+            problems[channel] = f"{channel} holds {what}."
     return problems
 
 
