@@ -161,8 +161,13 @@ def test_second_interrupt_ends_it_at_once() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         yield Finished("train")
 
-    with pytest.raises(KeyboardInterrupt):
-        Terminal(Prose(quiet=True)).play(stage())
+    # A shell's background job starts with interrupts ignored, and the tests may be one.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Terminal(Prose(quiet=True)).play(stage())
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_stage_that_does_not_finish_is_a_mistake_of_the_program() -> None:
