@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -101,6 +103,22 @@ def test_a_folder_is_asked_before_the_work(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "")
     with pytest.raises(CannotWrite, match=r"run can't be used for results: .*file is a file"):
         check_writable(tmp_path / "file" / "run")
+
+
+def test_room_is_made_sure_of_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with written(tmp_path / "cells.h5ad", room=10_000) as temporary:
+        assert not temporary.exists()
+        temporary.write_text("small")
+    assert (tmp_path / "cells.h5ad").read_text() == "small"
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=9_999))
+    with (
+        pytest.raises(CannotWrite, match="no room left"),
+        written(tmp_path / "more.h5ad", room=10_000),
+    ):
+        pytest.fail("was let in")
+    assert names(tmp_path) == ["cells.h5ad"]
 
 
 def test_other_trouble_is_told_in_the_systems_words(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ _OWN_FOLDERS = (".zgroup", "zarr.json", "bundle.json")
 
 
 @contextmanager
-def written(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+def written(path: str | Path, *, overwrite: bool = False, room: int = 0) -> Iterator[Path]:
     """Give a temporary name in the same folder; what was written there gets its name at the end.
 
     Works for files and for folders (zarr). If writing fails, or is interrupted, the temporary
@@ -38,6 +38,8 @@ def written(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         Folders on the way to it are made.
     overwrite : bool
         Whether it may replace what is there.
+    room : int
+        Bytes that must be free. For what can't be trusted to end well on a full disk.
 
     Yields
     ------
@@ -64,6 +66,8 @@ def written(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     temporary = path.with_name(f".{uuid4().hex[:8]}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if room:
+            _try_room(temporary, room)
         yield temporary
         _flush(temporary)
         _rename(temporary, path)
@@ -135,6 +139,21 @@ def check_writable(folder: Path, *, room: int = 0) -> None:
             f"and about {room / 1e6:,.0f} MB are needed.",
             "Free some space, or choose a folder on another disk.",
         )
+
+
+def _try_room(path: Path, room: int) -> None:
+    """Take room for a file and give it back: what is left of a quota shows in no other way."""
+    if shutil.disk_usage(path.parent).free < room:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("wb") as stream:
+        try:
+            os.posix_fallocate(stream.fileno(), 0, room)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise
+    path.unlink()
 
 
 def _forbidden(path: Path, folder: Path) -> CannotWrite:

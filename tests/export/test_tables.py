@@ -105,7 +105,7 @@ def test_a_limit_on_file_size_is_told_like_a_full_disk(clustered: AnnData, tmp_p
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        for write in (write_zarr, write_csv, write_parquet):
+        for write in (write_h5ad, write_zarr, write_csv, write_parquet):
             with pytest.raises(CannotWrite, match="no room left"):
                 write(clustered, tmp_path / "cells")
     finally:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 _ROWS = 50_000  # cells written at a time
+_OVERHEAD = 4 * 2**20  # bytes of a table for names, colours, settings
 
 
 def write_h5ad(table: AnnData, path: str | Path, *, overwrite: bool = False) -> None:
@@ -28,8 +29,18 @@ def write_h5ad(table: AnnData, path: str | Path, *, overwrite: bool = False) -> 
     WouldOverwrite, CannotWrite
         See :func:`napari_splicer.files.written`.
     """
-    with written(path, overwrite=overwrite) as temporary:
+    # HDF5 does not survive a full disk: it takes the whole program down. So room is made sure of.
+    with written(path, overwrite=overwrite, room=_room(table)) as temporary:
         table.write_h5ad(temporary, convert_strings_to_categoricals=False)
+
+
+def _room(table: AnnData) -> int:
+    """Return bytes that surely hold a table."""
+    arrays = [table.X, *table.layers.values(), *table.obsm.values()]
+    frames = [table.obs, table.var]
+    values = sum(getattr(array, "nbytes", 0) for array in arrays)
+    words = sum(int(frame.memory_usage(deep=True).sum()) for frame in frames)
+    return int(1.1 * (values + words)) + _OVERHEAD
 
 
 def write_zarr(table: AnnData, path: str | Path, *, overwrite: bool = False) -> None:
