@@ -221,7 +221,7 @@ def cluster(
     counts = []
     for done, settings in enumerate(config.clusterings):
         if cancel is not None and cancel.requested:
-            yield Finished("cluster", table, cancelled=True)
+            yield Finished("cluster", table, cancelled=True, message="; ".join(counts))
             return
         clustering = cluster_cells(table, settings)
         for remark in clustering.remarks:
@@ -230,7 +230,7 @@ def cluster(
         counts.append(f"{settings.name}: {len(clustering.names)} groups")
         yield Progress("cluster", done + 1, todo, "steps", message=counts[-1])
     if cancel is not None and cancel.requested:
-        yield Finished("cluster", table, cancelled=True)
+        yield Finished("cluster", table, cancelled=True, message="; ".join(counts))
         return
     if not has_projection(table, config.projection):
         add_projection(table, project_cells(table, config.projection), config.projection)
@@ -273,7 +273,8 @@ def export(
     written: list[Path] = []
     for done, task in enumerate(tasks):
         if cancel is not None and cancel.requested:
-            yield Finished("export", tuple(written), cancelled=True)
+            said = f"Stopped before the end: {done} of {len(tasks)} files are written."
+            yield Finished("export", tuple(written), cancelled=True, message=said)
             return
         for remark in task.write():
             yield Warned("export", remark)

@@ -51,7 +51,7 @@ def test_a_good_decomposition_is_accepted():
         ((), ["no component", "Add"]),
         ((part("empty", ()),), ["'empty'", "no channel"]),
         ((part(channels=("PanKrt",)),), ["'part'", "PanKrt", "Did you mean PanKRT?"]),
-        ((part(channels=("Zebra",)),), ["Zebra, which liver", "CD3, CD20, PanKRT"]),
+        ((part(channels=("Zebra",)),), ["Zebra, which the image liver does", "CD3, CD20, PanKRT"]),
         ((part(channels=("CD3", "CD3")),), ["lists channel CD3 twice"]),
         ((part(), part()), ["Two components", "'part'"]),
         ((part(kind="inside", mask="tumor"),), ["no mask 'tumor'", "tumour"]),

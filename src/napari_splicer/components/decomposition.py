@@ -107,7 +107,7 @@ class Decomposition:
             field.regions,
             cells=field.cells is not None,
             sites=sites,
-            image=field.name,
+            image=f"the image {field.name}",
         )
 
     def check(
