@@ -218,7 +218,7 @@ def cluster(
     yield Started("cluster", total=todo, unit="steps", message="Grouping similar cells")
     for remark in remarks:
         yield Warned("cluster", remark)
-    counts = []
+    counts: list[str] = []
     for done, settings in enumerate(config.clusterings):
         if cancel is not None and cancel.requested:
             yield Finished("cluster", table, cancelled=True, message="; ".join(counts))

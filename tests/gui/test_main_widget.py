@@ -161,10 +161,26 @@ def test_the_explorer_opens_under_the_image(viewer, qtbot) -> None:
     widget = dock(viewer)
     widget.pages["cluster"].explorer.click()
     area = Qt.DockWidgetArea.BottomDockWidgetArea
-    (explorer,) = widget.window().findChildren(ExplorerWidget)
-    assert widget.window().dockWidgetArea(explorer.parent()) == area
+    window = widget.window()
+    (explorer,) = window.findChildren(ExplorerWidget)
+    qtbot.waitUntil(lambda: window.dockWidgetArea(explorer.parent()) == area)
     widget.open_explorer()
-    assert widget.window().findChildren(ExplorerWidget) == [explorer]
+    assert window.findChildren(ExplorerWidget) == [explorer]
+
+
+def test_the_explorer_from_the_menu_opens_there_too_and_stays_where_it_is_moved(
+    make_napari_viewer, qtbot
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    dock, _ = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER Explorer")
+    window = dock.window()
+    below, left = Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.LeftDockWidgetArea
+    qtbot.waitUntil(lambda: window.dockWidgetArea(dock) == below)
+    window.addDockWidget(left, dock)
+    dock.hide()
+    dock.show()
+    qtbot.wait(200)
+    assert window.dockWidgetArea(dock) == left
 
 
 def test_notices_can_be_dismissed(viewer, qtbot) -> None:

@@ -13,10 +13,15 @@ from napari_splicer.training.estimate import estimate_seconds, measure_step
 from napari_splicer.training.trainer import fit
 
 
-def test_presets_take_as_long_as_their_steps(quick):
-    config = quick.model_copy(update={"training": TrainingSettings(steps=3)})
-    seconds = estimate_seconds(config, 0.5, patches=1920)
-    assert seconds == {"quick": 225.0, "standard": 900.0, "thorough": 3600.0}
+@pytest.mark.parametrize(("patches", "steps"), [(1920, 450), (20, 300)])
+def test_presets_take_as_long_as_their_steps(quick, patches, steps):
+    config = quick.model_copy(
+        update={"training": TrainingSettings(steps=3, batch=128), "threads": 1}
+    )
+    seconds = estimate_seconds(config, patches)
+    assert seconds["standard"] == pytest.approx(4 * seconds["quick"])
+    assert seconds["thorough"] == pytest.approx(16 * seconds["quick"])
+    assert 0 < seconds["quick"] / steps < 30
 
 
 @pytest.mark.parametrize("objective", ["splicer", "je"])

@@ -18,7 +18,7 @@ from napari_splicer.events import Cancel, Finished, Metrics, Progress, Started, 
 from napari_splicer.gui.snapshot import Job, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from napari_splicer.events import Event, Stage
     from napari_splicer.gui.session import Session
@@ -95,6 +95,13 @@ def can_resume(folder: pipeline.RunFolder) -> bool:
     return has_unfinished(folder.checkpoint)
 
 
+def estimate(config: RunConfig, cells: int) -> Mapping[str, float]:
+    """Return how many seconds each preset takes; trains a few steps on noise and loads torch."""
+    from napari_splicer.training.estimate import estimate_seconds
+
+    return estimate_seconds(_with_spare_threads(config), cells)
+
+
 def train(session: Session, *, resume: bool = False) -> Run:
     """Prepare training on the session's image, or going on where it was stopped."""
     return _run(session, "train", folder=run_folder(session).path, resume=resume)
@@ -152,10 +159,12 @@ def _run(
     session: Session, stage: Stage, *, folder: Path | None = None, resume: bool = False
 ) -> Run:
     inputs = session.snapshot()
-    config = inputs.config
-    if config.threads is None:
-        config = config.model_copy(update={"threads": spare_threads()})
+    config = _with_spare_threads(inputs.config)
     return Run(session.next_run(), stage, inputs, config, folder, resume)
+
+
+def _with_spare_threads(config: RunConfig) -> RunConfig:
+    return config.model_copy(update={"threads": config.threads or spare_threads()})
 
 
 def spare_threads() -> int:

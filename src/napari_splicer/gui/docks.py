@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMainWindow
+from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtWidgets import QWidget
 
+    from napari_splicer.gui.explorer_widget import ExplorerWidget
 
-def open_explorer(viewer: Viewer) -> QWidget:
+
+def open_explorer(viewer: Viewer) -> ExplorerWidget:
     """Open the *SpliCER Explorer* dock, or bring it to the front; return its widget."""
     dock, widget = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER Explorer")
-    window = dock.parent()
-    if isinstance(window, QMainWindow):
-        # The SpliCER dock on the right keeps its full height.
-        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-        area = Qt.DockWidgetArea.BottomDockWidgetArea
-        if window.dockWidgetArea(dock) != area:
-            window.addDockWidget(area, dock)
+    widget = cast("ExplorerWidget", widget)
+    widget.find_place()
     dock.show()
     dock.raise_()
     return widget
+
+
+def move_below(widget: QWidget) -> bool:
+    """Move the dock that holds ``widget`` under the image; return whether it is in a dock.
+
+    napari itself opens every plugin's dock on the right.
+    """
+    dock = widget.parentWidget()
+    while dock is not None and not isinstance(dock, QDockWidget):
+        dock = dock.parentWidget()
+    window = None if dock is None else dock.parentWidget()
+    if not isinstance(window, QMainWindow):
+        return False
+    # The SpliCER dock on the right keeps its full height.
+    window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+    area = Qt.DockWidgetArea.BottomDockWidgetArea
+    if window.dockWidgetArea(dock) != area:
+        window.addDockWidget(area, dock)
+    return True

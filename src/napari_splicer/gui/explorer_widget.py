@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QLabel, QSplitter, QStackedLayout, QWidget
 
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.docks import move_below
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.cell_map import CellMap
@@ -17,6 +18,7 @@ from napari_splicer.gui.widgets.heat_map import HeatMap
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from qtpy.QtGui import QShowEvent
 
     from napari_splicer.gui.widgets.theme import Theme
 
@@ -42,6 +44,7 @@ class ExplorerWidget(QWidget):
         super().__init__()
         self._link = link_for(napari_viewer)
         self._theme: Theme | None = None
+        self._placed = False
         session = self.session = self._link.session
         self.map = CellMap(session)
         self.heat_map = HeatMap(session)
@@ -71,6 +74,17 @@ class ExplorerWidget(QWidget):
 
     def _table_changed(self) -> None:
         self._stack.setCurrentIndex(0 if self.session.table is None else 1)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Find its place when first seen."""
+        super().showEvent(event)
+        # Not at once: a dock may not be moved while it is being shown.
+        QTimer.singleShot(0, self.find_place)
+
+    def find_place(self) -> None:
+        """Move under the image, once; afterwards the dock stays where the user puts it."""
+        if not self._placed:
+            self._placed = move_below(self)
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow napari's theme: it changes the style of the whole window."""

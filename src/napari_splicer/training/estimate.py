@@ -23,12 +23,27 @@ if TYPE_CHECKING:
 _TIMED = 3
 
 
-def estimate_seconds(config: RunConfig, seconds_per_step: float, patches: int) -> dict[str, float]:
-    """Return how long each preset would train on so many patches, by the preset's name."""
-    settings = config.training.model_copy(update={"epochs": None, "steps": None})
+def estimate_seconds(config: RunConfig, patches: int) -> dict[str, float]:
+    """Return how long each preset would train on so many patches, by the preset's name.
+
+    Measured by a few steps on noise; reading the patches comes on top.
+
+    Raises
+    ------
+    SplicerError
+        If no network can be made for these settings, or the device is not there.
+    """
+    training = config.training.model_copy(
+        update={
+            "batch": min(config.training.batch, max(2, patches // 2)),
+            "epochs": None,
+            "steps": None,
+        }
+    )
+    fitting = config.model_copy(update={"training": training})
+    seconds = measure_step(fitting, Decomposition(config.components).channels)
     return {
-        preset: seconds_per_step
-        * count_steps(settings.model_copy(update={"preset": preset}), patches)
+        preset: seconds * count_steps(training.model_copy(update={"preset": preset}), patches)
         for preset in LONGER
     }
 

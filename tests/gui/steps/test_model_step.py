@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QComboBox, QSpinBox
 from napari_splicer.config import Component
 from napari_splicer.events import Metrics
 from napari_splicer.gui import commands
-from napari_splicer.gui.estimates import estimate
+from napari_splicer.gui.commands import estimate
 from napari_splicer.gui.jobs import JobRunner
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.snapshot import Job

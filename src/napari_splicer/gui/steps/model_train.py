@@ -8,7 +8,6 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QVBoxLayout, 
 
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.estimates import estimate
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.steps.page import allow, fold, text
 from napari_splicer.gui.widgets.choice_card import ChoiceCard
@@ -133,7 +132,7 @@ class TrainPanel(QWidget):
     def _ask_for_estimates(self) -> None:
         now = self._session.snapshot()
         if self.isVisible() and now.facts is not None and now.facts.cells and now.job is None:
-            self._timing.ask(estimate, now.config, now.facts.cells)
+            self._timing.ask(commands.estimate, now.config, now.facts.cells)
 
     def _show_estimates(self, seconds: Mapping[str, float]) -> None:
         for preset, card in self.presets.items():
