@@ -35,6 +35,20 @@ def test_single_channel_layers_of_one_shape_make_one_image() -> None:
     assert image.read(0, 1, 0, 1).ravel().tolist() == [0, 1, 2]
 
 
+def test_layers_of_several_images_are_kept_apart_and_also_offered_together() -> None:
+    def of(image: str, *names: str) -> list[Image]:
+        return [Image(plane(), name=name, metadata={OWN: {"image": image}}) for name in names]
+
+    first, second, both = image_choices([*of("stain 1", "a", "b", "c"), *of("stain 2", "d", "e")])
+    assert [c.title for c in (first, second)] == [
+        "stain 1 · 3 layers, 12 × 16",
+        "stain 2 · 2 layers, 12 × 16",
+    ]
+    assert read_image(both, STEP).channels == ("a", "b", "c", "d", "e")
+    alike = image_choices([*of("left", "a", "b"), *of("right", "a [1]", "b [1]")])
+    assert [read_image(choice, STEP).channels for choice in alike] == [("a", "b")] * 2
+
+
 def test_layers_at_different_places_are_different_images() -> None:
     layers = [Image(plane(), scale=(1, 1)), Image(plane(), scale=(2, 2))]
     assert len(image_choices(layers)) == 2
@@ -129,6 +143,8 @@ def test_the_mask_of_the_image_size_is_preferred_and_of_those_the_cells() -> Non
     assert fitting_mask(masks, (12, 16)) is cells
     assert fitting_mask((small, tumour), (12, 16)) is tumour
     assert fitting_mask((small,), (12, 16)) is None
+    own = Labels(np.zeros((12, 16), int), name="liver_mask")
+    assert fitting_mask((cells, tumour, own), (12, 16), "Liver") is own
 
 
 def test_own_layers_are_never_inputs() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from napari_splicer import pipeline
 from napari_splicer.config import ClusteringSettings, RunConfig
 from napari_splicer.events import Cancel, Finished, Metrics, Progress, Started, Warned
+from napari_splicer.files import file_name
 from napari_splicer.gui.snapshot import Job, Notice
 
 if TYPE_CHECKING:
@@ -86,6 +87,12 @@ class Run:
 def run_folder(session: Session) -> pipeline.RunFolder:
     """Return where the session's files go: ``settings.output``, in the home folder if relative."""
     return pipeline.RunFolder(Path.home() / session.settings.output)
+
+
+def export_folder(session: Session) -> Path:
+    """Return where an export goes unless another folder is chosen: one per image."""
+    exports = run_folder(session).exports
+    return exports if session.image is None else exports / file_name(session.image.name)
 
 
 def can_resume(folder: pipeline.RunFolder) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from napari.layers import Layer
 from psygnal import Signal
@@ -26,6 +26,7 @@ from napari_splicer.gui.reading import (
     read_mask,
 )
 from napari_splicer.gui.session import session_for, unwrapped
+from napari_splicer.gui.shelf import Shelf
 from napari_splicer.images.image import Affine2D
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class ViewerLink:
         self.image_layers: tuple[Image, ...] = ()
         self.mask_layer: Labels | None = None
         self.region_layers: dict[str, Labels] = {}
+        self._used_with: WeakKeyDictionary[Labels, WeakSet[Image]] = WeakKeyDictionary()
+        self._was_visible: WeakKeyDictionary[Layer, bool] = WeakKeyDictionary()
+        self._shelf = Shelf(self.session)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         self._painter = Painter(self)
@@ -84,16 +88,55 @@ class ViewerLink:
         return mask_choices(self.layers)
 
     def use_image(self, choice: ImageChoice | None) -> None:
-        """Make these layers the session's image; None clears it."""
+        """Make these layers the session's image; None clears it.
+
+        A mask that was used with another image gives way to one that may be this one's.
+        """
         self.image_layers = () if choice is None else choice.layers
         self.session.image = None if choice is None else read_image(choice, self._step())
+        if (
+            choice is not None
+            and self.mask_layer is not None
+            and not self._may_go_with(self.mask_layer)
+        ):
+            self.use_mask(self._likely_mask())
+        self._pair_up()
         self.changed.emit()
 
     def use_mask(self, layer: Labels | None) -> None:
         """Make this layer the session's cell mask; None clears it."""
         self.mask_layer = layer
         self.session.cells = None if layer is None else read_mask(layer, self._step())
+        self._pair_up()
         self.changed.emit()
+
+    def show_image(self, choice: ImageChoice) -> None:
+        """Make these layers the session's image, and hide those of the image before."""
+        for layer in self.image_layers:
+            if layer not in choice.layers:
+                self._was_visible[layer] = layer.visible
+                layer.visible = False
+        self.use_image(choice)
+        for layer in choice.layers:
+            layer.visible = self._was_visible.pop(layer, layer.visible)
+
+    def _pair_up(self) -> None:
+        if self.image_layers and self.mask_layer is not None:
+            image = self.image_layers[0]
+            self._used_with.setdefault(self.mask_layer, WeakSet()).add(image)
+            self._shelf.turn_to((image, self.mask_layer))
+
+    def _may_go_with(self, mask: Labels) -> bool:
+        """Return whether the mask was used with the chosen image, or with none so far."""
+        images = self._used_with.get(mask)
+        return not images or self.image_layers[0] in images
+
+    def _likely_mask(self) -> Labels | None:
+        image = self.session.image
+        if image is None:
+            return None
+        masks = [mask for mask in self.masks() if self._may_go_with(mask)]
+        return fitting_mask(masks, image.shape, image.name)
 
     def use_regions(self, layers: Sequence[Labels]) -> None:
         """Make these layers the session's further masks, by layer name."""
@@ -114,7 +157,7 @@ class ViewerLink:
             if choices:
                 self.use_image(choices[0])
         if self.session.image is not None and self.mask_layer is None:
-            mask = fitting_mask(self.masks(), self.session.image.shape)
+            mask = self._likely_mask()
             if mask is not None:
                 self.use_mask(mask)
 
@@ -140,6 +183,7 @@ class ViewerLink:
 
     def _on_removed(self, event: Any) -> None:
         layer = event.value
+        self._shelf.forget(layer)
         if layer in self.image_layers:
             self.use_image(None)
         if layer is self.mask_layer:
@@ -183,7 +227,7 @@ class ViewerLink:
             viewer.open_sample("napari-splicer", "synthetic-tissue")
 
     def open_image(self, path: str) -> None:
-        """Open an image file or folder as one layer per channel, under the names it gives them.
+        """Open an image file or folder as one layer per channel, and choose it.
 
         Raises
         ------
@@ -192,8 +236,12 @@ class ViewerLink:
         """
         from napari_splicer.images.open import open_image
 
-        for data in image_layers(open_image(path)):
-            self.add_layer(Layer.create(*data))
+        opened = [Layer.create(*data) for data in image_layers(open_image(path))]
+        for layer in opened:
+            self.add_layer(layer)
+        for choice in self.images():
+            if set(choice.layers) == set(opened):
+                self.show_image(choice)
 
     def open_mask(self, path: str) -> None:
         """Open a mask file where the image lies, and choose it if it is of the image's size.

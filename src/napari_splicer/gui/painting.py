@@ -68,7 +68,7 @@ class Painter:
 
     def _paint_groups(self) -> None:
         session = self._session
-        if session.table is None or session.cells is None:
+        if session.table is None or not session.table_fits:
             self._remove(GROUPS)
         elif session.colour_by is not None:
             lookup = _shades(session.ids(), _intensity(session.table, session.colour_by))
@@ -107,7 +107,7 @@ class Painter:
 
     def _paint_selection(self) -> None:
         selection = self._session.selection
-        if len(selection) == 0 or self._session.cells is None:
+        if len(selection) == 0 or not self._session.table_fits:
             self._remove(SELECTED)
             return
         lookup = ClusterLookup.from_groups(selection, ["selected"] * len(selection))

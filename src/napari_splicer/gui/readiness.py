@@ -192,6 +192,12 @@ def _cluster(now: Snapshot) -> StepState:
 def _export(now: Snapshot) -> StepState:
     if now.table is None:
         return StepState("blocked", "There is no table yet: embed the cells in step 4.")
+    of_table = now.made_from.get("embed")
+    if of_table is not None and of_table.cells is not now.cells:
+        return StepState(
+            "blocked",
+            "The table is of another image: embed this one's cells, or choose that image again.",
+        )
     made = now.made_from.get("export")
     if made is None:
         return StepState("ready")

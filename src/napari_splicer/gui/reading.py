@@ -5,7 +5,9 @@ Layers are only read here; adding and removing them is for :mod:`~napari_splicer
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,22 +65,49 @@ def is_own(layer: Layer) -> bool:
 def image_choices(layers: Iterable[Layer]) -> tuple[ImageChoice, ...]:
     """Return what could be the image, most channels first.
 
-    Single-channel layers of the same shape and place make up one image; a layer with a channel
-    axis, and an RGB layer, is one by itself.
+    Single-channel layers of the same shape and place that come from one file or folder make up one
+    image, and so do all of the same shape and place as long as their names differ; a layer with a
+    channel axis, and an RGB layer, is one by itself.
     """
     images = [layer for layer in layers if isinstance(layer, Image) and not is_own(layer)]
-    choices, alike = [], dict[Any, list[Image]]()
+    choices: list[ImageChoice] = []
+    alike: dict[Any, list[Image]] = {}
     for layer in images:
         same = sum(not other.rgb and _shape(other) == _shape(layer) for other in images)
         if layer.rgb or _has_channel_axis(layer, alone=same == 1):
             choices.append(_one_layer(layer))
         else:
             alike.setdefault((_shape(layer), transform_of(layer)), []).append(layer)
+    together: list[ImageChoice] = []
     for group in alike.values():
-        size = _size(group[0])
-        title = f"{len(group)} layers, {_in_words(size)}" if len(group) > 1 else group[0].name
-        choices.append(ImageChoice(title, tuple(group), len(group), size, stacked=False))
-    return tuple(sorted(choices, key=lambda choice: -choice.channels))
+        parts = _by_origin(group)
+        choices += [_several_layers(part, origin) for origin, part in parts.items()]
+        if len(parts) > 1 and len({_unnumbered(layer.name) for layer in group}) == len(group):
+            together.append(_several_layers(group, ""))
+    ordered = sorted(choices, key=lambda choice: -choice.channels)
+    return (*ordered, *together)
+
+
+def _by_origin(layers: Sequence[Image]) -> dict[str, list[Image]]:
+    """Sort layers by the image, file or folder that they come from; "" where nothing tells."""
+    paths = [layer.source.path for layer in layers]
+    found: dict[str, list[Image]] = {}
+    for layer, path in zip(layers, paths, strict=True):
+        origin = layer.metadata.get(OWN, {}).get("image")
+        if origin is None and path is not None:
+            # Of a folder with a file per channel, the folder; of a file with many, the file.
+            alone = paths.count(path) == 1
+            origin = str(Path(path).parent if alone else path)
+        found.setdefault(origin or "", []).append(layer)
+    return found
+
+
+def _several_layers(group: Sequence[Image], origin: str) -> ImageChoice:
+    size = _size(group[0])
+    count = f"{len(group)} layers, {_in_words(size)}"
+    named = f"{Path(origin).name} · {count}" if origin else count
+    title = named if len(group) > 1 else group[0].name
+    return ImageChoice(title, tuple(group), len(group), size, stacked=False)
 
 
 def mask_choices(layers: Iterable[Layer]) -> tuple[Labels, ...]:
@@ -86,11 +115,15 @@ def mask_choices(layers: Iterable[Layer]) -> tuple[Labels, ...]:
     return tuple(layer for layer in layers if isinstance(layer, Labels) and not is_own(layer))
 
 
-def fitting_mask(masks: Sequence[Labels], shape: tuple[int, int]) -> Labels | None:
-    """Return the first mask of the image's size; cells before regions, if the names tell."""
+def fitting_mask(masks: Sequence[Labels], shape: tuple[int, int], name: str = "") -> Labels | None:
+    """Return the mask of the image's size that is most likely its cells.
+
+    Masks that begin with the image's name come first, then those with "cell" in theirs.
+    """
     fitting = [mask for mask in masks if _size(mask) == shape]
-    named = [mask for mask in fitting if "cell" in mask.name.lower()]
-    return next(iter([*named, *fitting]), None)
+    own = [mask for mask in fitting if name and mask.name.lower().startswith(name.lower())]
+    named = [mask for mask in own or fitting if "cell" in mask.name.lower()]
+    return next(iter([*named, *own, *fitting]), None)
 
 
 def read_image(choice: ImageChoice, step: Sequence[int]) -> MultiplexImage:
@@ -112,8 +145,10 @@ def read_image(choice: ImageChoice, step: Sequence[int]) -> MultiplexImage:
     parts = [_part(layer, choice.stacked, step) for layer in choice.layers]
     if len(parts) == 1:
         return parts[0]
-    folder = first.metadata.get(OWN, {}).get("image")
-    return stack_channels(parts, name=folder or first.name)
+    origin = first.metadata.get(OWN, {}).get("image")
+    image = stack_channels(parts, name=origin or first.name)
+    names = [_unnumbered(layer.name) for layer in choice.layers]
+    return image.with_channels(names) if len(set(names)) == len(names) else image
 
 
 def read_mask(layer: Labels, step: Sequence[int]) -> LabelMask:
@@ -177,6 +212,11 @@ def _file_of(layer: Image) -> MultiplexImage | None:
     except SplicerError:
         return None
     return file if file.shape == _size(layer) else None
+
+
+def _unnumbered(name: str) -> str:
+    """Return a layer's name without the number that napari adds to the name of another image's."""
+    return re.sub(r" \[\d+\]$", "", name)
 
 
 def _names(layer: Image, count: int, file: MultiplexImage | None) -> list[str | None]:

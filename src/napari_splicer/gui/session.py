@@ -143,6 +143,12 @@ class Session:
         self._runs += 1
         return self._runs
 
+    @property
+    def table_fits(self) -> bool:
+        """Whether the table's cells, if there is one, are those of the chosen mask."""
+        made = self.made_from.get("embed")
+        return self.cells is not None and (made is None or made.cells is self.cells)
+
     # selection ---------------------------------------------------------------------------------
 
     def select(self, ids: Iterable[int] | NDArray[np.int64]) -> None:

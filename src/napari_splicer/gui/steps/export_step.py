@@ -88,13 +88,14 @@ class ExportStep(StepPage):
         self._add_result()
         self.column.addStretch()
         bind(self, self.session.events.exported, self._describe)
-        bind(self, self.session.events.settings, self._suggest_folder)
+        for signal in (self.session.events.settings, self.session.events.image):
+            bind(self, signal, self._suggest_folder)
         self._describe()
 
     def _suggest_folder(self) -> None:
-        """Follow the run's folder until a person chooses another."""
+        """Follow the run's folder and the image until a person chooses another."""
         if self.folder.text() == self._usual_folder:
-            self._usual_folder = str(commands.run_folder(self.session).exports)
+            self._usual_folder = str(commands.export_folder(self.session))
             self.folder.setText(self._usual_folder)
 
     def _add_result(self) -> None:

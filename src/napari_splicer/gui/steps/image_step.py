@@ -172,7 +172,7 @@ class ImageStep(StepPage):
         self.region_list.blockSignals(False)
 
     def _choose_image(self, index: int) -> None:
-        self._link.use_image(self._choices[index])
+        self._link.show_image(self._choices[index])
 
     def _choose_mask(self, index: int) -> None:
         self._link.use_mask(self.mask_box.itemData(index))

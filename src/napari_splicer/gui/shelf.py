@@ -1,0 +1,97 @@
+"""Shelf: results of images that were worked on before, given back when they are chosen again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from anndata import AnnData
+    from napari.layers import Layer
+
+    from napari_splicer.events import Stage
+    from napari_splicer.gui.session import Session
+    from napari_splicer.gui.snapshot import Snapshot
+    from napari_splicer.images.masks import LabelMask
+
+Pair: TypeAlias = "tuple[Layer, Layer]"
+_OF_ONE_IMAGE: tuple[Stage, ...] = ("embed", "cluster", "export")
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    table: AnnData
+    clustering: str | None
+    exported: tuple[Path, ...]
+    made_from: Mapping[Stage, Snapshot]
+
+
+class Shelf:
+    """Keeps a table for each pair of image and mask, while their layers are there.
+
+    The model stays on the session: it is for all images.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._now: Pair | None = None
+        self._cells: dict[Pair, LabelMask | None] = {}
+        self._kept: dict[Pair, _Kept] = {}
+
+    def turn_to(self, pair: Pair) -> None:
+        """Put away the results of the pair before, and take down those of ``pair``, if any.
+
+        To be called after image and mask were set on the session.
+        """
+        if pair != self._now:
+            self._now, owner = pair, self._owner()
+            if owner != pair:
+                self._put_away(owner)
+                self._take_down(pair)
+            made = self._session.made_from.get("embed")
+            if made is not None and self._owner() == pair:
+                # The very objects that the table was made from, not their equals.
+                self._session.image, self._session.cells = made.image, made.cells
+        self._cells[pair] = self._session.cells
+
+    def forget(self, layer: Layer) -> None:
+        """Let go of what can't be chosen again; results on the session stay there."""
+        self._kept = {pair: kept for pair, kept in self._kept.items() if layer not in pair}
+        self._cells = {pair: cells for pair, cells in self._cells.items() if layer not in pair}
+        if self._now is not None and layer in self._now:
+            self._now = None
+
+    def _put_away(self, owner: Pair | None) -> None:
+        session = self._session
+        if session.table is None or owner is None:
+            return
+        made = {stage: s for stage, s in session.made_from.items() if stage in _OF_ONE_IMAGE}
+        self._kept[owner] = _Kept(session.table, session.clustering, session.exported, made)
+        session.made_from = {
+            stage: s for stage, s in session.made_from.items() if stage not in made
+        }
+        session.table = None
+        session.exported = ()
+
+    def _owner(self) -> Pair | None:
+        """Return whose table is on the session: a job may end after another image was chosen."""
+        made = self._session.made_from.get("embed")
+        if made is None:
+            return None
+        return next((pair for pair, cells in self._cells.items() if cells is made.cells), None)
+
+    def _take_down(self, pair: Pair) -> None:
+        session, kept = self._session, self._kept.pop(pair, None)
+        if kept is None:
+            return
+        session.made_from = {**session.made_from, **kept.made_from}
+        session.table = kept.table
+        session.clustering = kept.clustering
+        session.exported = kept.exported
