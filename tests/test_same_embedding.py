@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING
 
 import anndata
@@ -12,6 +13,8 @@ from napari_splicer import pipeline
 from napari_splicer.cli.app import call
 from napari_splicer.config import Component, ImageInput, Region, RunConfig
 from napari_splicer.demo.files import write_inputs
+from napari_splicer.gui import commands
+from napari_splicer.gui.layers import link_for
 from napari_splicer.samples import synthetic_tissue
 
 if TYPE_CHECKING:
@@ -88,4 +91,32 @@ def test_napari_does_what_python_does(
     qtbot.waitUntil(lambda: dock.pages["model"].train_panel.button.isEnabled())
     dock.pages["model"].train_panel.button.click()
     qtbot.waitUntil(lambda: bool(session.groups) and session.job is None, timeout=120_000)
+    assert_same(session.table, from_python)
+
+
+@pytest.mark.gui
+def test_the_run_file_that_napari_exports_gives_the_same_again(
+    make_napari_viewer, qtbot, files: Path, from_python: AnnData, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
+    session, link = dock.session, link_for(viewer)
+    link.open_image(str(files / "tissue.ome.tif"))
+    link.open_mask(str(files / "cells.tif"))
+    qtbot.waitUntil(lambda: bool(session.components), timeout=60_000)
+    session.components = CONFIG.components
+    open_settings = {"output": str(tmp_path), "inputs": [], "device": "auto", "threads": None}
+    session.settings = CONFIG.with_values({**open_settings, "export.formats": ["csv"]})
+    for run in (commands.train, commands.embed):
+        made = run(session)
+        commands.begin(session, made)
+        commands.apply(session, made, made.events())
+    written = commands.export(session, tmp_path / "out")
+    commands.begin(session, written)
+    commands.apply(session, written, written.events())
+    file = tmp_path / "out" / "run.toml"
+    assert tomllib.loads(file.read_text(encoding="utf-8"))["device"] == "cpu"
+    for verb in ("train", "embed"):
+        assert call([verb, str(file), "--output", str(tmp_path / "again"), "--quiet"]) == 0
+    assert_same(anndata.read_h5ad(tmp_path / "again" / "table.h5ad"), session.table)
     assert_same(session.table, from_python)

@@ -111,7 +111,7 @@ def test_three_fields_one_after_the_other_with_one_model(
     tables = [anndata.read_h5ad(path) for path in sorted(tmp_path.glob("export/*/cells.h5ad"))]
     assert [str(t.obs["region"].iloc[0]) for t in tables] == [p.name[:-8] for p in paths]
     for table in tables:
-        assert set(table.uns["splicer"]["chunks"]) == set(GROUPS)
+        assert set(table.uns["splicer"]["chunks"]["component"]) == set(GROUPS)
         assert len(table) == table.obs["instance_id"].nunique() > 100
 
 

@@ -14,6 +14,7 @@ from napari_splicer.export.cluster_image import (
     legend_path,
     write_cluster_image,
 )
+from napari_splicer.export.replay import run_file
 from napari_splicer.export.tables import write_csv, write_h5ad, write_parquet, write_zarr
 from napari_splicer.files import check_free, check_writable, file_name, write_text
 
@@ -71,8 +72,8 @@ def plan_export(
     """
     check_writable(folder)
     overwrite = config.export.overwrite
-    run_file = folder / "run.toml"
-    tasks = [_file(_write_run_file, run_file, config.to_toml(), overwrite)]
+    text = run_file(table, fields, config)
+    tasks = [_file(_write_run_file, folder / "run.toml", text, overwrite)]
     for form in config.export.formats:
         if form == "ome-tiff" or form == "ome-zarr":
             tasks.extend(_images(table, fields, form, folder, overwrite))

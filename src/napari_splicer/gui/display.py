@@ -22,6 +22,7 @@ _COLOURS = ("blue", "green", "red", "magenta", "cyan", "yellow")
 _ON = 3  # channels that are visible at first
 _LOOKED_AT = 1024  # px, side of the piece from which contrast is taken
 _QUANTILES = (0.05, 0.997)
+_BLUR = 8  # px, side of the blocks in which channels are compared
 
 
 def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[LayerData]:
@@ -31,11 +32,15 @@ def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[Layer
     ----------
     image : MultiplexImage
     first : sequence of str
-        Channels that get a colour; the first three are visible. Default: the image's first.
+        Channels that get a colour; the first three are visible. Default: those that show most,
+        each something else.
     """
-    coloured = dict(zip(first or image.channels, _COLOURS, strict=False))
+    piece_CHW = _middle(image)
+    limits = _contrast(piece_CHW)
+    if not first:
+        first = [image.channels[i] for i in _telling(piece_CHW, limits, len(_COLOURS))]
+    coloured = dict(zip(first, _COLOURS, strict=False))
     shown = tuple(coloured)[:_ON]
-    limits = _contrast(image)
     layers: list[LayerData] = []
     for index, name in enumerate(image.channels):
         planes = [level[index] for level in image.levels]
@@ -46,7 +51,7 @@ def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[Layer
             "visible": name in shown,
             "contrast_limits": limits[index],
             "multiscale": len(planes) > 1,
-            "metadata": {OWN: {"image": image.name}},
+            "metadata": {OWN: {"image": image.name, "path": image.source}},
             **place(image.transform),
         }
         layers.append((planes if len(planes) > 1 else planes[0], settings, "image"))
@@ -61,6 +66,7 @@ def mask_layer(mask: LabelMask, transform: Affine2D) -> LayerData:
         "opacity": 0.3,
         "visible": False,
         "multiscale": len(levels) > 1,
+        "metadata": {OWN: {"path": mask.source}},
         **place(transform),
     }
     return (levels if len(levels) > 1 else levels[0], settings, "labels")
@@ -77,12 +83,38 @@ def place(transform: Affine2D) -> dict[str, Any]:
     }
 
 
-def _contrast(image: MultiplexImage) -> NDArray[np.float64]:
-    """Return where each channel is black and where it is bright, (C, 2), from its middle."""
+def _middle(image: MultiplexImage) -> NDArray[np.float32]:
+    """Return the middle of the coarsest level, (C, H, W), undefined pixels black."""
     coarsest = image.levels[-1]
     (top, height), (left, width) = (
         (max(0, (n - _LOOKED_AT) // 2), min(n, _LOOKED_AT)) for n in coarsest.shape[1:]
     )
-    piece = coarsest[:, top : top + height, left : left + width].compute()
-    low, high = np.nanquantile(piece.reshape(len(piece), -1), _QUANTILES, axis=1)
+    piece_CHW = coarsest[:, top : top + height, left : left + width].compute()
+    return np.nan_to_num(np.asarray(piece_CHW, np.float32), posinf=0, neginf=0)
+
+
+def _contrast(piece_CHW: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return where each channel is black and where it is bright, (C, 2)."""
+    low, high = np.quantile(piece_CHW.reshape(len(piece_CHW), -1), _QUANTILES, axis=1)
     return np.stack([low, np.maximum(high, low + 1e-6)], axis=1)
+
+
+def _telling(piece_CHW: NDArray[np.float32], limits: NDArray[np.float64], count: int) -> list[int]:
+    """Return the channels that show most of the tissue, each little of what others show."""
+    coarse_CHW = piece_CHW[:, : len(piece_CHW[0]) // _BLUR * _BLUR, :]
+    coarse_CHW = coarse_CHW[:, :, : coarse_CHW.shape[2] // _BLUR * _BLUR]
+    channels, height, width = coarse_CHW.shape
+    if not height or not width:
+        return list(range(min(count, channels)))
+    blocks = coarse_CHW.reshape(channels, height // _BLUR, _BLUR, width // _BLUR, _BLUR)
+    shown_CP = blocks.mean((2, 4)).reshape(channels, -1)
+    low, high = limits.T[..., None]
+    shown_CP = ((shown_CP - low) / (high - low)).clip(0, 1)
+    chosen: list[int] = []
+    while len(chosen) < min(count, channels):
+        # What is bright already hardly counts, so that further channels fill the dark.
+        left = 1 - 0.8 * shown_CP[chosen].max(axis=0, initial=0)
+        gain = (shown_CP * left).mean(axis=1)
+        gain[chosen] = -1
+        chosen.append(int(gain.argmax()))
+    return chosen

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
 EMPTY = (
     "<p><b>Here will be a map of your cells</b>, what each group of them looks like, and pictures "
-    "of them.</p><p>Train or load a model in the SpliCER dock, step ③; the map comes with the "
-    "first clustering.</p>"
+    "of them.</p>"
 )
-_WIDTHS = (350, 500, 290, 240)
+NO_MODEL = (
+    "<p>Train or load a model in the SpliCER dock, step ③; the map comes with the first groups.</p>"
+)
+NO_TABLE = "<p>Embed the cells of this image in the SpliCER dock, step ④.</p>"
+_WIDTHS = (300, 330, 260, 170)
 _HEIGHT = 230
 
 
@@ -52,10 +55,14 @@ class ExplorerWidget(QWidget):
         self.chunks = ChunkTable(session)
         self._panels = (self.map, self.heat_map, self.gallery, self.chunks)
         self._stack = QStackedLayout(self)
-        self._stack.addWidget(_teaching())
+        self._teaching = QLabel()
+        self._teaching.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._teaching.setWordWrap(True)
+        self._stack.addWidget(self._teaching)
         self._stack.addWidget(self._side_by_side())
         self.setMinimumHeight(_HEIGHT)
-        bind(self, session.events.table, self._table_changed)
+        for signal in (session.events.table, session.events.bundle):
+            bind(self, signal, self._table_changed)
         self._follow_theme()
         self._table_changed()
 
@@ -73,6 +80,7 @@ class ExplorerWidget(QWidget):
         return bool(self._stack.currentIndex() == 0)
 
     def _table_changed(self) -> None:
+        self._teaching.setText(EMPTY + (NO_MODEL if self.session.bundle is None else NO_TABLE))
         self._stack.setCurrentIndex(0 if self.session.table is None else 1)
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -100,10 +108,3 @@ class ExplorerWidget(QWidget):
         self._theme = theme
         for panel in self._panels:
             panel.set_theme(theme)
-
-
-def _teaching() -> QLabel:
-    label = QLabel(EMPTY)
-    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-    label.setWordWrap(True)
-    return label

@@ -143,18 +143,21 @@ def read_image(choice: ImageChoice, step: Sequence[int]) -> MultiplexImage:
     """
     first = choice.layers[0]
     parts = [_part(layer, choice.stacked, step) for layer in choice.layers]
+    paths = {_path_of(layer) for layer in choice.layers}
+    source = paths.pop() if len(paths) == 1 else None
     if len(parts) == 1:
-        return parts[0]
+        return replace(parts[0], source=source)
     origin = first.metadata.get(OWN, {}).get("image")
     image = stack_channels(parts, name=origin or first.name)
     names = [_unnumbered(layer.name) for layer in choice.layers]
-    return image.with_channels(names) if len(set(names)) == len(names) else image
+    named = image.with_channels(names) if len(set(names)) == len(names) else image
+    return replace(named, source=source)
 
 
 def read_mask(layer: Labels, step: Sequence[int]) -> LabelMask:
     """Wrap a Labels layer's data, lazily."""
     levels, _ = _on_screen(layer, step, keep=2)
-    return LabelMask.from_array(levels, name=layer.name, axes="YX")
+    return LabelMask.from_array(levels, name=layer.name, axes="YX", source=_path_of(layer))
 
 
 def transform_of(layer: Layer) -> Affine2D:
@@ -212,6 +215,12 @@ def _file_of(layer: Image) -> MultiplexImage | None:
     except SplicerError:
         return None
     return file if file.shape == _size(layer) else None
+
+
+def _path_of(layer: Layer) -> str | None:
+    """Return the file or folder that a layer was opened from, by us or by napari."""
+    path = layer.metadata.get(OWN, {}).get("path") or layer.source.path
+    return None if path is None else str(path)
 
 
 def _unnumbered(name: str) -> str:

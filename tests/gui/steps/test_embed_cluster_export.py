@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,11 +136,13 @@ def test_nothing_is_overwritten_unless_told(runner, grouped, tmp_path, qtbot) ->
     assert grouped.notice is None
 
 
-def test_the_folder_follows_the_run_until_one_is_chosen(runner, session, qtbot) -> None:
+def test_the_folder_follows_run_and_image_until_one_is_chosen(runner, session, qtbot) -> None:
     step = ExportStep(runner)
     qtbot.addWidget(step)
     session.settings = session.settings.with_values({"output": "/somewhere"})
-    assert Path(step.folder.text()) == Path("/somewhere/export")
+    assert Path(step.folder.text()) == Path("/somewhere/export/synthetic-tissue")
+    session.image = replace(session.image, name="slide 2")
+    assert Path(step.folder.text()) == Path("/somewhere/export/slide-2")
     step.folder.setText("/mine")
     session.settings = session.settings.with_values({"output": "/elsewhere"})
     assert step.folder.text() == "/mine"

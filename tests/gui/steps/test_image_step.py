@@ -107,7 +107,8 @@ def test_image_and_mask_are_opened_with_names_and_place(step, viewer, tmp_path, 
     session = step.session
     assert session.image.channels == ("DNA", "CD3", "CD8", "CD20")
     assert session.image.pixel_size == (0.5, 0.5)
-    assert [layer.visible for layer in viewer.layers] == [True, True, True, False, False]
+    assert sum(layer.visible for layer in viewer.layers[:4]) == 3
+    assert not viewer.layers[-1].visible
     np.testing.assert_array_equal(viewer.layers[-1].scale, (0.5, 0.5))
     qtbot.waitUntil(lambda: step.facts.text().endswith("1 cell"))
 

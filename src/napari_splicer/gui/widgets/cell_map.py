@@ -78,6 +78,7 @@ class CellMap(QWidget):
         self.colour_by.setToolTip("What the colours of map and overlay stand for")
         self.bar = ColourBar()
         self.count = QLabel()
+        self.count.setWordWrap(True)
         top = QHBoxLayout()
         top.addWidget(QLabel("Colour by"))
         top.addWidget(self.colour_by)

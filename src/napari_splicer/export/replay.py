@@ -1,0 +1,94 @@
+"""The run file that goes with a table: settings that make it again, not those that were asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_splicer.analysis.clustering import clusterings
+from napari_splicer.config import ImageInput, RunConfig, parse_run
+from napari_splicer.errors import SplicerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from anndata import AnnData
+
+    from napari_splicer.images.masks import MaskedImage
+
+
+def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -> str:
+    """Return the text of a run file, with what the table records of how it was made.
+
+    Device, precision, threads and steps are those it was made with, and clusterings are those it
+    has. Images are named where they lie in files.
+
+    Parameters
+    ----------
+    table : AnnData
+    fields : sequence of MaskedImage
+        The images that the table is of.
+    config : RunConfig
+        For the rest: folder, export, and the images if it names them.
+    """
+    noted = table.uns.get("splicer", {})
+    made = config
+    if "config" in noted:
+        made = parse_run(json.loads(noted["config"]))
+    grouped = [_plain(settings) for settings in clusterings(table).values()]
+    values: dict[str, Any] = {"clusterings": grouped} if grouped else {}
+    if "projection" in noted:
+        values["projection"] = _plain(noted["projection"])
+    data = made.model_dump(mode="json") | values
+    replayed = parse_run(data).model_copy(
+        update={
+            "inputs": config.inputs or files_of(fields),
+            "output": config.output,
+            "export": config.export,
+        }
+    )
+    return _heading(noted) + replayed.to_toml()
+
+
+def files_of(fields: Sequence[MaskedImage]) -> tuple[ImageInput, ...]:
+    """Return the files that the images are in; none if one of them is not as its file says."""
+    inputs = tuple(_file_of(field) for field in fields)
+    return tuple(item for item in inputs if item is not None) if all(inputs) else ()
+
+
+def _file_of(field: MaskedImage) -> ImageInput | None:
+    from napari_splicer.images.open import open_image
+
+    image, cells = field.image, field.cells
+    regions = {name: mask.source for name, mask in field.regions.items() if mask.source}
+    lost = (cells is not None and cells.source is None) or len(regions) < len(field.regions)
+    if image.source is None or lost:
+        return None
+    try:
+        file = open_image(image.source)
+    except SplicerError:
+        return None
+    if file.channels != image.channels or file.pixel_size != image.pixel_size:
+        return None
+    return ImageInput(
+        image=str(Path(image.source).absolute()),
+        mask=None if cells is None else str(Path(str(cells.source)).absolute()),
+        regions=regions,
+        name=None if file.name == image.name else image.name,
+    )
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a table keeps as numpy's numbers as Python's own."""
+    return {key: v.item() if hasattr(v, "item") else v for key, v in settings.items()}
+
+
+def _heading(noted: Mapping[str, Any]) -> str:
+    model = noted.get("bundle")
+    if not model:
+        return ""
+    return (
+        f"# The cells were described by the model {model[:12]}. Describing them again with it\n"
+        "# gives the same numbers, and so does training anew if it was trained on these images.\n"
+    )

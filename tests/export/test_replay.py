@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tifffile
+
+from napari_splicer.config import ImageInput, RunConfig, parse_run
+from napari_splicer.export.replay import files_of, run_file
+from napari_splicer.images.open import open_input
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_splicer.images.masks import MaskedImage
+
+
+def on_disk(folder: Path) -> MaskedImage:
+    tifffile.imwrite(folder / "a.tif", np.ones((2, 20, 20), np.uint8))
+    tifffile.imwrite(folder / "a_mask.tif", np.eye(20, dtype=np.uint8))
+    return open_input(ImageInput(image="a.tif", mask="a_mask.tif"), folder)
+
+
+def test_clusterings_are_those_of_the_table_and_the_rest_is_as_asked(clustered: AnnData) -> None:
+    config = RunConfig(output="here").with_values({"export.formats": ["csv"]})
+    made = parse_run(tomllib.loads(run_file(clustered, (), config)))
+    assert {(c.name, c.clusters) for c in made.clusterings} == {("kinds", 4), ("fine.kinds", 7)}
+    assert made.output == "here"
+    assert made.export == config.export
+
+
+def test_what_the_model_resolved_wins_over_what_was_asked(clustered: AnnData) -> None:
+    table = clustered.copy()
+    resolved = RunConfig(device="cpu", precision="fp32", threads=3)
+    table.uns["splicer"]["config"] = resolved.model_dump_json()
+    table.uns["splicer"]["bundle"] = "0123456789abcdef"
+    text = run_file(table, (), RunConfig())
+    assert text.startswith("# The cells were described by the model 0123456789ab.")
+    made = parse_run(tomllib.loads(text))
+    assert (made.device, made.precision, made.threads) == ("cpu", "fp32", 3)
+
+
+def test_images_are_named_where_they_lie(tmp_path: Path) -> None:
+    field = on_disk(tmp_path)
+    (found,) = files_of([field])
+    assert open_input(found, None).image.name == field.name
+    assert found.mask == str(tmp_path / "a_mask.tif")
+
+
+def test_an_image_that_is_not_as_its_file_says_is_not_named(tmp_path: Path) -> None:
+    field = on_disk(tmp_path)
+    renamed = replace(field, image=field.image.with_channels(["x", "y"]))
+    assert files_of([field, renamed]) == ()
+    assert files_of([replace(field, image=replace(field.image, source=None))]) == ()
+    assert files_of([replace(field, image=replace(field.image, source="gone.tif"))]) == ()
