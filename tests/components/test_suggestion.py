@@ -157,7 +157,7 @@ def test_groups_are_named_by_their_typical_channels():
     means = np.concatenate([core + 0.1 * rng.random((300, 4)), rng.random((300, 3))], axis=1)
     found = by_correlation(means, list("ABCDXYZ"), cells=False)
     named = {c.channels: c.name for c in found.components}
-    assert named["A", "B", "C", "D"].endswith(" + 1 more")
+    assert named["A", "B", "C", "D"].endswith(" + 2 more")
 
 
 @pytest.mark.real_data

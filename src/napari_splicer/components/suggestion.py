@@ -251,8 +251,10 @@ def _with_surroundings(parts: Sequence[Component], cells: bool) -> Decomposition
 
 
 def _group_name(channels: Sequence[str]) -> str:
-    shown = " + ".join(channels[:3])
-    return shown if len(channels) <= 3 else f"{shown} + {len(channels) - 3} more"
+    """Return a short name: it stands in legends and in the names of columns."""
+    shown = channels if len(channels) <= 3 else channels[:2]
+    left = len(channels) - len(shown)
+    return " + ".join(shown) + (f" + {left} more" if left else "")
 
 
 def _without(left_out: Sequence[str]) -> str:

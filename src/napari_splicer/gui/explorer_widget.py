@@ -30,7 +30,7 @@ NO_MODEL = (
     "<p>Train or load a model in the SpliCER dock, step ③; the map comes with the first groups.</p>"
 )
 NO_TABLE = "<p>Embed the cells of this image in the SpliCER dock, step ④.</p>"
-_WIDTHS = (300, 330, 260, 170)
+_WIDTHS = (245, 355, 285, 145)
 _HEIGHT = 230
 
 
