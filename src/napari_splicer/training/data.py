@@ -86,12 +86,15 @@ class TrainingData:
         batch = self._cache.take(rows_B)
         return replace(batch, x_BCHW=self._normalizer.apply(batch.x_BCHW, batch.field_B))
 
-    def looked_at(self) -> Tensor:
-        """Return x_BCHW of a fixed batch of at most 512 patches, as they will be embedded."""
+    def sample(self) -> PatchBatch:
+        """Return a fixed batch of at most 512 normalised patches, with room as in training."""
         seed = derive_seed(self._config.seed, Draws.LOOKED_AT)
         generator = torch.Generator().manual_seed(seed)
-        rows_B = torch.randperm(len(self), generator=generator)[:LOOKED_AT]
-        return center_crop(self.take(rows_B), self._config.patches.size).x_BCHW
+        return self.take(torch.randperm(len(self), generator=generator)[:LOOKED_AT])
+
+    def looked_at(self) -> Tensor:
+        """Return x_BCHW of the sample, as its patches will be embedded."""
+        return center_crop(self.sample(), self._config.patches.size).x_BCHW
 
 
 def _refuse_blind_components(config: RunConfig, constant: Sequence[str]) -> None:
