@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import parse_run
 from napari_splicer.errors import (
     CannotWrite,
@@ -25,9 +26,13 @@ from napari_splicer.errors import (
 from napari_splicer.events import Cancel, Checkpointed, Finished, Metrics, Progress, Started, Warned
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.model.bundle import load_bundle, save_bundle
-from napari_splicer.model.splicer import SpliCER
+from napari_splicer.model.splicer import SpliCER, build_network
 from napari_splicer.training import trainer
+from napari_splicer.training.data import TrainingData
+from napari_splicer.training.learner import Learner
+from napari_splicer.training.resolve import resolve, seen_channels
 from napari_splicer.training.trainer import fit
+from napari_splicer.training.views import Views
 
 
 def of(kind, events):
@@ -272,6 +277,18 @@ def faulty(monkeypatch, fault):
     return calls
 
 
+def learner_of(field, config):
+    channels = seen_channels(config, [field])
+    run = resolve(config, [field])
+    data = TrainingData([field], run, channels)
+    for _ in data.read():
+        pass
+    network = build_network(
+        run.model, Decomposition(run.components), channels, run.patches.size, seed=run.seed
+    )
+    return Learner(network, data, Views(run, channels, whole=network.whole_second_view), run)
+
+
 def test_a_step_whose_loss_is_not_a_number_is_skipped(field, quick, monkeypatch):
     faulty(monkeypatch, lambda n, t, _: t._replace(total=t.total * float("nan")) if n == 3 else t)
     events = list(fit([field], quick))
@@ -317,6 +334,38 @@ def test_batches_are_halved_when_memory_runs_out(field, quick, monkeypatch):
     faulty(monkeypatch, always)
     with pytest.raises(TrainingFailed, match="does not hold a batch of 8 patches"):
         list(fit([field], quick))
+
+
+def test_a_step_that_memory_did_not_hold_leaves_nothing_behind(field, quick, monkeypatch):
+    small = quick.with_values({"training.batch": 8})
+    expected = list(fit([field], small))[-1].result
+
+    def fault(_, terms, size):
+        if size > 8:  # the forward pass is done, and has moved the running means
+            raise torch.OutOfMemoryError("out of memory")
+        return terms
+
+    faulty(monkeypatch, fault)
+    assert same(list(fit([field], quick))[-1].result, expected)
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_a_skipped_step_leaves_nothing_behind(where, field, quick, monkeypatch):
+    learner = learner_of(field, quick)
+    learner.advance()
+    before = {name: value.clone() for name, value in learner.tensors().items()}
+    parameter = next(learner.network.parameters())
+    if where == "loss":
+        faulty(monkeypatch, lambda n, t, _: t._replace(total=t.total * float("nan")))
+    else:
+        parameter.register_hook(lambda gradient: gradient * float("inf"))
+    outcome = learner.advance()
+    assert "Step 2 was skipped" in outcome.remark
+    assert learner.step == 2
+    after = learner.tensors()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert all(p.grad is None for p in learner.network.parameters())
 
 
 def test_a_full_disk_does_not_stop_training(bundle, field, quick, tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from napari_splicer.training.device import autocast, seeded
 from napari_splicer.training.schedule import Draws, derive_seed, learning_rate, rows_of_step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor, nn
 
@@ -83,12 +83,16 @@ class Learner:
             row.
         """
         start = time.perf_counter()
+        # The forward pass moves the running means of batch normalisation before the loss is known.
+        statistics = [buffer.clone() for buffer in self.network.buffers()]
         try:
             values = self._learn()
         except torch.OutOfMemoryError as error:
+            self._forget(statistics)
             return self._halve_batch(error)
         self.step += 1
         if not values:
+            self._forget(statistics)
             return self._skip()
         self._in_a_row = 0
         self._remember(values)
@@ -161,8 +165,6 @@ class Learner:
         rate = learning_rate(settings, self.step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        # The forward pass moves the running means of batch normalisation before the loss is known.
-        statistics = [buffer.clone() for buffer in self.network.buffers()]
         with seeded(derive_seed(seed, Draws.LAYERS, self.step), self._device):
             with autocast(self._config, self._device):
                 terms = self.network.objective(x_BCHW, views)
@@ -172,12 +174,16 @@ class Learner:
         # Everything is read at once: each read makes the CPU wait for the device.
         numbers = torch.stack([norm, terms.total, *terms.parts.values()]).tolist()
         if not all(map(math.isfinite, numbers[:2])):
-            for buffer, before in zip(self.network.buffers(), statistics, strict=True):
-                buffer.copy_(before)
             return {}
         self._optimizer.step()
         names = ["loss", *(f"loss/{name}" for name in terms.parts)]
         return dict(zip(names, numbers[1:], strict=True)) | {"learning_rate": rate}
+
+    def _forget(self, statistics: Sequence[Tensor]) -> None:
+        """Undo what a step that was not taken has left in the network."""
+        for buffer, before in zip(self.network.buffers(), statistics, strict=True):
+            buffer.copy_(before)
+        self._optimizer.zero_grad(set_to_none=True)
 
     def _skip(self) -> Outcome:
         self._skipped += 1
@@ -195,7 +201,6 @@ class Learner:
         )
 
     def _halve_batch(self, error: Exception) -> Outcome:
-        self._optimizer.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
         if self.batch // 2 < SMALLEST_BATCH:
             raise TrainingFailed(
