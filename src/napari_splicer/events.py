@@ -44,8 +44,8 @@ class Progress:
 class Metrics:
     """Numbers at one training step.
 
-    Keys: ``loss``, ``loss/<component>``, ``learning_rate``, ``rankme``, ``rankme/<component>``,
-    ``patches_per_second``. Not every event carries every key.
+    Keys: ``loss``, ``loss/<component>``, ``held_out_loss``, ``learning_rate``, ``rankme``,
+    ``rankme/<component>``, ``patches_per_second``. Not every event carries every key.
     """
 
     stage: Stage

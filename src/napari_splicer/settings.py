@@ -211,6 +211,12 @@ class TrainingSettings(Settings):
         0.1, ge=0, lt=1, description="fraction of steps in which the learning rate rises"
     )
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    patience: int = Field(
+        0,
+        ge=0,
+        description="stops early when the loss on a tenth of the patches, which are not trained "
+        "on, has not fallen at so many of about 25 looks in a row; 0 = trains to the end",
+    )
     checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints")
     cache_gb: float = Field(2.0, gt=0, description="GB of memory for training patches")
 

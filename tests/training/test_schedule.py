@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from napari_splicer.config import TrainingSettings
 from napari_splicer.training.schedule import (
     Draws,
+    count_held_out,
     count_steps,
     derive_seed,
+    hold_out,
     learning_rate,
     rows_of_step,
 )
@@ -76,6 +78,22 @@ def test_order_follows_from_seed_and_step():
     assert rows(1, 7) == rows(1, 7)
     assert rows(1, 7) != rows(2, 7)
     assert rows(1, 2) != rows(1, 7)
+
+
+@given(st.integers(2, 3000), st.integers(0, 9))
+def test_held_out_patches_are_the_others(patches, seed):
+    count = count_held_out(TrainingSettings(patience=3), patches)
+    trained_on, held_out = hold_out(seed, patches, count)
+    assert sorted([*trained_on.tolist(), *held_out.tolist()]) == list(range(patches))
+    assert len(held_out) == count <= len(trained_on)
+    assert all(map(torch.equal, hold_out(seed, patches, count), (trained_on, held_out)))
+
+
+@pytest.mark.parametrize(
+    ("patience", "patches", "count"), [(0, 10**6, 0), (3, 500, 50), (3, 10**6, 1024), (3, 16, 8)]
+)
+def test_a_tenth_is_held_out_where_a_plateau_matters(patience, patches, count):
+    assert count_held_out(TrainingSettings(patience=patience), patches) == count
 
 
 def test_seeds_of_different_purposes_differ():

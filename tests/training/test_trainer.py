@@ -390,7 +390,7 @@ def test_a_full_disk_does_not_stop_training(bundle, field, quick, tmp_path, monk
 
 def test_long_trainings_keep_short_curves(field, quick, monkeypatch):
     monkeypatch.setattr("napari_splicer.training.learner.CURVE_POINTS", 2)
-    monkeypatch.setattr(trainer, "RANKS", 1)
+    monkeypatch.setattr(trainer, "LOOKS", 1)
     history = list(fit([field], quick))[-1].result.history
     assert [step for step, _ in history["loss"]] == [3, 6]
     assert [step for step, _ in history["rankme"]] == [6]

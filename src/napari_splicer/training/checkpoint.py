@@ -46,6 +46,10 @@ class CheckpointRecord(BaseModel):
         Smaller than the settings' one, if memory ran out.
     skipped, in_a_row : int
         Steps skipped because the loss was not a number: in all, and up to this one.
+    best : float or None
+        Smallest loss on the patches that are held out.
+    waited : int
+        Looks since then.
     history : dict
     """
 
@@ -58,12 +62,16 @@ class CheckpointRecord(BaseModel):
     batch: int = Field(ge=2)
     skipped: int = Field(0, ge=0)
     in_a_row: int = Field(0, ge=0)
+    best: float | None = None
+    waited: int = Field(0, ge=0)
     history: History = {}
 
     @property
     def complete(self) -> bool:
-        """Whether the training had come to its end."""
-        return self.config.training.steps is not None and self.step >= self.config.training.steps
+        """Whether the training had come to its end, or to a plateau."""
+        training = self.config.training
+        plateau = 0 < training.patience <= self.waited
+        return plateau or (training.steps is not None and self.step >= training.steps)
 
 
 def checkpoint_path(folder: Path) -> Path:

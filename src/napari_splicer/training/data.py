@@ -12,7 +12,7 @@ from napari_splicer.patches.augmentation import center_crop
 from napari_splicer.patches.cache import PatchCache
 from napari_splicer.patches.normalization import fit_normalization, make_normalizer
 from napari_splicer.training.reading import trained_components, training_reader
-from napari_splicer.training.schedule import Draws, derive_seed
+from napari_splicer.training.schedule import Draws, count_held_out, derive_seed, hold_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +42,12 @@ class TrainingData:
     ------
     UnusableChannel
         If a channel holds no finite number, or all channels of a component are constant.
+
+    Attributes
+    ----------
+    trained_on, held_out : int64 Tensor
+        Rows that steps are made of, and rows on which a plateau is looked for. Neighbouring cells
+        may be on either side and share pixels: a plateau shows, overfitting to an image does not.
     """
 
     def __init__(
@@ -60,6 +66,9 @@ class TrainingData:
         )
         reader = training_reader(fields, config, channels)
         self._cache = PatchCache(reader, config.training.cache_gb, seed=config.seed)
+        self.trained_on, self.held_out = hold_out(
+            config.seed, len(self), count_held_out(config.training, len(self))
+        )
 
     def __len__(self) -> int:
         return len(self._cache)

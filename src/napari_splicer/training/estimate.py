@@ -12,7 +12,7 @@ from napari_splicer.model.splicer import build_network
 from napari_splicer.patches.augmentation import padded_size
 from napari_splicer.patches.reader import PatchBatch
 from napari_splicer.training.device import autocast, resolve_device, resolve_precision, threads
-from napari_splicer.training.schedule import LONGER, count_steps
+from napari_splicer.training.schedule import LONGER, count_held_out, count_steps
 from napari_splicer.training.views import Views
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ def estimate_seconds(config: RunConfig, patches: int) -> dict[str, float]:
         }
     )
     fitting = config.model_copy(update={"training": training})
+    trained_on = patches - count_held_out(training, patches)
     seconds = measure_step(fitting, Decomposition(config.components).channels)
     return {
-        preset: seconds * count_steps(training.model_copy(update={"preset": preset}), patches)
+        preset: seconds * count_steps(training.model_copy(update={"preset": preset}), trained_on)
         for preset in LONGER
     }
 

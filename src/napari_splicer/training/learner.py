@@ -15,6 +15,7 @@ from napari_splicer.model.record import NormalizationRecord
 from napari_splicer.quality import rankme, rankme_per_chunk
 from napari_splicer.training.checkpoint import CheckpointRecord
 from napari_splicer.training.device import autocast, seeded
+from napari_splicer.training.plateau import Plateau
 from napari_splicer.training.schedule import Draws, derive_seed, learning_rate, rows_of_step
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Learner:
         self.step = 0
         self.batch = config.training.batch
         self.history: History = {}
+        self._plateau = Plateau(data, views, config)
         self._skipped = 0
         self._in_a_row = 0
 
@@ -98,7 +100,18 @@ class Learner:
         self._remember(values)
         return Outcome(values | {"patches_per_second": self.batch / (time.perf_counter() - start)})
 
-    def ranks(self) -> dict[str, float]:
+    @property
+    def on_a_plateau(self) -> bool:
+        """Whether going on is not worth while: see ``training.patience``."""
+        return self._plateau.reached
+
+    def look(self) -> dict[str, float]:
+        """Return ranks and, where patches are held out, the loss on these; remember them."""
+        values = self._ranks() | self._plateau.look(self.network)
+        self._keep(values)
+        return values
+
+    def _ranks(self) -> dict[str, float]:
         """Return RankMe of the representation and of every chunk, on the fixed batch."""
         self.network.eval()
         with torch.no_grad(), autocast(self._config, self._device):
@@ -106,9 +119,7 @@ class Learner:
         self.network.train()
         values = {"rankme": rankme(z_BZ.float().cpu())}
         chunks = rankme_per_chunk(e_BD.float().cpu(), self.network.component_slices)
-        values |= {f"rankme/{name}": rank for name, rank in chunks.items()}
-        self._keep(values)
-        return values
+        return values | {f"rankme/{name}": rank for name, rank in chunks.items()}
 
     def record(self) -> CheckpointRecord:
         """Return where the training stands."""
@@ -120,6 +131,8 @@ class Learner:
             batch=self.batch,
             skipped=self._skipped,
             in_a_row=self._in_a_row,
+            best=self._plateau.best,
+            waited=self._plateau.waited,
             history=self.history,
         )
 
@@ -154,12 +167,14 @@ class Learner:
         self._optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
         self.step, self.batch = record.step, record.batch
         self._skipped, self._in_a_row = record.skipped, record.in_a_row
+        self._plateau.best, self._plateau.waited = record.best, record.waited
         self.history = {name: list(curve) for name, curve in record.history.items()}
 
     def _learn(self) -> dict[str, float]:
         """Take one step and return its metrics; none if it had to be skipped."""
         settings, seed = self._config.training, self._config.seed
-        rows_B = rows_of_step(seed, self.step, patches=len(self._data), batch=self.batch)
+        among = self._data.trained_on
+        rows_B = among[rows_of_step(seed, self.step, patches=len(among), batch=self.batch)]
         drawn = derive_seed(seed, Draws.VIEWS, self.step)
         x_BCHW, views = self._views(self._data.take(rows_B), drawn)
         rate = learning_rate(settings, self.step, self.steps)

@@ -15,7 +15,7 @@ from napari_splicer.patches.cache import capacity
 from napari_splicer.patches.sites import patch_sides
 from napari_splicer.training.device import resolve_device, resolve_precision
 from napari_splicer.training.reading import trained_components, training_reader
-from napari_splicer.training.schedule import count_steps
+from napari_splicer.training.schedule import count_held_out, count_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,7 +133,8 @@ def _with_size_um(settings: PatchSettings, fields: Sequence[MaskedImage]) -> Pat
 
 def _with_steps(settings: TrainingSettings, patches: int) -> TrainingSettings:
     fitting = settings.model_copy(update={"batch": min(settings.batch, patches // 2)})
-    return fitting.model_copy(update={"steps": count_steps(fitting, patches)})
+    trained_on = patches - count_held_out(settings, patches)
+    return fitting.model_copy(update={"steps": count_steps(fitting, trained_on)})
 
 
 def _with_widths(config: RunConfig) -> dict[str, object]:

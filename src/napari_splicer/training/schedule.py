@@ -25,6 +25,10 @@ QUICK_STEPS = (300, 1500)
 
 LONGER = {"quick": 1, "standard": 4, "thorough": 16}
 
+HELD_OUT = 0.1
+HELD_OUT_PATCHES = (8, 1024)
+"""Fewest and most patches that are not trained on, where a plateau is looked for."""
+
 
 def count_steps(settings: TrainingSettings, patches: int) -> int:
     """Return how many steps a training takes.
@@ -54,6 +58,21 @@ def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
     return settings.learning_rate * (1 + math.cos(math.pi * progress)) / 2
 
 
+def count_held_out(settings: TrainingSettings, patches: int) -> int:
+    """Return how many of the patches are not trained on: none without ``settings.patience``."""
+    if not settings.patience:
+        return 0
+    fewest, most = HELD_OUT_PATCHES
+    return min(max(round(HELD_OUT * patches), fewest), most, patches // 2)
+
+
+def hold_out(seed: int, patches: int, count: int) -> tuple[Tensor, Tensor]:
+    """Return the rows that are trained on and the ``count`` that are not, each int64, sorted."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, Draws.HELD_OUT))
+    order = torch.randperm(patches, generator=generator)
+    return order[count:].sort().values, order[:count].sort().values
+
+
 def rows_of_step(seed: int, step: int, *, patches: int, batch: int) -> Tensor:
     """Return which patches step ``step`` sees, int64 (batch,).
 
@@ -71,6 +90,7 @@ class Draws(IntEnum):
     LOOKED_AT = 1  # patches on which ranks are followed
     VIEWS = 2  # augmentations of a step
     LAYERS = 3  # dropout of a step
+    HELD_OUT = 4  # patches that are not trained on, and their views
 
 
 def derive_seed(seed: int, what: Draws, number: int = 0) -> int:

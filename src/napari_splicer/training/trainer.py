@@ -48,8 +48,8 @@ ROOM = 7
 """Times the size of the weights that a training needs on the disk: a checkpoint holds them and two
 moments of each, lies there twice while it is replaced, and the model comes on top."""
 
-RANKS = 25
-"""How often the rank of the representation is looked at in the course of a training."""
+LOOKS = 25
+"""How often ranks, and the loss on held-out patches, are looked at in the course of a training."""
 
 
 def fit(
@@ -145,7 +145,7 @@ def _train(
     return Finished(
         "train",
         bundle,
-        cancelled=learner.step < learner.steps,
+        cancelled=learner.step < learner.steps and not learner.on_a_plateau,
         message=f"Trained for {learner.step} of {learner.steps} steps.",
     )
 
@@ -165,16 +165,18 @@ def _go_on(learner: Learner, folder: Path, record: CheckpointRecord | None) -> I
 
 def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Event]:
     """Take the steps that are left; stop early if asked to."""
-    looks = max(1, learner.steps // RANKS)
+    looks = max(1, learner.steps // LOOKS)
     begun, first = time.perf_counter(), learner.step
     try:
-        while learner.step < learner.steps and not cancel.requested:
+        while not (learner.step == learner.steps or learner.on_a_plateau or cancel.requested):
+            before = learner.step
             outcome = learner.advance()
+            values = outcome.values
+            at_a_look = learner.step % looks == 0 or learner.step == learner.steps
+            if at_a_look and learner.step > before:
+                values = values | learner.look()
             if outcome.remark:
                 yield Warned("train", outcome.remark)
-            values = outcome.values
-            if learner.step % looks == 0 or learner.step == learner.steps:
-                values = values | learner.ranks()
             yield Metrics("train", learner.step, values)
             pace = (time.perf_counter() - begun) / max(1, learner.step - first)
             left = pace * (learner.steps - learner.step)
@@ -186,6 +188,12 @@ def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Ev
         if folder is not None:
             write_checkpoint(folder, learner.record(), learner.tensors())
         raise
+    if learner.on_a_plateau:
+        yield Warned(
+            "train",
+            f"Training stopped early, after {learner.step} of {learner.steps} steps: the loss on "
+            "patches that are not trained on no longer fell.",
+        )
     if folder is not None:
         yield _checkpoint(learner, folder)
 

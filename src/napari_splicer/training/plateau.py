@@ -1,0 +1,91 @@
+"""Whether a training still gets better: its loss on patches that it never learns from."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_splicer.training.device import autocast, seeded
+from napari_splicer.training.schedule import Draws, derive_seed
+
+if TYPE_CHECKING:
+    from napari_splicer.config import RunConfig
+    from napari_splicer.model.splicer import SpliCER
+    from napari_splicer.training.data import TrainingData
+    from napari_splicer.training.views import Views
+
+LEAST_FALL = 1e-3
+"""Relative fall of the loss that counts as one."""
+
+
+class Plateau:
+    """Counts the looks at which the loss on held-out patches has not fallen (early stopping).
+
+    Prechelt, "Early Stopping - But When?", in *Neural Networks: Tricks of the Trade* (1998). The
+    held-out views are the same at every look, and the network is in evaluation
+    mode, so that the loss changes for no other reason than the network.
+
+    Parameters
+    ----------
+    data : TrainingData
+    views : Views
+    config : RunConfig
+        Resolved.
+
+    Attributes
+    ----------
+    best : float or None
+        Smallest loss so far.
+    waited : int
+        Looks since then.
+    """
+
+    def __init__(self, data: TrainingData, views: Views, config: RunConfig) -> None:
+        self._data = data
+        self._views = views
+        self._config = config
+        self._device = torch.device(config.device)
+        self.best: float | None = None
+        self.waited = 0
+
+    @property
+    def reached(self) -> bool:
+        """Whether waiting longer is not worth while; never without patience."""
+        return 0 < self._config.training.patience <= self.waited
+
+    def look(self, network: SpliCER) -> dict[str, float]:
+        """Return ``held_out_loss`` and remember it; nothing where no patch is held out.
+
+        The network's buffers are as before afterwards.
+        """
+        if not len(self._data.held_out):
+            return {}
+        loss = self._loss(network)
+        if math.isfinite(loss) and (self.best is None or loss < self.best - self._least_fall()):
+            self.best, self.waited = loss, 0
+        else:
+            self.waited += 1
+        return {"held_out_loss": loss} if math.isfinite(loss) else {}
+
+    def _least_fall(self) -> float:
+        return LEAST_FALL * abs(self.best or 0.0)
+
+    @torch.no_grad()
+    def _loss(self, network: SpliCER) -> float:
+        """Return the mean loss over the held-out patches, in batches as large as training's."""
+        before = [buffer.clone() for buffer in network.buffers()]
+        training = network.training
+        network.eval()
+        total = torch.zeros((), device=self._device)
+        batches = torch.split(self._data.held_out, self._config.training.batch)
+        for number, rows_B in enumerate(batches):
+            seed = derive_seed(self._config.seed, Draws.HELD_OUT, 1 + number)
+            x_BCHW, views = self._views(self._data.take(rows_B), seed)
+            with seeded(seed, self._device), autocast(self._config, self._device):
+                total += network.objective(x_BCHW, views).total * len(rows_B)
+        network.train(training)
+        for buffer, value in zip(network.buffers(), before, strict=True):
+            buffer.copy_(value)  # some losses keep statistics of what they have seen
+        return float(total / len(self._data.held_out))
