@@ -43,3 +43,16 @@ def test_an_empty_mask_is_a_problem_in_words(image) -> None:
 
 def test_without_mask_only_channels_are_judged(image) -> None:
     assert examine(image, None).constant == ("flat", "nothing")
+
+
+def test_a_mask_with_one_number_for_all_cells_is_a_problem(image) -> None:
+    labels = np.zeros((20, 30), np.uint8)
+    labels[2:5, 2:5] = labels[9:12, 9:12] = 255
+    problem = examine(image, LabelMask.from_array(labels, name="foreground")).problem
+    assert "foreground" in problem
+    assert "same number, 255" in problem
+
+
+def test_an_image_without_any_signal_is_a_problem() -> None:
+    dark = MultiplexImage.from_array(np.full((2, 20, 30), np.nan), ["a", "b"], name="dark field")
+    assert "No channel of dark field" in examine(dark, None).problem

@@ -9,7 +9,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QThread
 from qtpy.QtWidgets import QWidget
 
-from napari_splicer.errors import NoCells
+from napari_splicer.errors import NoCells, WouldOverwrite
 from napari_splicer.events import Cancel, Event, Finished, Metrics, Progress, Started
 from napari_splicer.gui import commands
 from napari_splicer.gui.jobs import Errand, JobRunner
@@ -63,7 +63,7 @@ def notes() -> Iterator[list[str]]:
     notification_manager.notification_ready.disconnect(hear)
 
 
-def finish(runner: JobRunner, qtbot: Any, timeout: int = 10_000) -> None:
+def finish(runner: JobRunner, qtbot: Any, timeout: int = 60_000) -> None:
     qtbot.waitUntil(lambda: not runner.busy, timeout=timeout)
 
 
@@ -163,3 +163,25 @@ def test_an_errand_dies_with_its_widget(qtbot) -> None:
     qtbot.waitUntil(lambda: bool(started))
     qtbot.wait(50)
     assert answers == []
+
+
+def test_a_result_that_was_forgotten_is_dropped(qtbot) -> None:
+    widget, seen = QWidget(), []
+    qtbot.addWidget(widget)
+    errand = Errand(widget, seen.append)
+    go_on = threading.Event()
+    errand.ask(go_on.wait)
+    errand.forget()
+    go_on.set()
+    qtbot.waitUntil(lambda: not errand._busy)
+    assert seen == []
+    errand.ask(str, "later")
+    qtbot.waitUntil(lambda: seen == ["later"])
+
+
+def test_a_file_in_the_way_is_told_with_the_tick_that_allows_it(runner, notes, qtbot) -> None:
+    error = WouldOverwrite("cells.csv exists already.", "Allow overwriting.")
+    with qtbot.waitSignal(runner.idle):
+        runner.start(Script(runner.session.next_run(), error=error, stage="export"))
+    assert "Replace files that are there" in runner.session.notice.text
+    assert "Replace files that are there" in notes[-1]

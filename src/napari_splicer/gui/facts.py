@@ -21,13 +21,32 @@ def examine(image: MultiplexImage, mask: LabelMask | None) -> Facts:
     Channels are judged on the coarsest resolution: one that varies anywhere varies there too.
     """
     constant = constant_channels(image)
+    if len(constant) == len(image.channels):
+        return Facts(constant=constant, problem=_no_signal(image))
     if mask is None:
         return Facts(constant=constant)
     try:
         cells = mask.cells()
     except SplicerError as error:
         return Facts(constant=constant, problem=str(error))
+    if len(cells) == 1:
+        return Facts(1, constant=constant, problem=_one_id(mask, int(cells["id"].iloc[0])))
     return Facts(len(cells), int(cells["touches_border"].sum()), constant)
+
+
+def _no_signal(image: MultiplexImage) -> str:
+    return (
+        f"No channel of {image.name} holds any signal: every pixel of a channel has the same "
+        "value, or is undefined. Open another image, or export this one again."
+    )
+
+
+def _one_id(mask: LabelMask, number: int) -> str:
+    return (
+        f"All pixels of {mask.name} that are not background hold the same number, {number}: it "
+        "tells where cells are, not one cell from another. Give every cell a number of its own "
+        "(e.g. skimage.measure.label), or use this mask as a region."
+    )
 
 
 def constant_channels(image: MultiplexImage) -> tuple[str, ...]:

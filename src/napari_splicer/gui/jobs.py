@@ -16,7 +16,7 @@ from psygnal import Signal
 from superqt.utils import FunctionWorker, WorkerBase
 from superqt.utils._qthreading import GeneratorWorkerSignals
 
-from napari_splicer.errors import SplicerError
+from napari_splicer.errors import SplicerError, WouldOverwrite
 from napari_splicer.events import Progress, Warned
 from napari_splicer.gui import commands
 from napari_splicer.gui.session import session_for, unwrapped
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.commands import Run
     from napari_splicer.gui.session import Session
 
+_REPLACE = "Choose another folder, or tick 'Replace files that are there'."
 INTERVAL = 0.1  # seconds between two updates of the GUI
 
 
@@ -112,6 +113,8 @@ class JobRunner:
         commands.apply(self.session, self._run, events)
 
     def _on_error(self, error: Exception) -> None:
+        if isinstance(error, WouldOverwrite):
+            error = WouldOverwrite(error.message, _REPLACE)
         if self._run is not None:
             commands.fail(self.session, self._run, error)
         tell(error)
@@ -152,17 +155,22 @@ class Errand:
     ) -> None:
         self._done, self._failed = done, failed
         self._busy = False
-        self._alive = True
+        self._wanted = True
         self._next: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
         widget.destroyed.connect(self._end)
 
     def _end(self) -> None:
-        self._alive = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was asked for; a result that still comes is of no use any more."""
+        self._wanted = False
         self._next = None
 
     def ask(self, work: Callable[..., Any], *arguments: Any) -> None:
         """Run ``work(*arguments)`` as soon as the one under way is done; forget older asks."""
         self._next = (work, arguments)
+        self._wanted = True
         if not self._busy:
             self._start()
 
@@ -178,11 +186,11 @@ class Errand:
         worker.start()
 
     def _on_returned(self, result: Any) -> None:
-        if self._alive and self._next is None:
+        if self._wanted and self._next is None:
             self._done(result)
 
     def _on_errored(self, error: Exception) -> None:
-        if self._alive and self._next is None:
+        if self._wanted and self._next is None:
             self._failed(error)
 
     def _on_finished(self) -> None:

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -29,7 +28,7 @@ from napari_splicer.gui.steps.embed_step import EmbedStep
 from napari_splicer.gui.steps.export_step import ExportStep
 from napari_splicer.gui.steps.image_step import ImageStep
 from napari_splicer.gui.steps.model_step import ModelStep
-from napari_splicer.gui.steps.page import rule
+from napari_splicer.gui.steps.page import rule, text
 from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.step_header import StepHeader
 
@@ -130,8 +129,7 @@ class SplicerWidget(QWidget):
         layout.addLayout(self._advice_line())
 
     def _advice_line(self) -> QHBoxLayout:
-        self.advice = QLabel()
-        self.advice.setWordWrap(True)
+        self.advice = text()
         self.advice.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 6)
         self.advice.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.forward = QPushButton("Go on")
@@ -145,8 +143,7 @@ class SplicerWidget(QWidget):
     def _notice_line(self) -> QFrame:
         self._notice = QFrame()
         self._notice.setFrameShape(QFrame.Shape.StyledPanel)
-        self.notice_text = QLabel()
-        self.notice_text.setWordWrap(True)
+        self.notice_text = text()
         self.notice_text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         close = QToolButton()
         close.setText("✕")

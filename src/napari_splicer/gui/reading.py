@@ -255,8 +255,15 @@ def _on_screen(
         level[tuple(min(i, n - 1) for i, n in zip(at, level.shape, strict=False))]
         for level in levels
     )
-    where = ", ".join(f"{layer.axis_labels[axis]} = {i}" for axis, i in enumerate(at))
+    counts = zip(at, levels[0].shape, strict=False)
+    where = ", ".join(f"{_axis(layer, axis)}: {i + 1} of {n}" for axis, (i, n) in enumerate(counts))
     return cut, (f"Only the plane on screen is analysed ({where}).",)
+
+
+def _axis(layer: Image | Labels, axis: int) -> str:
+    """Return an axis' label; napari's own stand-ins for labels are negative numbers."""
+    label = str(layer.axis_labels[axis])
+    return f"axis {axis + 1}" if label.lstrip("-").isdigit() else label
 
 
 def _has_channel_axis(layer: Image, *, alone: bool) -> bool:

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QToolButton
+from superqt import QElidingLabel
 
+from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.steps.components_step import ComponentsStep
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def test_an_empty_session_gets_the_first_suggestion(session, qtbot) -> None:
     session.components = ()
     step = ComponentsStep(session)
     qtbot.addWidget(step)
-    qtbot.waitUntil(lambda: bool(session.components))
+    qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
     actions = step.suggest_button.menu().actions()
     assert len(actions) >= 2
     actions[-1].trigger()
@@ -125,3 +127,34 @@ def test_a_component_without_channels_is_told_in_the_strip(step, session, qtbot)
     step.add()
     qtbot.waitUntil(lambda: "has no channel" in step.strip._words.text(), timeout=30_000)
     assert step.strip.titles == ()
+
+
+def test_suggestions_and_pictures_go_with_the_image(step, session, qtbot) -> None:
+    qtbot.waitUntil(lambda: bool(step._suggested) and bool(step.strip.titles), timeout=30_000)
+    assert step.suggest_button.isEnabled()
+    session.image = session.facts = None
+    qtbot.waitUntil(lambda: not step.strip.titles)
+    assert not step.suggest_button.isEnabled()
+    assert not step.suggest_button.menu().actions()
+
+
+def test_the_editor_closes_when_channels_get_other_names(step, session) -> None:
+    step.edit(0)
+    session.image = session.image.with_channels([f"m{i}" for i in range(12)])
+    assert step._editor is None
+
+
+def test_without_an_image_nothing_can_be_added(step, session) -> None:
+    session.image = None
+    step.show_readiness(resolve(session.snapshot()))
+    assert not step.add_button.isEnabled()
+    assert "Choose an image first" in step.add_button.toolTip()
+    assert not step.another.isEnabled()
+
+
+def test_a_name_is_no_markup(step, session) -> None:
+    step.edit(0)
+    step._editor.name.setText("<b>CD4+</b>")
+    step._editor.name.editingFinished.emit()
+    name = rows(step)[0].findChild(QElidingLabel)
+    assert name.textFormat() == Qt.TextFormat.PlainText

@@ -91,6 +91,7 @@ def test_image_and_mask_are_opened_with_names_and_place(step, viewer, tmp_path, 
     pixels = np.random.default_rng(0).integers(0, 99, (4, 40, 30), dtype=np.uint16)
     labels = np.zeros((40, 30), np.uint16)
     labels[5:9, 5:9] = 3
+    labels[0:2, 0:2] = 4
     tifffile.imwrite(
         tmp_path / "field.ome.tif",
         pixels,
@@ -110,7 +111,8 @@ def test_image_and_mask_are_opened_with_names_and_place(step, viewer, tmp_path, 
     assert sum(layer.visible for layer in viewer.layers[:4]) == 3
     assert not viewer.layers[-1].visible
     np.testing.assert_array_equal(viewer.layers[-1].scale, (0.5, 0.5))
-    qtbot.waitUntil(lambda: step.facts.text().endswith("1 cell"))
+    qtbot.waitUntil(lambda: step.facts.text().endswith("2 cells"))
+    assert step.remarks.text() == "• 1 cell touches the image's border."
 
 
 def test_another_layer_can_be_chosen(step, viewer, tissue, qtbot) -> None:
@@ -131,3 +133,28 @@ def test_further_masks_are_ticked(step, viewer, tissue, qtbot) -> None:
     assert step.region_list.count() == 1
     step.region_list.item(0).setCheckState(Qt.CheckState.Checked)
     assert list(step.session.regions) == ["tumour"]
+
+
+def test_a_message_about_a_file_goes_when_the_next_one_opens(step, tmp_path) -> None:
+    tifffile.imwrite(tmp_path / "field.tif", np.eye(40, dtype=np.uint8))
+    step._open(step._link.open_image, str(tmp_path / "lost.tif"))
+    assert "lost.tif" in step.session.notice.text
+    step._open(step._link.open_image, str(tmp_path / "field.tif"))
+    assert step.session.notice is None
+
+
+def test_facts_of_an_image_that_is_gone_are_not_taken(step, viewer, tissue, qtbot) -> None:
+    add_tissue(viewer, tissue)
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: not step._examination._busy)
+    assert step.session.facts is None
+
+
+@pytest.mark.parametrize("name", ["", "   ", "CD3"])
+def test_a_channel_name_that_is_empty_or_taken_is_refused(step, viewer, tissue, name) -> None:
+    add_tissue(viewer, tissue)
+    row = step.session.image.channels.index("CD45")
+    step.channel_table.item(row, 0).setText(name)
+    assert step.session.image.channels == tissue.image.channels
+    assert step.channel_table.item(row, 0).text() == "CD45"
+    assert (step.session.notice is not None) == (name == "CD3")

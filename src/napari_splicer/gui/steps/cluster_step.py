@@ -72,6 +72,7 @@ class ClusterStep(StepPage):
         self.why = text()
         self.column.addWidget(self.button)
         self.column.addWidget(self.why)
+        self.column.addStretch()  # takes the room while there is no legend
         for signal in (self.session.events.table, self.session.events.clustering):
             bind(self, signal, self._refresh)
         bind(self, self.session.events.groups, self._count)

@@ -15,7 +15,7 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.commands import free_name
 from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.preview import make_preview
-from napari_splicer.gui.steps.page import StepPage, heading, text
+from napari_splicer.gui.steps.page import StepPage, allow, heading, text
 from napari_splicer.gui.widgets.component_editor import ComponentEditor
 from napari_splicer.gui.widgets.component_row import ComponentRow
 from napari_splicer.gui.widgets.preview_strip import PreviewStrip
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from napari_splicer.gui.preview import Preview
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
+
+_SUGGESTIONS = "Ways to divide these markers, each with its reason"
 
 
 class ComponentsStep(StepPage):
@@ -56,10 +58,9 @@ class ComponentsStep(StepPage):
         self.column.addLayout(self._editor_place)
         line = QHBoxLayout()
         line.addWidget(heading("What each component sees"), 1)
-        another = QPushButton("Another cell")
-        another.setToolTip("Show another cell, or click one in the image")
-        another.clicked.connect(self.show_another_cell)
-        line.addWidget(another)
+        self.another = QPushButton("Another cell")
+        self.another.clicked.connect(self.show_another_cell)
+        line.addWidget(self.another)
         self.column.addLayout(line)
         self.strip = PreviewStrip()
         self.column.addWidget(self.strip)
@@ -81,14 +82,12 @@ class ComponentsStep(StepPage):
 
     def _buttons(self) -> QHBoxLayout:
         self.suggest_button = QPushButton("Suggestions")
-        self.suggest_button.setToolTip("Ways to divide these markers, each with its reason")
         self.suggest_button.setMenu(QMenu(self.suggest_button))
-        add = QPushButton("Add")
-        add.setToolTip("Add a component, then choose its markers and region")
-        add.clicked.connect(self.add)
+        self.add_button = QPushButton("Add")
+        self.add_button.clicked.connect(self.add)
         line = QHBoxLayout()
         line.addWidget(self.suggest_button, 1)
-        line.addWidget(add, 1)
+        line.addWidget(self.add_button, 1)
         return line
 
     # suggestions -------------------------------------------------------------------------------
@@ -97,7 +96,13 @@ class ComponentsStep(StepPage):
         """Ask for suggestions as soon as image and mask are known to be good."""
         self._ask_for_preview()
         session = self.session
+        if self._editor is not None and (
+            session.image is None or session.image.channels != self._editor.channels
+        ):
+            self._close_editor()
         if session.image is None or session.cells is None or session.facts is None:
+            self._suggestion.forget()
+            self._offer(())  # those of the image before do not fit this one
             return
         try:
             fields = session.snapshot().fields()
@@ -106,7 +111,14 @@ class ComponentsStep(StepPage):
         self._suggestion.ask(suggestions, fields)
 
     def _take_suggestions(self, found: tuple[Any, ...]) -> None:
+        self._offer(found)
+        if found and not self.session.components:
+            self.take(found[0])
+
+    def _offer(self, found: tuple[Any, ...]) -> None:
         self._suggested = found
+        self.suggest_button.setEnabled(bool(found))
+        self.suggest_button.setToolTip(_SUGGESTIONS if found else "Suggestions are being made …")
         menu = self.suggest_button.menu()
         menu.clear()
         menu.setToolTipsVisible(True)
@@ -114,8 +126,6 @@ class ComponentsStep(StepPage):
             action = menu.addAction(f"{suggestion.title}: {suggestion.reason}")
             action.setToolTip(", ".join(c.name for c in suggestion.components))
             action.triggered.connect(lambda _=False, s=suggestion: self.take(s))
-        if found and not self.session.components:
-            self.take(found[0])
 
     def take(self, suggestion: Any) -> None:
         """Replace the components by a suggestion's."""
@@ -208,7 +218,10 @@ class ComponentsStep(StepPage):
 
     def _draw(self) -> None:
         now = self.session.snapshot()
-        if now.image is not None and now.cells is not None and now.components and self.isVisible():
+        if now.image is None or now.cells is None or not now.components:
+            self._drawing.forget()
+            self.strip.clear()
+        elif self.isVisible():
             self._drawing.ask(make_preview, now, self.session.picked, self._seed)
 
     def showEvent(self, event: Any) -> None:
@@ -226,8 +239,9 @@ class ComponentsStep(StepPage):
             tell(error)
 
     def show_readiness(self, readiness: Readiness) -> None:
-        """Say why there is nothing to suggest yet."""
+        """Say why nothing can be added, suggested or shown yet."""
         state = readiness.steps["components"]
-        self.suggest_button.setEnabled(bool(self._suggested))
-        if not self._suggested:
-            self.suggest_button.setToolTip(state.why or "Suggestions are being made …")
+        allow(self.add_button, state, "Add a component, then choose its markers and region")
+        allow(self.another, state, "Show another cell, or click one in the image")
+        if state.status == "blocked":
+            self.suggest_button.setToolTip(state.why)

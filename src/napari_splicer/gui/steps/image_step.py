@@ -153,7 +153,7 @@ class ImageStep(StepPage):
         chosen = [i for i, c in enumerate(images) if c.layers == self._link.image_layers]
         self.image_box.setCurrentIndex(chosen[0] if chosen else -1)
         self.mask_box.clear()
-        self.mask_box.addItem("none" if masks else "there is no Labels layer", None)
+        self.mask_box.addItem("none" if masks else "none yet", None)
         for mask in masks:
             self.mask_box.addItem(mask.name, mask)
         place = masks.index(self._link.mask_layer) + 1 if self._link.mask_layer in masks else 0
@@ -193,6 +193,9 @@ class ImageStep(StepPage):
     def _open(self, opener: Callable[[str], None], path: str) -> None:
         if not path:
             return
+        notice = self.session.notice
+        if notice is not None and notice.stage == "open":
+            self.session.notice = None  # it was about the file tried before
         try:
             opener(path)
         except SplicerError as error:
@@ -216,11 +219,18 @@ class ImageStep(StepPage):
 
     def _rename_channel(self, item: QTableWidgetItem) -> None:
         image = self.session.image
-        if image is None or item.text().strip() == image.channels[item.row()]:
+        if image is None:
             return
-        names = list(image.channels)
-        names[item.row()] = item.text().strip()
-        self._take_image(image.with_channels(names))
+        old, new = image.channels[item.row()], item.text().strip()
+        if new and new not in image.channels:
+            names = [new if name == old else name for name in image.channels]
+            self._take_image(image.with_channels(names))
+            return
+        if new and new != old:
+            self.session.notice = Notice(
+                "error", f"There is a channel {new} already, so {old} keeps its name.", "open"
+            )
+        item.setText(old)
 
     def _take_image(self, renamed: MultiplexImage) -> None:
         """Take other channel names, for the components' channels too where all are kept."""
@@ -247,6 +257,7 @@ class ImageStep(StepPage):
 
     def _examine(self) -> None:
         self.session.facts = None
+        self._examination.forget()
         if self.session.image is not None:
             self._examination.ask(examine, self.session.image, self.session.cells)
         self._describe()
@@ -261,22 +272,27 @@ class ImageStep(StepPage):
             self.remarks.clear()
             return
         height, width = image.shape
-        parts = [f"{len(image.channels)} channels", f"{height:,} × {width:,} px"]
+        parts = [_count(len(image.channels), "channel"), f"{height:,} × {width:,} px"]
         if image.pixel_size is not None:
             parts.append(f"{image.pixel_size[0]:.3g} µm/px")
         if facts is None:
             parts.append("counting cells …")
         elif facts.cells is not None:
-            parts.append(f"{facts.cells:,} cell{'s' if facts.cells != 1 else ''}")
+            parts.append(_count(facts.cells, "cell"))
         self.facts.setText(", ".join(parts))
         remarks = list(image.remarks)
         if facts is not None and facts.constant:
             remarks.append(f"Without any signal: {', '.join(facts.constant)}.")
         if facts is not None and facts.at_border:
-            remarks.append(f"{facts.at_border:,} cells touch the image's border and are cut off.")
+            touch = "touches" if facts.at_border == 1 else "touch"
+            remarks.append(f"{_count(facts.at_border, 'cell')} {touch} the image's border.")
         self.remarks.setText("\n".join(f"• {remark}" for remark in remarks))
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Mark the mask box while a mask is missing or unfit."""
         state = readiness.steps["image"]
         self.mask_box.setToolTip(state.why or "The Labels layer in which every cell has its number")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -141,7 +141,7 @@ class TrainPanel(QWidget):
     def _show_no_estimates(self, error: Exception) -> None:
         """Leave the time open where the settings can't be trained with; the step says why."""
         for card in self.presets.values():
-            card.set_note("time not known")
+            card.set_note("time unknown")
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable training, or say why not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFrame,
@@ -52,6 +53,7 @@ class StepPage(QWidget):
 def text(words: str = "", *, small: bool = False) -> QLabel:
     """Return a label that wraps."""
     label = QLabel(words)
+    label.setTextFormat(Qt.TextFormat.PlainText)  # names in it are no markup
     label.setWordWrap(True)
     if small:
         font = label.font()

@@ -61,6 +61,7 @@ class ComponentEditor(QGroupBox):
     ) -> None:
         super().__init__("Edit component", parent)
         self._component = component
+        self.channels = tuple(channels)
         self._taken = set(taken)
         self.name = QLineEdit(component.name)
         self.name.setToolTip("A name that tells what to expect, e.g. immune, stroma, nucleus")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QToolButton
 from superqt import QElidingLabel
 
@@ -42,13 +42,14 @@ class ComponentRow(QFrame):
         swatch.setStyleSheet(f"background: {colour}; border-radius: 2px")
         where = "edited below" if editing else component.region.describe()
         name = QElidingLabel(component.name)
-        name.setToolTip(component.name)
+        name.setTextFormat(Qt.TextFormat.PlainText)
+        name.setToolTip(html.escape(component.name))
         bold = name.font()
         bold.setBold(True)
         name.setFont(bold)
         channels = QLabel(f"<i>{html.escape(where)}:</i> {_chips(component.channels)}")
         channels.setWordWrap(True)
-        channels.setToolTip(", ".join(component.channels))
+        channels.setToolTip(html.escape(", ".join(component.channels)))
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
         for sign, tip, signal in (

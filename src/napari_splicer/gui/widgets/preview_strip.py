@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SIDE = 100  # px of a picture on screen
 _COLUMNS = 3
+_NOTHING = "Each component's view of one cell will be shown here."
 
 
 class PreviewStrip(QWidget):
@@ -24,7 +25,7 @@ class PreviewStrip(QWidget):
         self._titles: tuple[str, ...] = ()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._words = QLabel("Each component's view of one cell will be shown here.")
+        self._words = QLabel(_NOTHING)
         self._words.setWordWrap(True)
         self._layout.addWidget(self._words)
         self._pictures = QWidget()
@@ -46,6 +47,10 @@ class PreviewStrip(QWidget):
         grid.setColumnStretch(_COLUMNS, 1)
         self._show(pictures, "")
         self._titles = tuple(tile.title for tile in preview.tiles)
+
+    def clear(self) -> None:
+        """Say what will be here."""
+        self.show_problem(_NOTHING)
 
     def show_problem(self, sentence: str) -> None:
         """Say why there is no picture."""
@@ -81,6 +86,7 @@ def _picture(tile: Tile) -> QWidget:
     layout.addWidget(picture)
     for words, bold in ((tile.title, True), (tile.caption, False)):
         label = QElidingLabel(words)
+        label.setTextFormat(Qt.TextFormat.PlainText)
         font = label.font()
         font.setBold(bold)
         label.setFont(font)
