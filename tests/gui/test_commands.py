@@ -163,3 +163,13 @@ def test_the_gui_keeps_a_core(session, monkeypatch) -> None:
     assert commands.train(session).config.threads == 7
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     assert commands.train(session).config.threads == 1
+
+
+def test_a_stopped_export_is_not_called_done(session, table, tmp_path) -> None:
+    session.table = table
+    run = commands.export(session, tmp_path)
+    commands.begin(session, run)
+    written = (tmp_path / "cells.csv",)
+    commands.apply(session, run, [Finished("export", result=written, cancelled=True)])
+    assert session.exported == written
+    assert "export" not in session.made_from

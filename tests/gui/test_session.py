@@ -5,6 +5,7 @@ import gc
 import numpy as np
 
 from napari_splicer.gui.session import Session, session_for
+from napari_splicer.gui.snapshot import Snapshot
 
 
 class Thing:
@@ -110,3 +111,15 @@ def test_one_session_per_viewer_and_none_after_it() -> None:
     del viewer
     gc.collect()
     assert len(_SESSIONS) < before
+
+
+def test_renaming_and_recolouring_put_an_export_out_of_date(table) -> None:
+    for edit in (
+        lambda session: session.rename_group(0, "immune"),
+        lambda session: session.recolour_group(0, "#123456"),
+    ):
+        session = Session()
+        session.table = table
+        session.made_from = {"export": Snapshot(table=table)}
+        edit(session)
+        assert session.made_from["export"].table is not table

@@ -53,3 +53,7 @@ def test_little_is_said_about_the_first_steps() -> None:
 def test_a_collapsed_component_is_named() -> None:
     metrics = [*history(a=0.1, b=0.1), Metrics("train", 40, {"rankme/a": 1.2, "rankme/b": 9.0})]
     assert how_it_goes(metrics).startswith("The part for a holds next to nothing")
+
+
+def test_few_steps_are_not_judged() -> None:
+    assert "Warming up" in how_it_goes(history(a=0.0, b=0.1)[:20])

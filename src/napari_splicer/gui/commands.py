@@ -281,7 +281,9 @@ def _keep(session: Session, run: Run, event: Finished) -> None:
     elif run.stage == "cluster" and not event.cancelled:
         _add_clusterings(session, run, event)
     elif run.stage == "export":
-        session.made_from = {**session.made_from, "export": replace(made, table=session.table)}
+        if not event.cancelled:
+            made = replace(made, table=session.table)
+            session.made_from = {**session.made_from, "export": made}
         session.exported = tuple(event.result)
 
 

@@ -8,7 +8,7 @@ a field never launches work.
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -193,7 +193,7 @@ class Session:
         hidden = self._hidden.get(self.clustering, frozenset())
         if old in hidden:
             self._hidden[self.clustering] = hidden - {old} | {name}
-        self._refresh_groups()
+        self._edited()
         return True
 
     def recolour_group(self, group: int, colour: str) -> None:
@@ -203,6 +203,13 @@ class Session:
         colours = list(self.table.uns[f"{self.clustering}_colors"])
         colours[group] = colour
         self.table.uns[f"{self.clustering}_colors"] = colours
+        self._edited()
+
+    def _edited(self) -> None:
+        """Note that what was exported is not what the table says now."""
+        exported = self.made_from.get("export")
+        if exported is not None:
+            self.made_from = {**self.made_from, "export": replace(exported, table=None)}
         self._refresh_groups()
 
     def show_group(self, group: int, visible: bool) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Series: TypeAlias = dict[str, tuple[list[int], list[float]]]
 
-_FEW = 8  # points before anything is said
+_FEW = 25  # points before anything is said
 _STILL = 0.01  # relative fall of the loss, last fifth against the one before, that counts
 _COLLAPSED = 2.0  # effective rank below which a chunk holds next to nothing
 
