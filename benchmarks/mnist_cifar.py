@@ -36,7 +36,7 @@ from napari_splicer.config import (
     ModelSettings,
     TrainingSettings,
 )
-from napari_splicer.model.splicer import SpliCER, build_network
+from napari_splicer.model.objectives import build_network
 from napari_splicer.patches.augmentation import (
     apply_augmentation,
     padded_size,
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
+
+    from napari_splicer.model.splicer import SpliCER
 
 SIZE = 16
 BATCH = 128
@@ -112,7 +114,8 @@ def train(settings: ModelSettings, x_BCHW: Tensor, *, epochs: int, seed: int) ->
     generator = torch.Generator().manual_seed(seed)
     margin = (padded_size(VIEWS, SIZE) - SIZE) // 2
     padded_BCHW = functional.pad(x_BCHW, [margin] * 4, mode="reflect")
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=TRAINING.weight_decay)
+    learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(learned, weight_decay=TRAINING.weight_decay)
     steps = epochs * (len(x_BCHW) // BATCH)
     taken = 0
     network.train()
@@ -136,10 +139,11 @@ def train(settings: ModelSettings, x_BCHW: Tensor, *, epochs: int, seed: int) ->
             terms = network.objective(first.x_BCHW, views)
             optimizer.zero_grad(set_to_none=True)
             terms.total.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), TRAINING.clip)
+            torch.nn.utils.clip_grad_norm_(learned, TRAINING.clip)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(TRAINING, taken, steps)
             optimizer.step()
+            network.after_step(taken / steps)
             taken += 1
     return network.eval()
 

@@ -16,7 +16,8 @@ from torch import nn
 
 from napari_splicer import Component, Decomposition, Region, synthetic_tissue
 from napari_splicer.config import AugmentationSettings, ModelSettings, NormalizationSettings
-from napari_splicer.model.splicer import SpliCER, build_network
+from napari_splicer.model.objectives import build_network
+from napari_splicer.model.splicer import SpliCER
 from napari_splicer.patches.augmentation import (
     apply_augmentation,
     center_crop,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 RegionKind = Literal[
     "whole", "cell", "surroundings", "other_cells", "background", "inside", "outside", "section"
@@ -173,10 +173,15 @@ class AugmentationSettings(Settings):
 class ModelSettings(Settings):
     """The network and what it is trained for."""
 
-    objective: Literal["splicer", "je"] = Field(
-        "splicer", description="splicer: with components; je: the whole patch, to compare"
+    objective: Literal["splicer", "je", "sum-je", "concat"] = Field(
+        "splicer", description="splicer: a chunk per component; the others are to compare"
     )
-    loss: Literal["vicreg", "simclr"] = Field("vicreg", description="what two views are held to")
+    loss: str = Field(
+        "vicreg",
+        min_length=1,
+        description="vicreg, simclr, barlow, mmcr, ssl-ey, simsiam, byol, dino, lejepa, or another "
+        "package's",
+    )
     encoder: str = Field("compact", description="compact, or timm:<name> for one of timm")
     width: int = Field(32, ge=4, description="channels of the compact encoder's first stage")
     branch_width: int | None = Field(None, ge=4, description="same for branches; unset: half")
@@ -187,6 +192,22 @@ class ModelSettings(Settings):
     variance: float = Field(25.0, ge=0, description="weight of vicreg's variance")
     covariance: float = Field(1.0, ge=0, description="weight of vicreg's covariance")
     temperature: float = Field(0.2, gt=0, description="of simclr")
+    redundancy: float = Field(0.005, ge=0, description="weight of barlow's redundancy")
+    gaussian: float = Field(0.05, ge=0, le=1, description="share of lejepa's Gaussian term")
+    directions: int = Field(256, ge=1, description="along which lejepa looks in each batch")
+    predictor: Literal["mlp", "direct"] = Field(
+        "mlp", description="of simsiam and byol: learned, or DirectPred"
+    )
+    momentum: float = Field(
+        0.99, ge=0, le=1, description="of the teacher of byol and dino, at the start"
+    )
+    temperatures: tuple[PositiveFloat, PositiveFloat] = Field(
+        (0.1, 0.04), description="of dino's student and teacher"
+    )
+    centring: float = Field(0.9, ge=0, le=1, description="momentum of dino's centres")
+    decorrelation: float | None = Field(
+        None, ge=0, description="how unlike chunks are kept; unset: as the loss does by itself"
+    )
     primary_terms: Literal["sum", "mean"] = Field(
         "sum", description="whether components' terms are summed or averaged beside the primary's"
     )

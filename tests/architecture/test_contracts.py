@@ -43,7 +43,10 @@ def test_the_floor_plan_names_every_file() -> None:
             continue
         (row,) = [row for row in rows if row.startswith("|") and f"| `{room.name}/`" in row]
         named = set(re.findall(r"`(\w+)`", row.split("|")[2]))
-        assert named == {path.stem for path in room.glob("*.py")} - {"__init__"}, room.name
+        inside = {path.parent.name for path in room.glob("*/__init__.py")}
+        assert named == inside | {path.stem for path in room.rglob("*.py")} - {"__init__"}, (
+            room.name
+        )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))

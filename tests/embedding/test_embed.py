@@ -20,7 +20,7 @@ from napari_splicer.export.tables import write_h5ad
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.model.bundle import Bundle
-from napari_splicer.model.splicer import build_network
+from napari_splicer.model.objectives import build_network
 from napari_splicer.patches.normalization import fit_normalization
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Facts, Job
 from napari_splicer.images.masks import LabelMask
 from napari_splicer.model.bundle import Bundle
-from napari_splicer.model.splicer import build_network
+from napari_splicer.model.objectives import build_network
 from napari_splicer.patches.normalization import Normalization
 
 

@@ -14,7 +14,7 @@ from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component, ModelSettings, RunConfig
 from napari_splicer.errors import CannotWrite, InvalidModel, WouldOverwrite
 from napari_splicer.model.bundle import Bundle, inspect_bundle, load_bundle, save_bundle
-from napari_splicer.model.splicer import build_network
+from napari_splicer.model.objectives import build_network
 from napari_splicer.patches.normalization import Normalization
 
 CHANNELS = ("PanCK", "CD3")

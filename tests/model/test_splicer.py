@@ -9,8 +9,8 @@ from torch import nn
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component, ModelSettings
 from napari_splicer.errors import InvalidComponent
-from napari_splicer.model.losses import LOSSES, Pair
-from napari_splicer.model.splicer import build_network
+from napari_splicer.model.losses import LOSSES, Pair, build_loss
+from napari_splicer.model.objectives import build_network
 
 CHANNELS = ("PanCK", "CD3", "DNA")
 PARTS = Decomposition(
@@ -27,6 +27,15 @@ def batch(seed=0, count=8):
     first = torch.rand(count, 3, 16, 16, generator=generator)
     second = torch.rand(count, 3, 16, 16, generator=generator)
     return first, second, [second[:, :1], second[:, 1:]]
+
+
+def seen(network, seed=0):
+    """Return what ``objective`` takes: two views as this network wants them."""
+    first, second, parts = batch(seed)
+    if network.sees_parts:
+        return first, [second]  # components of this decomposition side by side are all channels
+    views = [] if network.bank is None else parts
+    return first, [*views, *[second] * network.whole_second_view]
 
 
 def test_chunks_fill_the_embedding():
@@ -50,7 +59,7 @@ def test_branches_are_narrower_than_the_primary():
     assert wide.bank.branches[0][0].out_features == 32
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ["vicreg", "simclr", "barlow", "mmcr", "ssl-ey"])
 def test_the_objective_is_the_loss_of_chunks_and_branches(loss):
     settings = SMALL.model_copy(update={"loss": loss})
     network = build_network(settings, PARTS, CHANNELS, 16)
@@ -61,22 +70,26 @@ def test_the_objective_is_the_loss_of_chunks_and_branches(loss):
         Pair("epithelium", slice(0, 6), targets[0], 1.0),
         Pair("immune", slice(6, 16), targets[1], 0.5),
     ]
-    expected = LOSSES[loss](e, pairs, settings)
+    expected = build_loss(settings, [6, 10])(e, pairs)
     torch.testing.assert_close(terms.total, expected.total)
     assert list(terms.parts) == ["epithelium", "immune"]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("changes", [{}, {"objective": "je"}, {"shared": 4}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"objective": "je"}, {"shared": 4}, {"objective": "sum-je"}, {"objective": "concat"}],
+    ids=lambda changes: "-".join(map(str, changes.values())) or "splicer",
+)
 def test_every_weight_learns(loss, changes):
     settings = SMALL.model_copy(update={"loss": loss, **changes})
     network = build_network(settings, PARTS, CHANNELS, 16)
-    first, second, parts = batch()
-    views = ([] if network.bank is None else parts) + [second] * network.whole_second_view
+    first, views = seen(network)
     network.objective(first, views).total.backward()
-    without = [name for name, p in network.named_parameters() if p.grad is None]
+    learned = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    without = [name for name, p in learned if p.grad is None]
     assert without == []
-    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+    assert all(torch.isfinite(p.grad).all() for _, p in learned)
 
 
 def test_je_knows_no_components():
@@ -166,3 +179,87 @@ def test_components_weigh_nothing_where_the_objective_is_je():
         for parts in (heavy, PARTS)
     ]
     assert torch.equal(*losses)
+
+
+# --- what stands beside it ------------------------------------------------------------------------
+
+
+def with_objective(name, **changes):
+    settings = SMALL.model_copy(update={"objective": name, **changes})
+    return build_network(settings, PARTS, CHANNELS, 16)
+
+
+def test_sum_je_holds_the_whole_embedding_against_every_branch():
+    network = with_objective("sum-je")
+    assert network.component_slices == {}
+    first, _, parts = batch()
+    assert [target.shape for target in network.bank(parts)] == [(8, 16), (8, 16)]
+    terms = network.objective(first, parts)
+    assert list(terms.parts) == ["epithelium", "immune"]
+    terms.parts["immune"].backward()
+    assert (network.projector[-1].weight.grad.abs().sum(dim=1) > 0).all()
+
+
+def test_concat_trains_each_encoder_on_its_component_alone():
+    network = with_objective("concat")
+    assert network.component_slices == {"epithelium": slice(0, 6), "immune": slice(6, 16)}
+    first, second, _ = batch()
+    z, e = network.embed(first)
+    assert (z.shape, e.shape) == ((8, 64), (8, 16))
+    network.objective(first, [second]).parts["immune"].backward()
+    epithelium, immune = network.encoder.members
+    assert all(p.grad is None or not p.grad.any() for p in epithelium.parameters())
+    assert all(p.grad.any() for p in immune.parameters() if p.ndim > 1)
+    changed = first.clone()
+    changed[:, 0] = 0
+    network.eval()
+    same = network.embed(first)[0][:, 32:], network.embed(changed)[0][:, 32:]
+    torch.testing.assert_close(*same)
+
+
+@pytest.mark.parametrize("loss", ["byol", "dino"])
+def test_the_teacher_follows_slowly_and_gets_no_gradient(loss):
+    network = with_objective("splicer", loss=loss, momentum=0.5)
+    first, views = seen(network)
+    network.objective(first, views).total.backward()
+    copy = network.teacher.copies["projector"][-1].weight
+    assert copy.grad is None
+    with torch.no_grad():
+        network.projector[-1].weight.add_(1)
+    before = copy.clone()
+    network.after_step(0.0)
+    torch.testing.assert_close(copy, before + 0.5)
+    network.after_step(1.0)  # at the end it stands still
+    torch.testing.assert_close(copy, before + 0.5)
+
+
+def test_permuting_components_permutes_chunks_and_nothing_else():
+    turned = Decomposition(PARTS.components[::-1])
+    one = build_network(SMALL, PARTS, CHANNELS, 16)
+    other = build_network(SMALL, turned, CHANNELS, 16)
+    order = [*range(6, 16), *range(6)]
+    state = one.state_dict()
+    for key in ("projector.3.weight", "projector.3.bias"):
+        state[key] = state[key][order]
+    branches = {k: v for k, v in state.items() if k.startswith("bank.branches.")}
+    for key, value in branches.items():
+        _, _, number, rest = key.split(".", 3)
+        state[f"bank.branches.{1 - int(number)}.{rest}"] = value
+    other.load_state_dict(state)
+    first, _, parts = batch()
+    found, expected = other.objective(first, parts[::-1]), one.objective(first, parts)
+    torch.testing.assert_close(found.total, expected.total)
+    for name, value in expected.parts.items():
+        torch.testing.assert_close(found.parts[name], value)
+
+
+def test_a_component_that_no_patch_has_gets_no_gradient():
+    network = build_network(SMALL, PARTS, CHANNELS, 16)
+    first, _, parts = batch()
+    nobody = torch.zeros(8, dtype=torch.bool)
+    terms = network.objective(first, parts, present={"immune": nobody})
+    terms.total.backward()
+    assert terms.parts["immune"].item() == 0
+    epithelium, immune = network.bank.branches
+    assert all(p.grad is None or not p.grad.any() for p in immune.parameters())
+    assert any(p.grad.any() for p in epithelium.parameters())

@@ -26,7 +26,8 @@ from napari_splicer.errors import (
 from napari_splicer.events import Cancel, Checkpointed, Finished, Metrics, Progress, Started, Warned
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.model.bundle import load_bundle, save_bundle
-from napari_splicer.model.splicer import SpliCER, build_network
+from napari_splicer.model.objectives import build_network
+from napari_splicer.model.splicer import SpliCER
 from napari_splicer.training import trainer
 from napari_splicer.training.data import TrainingData
 from napari_splicer.training.learner import Learner

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.embedding.intensities import CellMeans, Measurement, TileMeans
 from napari_splicer.embedding.resolve import check_channels, remarks, resolve
 from napari_splicer.embedding.table import add_representation, build_table, record, take_rows
@@ -19,6 +20,7 @@ from napari_splicer.images.checks import check_distinct
 from napari_splicer.patches.normalization import make_normalizer
 from napari_splicer.patches.reader import PatchReader
 from napari_splicer.patches.sites import find_sites, patch_sides
+from napari_splicer.patches.splitting import side_by_side
 from napari_splicer.training.device import autocast, threads
 
 if TYPE_CHECKING:
@@ -71,6 +73,9 @@ def embed_cells(
     check_distinct([field.name for field in fields])
     if bundle is not None:
         check_channels(fields, bundle.channels)
+        if bundle.network.sees_parts:
+            for field in fields:
+                bundle.decomposition.validate(field, sites=config.patches.sites)
     run = resolve(config, bundle)
     sides = patch_sides(fields, run.patches)
     sites = find_sites(fields, run.patches, sides)
@@ -193,10 +198,12 @@ def _batches(task: _Task) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     normalizer = make_normalizer(
         task.fields, bundle.normalization, run.normalization, seed=run.seed
     )
+    parts = bundle.decomposition if bundle.network.sees_parts else Decomposition(())
     reader = PatchReader(
         task.fields,
         task.sites,
         channels=bundle.channels,
+        regions=parts.regions,
         side=task.sides,
         size=run.patches.size,
         batch=run.embedding.batch,
@@ -207,6 +214,9 @@ def _batches(task: _Task) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     try:
         for batch in reader:
             x_BCHW = normalizer.apply(batch.x_BCHW, batch.field_B)
+            if network.sees_parts:
+                normalised = replace(batch, x_BCHW=x_BCHW)
+                x_BCHW = side_by_side(normalised, parts, bundle.channels, parts.regions)
             yield batch.index_B, *_forward(network, x_BCHW, run)
     finally:
         del network

@@ -29,7 +29,7 @@ from napari_splicer.model.record import (
     NormalizationRecord,
     inspect_bundle,
 )
-from napari_splicer.model.splicer import SpliCER, build_network
+from napari_splicer.model.objectives import build_network
 from napari_splicer.model.storage import fingerprint, pack, read_tensors
 from napari_splicer.patches.normalization import Normalization
 from napari_splicer.versions import package_versions
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.components.decomposition import Decomposition
     from napari_splicer.config import RunConfig
+    from napari_splicer.model.splicer import SpliCER
 
 __all__ = [
     "Bundle",

@@ -2,7 +2,7 @@
 
 Two kinds are named in ``ModelSettings.encoder``: ``"compact"``, a residual network made for small
 patches, and ``"timm:<name>"``, any image network of the timm library. Any other ``nn.Module`` that
-maps (B, C, H, W) to (B, Z) can be handed to :func:`napari_splicer.model.splicer.build_network`.
+maps (B, C, H, W) to (B, Z) can be handed to :func:`napari_splicer.model.objectives.build_network`.
 """
 
 from __future__ import annotations

@@ -1,37 +1,58 @@
 """SpliCER: a primary network whose embedding is divided among components.
 
 Farndale, Henderson, Roberts, Yuan, "Divide and Conquer Self-Supervised Learning for High-Content
-Imaging", arXiv 2503.07444. Its rival JE (joint embedding) is the same network without components.
+Imaging", arXiv 2503.07444. How it and its rivals are put together is said in
+:mod:`~napari_splicer.model.objectives`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
 
-from napari_splicer.errors import InvalidComponent
-from napari_splicer.model.bank import BranchShape, ComponentBank
-from napari_splicer.model.encoders import build_encoder, representation_width
-from napari_splicer.model.losses import LOSSES, Pair, Terms
-from napari_splicer.model.projector import build_projector
+from napari_splicer.model.losses import ChunkLoss, Pair, Taught, Terms
+from napari_splicer.model.teacher import Teacher, momentum_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
-    from napari_splicer.components.decomposition import Decomposition
-    from napari_splicer.config import ModelSettings
+    from napari_splicer.model.bank import ComponentBank
 
-SHARED = "shared"
+WHOLE = slice(None)
+
+
+class Layout(NamedTuple):
+    """What of the embedding is held against what.
+
+    Attributes
+    ----------
+    aligned : mapping of str to slice
+        By name, the columns of the embedding that are held against a branch or, past the branches,
+        against the same columns of the second view. In the order of the branches.
+    chunks : mapping of str to slice
+        Columns of the embedding that belong to one component alone.
+    weights : mapping of str to float
+        By name; 1 where there is none.
+    sees_parts : bool
+        Whether the encoder takes what the components see, one after the other along the channel
+        axis, instead of the patch.
+    """
+
+    aligned: Mapping[str, slice]
+    chunks: Mapping[str, slice]
+    weights: Mapping[str, float]
+    sees_parts: bool = False
 
 
 class SpliCER(nn.Module):
-    """Encoder, projector and, for training, one branch per component.
+    """Encoder, projector and, for training, one branch per component and a loss.
 
-    Most readers call :func:`build_network`, which makes the parts fit one another.
+    Most readers call :func:`~napari_splicer.model.objectives.build_network`, which makes the parts
+    fit one another.
 
     Parameters
     ----------
@@ -40,19 +61,17 @@ class SpliCER(nn.Module):
     projector : nn.Module
         z_BZ -> e_BD.
     bank : ComponentBank, optional
-        Component branches, in the order of ``chunks``; None for JE.
-    chunks : mapping of str to slice
-        Columns of the embedding per component, and under ``"shared"`` those that two views of the
-        whole patch have in common. Empty for JE.
-    weights : mapping of str to float
-        Per component; 1 where there is none.
-    settings : ModelSettings
-        The loss and its strengths.
+        Component branches; None where two views of the same thing are aligned.
+    loss : ChunkLoss
+        With one width per pair.
+    layout : Layout
 
     Attributes
     ----------
     component_slices : dict of str to slice
-        As ``chunks``.
+        Columns of the embedding that belong to one component alone.
+    sees_parts : bool
+        As in :class:`Layout`.
 
     Examples
     --------
@@ -61,6 +80,7 @@ class SpliCER(nn.Module):
     >>> from torch import nn, rand
     >>> from napari_splicer.components.decomposition import Decomposition
     >>> from napari_splicer.config import Component, ModelSettings
+    >>> from napari_splicer.model.objectives import build_network
     >>> parts = Decomposition((Component(name="a", channels=("CD3", "CD8")),
     ...                        Component(name="b", channels=("DNA",))))
     >>> mine = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -77,23 +97,23 @@ class SpliCER(nn.Module):
         encoder: nn.Module,
         projector: nn.Module,
         bank: ComponentBank | None,
-        *,
-        chunks: Mapping[str, slice],
-        weights: Mapping[str, float],
-        settings: ModelSettings,
+        loss: ChunkLoss,
+        layout: Layout,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.projector = projector
         self.bank = bank
-        self.component_slices = dict(chunks)
-        self._weights = dict(weights)
-        self._settings = settings
+        self.loss = loss
+        self.component_slices = dict(layout.chunks)
+        self.sees_parts = layout.sees_parts
+        self._layout = layout
+        self.teacher = Teacher(self._students()) if loss.has_teacher else None
 
     @property
     def whole_second_view(self) -> bool:
         """Whether :meth:`objective` needs the second view of the whole patch, too."""
-        return self.bank is None or SHARED in self.component_slices
+        return len(self._layout.aligned) > (0 if self.bank is None else len(self.bank))
 
     def represent(self, x_BCHW: Tensor) -> Tensor:
         """Return the representation z_BZ, the output of the encoder."""
@@ -107,129 +127,98 @@ class SpliCER(nn.Module):
 
     forward = represent
 
-    def objective(self, x_BCHW: Tensor, views: Sequence[Tensor]) -> Terms:
+    def objective(
+        self,
+        x_BCHW: Tensor,
+        views: Sequence[Tensor],
+        present: Mapping[str, Tensor] | None = None,
+    ) -> Terms:
         """Return the loss of one batch.
 
         Parameters
         ----------
         x_BCHW : Tensor
-            First view of the whole patches, normalised.
+            First view of the whole patches, normalised (or of their parts: ``sees_parts``).
         views : sequence of Tensor
             What the components see of the second view, (B, C_i, H, W) each, in their order; then,
             where :attr:`whole_second_view`, the second view of the whole patches.
+        present : mapping of str to bool Tensor (B,), optional
+            By component, which patches have it; all do where nothing is said.
 
         Returns
         -------
         Terms
             In float32, whatever precision the network runs in.
         """
-        targets = [] if self.bank is None else self.bank(views[: len(self.bank)])
-        e_BD = self.embed(x_BCHW)[1]
-        if self.whole_second_view:
-            other_BD = self.embed(views[-1])[1]
-            targets.append(other_BD[:, self.component_slices.get(SHARED, slice(None))])
-        names = tuple(self.component_slices) or ("whole",)
+        e_BD = self.embed(x_BCHW)[1].float()
+        targets = self._targets(views)
+        taught: list[Taught | None] = [None] * len(targets)
+        if self.teacher is not None:
+            taught = self._taught(x_BCHW, views)
+        weights, here = self._layout.weights, present or {}
+        aligned = self._layout.aligned.items()
         pairs = [
-            Pair(
-                name,
-                self.component_slices.get(name, slice(None)),
-                target_BK.float(),
-                self._weights.get(name, 1.0),
-            )
-            for name, target_BK in zip(names, targets, strict=True)
+            Pair(name, chunk, target, weights.get(name, 1.0), here.get(name), t)
+            for (name, chunk), target, t in zip(aligned, targets, taught, strict=True)
         ]
         with torch.autocast(x_BCHW.device.type, enabled=False):
-            terms = LOSSES[self._settings.loss](e_BD.float(), pairs, self._settings)
-        return terms if self.component_slices else Terms(terms.total, {})
+            terms: Terms = self.loss(e_BD, pairs)
+        return terms if self.component_slices or self.bank is not None else Terms(terms.total, {})
 
+    def counterparts(
+        self, x_BCHW: Tensor, views: Sequence[Tensor]
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return what :meth:`objective` holds against each other: (e_i, c_i), both (B, K), by name.
 
-def build_network(
-    settings: ModelSettings,
-    decomposition: Decomposition,
-    channels: Sequence[str],
-    size: int,
-    *,
-    encoder: nn.Module | None = None,
-    seed: int = 0,
-) -> SpliCER:
-    """Make a network with fresh weights; the same seed gives the same weights.
+        Parameters
+        ----------
+        x_BCHW, views
+            As in :meth:`objective`.
+        """
+        e_BD = self.embed(x_BCHW)[1].float()
+        aligned = self._layout.aligned.items()
+        pairs = zip(aligned, self._targets(views), strict=True)
+        return {name: (e_BD[:, chunk], target) for (name, chunk), target in pairs}
 
-    Parameters
-    ----------
-    settings : ModelSettings
-        With ``objective`` ``"je"``, the decomposition is not looked at.
-    decomposition : Decomposition
-        Components, each of which gets a branch and a chunk.
-    channels : sequence of str
-        All channels that the primary sees.
-    size : int
-        Side of the patch in pixels.
-    encoder : nn.Module, optional
-        Serves as primary encoder instead of the one that ``settings.encoder`` names.
-    seed : int
-        For the weights. torch's global random state is left as it was.
+    def after_step(self, progress: float) -> None:
+        """Let the teacher follow; to be called after every step of the optimiser.
 
-    Raises
-    ------
-    InvalidSettings
-        If the encoder is unknown or can't take patches of this size.
-    InvalidComponent
-        If the objective is SpliCER and there is no component, the embedding is too narrow for all
-        chunks, or a component has the shared chunk's name, "shared".
-    """
-    chunks = _chunks(settings, decomposition) if settings.objective == "splicer" else {}
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        if encoder is None:
-            encoder = build_encoder(settings.encoder, len(channels), settings.width, size)
-        width = representation_width(encoder, len(channels), size)
-        return SpliCER(
-            encoder,
-            build_projector(width, settings.hidden, settings.embedding),
-            _bank(settings, decomposition, chunks, size) if chunks else None,
-            chunks=chunks,
-            weights={
-                part.name: part.weight for part in decomposition.components if part.name in chunks
-            },
-            settings=settings,
-        )
+        Parameters
+        ----------
+        progress : float
+            From 0 at the first step to 1 at the last.
+        """
+        if self.teacher is not None:
+            momentum = momentum_at(self.loss.settings.momentum, progress)
+            self.teacher.follow(self._students(), momentum)
 
+    def _targets(self, views: Sequence[Tensor]) -> list[Tensor]:
+        targets = [] if self.bank is None else self.bank(views[: len(self.bank)])
+        if self.whole_second_view:
+            other_BD = self.embed(views[-1])[1]
+            targets += [other_BD[:, chunk] for chunk in self._chunks[len(targets) :]]
+        return [target.float() for target in targets]
 
-def _bank(
-    settings: ModelSettings, decomposition: Decomposition, chunks: Mapping[str, slice], size: int
-) -> ComponentBank:
-    shapes = [
-        BranchShape(len(part.channels), chunks[part.name].stop - chunks[part.name].start)
-        for part in decomposition.components
-    ]
-    return ComponentBank(
-        shapes, width=branch_width(settings), hidden=settings.hidden // 2, size=size
-    )
+    def _taught(self, x_BCHW: Tensor, views: Sequence[Tensor]) -> list[Taught | None]:
+        """Return what the teacher makes of both views, for every pair."""
+        teacher, chunks = self.teacher, self._chunks
+        assert teacher is not None
+        e_BD = teacher("projector", teacher("encoder", x_BCHW)).float()
+        targets: list[Tensor] = []
+        if self.bank is not None:
+            targets += teacher("bank", views[: len(self.bank)])
+        if self.whole_second_view:
+            other_BD = teacher("projector", teacher("encoder", views[-1]))
+            targets += [other_BD[:, chunk] for chunk in chunks[len(targets) :]]
+        return [
+            Taught(e_BD[:, chunk], target.float())
+            for chunk, target in zip(chunks, targets, strict=True)
+        ]
 
+    @property
+    def _chunks(self) -> list[slice]:
+        return list(self._layout.aligned.values())
 
-def branch_width(settings: ModelSettings) -> int:
-    """Return the channels of a branch's first stage: as set, or half of the primary's."""
-    return settings.branch_width or max(4, settings.width // 2)
-
-
-def _chunks(settings: ModelSettings, decomposition: Decomposition) -> dict[str, slice]:
-    names = [part.name for part in decomposition.components]
-    if not names:
-        raise InvalidComponent(
-            "SpliCER needs at least one component, and there is none.",
-            "Define components, or choose the objective 'je', which does without.",
-        )
-    if SHARED in names:
-        raise InvalidComponent(
-            f"A component is called '{SHARED}', which is the name of what two views of the whole "
-            "patch share.",
-            "Rename the component.",
-        )
-    widths = [*decomposition.widths(settings.embedding - settings.shared), settings.shared]
-    slices, start = {}, 0
-    for name, width in zip([*names, SHARED], widths, strict=True):
-        slices[name] = slice(start, start + width)
-        start += width
-    if not settings.shared:
-        del slices[SHARED]
-    return slices
+    def _students(self) -> dict[str, nn.Module]:
+        students = {"encoder": self.encoder, "projector": self.projector}
+        return students if self.bank is None else {**students, "bank": self.bank}

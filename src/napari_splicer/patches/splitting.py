@@ -50,6 +50,16 @@ def split(
     return views
 
 
+def side_by_side(
+    batch: PatchBatch,
+    decomposition: Decomposition,
+    channels: Sequence[str],
+    regions: Sequence[str] = (),
+) -> Tensor:
+    """Return what the components see, one after the other along the channel axis."""
+    return torch.cat(split(batch, decomposition, channels, regions), dim=1)
+
+
 def region_mask(batch: PatchBatch, region: Region, regions: Sequence[str] = ()) -> Tensor | None:
     """Return where ``region`` lies in each patch, bool (B, H, W), or None for the whole patch."""
     labels_BHW = batch.labels_BHW

@@ -101,9 +101,9 @@ class TrainingData:
         generator = torch.Generator().manual_seed(seed)
         return self.take(torch.randperm(len(self), generator=generator)[:LOOKED_AT])
 
-    def looked_at(self) -> Tensor:
-        """Return x_BCHW of the sample, as its patches will be embedded."""
-        return center_crop(self.sample(), self._config.patches.size).x_BCHW
+    def looked_at(self) -> PatchBatch:
+        """Return the sample, as its patches will be embedded."""
+        return center_crop(self.sample(), self._config.patches.size)
 
 
 def _refuse_blind_components(config: RunConfig, constant: Sequence[str]) -> None:

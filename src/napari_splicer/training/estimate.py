@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_splicer.components.decomposition import Decomposition
-from napari_splicer.model.splicer import build_network
+from napari_splicer.model.objectives import build_network
 from napari_splicer.patches.augmentation import padded_size
 from napari_splicer.patches.reader import PatchBatch
 from napari_splicer.training.device import autocast, resolve_device, resolve_precision, threads
@@ -65,7 +65,7 @@ def measure_step(config: RunConfig, channels: Sequence[str]) -> float:
     network = build_network(
         config.model, Decomposition(config.components), channels, config.patches.size
     ).to(device)
-    views = Views(config, channels, whole=network.whole_second_view)
+    views = Views(config, channels, whole=network.whole_second_view, parts=network.sees_parts)
     batch = _noise(config, len(channels), len(views.regions), device)
     times = []
     with threads(config.threads):

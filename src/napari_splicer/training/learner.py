@@ -115,7 +115,7 @@ class Learner:
         """Return RankMe of the representation and of every chunk, on the fixed batch."""
         self.network.eval()
         with torch.no_grad(), autocast(self._config, self._device):
-            z_BZ, e_BD = self.network.embed(self._data.looked_at())
+            z_BZ, e_BD = self.network.embed(self._views.of_primary(self._data.looked_at()))
         self.network.train()
         values = {"rankme": rankme(z_BZ.float().cpu())}
         chunks = rankme_per_chunk(e_BD.float().cpu(), self.network.component_slices)
@@ -191,6 +191,7 @@ class Learner:
         if not all(map(math.isfinite, numbers[:2])):
             return {}
         self._optimizer.step()
+        self.network.after_step(self.step / self.steps)
         names = ["loss", *(f"loss/{name}" for name in terms.parts)]
         return dict(zip(names, numbers[1:], strict=True)) | {"learning_rate": rate}
 
@@ -239,7 +240,7 @@ class Learner:
 
 def _optimizer(network: nn.Module, config: RunConfig) -> torch.optim.AdamW:
     """Return AdamW (arXiv 1711.05101); biases and normalisation do not decay."""
-    parameters = list(network.parameters())
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": [p for p in parameters if p.ndim > 1]},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},

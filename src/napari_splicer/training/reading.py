@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def trained_components(config: RunConfig) -> Decomposition:
     """Return the components that are trained for; none where the objective is JE."""
-    return Decomposition(config.components if config.model.objective == "splicer" else ())
+    return Decomposition(() if config.model.objective == "je" else config.components)
 
 
 def training_reader(

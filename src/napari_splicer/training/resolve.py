@@ -10,7 +10,7 @@ import torch
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.components.matching import common_channels
 from napari_splicer.errors import NoCells
-from napari_splicer.model.splicer import branch_width
+from napari_splicer.model.objectives import branch_width
 from napari_splicer.patches.cache import capacity
 from napari_splicer.patches.sites import patch_sides
 from napari_splicer.training.device import resolve_device, resolve_precision

@@ -21,7 +21,7 @@ from napari_splicer.events import (
 )
 from napari_splicer.files import check_writable
 from napari_splicer.model.bundle import Bundle
-from napari_splicer.model.splicer import build_network
+from napari_splicer.model.objectives import build_network
 from napari_splicer.training.checkpoint import (
     check_same_images,
     check_same_settings,
@@ -121,7 +121,7 @@ def _train(
     if folder is not None:
         weights = sum(tensor.nbytes for tensor in network.state_dict().values())
         check_writable(folder, room=ROOM * weights)
-    views = Views(run, channels, whole=network.whole_second_view)
+    views = Views(run, channels, whole=network.whole_second_view, parts=network.sees_parts)
     data = TrainingData(fields, run, channels)
     for remark in data.remarks():
         yield Warned("train", remark)

@@ -1,0 +1,72 @@
+"""Losses by name: those of this package, and those that other packages bring."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from napari_splicer.errors import InvalidSettings
+from napari_splicer.model.losses.asymmetric import BYOL, DINO, SimSiam
+from napari_splicer.model.losses.base import ChunkLoss, Pairwise
+from napari_splicer.model.losses.contrast import MMCR, SimCLR
+from napari_splicer.model.losses.correlation import SSLEY, BarlowTwins, VICReg
+from napari_splicer.model.losses.gaussian import LeJEPA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_splicer.config import ModelSettings
+
+LOSSES: Mapping[str, type[ChunkLoss]] = {
+    "vicreg": VICReg,
+    "simclr": SimCLR,
+    "barlow": BarlowTwins,
+    "mmcr": MMCR,
+    "ssl-ey": SSLEY,
+    "simsiam": SimSiam,
+    "byol": BYOL,
+    "dino": DINO,
+    "lejepa": LeJEPA,
+}
+ENTRY_POINTS = "napari_splicer.losses"
+
+
+def build_loss(settings: ModelSettings, widths: Sequence[int]) -> ChunkLoss:
+    """Make the loss that ``settings.loss`` names.
+
+    Other packages add losses by an entry point of the group ``napari_splicer.losses``, which names
+    a :class:`ChunkLoss` or a function (a_BK, b_BK) -> scalar::
+
+        [project.entry-points."napari_splicer.losses"]
+        cosine = "my_package:cosine"
+
+    Parameters
+    ----------
+    settings : ModelSettings
+    widths : sequence of int
+        Of the chunks.
+
+    Raises
+    ------
+    InvalidSettings
+        If there is no loss of this name, or it can't be loaded.
+    """
+    if settings.loss in LOSSES:
+        return LOSSES[settings.loss](settings, widths)
+    brought = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if settings.loss not in brought:
+        raise InvalidSettings(
+            f"There is no loss '{settings.loss}'.",
+            f"Use one of: {', '.join([*LOSSES, *brought])}.",
+        )
+    point = brought[settings.loss]
+    try:
+        found = point.load()
+    except (ImportError, AttributeError) as error:
+        raise InvalidSettings(
+            f"The loss '{settings.loss}' ({point.value}) can't be loaded: {error}.",
+            "Repair or remove the package that brings it.",
+        ) from error
+    if isinstance(found, type) and issubclass(found, ChunkLoss):
+        return found(settings, widths)
+    return Pairwise(found, settings, widths)

@@ -1,0 +1,196 @@
+"""How a network is put together for what it is trained for: SpliCER and what stands beside it.
+
+All have the same encoder, projector and loss; they differ in what is aligned with what.
+
+- ``splicer``: every component's chunk of the embedding with the component's branch.
+- ``je``, joint embedding: two views of the whole patch. What other tools do.
+- ``sum-je``: the whole embedding with every component's branch; no chunks.
+- ``concat``: an encoder per component, each trained on two views of its component alone; their
+  representations are put side by side. As many encoders when cells are embedded, too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from napari_splicer.errors import InvalidComponent
+from napari_splicer.model.bank import BranchShape, ComponentBank
+from napari_splicer.model.encoders import build_encoder, representation_width
+from napari_splicer.model.losses import build_loss
+from napari_splicer.model.projector import build_projector
+from napari_splicer.model.splicer import WHOLE, Layout, SpliCER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_splicer.components.decomposition import Decomposition
+    from napari_splicer.config import ModelSettings
+
+SHARED = "shared"
+
+
+def build_network(
+    settings: ModelSettings,
+    decomposition: Decomposition,
+    channels: Sequence[str],
+    size: int,
+    *,
+    encoder: nn.Module | None = None,
+    seed: int = 0,
+) -> SpliCER:
+    """Make a network with fresh weights; the same seed gives the same weights.
+
+    Parameters
+    ----------
+    settings : ModelSettings
+        With ``objective`` ``"je"``, the decomposition is not looked at.
+    decomposition : Decomposition
+        Components, each of which gets a branch and a chunk.
+    channels : sequence of str
+        All channels that the primary sees.
+    size : int
+        Side of the patch in pixels.
+    encoder : nn.Module, optional
+        Serves as primary encoder instead of the one that ``settings.encoder`` names; not with
+        ``"concat"``, which has several.
+    seed : int
+        For the weights. torch's global random state is left as it was.
+
+    Raises
+    ------
+    InvalidSettings
+        If the encoder or the loss is unknown, or the encoder can't take patches of this size.
+    InvalidComponent
+        If there is no component but the objective needs them, the embedding is too narrow for all
+        chunks, or a component has the shared chunk's name, "shared".
+    """
+    objective = settings.objective
+    if objective != "je":
+        _check(decomposition)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if objective == "concat":
+            return _concat(settings, decomposition, size)
+        if encoder is None:
+            encoder = build_encoder(settings.encoder, len(channels), settings.width, size)
+        width = representation_width(encoder, len(channels), size)
+        projector = build_projector(width, settings.hidden, settings.embedding)
+        chunks = _chunks(settings, decomposition) if objective == "splicer" else {}
+        aligned = chunks
+        bank = None
+        if objective == "je":
+            aligned = {"whole": WHOLE}
+        elif objective == "sum-je":
+            aligned = dict.fromkeys(decomposition.names, WHOLE)
+        if objective != "je":
+            bank = _bank(settings, decomposition, aligned, size)
+        return SpliCER(
+            encoder,
+            projector,
+            bank,
+            build_loss(settings, _widths(aligned, settings)),
+            Layout(aligned, chunks, _weights(decomposition) if objective != "je" else {}),
+        )
+
+
+def _bank(
+    settings: ModelSettings, decomposition: Decomposition, aligned: Mapping[str, slice], size: int
+) -> ComponentBank:
+    widths = _widths(aligned, settings)
+    shapes = [
+        BranchShape(len(part.channels), width)
+        for part, width in zip(decomposition.components, widths, strict=False)
+    ]
+    return ComponentBank(
+        shapes, width=branch_width(settings), hidden=settings.hidden // 2, size=size
+    )
+
+
+def _concat(settings: ModelSettings, decomposition: Decomposition, size: int) -> SpliCER:
+    """Make one encoder and projector per component, side by side."""
+    parts = decomposition.components
+    chunks = _chunks(settings.model_copy(update={"shared": 0}), decomposition)
+    widths = _widths(chunks, settings)
+    encoders = [
+        build_encoder(settings.encoder, len(part.channels), settings.width, size) for part in parts
+    ]
+    entering = [
+        representation_width(encoder, len(part.channels), size)
+        for encoder, part in zip(encoders, parts, strict=True)
+    ]
+    projectors = [
+        build_projector(z, settings.hidden, width)
+        for z, width in zip(entering, widths, strict=True)
+    ]
+    alone = settings.model_copy(update={"decorrelation": 0.0})
+    return SpliCER(
+        SideBySide(encoders, [len(part.channels) for part in parts]),
+        SideBySide(projectors, entering),
+        None,
+        build_loss(alone, widths),
+        Layout(chunks, chunks, _weights(decomposition), sees_parts=True),
+    )
+
+
+class SideBySide(nn.Module):
+    """Modules that each take their own columns (or channels) of the input; outputs side by side.
+
+    Parameters
+    ----------
+    members : sequence of nn.Module
+    widths : sequence of int
+        How many columns each one takes.
+    """
+
+    def __init__(self, members: Sequence[nn.Module], widths: Sequence[int]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.widths = list(widths)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, sum of the members' outputs) of (B, sum of widths, ...)."""
+        inputs = torch.split(x, self.widths, dim=1)
+        outputs = [member(part) for member, part in zip(self.members, inputs, strict=True)]
+        return torch.cat(outputs, dim=1)
+
+
+def branch_width(settings: ModelSettings) -> int:
+    """Return the channels of a branch's first stage: as set, or half of the primary's."""
+    return settings.branch_width or max(4, settings.width // 2)
+
+
+def _check(decomposition: Decomposition) -> None:
+    if not decomposition.components:
+        raise InvalidComponent(
+            "SpliCER needs at least one component, and there is none.",
+            "Define components, or choose the objective 'je', which does without.",
+        )
+    if SHARED in decomposition.names:
+        raise InvalidComponent(
+            f"A component is called '{SHARED}', which is the name of what two views of the whole "
+            "patch share.",
+            "Rename the component.",
+        )
+
+
+def _chunks(settings: ModelSettings, decomposition: Decomposition) -> dict[str, slice]:
+    names = decomposition.names
+    widths = [*decomposition.widths(settings.embedding - settings.shared), settings.shared]
+    slices, start = {}, 0
+    for name, width in zip([*names, SHARED], widths, strict=True):
+        slices[name] = slice(start, start + width)
+        start += width
+    if not settings.shared:
+        del slices[SHARED]
+    return slices
+
+
+def _widths(aligned: Mapping[str, slice], settings: ModelSettings) -> list[int]:
+    return [len(range(settings.embedding)[chunk]) for chunk in aligned.values()]
+
+
+def _weights(decomposition: Decomposition) -> dict[str, float]:
+    return {part.name: part.weight for part in decomposition.components}
