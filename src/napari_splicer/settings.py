@@ -232,6 +232,13 @@ class TrainingSettings(Settings):
         0.1, ge=0, lt=1, description="fraction of steps in which the learning rate rises"
     )
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="decay of a moving average of the weights, e.g. 0.999, which then makes the "
+        "model; 0 = the last weights do",
+    )
     patience: int = Field(
         0,
         ge=0,

@@ -8,7 +8,8 @@ import torch
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.events import Cancel, Finished, Metrics, Progress, Warned
-from napari_splicer.model.splicer import SpliCER, build_network
+from napari_splicer.model.objectives import build_network
+from napari_splicer.model.splicer import SpliCER
 from napari_splicer.training.checkpoint import has_unfinished, read_record
 from napari_splicer.training.data import TrainingData
 from napari_splicer.training.plateau import Plateau
@@ -22,14 +23,19 @@ def patient(quick):
     return quick.with_values({"training.patience": 2})
 
 
-@pytest.fixture(scope="module")
-def parts(field, patient):
-    """The data, views, settings and network of a training."""
+def parts_of(field, patient):
+    """Return the data, views, settings and network of a training."""
     run, channels = resolve(patient, [field]), seen_channels(patient, [field])
     data = TrainingData([field], run, channels)
     assert list(data.read())[-1] == len(data)
     network = build_network(run.model, Decomposition(run.components), channels, run.patches.size)
-    return data, Views(run, channels, whole=network.whole_second_view), run, network.train()
+    views = Views(run, channels, whole=network.whole_second_view, parts=network.sees_parts)
+    return data, views, run, network.train()
+
+
+@pytest.fixture(scope="module")
+def parts(field, patient):
+    return parts_of(field, patient)
 
 
 @pytest.fixture
@@ -70,8 +76,10 @@ def test_looks_without_a_fall_are_counted(script, waited, parts, losses):
     assert plateau.reached == (waited[-1] >= 2)
 
 
-def test_a_look_is_repeatable_and_changes_nothing(parts):
-    data, views, run, network = parts
+@pytest.mark.parametrize("loss", ["vicreg", "dino", "lejepa"])
+def test_a_look_is_repeatable_and_changes_nothing(loss, field, patient):
+    """Also where the loss keeps statistics, or draws at random."""
+    data, views, run, network = parts_of(field, patient.with_values({"model.loss": loss}))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     state = torch.get_rng_state()
     first, second = (Plateau(data, views, run).look(network) for _ in range(2))

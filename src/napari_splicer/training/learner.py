@@ -13,6 +13,7 @@ import torch
 from napari_splicer.errors import InvalidModel, TrainingFailed
 from napari_splicer.model.record import NormalizationRecord
 from napari_splicer.quality import rankme, rankme_per_chunk
+from napari_splicer.training.averaging import Average
 from napari_splicer.training.checkpoint import CheckpointRecord
 from napari_splicer.training.device import autocast, seeded
 from napari_splicer.training.plateau import Plateau
@@ -66,6 +67,8 @@ class Learner:
         self._device = torch.device(config.device)
         self.network = network.to(self._device).train()
         self._optimizer = _optimizer(network, config)
+        decay = config.training.ema
+        self._average = Average(self.network, decay) if decay else None
         self.steps = config.training.steps or 0
         self.checkpoint_every = config.training.checkpoint_every
         self.step = 0
@@ -97,8 +100,15 @@ class Learner:
             self._forget(statistics)
             return self._skip()
         self._in_a_row = 0
+        if self._average is not None:
+            self._average.follow(self.network, self.step)
         self._remember(values)
         return Outcome(values | {"patches_per_second": self.batch / (time.perf_counter() - start)})
+
+    @property
+    def model(self) -> SpliCER:
+        """The network that is kept: the average, where weights are averaged."""
+        return self.network if self._average is None else self._average.network
 
     @property
     def on_a_plateau(self) -> bool:
@@ -107,18 +117,18 @@ class Learner:
 
     def look(self) -> dict[str, float]:
         """Return ranks and, where patches are held out, the loss on these; remember them."""
-        values = self._ranks() | self._plateau.look(self.network)
+        values = self._ranks() | self._plateau.look(self.model)
         self._keep(values)
         return values
 
     def _ranks(self) -> dict[str, float]:
         """Return RankMe of the representation and of every chunk, on the fixed batch."""
-        self.network.eval()
+        network = self.model.eval()
         with torch.no_grad(), autocast(self._config, self._device):
-            z_BZ, e_BD = self.network.embed(self._views.of_primary(self._data.looked_at()))
+            z_BZ, e_BD = network.embed(self._views.of_primary(self._data.looked_at()))
         self.network.train()
         values = {"rankme": rankme(z_BZ.float().cpu())}
-        chunks = rankme_per_chunk(e_BD.float().cpu(), self.network.component_slices)
+        chunks = rankme_per_chunk(e_BD.float().cpu(), network.component_slices)
         return values | {f"rankme/{name}": rank for name, rank in chunks.items()}
 
     def record(self) -> CheckpointRecord:
@@ -137,8 +147,14 @@ class Learner:
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return everything that was learned: weights, and the optimiser's memory of gradients."""
+        """Return all that was learned: weights, their average, the optimiser's memory of gradients.
+
+        The last two where there are any.
+        """
         tensors = {f"network/{k}": value for k, value in self.network.state_dict().items()}
+        if self._average is not None:
+            average = self._average.network.state_dict()
+            tensors |= {f"average/{k}": value for k, value in average.items()}
         for index, state in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{key}": value for key, value in state.items()}
         return tensors
@@ -151,10 +167,14 @@ class Learner:
         InvalidModel
             If the tensors do not fit the network.
         """
-        network, optimizer = _sorted_out(tensors)
+        networks, optimizer = _sorted_out(tensors)
+        kept = {"network": self.network}
+        if self._average is not None:
+            kept["average"] = self._average.network
         parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
         expected = {name: value.shape for name, value in self.network.state_dict().items()}
-        if {name: value.shape for name, value in network.items()} != expected or not all(
+        found = [{name: value.shape for name, value in networks[which].items()} for which in kept]
+        if any(shapes != expected for shapes in found) or not all(
             int(index) < len(parameters)
             and all(value.shape in (parameters[int(index)].shape, ()) for value in state.values())
             for index, state in optimizer.items()
@@ -162,7 +182,8 @@ class Learner:
             raise InvalidModel(
                 "The checkpoint's weights do not fit the network.", "Start the training anew."
             )
-        self.network.load_state_dict(network)
+        for which, network in kept.items():
+            network.load_state_dict(networks[which])
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
         self.step, self.batch = record.step, record.batch
@@ -250,13 +271,13 @@ def _optimizer(network: nn.Module, config: RunConfig) -> torch.optim.AdamW:
 
 def _sorted_out(
     tensors: Mapping[str, Tensor],
-) -> tuple[dict[str, Tensor], dict[int, dict[str, Tensor]]]:
-    """Return weights by name, and the optimiser's state by parameter."""
-    network: dict[str, Tensor] = {}
+) -> tuple[dict[str, dict[str, Tensor]], dict[int, dict[str, Tensor]]]:
+    """Return weights by network and name, and the optimiser's state by parameter."""
+    networks: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}}
     optimizer: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if match := re.fullmatch(r"optimizer/(\d+)/(\w+)", name):
             optimizer.setdefault(int(match[1]), {})[match[2]] = value
-        else:
-            network[name.removeprefix("network/")] = value
-    return network, optimizer
+        elif (parts := name.partition("/"))[0] in networks:
+            networks[parts[0]][parts[2]] = value
+    return networks, optimizer

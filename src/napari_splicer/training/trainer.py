@@ -42,11 +42,8 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import RunConfig
     from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.model.splicer import SpliCER
     from napari_splicer.training.checkpoint import CheckpointRecord
-
-ROOM = 7
-"""Times the size of the weights that a training needs on the disk: a checkpoint holds them and two
-moments of each, lies there twice while it is replaced, and the model comes on top."""
 
 LOOKS = 25
 """How often ranks, and the loss on held-out patches, are looked at in the course of a training."""
@@ -119,8 +116,7 @@ def _train(
     decomposition = Decomposition(run.components)
     network = build_network(run.model, decomposition, channels, run.patches.size, seed=run.seed)
     if folder is not None:
-        weights = sum(tensor.nbytes for tensor in network.state_dict().values())
-        check_writable(folder, room=ROOM * weights)
+        check_writable(folder, room=_room(network, run))
     views = Views(run, channels, whole=network.whole_second_view, parts=network.sees_parts)
     data = TrainingData(fields, run, channels)
     for remark in data.remarks():
@@ -134,7 +130,7 @@ def _train(
         yield from _go_on(learner, folder, record)
     yield from _learn(learner, folder, cancel)
     bundle = Bundle(
-        network=learner.network.cpu().eval(),
+        network=learner.model.cpu().eval(),
         decomposition=decomposition,
         channels=tuple(channels),
         normalization=data.normalization,
@@ -148,6 +144,16 @@ def _train(
         cancelled=learner.step < learner.steps and not learner.on_a_plateau,
         message=f"Trained for {learner.step} of {learner.steps} steps.",
     )
+
+
+def _room(network: SpliCER, run: RunConfig) -> int:
+    """Return the bytes that a training needs on the disk.
+
+    A checkpoint holds the weights, two moments of each, and their average where there is one; it
+    lies there twice while it is replaced, and the model comes on top.
+    """
+    weights: int = sum(tensor.nbytes for tensor in network.state_dict().values())
+    return weights * (2 * (4 if run.training.ema else 3) + 1)
 
 
 def _go_on(learner: Learner, folder: Path, record: CheckpointRecord | None) -> Iterator[Event]:
