@@ -16,6 +16,8 @@ from napari_splicer import pipeline
 from napari_splicer.config import ClusteringSettings, RunConfig
 from napari_splicer.events import Cancel, Finished, Metrics, Progress, Started, Warned
 from napari_splicer.files import file_name
+from napari_splicer.gui.readiness import resolve
+from napari_splicer.gui.results import keep
 from napari_splicer.gui.snapshot import Job, Notice
 
 if TYPE_CHECKING:
@@ -246,7 +248,10 @@ def follow_up(session: Session, run: Run) -> Run | None:
     if run.cancel.requested or (session.notice is not None and session.notice.kind == "error"):
         return None
     if run.stage == "train" and session.bundle is not None:
-        return embed(session)
+        state = resolve(session.snapshot()).steps["embed"]
+        if state.allowed:
+            return embed(session)
+        session.notice = Notice("info", f"The model is trained and kept. {state.why}", "train")
     if run.stage == "embed" and session.table is not None:
         return cluster(session)
     return None
@@ -254,7 +259,7 @@ def follow_up(session: Session, run: Run) -> Run | None:
 
 def _finish(session: Session, run: Run, event: Finished) -> None:
     if event.result is not None:
-        _keep(session, run, event)
+        keep(session, run, event)
     if event.cancelled:
         words = f"{_CANCELLED[run.stage]} {event.message}".strip()
         session.notice = Notice("info", words, run.stage)
@@ -267,33 +272,3 @@ _CANCELLED: dict[Stage, str] = {
     "cluster": "Grouping was stopped; the groups are as they were before.",
     "export": "Export was stopped; files that were already complete are kept.",
 }
-
-
-def _keep(session: Session, run: Run, event: Finished) -> None:
-    """Put the result where it belongs, and remember what it was made from."""
-    made = run.inputs.inputs()
-    if run.stage == "train":
-        session.made_from = {**session.made_from, "train": made}
-        session.bundle = event.result
-    elif run.stage == "embed" and not event.cancelled:
-        session.made_from = {**session.made_from, "embed": made}
-        session.table = event.result
-    elif run.stage == "cluster" and not event.cancelled:
-        _add_clusterings(session, run, event)
-    elif run.stage == "export":
-        if not event.cancelled:
-            made = replace(made, table=session.table)
-            session.made_from = {**session.made_from, "export": made}
-        session.exported = tuple(event.result)
-
-
-def _add_clusterings(session: Session, run: Run, event: Finished) -> None:
-    """Take new clusterings and the map, but no names or colours that were edited meanwhile."""
-    table = event.result
-    if session.table is not None:
-        made = {settings.name for settings in run.config.clusterings}
-        for name in set(session.clusterings) - made:
-            table.obs[name] = session.table.obs[name]
-            table.uns[f"{name}_colors"] = session.table.uns[f"{name}_colors"]
-    session.table = table
-    session.clustering = run.config.clusterings[-1].name

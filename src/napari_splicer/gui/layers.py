@@ -92,6 +92,12 @@ class ViewerLink:
 
         A mask that was used with another image gives way to one that may be this one's.
         """
+        if (
+            choice is not None
+            and choice.layers == self.image_layers
+            and choice.layers[0].ndim == 2 + choice.stacked  # no plane to choose anew
+        ):
+            return  # it is chosen already, perhaps with other names for its channels
         self.image_layers = () if choice is None else choice.layers
         self.session.image = None if choice is None else read_image(choice, self._step())
         if (
@@ -105,7 +111,20 @@ class ViewerLink:
 
     def use_mask(self, layer: Labels | None) -> None:
         """Make this layer the session's cell mask; None clears it."""
+        if layer is not None and layer.ndim == 2 and layer is self.mask_layer:
+            return
+        if self.mask_layer is not None:
+            for event in (self.mask_layer.events.paint, self.mask_layer.events.data):
+                event.disconnect(self._read_mask)
         self.mask_layer = layer
+        if layer is not None:
+            for event in (layer.events.paint, layer.events.data):
+                event.connect(self._read_mask)
+        self._read_mask()
+
+    def _read_mask(self) -> None:
+        """Read the mask anew: cells were painted, or another mask was chosen."""
+        layer = self.mask_layer
         self.session.cells = None if layer is None else read_mask(layer, self._step())
         self._pair_up()
         self.changed.emit()
@@ -122,14 +141,13 @@ class ViewerLink:
 
     def _pair_up(self) -> None:
         if self.image_layers and self.mask_layer is not None:
-            image = self.image_layers[0]
-            self._used_with.setdefault(self.mask_layer, WeakSet()).add(image)
-            self._shelf.turn_to((image, self.mask_layer))
+            self._used_with.setdefault(self.mask_layer, WeakSet()).update(self.image_layers)
+            self._shelf.turn_to((self.image_layers[0], self.mask_layer))
 
     def _may_go_with(self, mask: Labels) -> bool:
         """Return whether the mask was used with the chosen image, or with none so far."""
         images = self._used_with.get(mask)
-        return not images or self.image_layers[0] in images
+        return not images or any(layer in images for layer in self.image_layers)
 
     def _likely_mask(self) -> Labels | None:
         image = self.session.image

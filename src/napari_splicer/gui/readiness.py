@@ -90,7 +90,9 @@ def _image(now: Snapshot) -> StepState:
     if now.image is None:
         return StepState("ready", "Open an image and its cell mask to begin, or try the sample.")
     if now.cells is None:
-        return StepState("ready", "Choose the layer that holds the cell mask.", _channels(now))
+        return StepState(
+            "ready", "Open the cell mask, or choose the layer that holds it.", _channels(now)
+        )
     try:
         now.fields()
     except SplicerError as error:
@@ -112,6 +114,15 @@ def _components(now: Snapshot) -> StepState:
         return StepState("blocked", f"Step 1 is not complete: {image.why}")
     if not now.components:
         return StepState("ready", "There is no component yet: add one, or take a suggestion.")
+    missing = _missing(now)
+    if now.bundle is not None and now.components == now.bundle.decomposition.components and missing:
+        return StepState(
+            "ready",
+            "These are the components of the model, which needs channels that this image lacks: "
+            f"{', '.join(missing)}. Rename them in step 1, use another model, or take a "
+            "suggestion and train anew.",
+            str(len(now.components)),
+        )
     try:
         Decomposition(now.components).validate(now.fields()[0])
     except SplicerError as error:
@@ -139,7 +150,7 @@ def _model_misfit(now: Snapshot) -> str:
     """Say why the model does not fit what is chosen now; empty where it does."""
     if now.bundle is None or now.image is None:
         return ""
-    missing = now.bundle.decomposition.match(now.image.channels).missing
+    missing = _missing(now)
     if missing:
         return f"The model needs channels that this image lacks: {', '.join(missing)}."
     made = now.made_from.get("train")
@@ -153,13 +164,18 @@ def _model_misfit(now: Snapshot) -> str:
     return ""
 
 
+def _missing(now: Snapshot) -> tuple[str, ...]:
+    """Return the model's channels that the image lacks."""
+    if now.bundle is None or now.image is None:
+        return ()
+    return now.bundle.decomposition.match(now.image.channels).missing
+
+
 def _embed(now: Snapshot) -> StepState:
     image = _image(now)
     if image.status != "done":
         return StepState("blocked", f"Step 1 is not complete: {image.why}")
-    missing: tuple[str, ...] = ()
-    if now.bundle is not None and now.image is not None:
-        missing = now.bundle.decomposition.match(now.image.channels).missing
+    missing = _missing(now)
     if missing:
         return StepState(
             "blocked", f"The model needs channels that this image lacks: {', '.join(missing)}."
@@ -174,7 +190,9 @@ def _embed(now: Snapshot) -> StepState:
 def _with_table(now: Snapshot, summary: str) -> StepState:
     made = now.made_from.get("embed")
     if made is not None and (made.image is not now.image or made.cells is not now.cells):
-        return StepState("stale", "The image has changed since the cells were embedded.", summary)
+        return StepState(
+            "stale", "The image or its mask has changed since the cells were embedded.", summary
+        )
     if made is not None and made.bundle is not now.bundle:
         return StepState("stale", "The model has changed since the cells were embedded.", summary)
     return StepState("done", "", summary)
@@ -196,7 +214,8 @@ def _export(now: Snapshot) -> StepState:
     if of_table is not None and of_table.cells is not now.cells:
         return StepState(
             "blocked",
-            "The table is of another image: embed this one's cells, or choose that image again.",
+            "The table is of another image or mask: embed the cells of this one, or choose that "
+            "image again.",
         )
     made = now.made_from.get("export")
     if made is None:

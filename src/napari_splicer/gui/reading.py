@@ -6,6 +6,7 @@ Layers are only read here; adding and removing them is for :mod:`~napari_splicer
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,22 +90,27 @@ def image_choices(layers: Iterable[Layer]) -> tuple[ImageChoice, ...]:
 
 
 def _by_origin(layers: Sequence[Image]) -> dict[str, list[Image]]:
-    """Sort layers by the image, file or folder that they come from; "" where nothing tells."""
+    """Sort layers by image, file or folder, "" where nothing tells; one opened twice is two."""
     paths = [layer.source.path for layer in layers]
     found: dict[str, list[Image]] = {}
+    seen: Counter[tuple[str, str]] = Counter()
     for layer, path in zip(layers, paths, strict=True):
         origin = layer.metadata.get(OWN, {}).get("image")
         if origin is None and path is not None:
             # Of a folder with a file per channel, the folder; of a file with many, the file.
             alone = paths.count(path) == 1
             origin = str(Path(path).parent if alone else path)
+        if origin:
+            key = origin, _unnumbered(layer.name)
+            seen[key] += 1
+            origin += f" ({seen[key]})" if seen[key] > 1 else ""
         found.setdefault(origin or "", []).append(layer)
     return found
 
 
 def _several_layers(group: Sequence[Image], origin: str) -> ImageChoice:
     size = _size(group[0])
-    count = f"{len(group)} layers, {_in_words(size)}"
+    count = f"{len(group)} layers, {size[0]:,} × {size[1]:,}"
     named = f"{Path(origin).name} · {count}" if origin else count
     title = named if len(group) > 1 else group[0].name
     return ImageChoice(title, tuple(group), len(group), size, stacked=False)
@@ -166,8 +172,8 @@ def transform_of(layer: Layer) -> Affine2D:
     shear = np.asarray(layer.shear)[-1:]
     affine = np.asarray(layer.affine)[-3:, -3:]
     return Affine2D(
-        scale=_pair(layer.scale),
-        translate=_pair(layer.translate),
+        scale=(float(layer.scale[-2]), float(layer.scale[-1])),
+        translate=(float(layer.translate[-2]), float(layer.translate[-1])),
         rotate=None if np.allclose(rotate, np.eye(2)) else _rows(rotate),
         shear=None if np.allclose(shear, 0) else tuple(float(v) for v in shear),
         affine=None if np.allclose(affine, np.eye(3)) else _rows(affine),
@@ -286,14 +292,6 @@ def _size(layer: Image | Labels) -> tuple[int, int]:
     shape = _shape(layer)
     y, x = shape[-3:-1] if getattr(layer, "rgb", False) else shape[-2:]
     return int(y), int(x)
-
-
-def _in_words(size: tuple[int, int]) -> str:
-    return f"{size[0]:,} × {size[1]:,}"
-
-
-def _pair(values: Any) -> tuple[float, float]:
-    return float(values[-2]), float(values[-1])
 
 
 def _rows(matrix: Any) -> Any:

@@ -93,6 +93,9 @@ class Session:
         }
     )
     cell_requested: ClassVar[Signal] = Signal(int, description="Fly to this cell in the viewer")
+    table_left: ClassVar[Signal] = Signal(
+        object, object, str, description="A table of an image left meanwhile, its successor, groups"
+    )
 
     image: MultiplexImage | None = None
     cells: LabelMask | None = None

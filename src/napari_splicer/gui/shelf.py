@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import LabelMask
 
 Pair: TypeAlias = "tuple[Layer, Layer]"
+_MadeFrom: TypeAlias = "Mapping[Stage, Snapshot]"
 _OF_ONE_IMAGE: tuple[Stage, ...] = ("embed", "cluster", "export")
 
 
@@ -26,7 +27,7 @@ class _Kept:
     table: AnnData
     clustering: str | None
     exported: tuple[Path, ...]
-    made_from: Mapping[Stage, Snapshot]
+    made_from: _MadeFrom
 
 
 class Shelf:
@@ -44,6 +45,8 @@ class Shelf:
         self._now: Pair | None = None
         self._cells: dict[Pair, LabelMask | None] = {}
         self._kept: dict[Pair, _Kept] = {}
+        session.events.made_from.connect(self._make_room)
+        session.table_left.connect(self._replace)
 
     def turn_to(self, pair: Pair) -> None:
         """Put away the results of the pair before, and take down those of ``pair``, if any.
@@ -68,14 +71,32 @@ class Shelf:
         if self._now is not None and layer in self._now:
             self._now = None
 
+    def _make_room(self, made_from: _MadeFrom, before: _MadeFrom) -> None:
+        """Keep a table that waits for its image when another image's is about to come."""
+        new, old = made_from.get("embed"), before.get("embed")
+        if new is not None and old is not None and new.cells is not old.cells:
+            self._keep(self._pair_of(old.cells), before)
+
+    def _replace(self, table: AnnData, successor: AnnData, clustering: str) -> None:
+        """Take the groups that were made of a table which is here by now."""
+        for pair, kept in self._kept.items():
+            if kept.table is table:
+                self._kept[pair] = replace(kept, table=successor, clustering=clustering)
+
+    def _keep(self, owner: Pair | None, made_from: _MadeFrom) -> None:
+        session = self._session
+        if session.table is None or owner is None:
+            return
+        made = {stage: s for stage, s in made_from.items() if stage in _OF_ONE_IMAGE}
+        self._kept[owner] = _Kept(session.table, session.clustering, session.exported, made)
+
     def _put_away(self, owner: Pair | None) -> None:
         session = self._session
         if session.table is None or owner is None:
             return
-        made = {stage: s for stage, s in session.made_from.items() if stage in _OF_ONE_IMAGE}
-        self._kept[owner] = _Kept(session.table, session.clustering, session.exported, made)
+        self._keep(owner, session.made_from)
         session.made_from = {
-            stage: s for stage, s in session.made_from.items() if stage not in made
+            stage: s for stage, s in session.made_from.items() if stage not in _OF_ONE_IMAGE
         }
         session.table = None
         session.exported = ()
@@ -83,9 +104,10 @@ class Shelf:
     def _owner(self) -> Pair | None:
         """Return whose table is on the session: a job may end after another image was chosen."""
         made = self._session.made_from.get("embed")
-        if made is None:
-            return None
-        return next((pair for pair, cells in self._cells.items() if cells is made.cells), None)
+        return None if made is None else self._pair_of(made.cells)
+
+    def _pair_of(self, mask: LabelMask | None) -> Pair | None:
+        return next((pair for pair, cells in self._cells.items() if cells is mask), None)
 
     def _take_down(self, pair: Pair) -> None:
         session, kept = self._session, self._kept.pop(pair, None)
