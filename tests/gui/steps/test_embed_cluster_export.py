@@ -170,3 +170,12 @@ def test_nothing_ticked_is_told(runner, grouped, qtbot) -> None:
 )
 def test_the_loading_code_fits_the_files(names, reader) -> None:
     assert reader in loading_code(tuple(Path(name) for name in names))
+
+
+def test_without_a_folder_nothing_can_be_written(runner, grouped, qtbot) -> None:
+    step = shown(ExportStep(runner), grouped)
+    qtbot.addWidget(step)
+    assert step.button.isEnabled()
+    step.folder.setText(" ")
+    assert not step.button.isEnabled()
+    assert step.why.text() == "Choose the folder for the files."

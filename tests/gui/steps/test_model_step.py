@@ -125,3 +125,17 @@ def test_misspelt_channels_are_renamed_when_confirmed(step, session, trained, tm
     panel.accept_names()
     assert "CD45" in session.image.channels
     assert not panel.rename.isVisibleTo(panel)
+
+
+def test_a_model_of_other_channels_is_told_as_such(step, session, trained) -> None:
+    session.bundle, session.components = trained, trained.decomposition.components
+    session.image = session.image.with_channels([f"m{i}" for i in range(12)])
+    advice = resolve(session.snapshot()).advice
+    assert "needs channels that this image lacks: CD45, CD3, CD8, PanCK." in advice
+    assert "another model" in advice
+
+
+def test_a_model_is_not_saved_over_another(step, trained, tmp_path, qtbot) -> None:
+    save_bundle(trained, tmp_path / "model")
+    step.save(str(tmp_path / "model"))
+    qtbot.waitUntil(lambda: "Choose another name" in step.status.text(), timeout=30_000)

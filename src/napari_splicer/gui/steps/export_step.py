@@ -52,6 +52,7 @@ class ExportStep(StepPage):
     def __init__(self, runner: JobRunner, parent: QWidget | None = None) -> None:
         super().__init__(runner.session, parent)
         self._runner = runner
+        self._state = StepState("blocked")
         self.column.addWidget(heading("What"))
         self.ticks: dict[str, QCheckBox] = {}
         for name, (words, tip) in FORMATS.items():
@@ -65,6 +66,7 @@ class ExportStep(StepPage):
         self.folder = QLineEdit()
         self._usual_folder = ""
         self._suggest_folder()
+        self.folder.textChanged.connect(self._allow)
         self.folder.setToolTip("Folder for the files; it is made if it is not there")
         choose = QPushButton("Choose …")
         choose.setToolTip("Choose the folder")
@@ -153,7 +155,13 @@ class ExportStep(StepPage):
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable the button where there is something to write."""
-        state = readiness.steps["export"]
+        self._state = readiness.steps["export"]
+        self._allow()
+
+    def _allow(self) -> None:
+        state = self._state
+        if state.allowed and not self.folder.text().strip():
+            state = StepState("blocked", "Choose the folder for the files.")
         if state.allowed and not any(tick.isChecked() for tick in self.ticks.values()):
             state = StepState("blocked", "Tick at least one kind of file.")
         allow(self.button, state, "Write the ticked files")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtWidgets import QButtonGroup, QFileDialog, QHBoxLayout, QPushButton
 
-from napari_splicer.errors import SplicerError
+from napari_splicer.errors import SplicerError, WouldOverwrite
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.steps.model_load import LoadPanel
@@ -97,6 +97,8 @@ class ModelStep(StepPage):
         self.status.setText(f"Saved to {folder}.")
 
     def _not_saved(self, error: Exception) -> None:
+        if isinstance(error, WouldOverwrite):
+            error = WouldOverwrite(error.message, "Choose another name, or delete that folder.")
         if isinstance(error, SplicerError):
             self.status.setText(str(error))
         tell(error)
