@@ -68,6 +68,11 @@ class RunFolder:
         return self.path / "model"
 
     @property
+    def report(self) -> Path:
+        """What the model learned, to be read in a browser."""
+        return self.path / "report.html"
+
+    @property
     def checkpoint(self) -> Path:
         """What training needs to go on where it was stopped."""
         return self.path / "checkpoint"

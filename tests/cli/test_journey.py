@@ -31,6 +31,7 @@ def finished(tissue_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def test_run_leaves_model_table_settings_and_exports(finished: Path) -> None:
     assert inspect_bundle(finished / "model").decomposition.names == ("immune", "around")
+    assert "<h1>output</h1>" in (finished / "report.html").read_text(encoding="utf-8")
     table = anndata.read_h5ad(finished / "table.h5ad")
     assert table.obsm["X_splicer_chunks"].shape == (table.n_obs, 16)
     assert table.obs["groups"].dtype == "category"
@@ -99,7 +100,10 @@ def test_events_as_json_name_what_was_written(
     assert call(["train", *run]) == 0
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert lines[0]["event"] == "started"
-    assert lines[-1] == {"event": "written", "what": "model", "path": str(tmp_path / "model")}
+    assert lines[-2:] == [
+        {"event": "written", "what": "model", "path": str(tmp_path / "model")},
+        {"event": "written", "what": "report", "path": str(tmp_path / "report.html")},
+    ]
     losses = [line["values"]["loss"] for line in lines if "loss" in line.get("values", {})]
     assert losses
     assert all(np.isfinite(losses))
@@ -120,15 +124,19 @@ def test_stopped_training_keeps_the_model_and_goes_on(
         patch.setattr(Prose, "show", interrupt)
         assert call(["train", *run]) == 130
     first = inspect_bundle(tmp_path / "model").hash
+    assert first in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert call(["train", *run, "--resume"]) == 0
     last = inspect_bundle(tmp_path / "model").hash
     assert first != last
+    assert last in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert last == inspect_bundle(finished / "model").hash
 
 
 def test_info_on_a_model_and_a_table(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["info", str(finished / "model")]) == 0
-    assert "around: PanCK, CD8, (around this cell)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "around: PanCK, CD8, (around this cell)" in told
+    assert "Too early to judge the components: 3 training steps" in told
     assert call(["info", str(finished / "table.h5ad"), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["kind"] == "table"

@@ -90,3 +90,11 @@ def test_existing_results_are_named(run_file: Path) -> None:
     plan.folder.model.mkdir(parents=True)
     with pytest.raises(WouldOverwrite, match="model exists already"):
         plan.refuse_to_overwrite(plan.folder.table, plan.folder.model)
+
+
+def test_a_report_of_something_else_is_not_replaced(run_file: Path) -> None:
+    plan = Plan.load(run_file)
+    plan.folder.path.mkdir(parents=True, exist_ok=True)
+    plan.folder.report.write_text("mine", encoding="utf-8")
+    with pytest.raises(WouldOverwrite, match=r"report\.html exists already"):
+        plan.refuse_to_retrain()

@@ -14,11 +14,28 @@ from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component, ModelSettings, RunConfig
 from napari_splicer.errors import CannotWrite, InvalidModel, WouldOverwrite
 from napari_splicer.model.bundle import Bundle, inspect_bundle, load_bundle, save_bundle
+from napari_splicer.model.diagnostics import Alignment, Diagnostics, Part
 from napari_splicer.model.objectives import build_network
 from napari_splicer.patches.normalization import Normalization
 
 CHANNELS = ("PanCK", "CD3")
 PARTS = (Component(name="epithelium", channels=("PanCK",)), Component(name="T", channels=("CD3",)))
+
+FOUND = Diagnostics(
+    date="2026-01-02T03:04:05+00:00",
+    steps=300,
+    images=("slide",),
+    trained=1000,
+    patches=512,
+    markers=CHANNELS,
+    representation=Part(name="whole", width=32, rank=9.5, r2=(0.9, None)),
+    chunks=(
+        Part(name="epithelium", width=4, rank=3.5, r2=(0.9, None)),
+        Part(name="T", width=4, rank=3.0, r2=(-0.2, None)),
+    ),
+    similarity=((1.0, None), (None, 1.0)),
+    alignments=(Alignment(name="epithelium", own=0.9, shuffled=0.5),),
+)
 
 
 def make_bundle(seed=0, **model):
@@ -33,6 +50,7 @@ def make_bundle(seed=0, **model):
         normalization=Normalization(CHANNELS, (0.1, 0.0), (7.25, 3.5), 5.0),
         config=config,
         history={"loss": [(1, 3.5), (2, 2.5)]},
+        diagnostics=FOUND,
         pixel_size=(0.5, 0.5),
         licence="CC BY 4.0",
         notes="two markers",
@@ -229,6 +247,36 @@ def test_newer_formats_are_refused_as_such(folder):
 )
 def test_records_that_do_not_fit(folder, changes, complaint):
     edit_record(folder, **changes)
+    with pytest.raises(InvalidModel, match=complaint):
+        inspect_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    "kept", [None, {"version": 2, "steps": "many", "more": [1]}], ids=["older", "newer"]
+)
+def test_diagnostics_of_other_versions_are_left_out(kept, folder):
+    record = json.loads((folder / "bundle.json").read_text())
+    del record["diagnostics"]
+    changes = {} if kept is None else {"diagnostics": kept}
+    (folder / "bundle.json").write_text(json.dumps(record | changes))
+    assert inspect_bundle(folder).diagnostics is None
+    assert load_bundle(folder).diagnostics is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"steps": -1}, "steps"),
+        ({"markers": ["PanCK"]}, "one R² per marker"),
+        ({"similarity": [[1.0]]}, "not of these chunks"),
+        ({"similarity": [[1.0, 2.0], [2.0, 1.0]]}, "similarity"),
+        ({"alignments": [{"name": "a", "own": float("nan"), "shuffled": 0.5}]}, "own"),
+        ({"extra": 1}, "extra"),
+    ],
+)
+def test_diagnostics_that_do_not_fit(changes, complaint, folder):
+    record = json.loads((folder / "bundle.json").read_text())
+    edit_record(folder, diagnostics=record["diagnostics"] | changes)
     with pytest.raises(InvalidModel, match=complaint):
         inspect_bundle(folder)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_splicer.config import Component
+    from napari_splicer.model.record import BundleRecord
 
 Kind: TypeAlias = Literal["image", "mask", "model", "table", "run"]
 Facts: TypeAlias = dict[str, Any]
@@ -20,7 +21,7 @@ Facts: TypeAlias = dict[str, Any]
 PIXELS_LOOKED_AT = 2**30
 """Bytes up to which every pixel of an image is read, to tell channels that hold nothing."""
 
-_PARAGRAPHS = {"remarks"}
+_PARAGRAPHS = {"remarks", "findings"}
 """Facts of which each entry gets a line of its own."""
 
 
@@ -149,10 +150,20 @@ def _model(path: Path) -> Facts:
         "patch_um": bundle.config.patches.size_um,
         "channels": list(bundle.channels),
         "components": _components(bundle.components),
+        "findings": _findings(bundle),
         "versions": dict(bundle.versions),
         **{name: text for name, text in about.items() if text},
         "hash": bundle.hash,
     }
+
+
+def _findings(bundle: BundleRecord) -> list[str]:
+    from napari_splicer.model.findings import findings, too_early
+
+    if bundle.diagnostics is None:
+        return []
+    found = [str(finding) for finding in findings(bundle.diagnostics, bundle.components)]
+    return found or [too_early(bundle.diagnostics) or "Nothing stands out."]
 
 
 def _components(components: tuple[Component, ...]) -> Facts:
@@ -189,6 +200,7 @@ def _run(path: Path) -> Facts:
     folder = RunFolder(source.parent / config.output)
     made = {
         "model": folder.model,
+        "report": folder.report,
         "table": folder.table,
         "exports": folder.exports,
         "stopped training": folder.checkpoint,

@@ -36,12 +36,13 @@ class Journey:
         return pipeline.open_inputs(self.plan.config, self.plan.base)
 
     def train(self, *, resume: bool) -> Bundle | None:
-        """Train, and keep the model and the settings as they were used.
+        """Train, and keep the model, its report, and the settings as they were used.
 
         The checkpoint goes once the model of a whole training is kept. A training that had come to
         its end is not resumed: its model is loaded.
         """
         from napari_splicer.model.bundle import check_place, save_bundle
+        from napari_splicer.report.write import write_report
         from napari_splicer.training.checkpoint import discard
 
         folder = self.plan.folder
@@ -62,7 +63,9 @@ class Journey:
         with self.terminal.stoppable():
             save_bundle(bundle, folder.model, overwrite=True)
             self.plan.write_run_file(bundle.config)
+            write_report(bundle, folder.report, overwrite=True)
         self.terminal.wrote("model", folder.model)
+        self.terminal.wrote("report", folder.report)
         if self.terminal.stopped:
             self.terminal.display.note("To go on from there, add --resume.")
         else:

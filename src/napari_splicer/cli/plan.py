@@ -118,7 +118,7 @@ class Plan:
                 "Add --resume to go on with it, --overwrite to replace it, or choose another "
                 "folder with --output.",
             )
-        self.refuse_to_overwrite(self.folder.model)
+        self.refuse_to_overwrite(self.folder.model, self.folder.report)
         if self.folder.run_file != self.source:
             self.refuse_to_overwrite(self.folder.run_file)
 

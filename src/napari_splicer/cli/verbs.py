@@ -47,9 +47,9 @@ def train(
 ) -> None:
     """Train a model on the images of a run file.
 
-    Writes 'model' (to embed these or other images with) and 'run.toml' (the settings as they were
-    used) into the output folder. Ctrl+C stops after the current step and keeps the model so far;
-    --resume then goes on.
+    Writes 'model' (to embed these or other images with), 'report.html' (what it learned) and
+    'run.toml' (the settings as they were used) into the output folder. Ctrl+C stops after the
+    current step and keeps the model so far; --resume then goes on.
     """
     journey = _journey(run, changes, output, screen)
     if not (overwrite or resume):

@@ -81,7 +81,7 @@ class DemoReport:
                 "",
                 f"{self.cells:,} cells, {self.steps} training steps per model, "
                 f"{minutes} min {seconds} s.",
-                f"Figures, table, model and run file: {self.folder}",
+                f"Figures, table, model, report and run file: {self.folder}",
             ]
         )
 

@@ -55,11 +55,13 @@ def write_inputs(tissue: Tissue, config: RunConfig, folder: Path) -> None:
 
 
 def keep_model(bundle: Bundle, config: RunConfig, folder: Path) -> None:
-    """Write the bundle, and the run file with the settings as they were used."""
+    """Write the bundle, its report, and the run file with the settings as they were used."""
     from napari_splicer.files import write_text
     from napari_splicer.model.bundle import save_bundle
+    from napari_splicer.report.write import write_report
 
     save_bundle(bundle, RunFolder(folder).model, overwrite=True)
+    write_report(bundle, RunFolder(folder).report, overwrite=True)
     used = bundle.config.model_copy(update={"inputs": config.inputs, "output": config.output})
     write_text(RunFolder(folder).run_file, used.to_toml(), overwrite=True)
 

@@ -21,6 +21,7 @@ from napari_splicer.errors import (
     WouldOverwrite,
 )
 from napari_splicer.files import written
+from napari_splicer.model.objectives import build_network
 from napari_splicer.model.record import (
     RECORD,
     WEIGHTS,
@@ -29,7 +30,6 @@ from napari_splicer.model.record import (
     NormalizationRecord,
     inspect_bundle,
 )
-from napari_splicer.model.objectives import build_network
 from napari_splicer.model.storage import fingerprint, pack, read_tensors
 from napari_splicer.patches.normalization import Normalization
 from napari_splicer.versions import package_versions
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.components.decomposition import Decomposition
     from napari_splicer.config import RunConfig
+    from napari_splicer.model.diagnostics import Diagnostics
     from napari_splicer.model.splicer import SpliCER
 
 __all__ = [
@@ -67,6 +68,8 @@ class Bundle:
         Resolved: nothing reads "auto".
     history : dict
         By metric, pairs of step and value.
+    diagnostics : Diagnostics, optional
+        What the representation holds; None in models of older versions.
     versions : dict of str to str
         Of the packages that trained it.
     pixel_size : (float, float), optional
@@ -81,6 +84,7 @@ class Bundle:
     normalization: Normalization
     config: RunConfig
     history: History = field(default_factory=dict, repr=False)
+    diagnostics: Diagnostics | None = field(default=None, repr=False)
     versions: Mapping[str, str] = field(default_factory=lambda: package_versions("torch", "timm"))
     pixel_size: tuple[float, float] | None = None
     licence: str = ""
@@ -123,6 +127,7 @@ def save_bundle(bundle: Bundle, folder: str | Path, *, overwrite: bool = False) 
         normalization=NormalizationRecord.model_validate(bundle.normalization.to_dict()),
         config=bundle.config,
         history=bundle.history,
+        diagnostics=bundle.diagnostics,
         versions=dict(bundle.versions),
         pixel_size=bundle.pixel_size,
         licence=bundle.licence,
@@ -164,6 +169,7 @@ def load_bundle(folder: str | Path) -> Bundle:
         normalization=Normalization.from_dict(record.normalization.model_dump()),
         config=record.config,
         history=record.history,
+        diagnostics=record.diagnostics,
         versions=record.versions,
         pixel_size=record.pixel_size,
         licence=record.licence,

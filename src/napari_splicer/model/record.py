@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component, RunConfig
 from napari_splicer.errors import InvalidModel
+from napari_splicer.model.diagnostics import KeptDiagnostics
 
 History = dict[str, list[tuple[int, float]]]
 """Curves of a training: by metric, (step, value)."""
@@ -52,6 +53,7 @@ class BundleRecord(BaseModel):
     normalization: NormalizationRecord
     config: RunConfig
     history: History = {}
+    diagnostics: KeptDiagnostics = None
     versions: dict[str, str] = {}
     pixel_size: tuple[float, float] | None = None
     licence: str = ""

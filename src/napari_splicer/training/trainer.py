@@ -21,6 +21,7 @@ from napari_splicer.events import (
 )
 from napari_splicer.files import check_writable
 from napari_splicer.model.bundle import Bundle
+from napari_splicer.model.findings import findings
 from napari_splicer.model.objectives import build_network
 from napari_splicer.training.checkpoint import (
     check_same_images,
@@ -32,6 +33,7 @@ from napari_splicer.training.checkpoint import (
 )
 from napari_splicer.training.data import TrainingData
 from napari_splicer.training.device import threads
+from napari_splicer.training.diagnosis import diagnose
 from napari_splicer.training.learner import Learner
 from napari_splicer.training.resolve import remarks, resolve, seen_channels
 from napari_splicer.training.views import Views
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import RunConfig
     from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.model.diagnostics import Diagnostics
     from napari_splicer.model.splicer import SpliCER
     from napari_splicer.training.checkpoint import CheckpointRecord
 
@@ -129,6 +132,10 @@ def _train(
     if folder is not None:
         yield from _go_on(learner, folder, record)
     yield from _learn(learner, folder, cancel)
+    diagnostics = None
+    if learner.step:
+        diagnostics = diagnose(learner.model, data, views, run, fields=fields, steps=learner.step)
+        yield from _told(diagnostics, run)
     bundle = Bundle(
         network=learner.model.cpu().eval(),
         decomposition=decomposition,
@@ -136,6 +143,7 @@ def _train(
         normalization=data.normalization,
         config=run,
         history=learner.history,
+        diagnostics=diagnostics,
         pixel_size=next((f.image.pixel_size for f in fields if f.image.pixel_size), None),
     )
     return Finished(
@@ -144,6 +152,19 @@ def _train(
         cancelled=learner.step < learner.steps and not learner.on_a_plateau,
         message=f"Trained for {learner.step} of {learner.steps} steps.",
     )
+
+
+def _told(diagnostics: Diagnostics | None, run: RunConfig) -> Iterator[Event]:
+    """Yield what the user should know about the trained network."""
+    if diagnostics is None:
+        yield Warned(
+            "train",
+            "Of some patches the network makes what is no number. Lower the learning rate "
+            "(training.learning_rate), and check the image for extreme values.",
+        )
+        return
+    for finding in findings(diagnostics, run.components):
+        yield Warned("train", str(finding))
 
 
 def _room(network: SpliCER, run: RunConfig) -> int:
