@@ -71,8 +71,8 @@ MODELS = {
     f"{objective}-{loss}": ModelSettings(
         objective=objective, loss=loss, width=32, branch_width=32, embedding=256, hidden=512
     )
-    for loss in ("vicreg", "simclr")
-    for objective in ("je", "splicer")
+    for loss in ("simclr", "vicreg", "barlow", "mmcr")
+    for objective in ("je", "splicer", "concat", "sum-je")
 }
 
 
@@ -185,7 +185,9 @@ def report(results: Results, epochs: int, seeds: int) -> Iterator[str]:
     yield (
         "Accuracy of a linear probe on the frozen representation (128 numbers), 4,000 test pairs; "
         f"mean ± standard deviation over {seeds} seed(s). Chance is 0.10. 20,000 training pairs, "
-        f"{SIZE} × {SIZE} pixels, {epochs} epochs, the compact encoder of width 32."
+        f"{SIZE} × {SIZE} pixels, {epochs} epochs, the compact encoder of width 32, branches as "
+        "wide. *concat* has an encoder per part also when it is used, and a representation twice "
+        "as wide."
     )
     yield ""
     yield "| model | digit | object | minutes to train |"

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Iterable, Mapping
 
-Stage: TypeAlias = Literal["open", "train", "embed", "cluster", "export", "demo"]
+Stage: TypeAlias = Literal["open", "train", "embed", "cluster", "export", "compare", "demo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +107,12 @@ class Cancel:
     def requested(self) -> bool:
         """Whether a stop was asked for."""
         return self._event.is_set()
+
+
+def through(events: Iterable[Event]) -> Generator[Event, None, Finished]:
+    """Hand a stage's events on, within a longer one; return its last event."""
+    for event in events:
+        yield event
+        if isinstance(event, Finished):
+            return event
+    raise TypeError("a stage must end with Finished")

@@ -83,6 +83,11 @@ class RunFolder:
         return self.path / "table.h5ad"
 
     @property
+    def comparison(self) -> Path:
+        """What ``compare`` measured."""
+        return self.path / "compare"
+
+    @property
     def exports(self) -> Path:
         """What ``export`` writes."""
         return self.path / "export"

@@ -50,6 +50,7 @@ _VERBS: tuple[Callable[..., int | None], ...] = (
     verbs.embed,
     verbs.cluster,
     verbs.export,
+    verbs.compare,
     describe.info,
     start.gui,
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.cli.plan import Plan
     from napari_splicer.cli.terminal import Terminal
+    from napari_splicer.comparison.study import Contest
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.model.bundle import Bundle
 
@@ -142,6 +143,23 @@ class Journey:
         )
         for path in self.terminal.play(events):
             self.terminal.wrote("export", path)
+
+    def compare(self, contest: Contest, *, overwrite: bool) -> None:
+        """Compare objectives on the plan's images; what was measured so far is written, too."""
+        from napari_splicer.comparison.study import compare
+        from napari_splicer.comparison.write import write_comparison
+
+        folder, cancel = self.plan.folder.comparison, self.terminal.cancel
+        measured = self.terminal.play(
+            compare(
+                self.fields, self.plan.config, contest, folder, overwrite=overwrite, cancel=cancel
+            )
+        )
+        if len(measured) > 1:
+            for path in write_comparison(measured, folder, overwrite=True):
+                self.terminal.wrote("comparison", path)
+        if self.terminal.stopped:
+            self.terminal.display.note("To go on from there, give the same command again.")
 
     def _check_table_can_be_kept(self) -> None:
         from napari_splicer.files import check_free, check_writable

@@ -40,6 +40,7 @@ _STAGES = {
     "embed": "Embedding",
     "cluster": "Clustering",
     "export": "Exporting",
+    "compare": "Compare",
     "demo": "Demonstration",
 }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -13,6 +14,7 @@ from napari_splicer.errors import InvalidSettings
 if TYPE_CHECKING:
     from napari_splicer.cli.journey import Journey
 
+_MANY: Any = {"consume_multiple": True}
 RunFile = Annotated[Path, Parameter(help="The run file (TOML): images, components, settings.")]
 Changes = Annotated[
     tuple[str, ...],
@@ -33,6 +35,29 @@ WithoutModel = Annotated[
     bool, Parameter(help="Measure mean intensities alone; needs no trained model.")
 ]
 Screen = Annotated[Terminal, Parameter(parse=False)]
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """What is compared with what."""
+
+    objectives: Annotated[
+        tuple[str, ...],
+        Parameter("--objectives", help="Of splicer, je, sum-je and concat; default: all.", **_MANY),
+    ] = ()
+    losses: Annotated[
+        tuple[str, ...],
+        Parameter("--losses", help="Each with every objective; default: the run file's.", **_MANY),
+    ] = ()
+    seeds: Annotated[
+        int, Parameter("--seeds", help="Trainings of each, to see how far chance goes.")
+    ] = 1
+    labels: Annotated[
+        Path | None,
+        Parameter(
+            "--labels", help="CSV of known cells: instance_id, region, and a column per question."
+        ),
+    ] = None
 
 
 def train(
@@ -136,6 +161,34 @@ def run(
         table = journey.cluster(table, replace=True)
     if table is not None and not screen.stopped:
         journey.export(table, overwrite=overwrite)
+
+
+def compare(
+    run: RunFile,
+    /,
+    *,
+    rivals: Annotated[Rivals, Parameter(name="*")] = Rivals(),
+    changes: Changes = (),
+    output: Output = None,
+    overwrite: Overwrite = False,
+    screen: Screen,
+) -> None:
+    """Find out which way to describe cells tells most about your own images.
+
+    Trains SpliCER and its rivals on the same patches for the same steps, then asks each for markers
+    that no component sees, and for the labels you give. Writes 'comparison.csv', '.md' and '.png'
+    into the folder 'compare'. Stopped with Ctrl+C, the same command goes on.
+    """
+    from napari_splicer.comparison.study import OBJECTIVES, Contest
+
+    journey = _journey(run, changes, output, screen)
+    contest = Contest(
+        rivals.objectives or OBJECTIVES,
+        rivals.losses or (journey.plan.config.model.loss,),
+        rivals.seeds,
+        rivals.labels,
+    )
+    journey.compare(contest, overwrite=overwrite)
 
 
 def _journey(run: Path, changes: tuple[str, ...], output: Path | None, screen: Terminal) -> Journey:

@@ -10,10 +10,10 @@ from napari_splicer.demo.comparison import FEATURES, DemoReport, add_truth, asse
 from napari_splicer.demo.files import keep_model, write_inputs, write_results
 from napari_splicer.demo.settings import OBJECTIVES, STEPS, demo_config
 from napari_splicer.errors import WouldOverwrite
-from napari_splicer.events import Event, Finished, Progress, Started
+from napari_splicer.events import Event, Finished, Progress, Started, through
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from anndata import AnnData
@@ -88,7 +88,7 @@ def run_demo(
         bundle, tables[name] = made
         if objective == config.model.objective:
             keep_model(bundle, config, folder)
-    grouped = yield from _through(pipeline.cluster(tables["SpliCER"], config, cancel=cancel))
+    grouped = yield from through(pipeline.cluster(tables["SpliCER"], config, cancel=cancel))
     if grouped.cancelled:
         yield Finished("demo", cancelled=True)
         return
@@ -114,17 +114,8 @@ def _train_and_embed(
     fields: tuple[MaskedImage, ...], config: RunConfig, cancel: Cancel | None
 ) -> Generator[Event, None, tuple[Bundle, AnnData] | None]:
     """Return the model and the table of cells, or None if it was stopped before."""
-    trained = yield from _through(pipeline.train(fields, config, cancel=cancel))
+    trained = yield from through(pipeline.train(fields, config, cancel=cancel))
     if trained.cancelled:
         return None
-    embedded = yield from _through(pipeline.embed(fields, trained.result, config, cancel=cancel))
+    embedded = yield from through(pipeline.embed(fields, trained.result, config, cancel=cancel))
     return None if embedded.cancelled else (trained.result, embedded.result)
-
-
-def _through(events: Iterable[Event]) -> Generator[Event, None, Finished]:
-    """Hand a stage's events on; return its last one."""
-    for event in events:
-        yield event
-        if isinstance(event, Finished):
-            return event
-    raise TypeError("a stage must end with Finished")

@@ -29,6 +29,19 @@ _PRESETS = {
 _OBJECTIVES = {
     "splicer": "SpliCER: every component gets its part",
     "je": "Joint embedding: the whole patch (to compare)",
+    "sum-je": "Whole embedding, all components (to compare)",
+    "concat": "A network per component (to compare)",
+}
+_LOSSES = {
+    "vicreg": "VICReg",
+    "simclr": "SimCLR",
+    "barlow": "Barlow Twins",
+    "mmcr": "MMCR",
+    "ssl-ey": "SSL-EY",
+    "simsiam": "SimSiam",
+    "byol": "BYOL",
+    "dino": "DINO",
+    "lejepa": "LeJEPA",
 }
 
 
@@ -82,6 +95,7 @@ class TrainPanel(QWidget):
     def _details(self) -> QWidget:
         form = SettingsForm(self._session)
         form.add_choice("model.objective", "Trained for", _OBJECTIVES)
+        form.add_choice("model.loss", "Loss", _LOSSES)
         form.add_number("training.epochs", "Epochs", (0, 10_000), unset="as the preset says")
         form.add_number("training.batch", "Batch", (4, 4096))
         form.add_real("training.learning_rate", "Learning rate", (1e-5, 1.0))

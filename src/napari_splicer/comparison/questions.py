@@ -1,0 +1,161 @@
+"""What a representation is asked: labels of cells that it was not given, and how it is scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_splicer.analysis.features import features
+from napari_splicer.analysis.probe import probe, spatial_blocks
+from napari_splicer.errors import InvalidSettings, UnreadableFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+BRIGHTEST = 0.95
+"""A cell is positive for a withheld marker if its mean intensity is above this quantile."""
+
+_FEWEST = 10  # cells of a class
+_BLOCKS = 4  # per side of a single image
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Classes of cells that a probe has to tell apart.
+
+    Attributes
+    ----------
+    name : str
+    rows : bool (n,)
+        Cells whose answer is known.
+    answers : str (n known,)
+    """
+
+    name: str
+    rows: NDArray[np.bool_]
+    answers: NDArray[np.str_]
+
+
+def questions(table: AnnData, inputs: Sequence[str], labels: Path | None = None) -> list[Question]:
+    """Return what can be asked about the cells of a table.
+
+    Parameters
+    ----------
+    table : AnnData (n cells)
+    inputs : sequence of str
+        Channels that the models see. Every other channel is a question: which cells are bright?
+    labels : Path, optional
+        CSV with ``instance_id``, ``region`` (where there are several images) and a column of
+        classes per question; cells without an answer are left out of it.
+
+    Raises
+    ------
+    InvalidSettings
+        If there is nothing to ask.
+    UnreadableFile
+        If the labels can't be read or are of other cells.
+    """
+    asked = list(_withheld(table, inputs))
+    if labels is not None:
+        asked += list(_labelled(table, labels))
+    if not asked:
+        raise InvalidSettings(
+            "There is nothing to compare models by: every channel is in a component, and no labels "
+            "are given.",
+            "Leave a few markers out of all components, or give a table of known cells with "
+            "--labels.",
+        )
+    return asked
+
+
+def score(
+    table: AnnData, inputs: Sequence[str], source: str, asked: Sequence[Question]
+) -> dict[str, dict[str, float]]:
+    """Answer questions with one kind of features; return the scores by question.
+
+    Logistic regression on standardised features, tested on cells of other images, or of other
+    blocks of the image where there is one (at most 5 folds).
+
+    Parameters
+    ----------
+    table : AnnData
+    inputs : sequence of str
+        Channels that count as mean intensity: those that the models see.
+    source : str
+        As :func:`napari_splicer.analysis.features.features` takes it.
+    asked : sequence of Question
+    """
+    x = features(table[:, list(inputs)].copy(), source)
+    groups = _groups(table)
+    found = {}
+    for question in asked:
+        result = probe(x[question.rows], question.answers, groups[question.rows])
+        found[question.name] = {
+            "auroc": result.auroc,
+            "macro_f1": result.macro_f1,
+            "balanced_accuracy": result.balanced_accuracy,
+        }
+    return found
+
+
+def _withheld(table: AnnData, inputs: Sequence[str]) -> Iterator[Question]:
+    for channel in table.var_names:
+        if channel in inputs:
+            continue
+        mean_N = np.asarray(table[:, channel].X, np.float64).ravel()
+        known = np.isfinite(mean_N)
+        bright = mean_N[known] > np.quantile(mean_N[known], BRIGHTEST) if known.any() else known[:0]
+        if min(bright.sum(), (~bright).sum()) >= _FEWEST:
+            answers = np.where(bright, f"{channel}+", f"{channel}-")
+            yield Question(f"{channel}+", known, answers)
+
+
+def _labelled(table: AnnData, path: Path) -> Iterator[Question]:
+    known = _read_labels(path, several=table.obs["region"].nunique() > 1)
+    keys = [name for name in ("region", "instance_id") if name in known.columns]
+    cells = table.obs[keys].astype({key: known[key].dtype for key in keys})
+    joined = cells.merge(known, on=keys, how="left", validate="one_to_one")
+    for name in known.columns.difference(keys, sort=False):
+        answers = joined[name].astype("string")
+        counts = answers.value_counts()
+        rows = answers.isin(counts.index[counts >= _FEWEST]).to_numpy()
+        if answers[rows].nunique() < 2:
+            raise UnreadableFile(
+                f"{path} tells fewer than two classes of at least {_FEWEST} cells of these images "
+                f"in the column '{name}'.",
+                "Check instance_id (and region): they must be those of the table of cells.",
+            )
+        yield Question(str(name), rows, answers[rows].to_numpy(str))
+
+
+def _read_labels(path: Path, *, several: bool) -> Any:
+    import pandas as pd
+
+    try:
+        known = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(f"{path} is no readable CSV ({error}).", "Check the file.") from error
+    needed = {"instance_id", "region"} if several else {"instance_id"}
+    if missing := sorted(needed - set(known.columns)):
+        raise UnreadableFile(
+            f"{path} lacks the column {' and '.join(missing)}.",
+            "Labels need instance_id (the cell's number in the mask), region (the image's name) "
+            "where there are several images, and a column of classes.",
+        )
+    if known.duplicated([*needed]).any():
+        raise UnreadableFile(f"{path} tells of a cell twice.", "Leave one row per cell.")
+    return known if several else known.drop(columns="region", errors="ignore")
+
+
+def _groups(table: AnnData) -> NDArray[Any]:
+    """Return the image of every cell, or its block where there is one image."""
+    regions = np.asarray(table.obs["region"].astype(str))
+    if len(np.unique(regions)) > 1:
+        return regions
+    return spatial_blocks(np.asarray(table.obsm["spatial"]), _BLOCKS)

@@ -1,0 +1,220 @@
+"""compare: the same images, patches and steps for every objective; then what each can answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from itertools import product
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+
+import numpy as np
+import torch
+
+from napari_splicer import pipeline
+from napari_splicer.comparison.questions import questions, score
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.config import ModelSettings, RunConfig
+from napari_splicer.errors import InvalidSettings, WouldOverwrite
+from napari_splicer.events import Event, Finished, Progress, Started, through
+from napari_splicer.files import check_writable, file_name, write_text
+from napari_splicer.quality import rankme
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_splicer.events import Cancel
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.model.bundle import Bundle
+
+OBJECTIVES: tuple[str, ...] = get_args(ModelSettings.model_fields["objective"].annotation)
+INTENSITY = "mean intensity"
+SOURCES = ("representation", "combined")
+
+Scores: TypeAlias = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What is compared.
+
+    Attributes
+    ----------
+    objectives, losses : tuple of str
+        Every one with every one.
+    seeds : int
+        How many trainings of each, with the seeds that follow ``config.seed``.
+    labels : Path, optional
+        Known classes of cells; see :func:`~napari_splicer.comparison.questions.questions`.
+    """
+
+    objectives: tuple[str, ...] = OBJECTIVES
+    losses: tuple[str, ...] = ("vicreg",)
+    seeds: int = 1
+    labels: Path | None = None
+
+    def runs(self, config: RunConfig) -> Iterator[tuple[str, RunConfig]]:
+        """Yield the name of every training and its settings.
+
+        Raises
+        ------
+        InvalidSettings
+            If an objective is unknown.
+        """
+        for seed, loss, objective in product(range(self.seeds), self.losses, self.objectives):
+            values = {
+                "model.objective": objective,
+                "model.loss": loss,
+                "seed": config.seed + seed,
+            }
+            yield f"{objective}, {loss}", config.with_values(values)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one training, or of mean intensity, which needs none.
+
+    Attributes
+    ----------
+    name : str
+        Objective and loss; or "mean intensity".
+    seed : int
+    seconds : float
+        To train and embed; 0 for mean intensity. Of the last part where it was stopped between.
+    rankme : float
+        Effective rank of the representation (arXiv 2210.02885).
+    scores : dict
+        By source of features (``"representation"``, ``"combined"``, ``"intensity"``) and question:
+        ``auroc``, ``macro_f1``, ``balanced_accuracy``.
+    """
+
+    name: str
+    seed: int
+    seconds: float
+    rankme: float
+    scores: dict[str, Scores]
+
+
+def compare(
+    fields: Sequence[MaskedImage],
+    config: RunConfig,
+    contest: Contest,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    cancel: Cancel | None = None,
+) -> Iterator[Event]:
+    """Train every objective on the same images, and probe what cells' descriptions tell.
+
+    What was measured is kept in ``folder``: a comparison that was stopped goes on, in the middle of
+    a training too.
+
+    Parameters
+    ----------
+    fields : sequence of MaskedImage
+    config : RunConfig
+        Components and all settings but objective, loss and seed.
+    contest : Contest
+    folder : Path
+    overwrite : bool
+        Measure again what was measured with other settings.
+    cancel : Cancel, optional
+
+    Yields
+    ------
+    Event
+        Those of every stage; the last is ``Finished("compare")`` with a tuple of
+        :class:`Measured`: mean intensity, then the trainings that were done.
+
+    Raises
+    ------
+    InvalidSettings
+        If there is nothing to ask, or an objective is unknown.
+    WouldOverwrite
+        If ``folder`` holds results of other settings.
+    """
+    check_writable(folder)
+    runs = list(contest.runs(config))
+    for name, run in runs:
+        _kept(folder, name, run, overwrite=overwrite)  # refuse before hours of training
+    inputs = Decomposition(config.components).channels
+    if not inputs:
+        raise InvalidSettings("There are no components to compare with.", "Define components.")
+    measured = yield from through(pipeline.embed(fields, None, config, cancel=cancel))
+    if measured.cancelled:
+        yield Finished("compare", (), cancelled=True)
+        return
+    asked = questions(measured.result, inputs, contest.labels)
+    yield Started("compare", total=len(runs), unit="models")
+    alone = {"intensity": score(measured.result, inputs, "intensity", asked)}
+    found = [Measured(INTENSITY, config.seed, 0.0, float(len(inputs)), alone)]
+    for done, (name, run) in enumerate(runs):
+        kept = _kept(folder, name, run, overwrite=overwrite)
+        if kept is None:
+            began = perf_counter()
+            table = yield from _train_and_embed(fields, run, folder / _key(name, run), cancel)
+            if table is None:
+                yield Finished("compare", tuple(found), cancelled=True)
+                return
+            seconds = perf_counter() - began
+            rank = rankme(torch.from_numpy(np.asarray(table.obsm["X_splicer"])))
+            scores = {source: score(table, inputs, source, asked) for source in SOURCES}
+            kept = Measured(name, run.seed, seconds, rank, scores)
+            text = json.dumps({"config": _deciding(run), "measured": asdict(kept)})
+            write_text(folder / f"{_key(name, run)}.json", text, overwrite=True)
+        found.append(kept)
+        yield Progress("compare", done + 1, len(runs), "models", message=name)
+    yield Finished("compare", tuple(found))
+
+
+def _kept(folder: Path, name: str, run: RunConfig, *, overwrite: bool) -> Measured | None:
+    """Return what was measured of a run before, None if nothing was."""
+    path = folder / f"{_key(name, run)}.json"
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    if kept["config"] == _deciding(run):
+        return Measured(**kept["measured"])
+    if overwrite:
+        return None
+    raise WouldOverwrite(
+        f"{folder} holds a comparison with other settings ({path.name}).",
+        "Choose another folder, or allow overwriting.",
+    )
+
+
+def _key(name: str, run: RunConfig) -> str:
+    return file_name(f"{name}, seed {run.seed}")
+
+
+def _deciding(run: RunConfig) -> dict[str, Any]:
+    """Return the settings that decide a result, as JSON holds them."""
+    aside = {"output", "export", "clusterings", "projection", "device", "threads"}
+    data: dict[str, Any] = json.loads(run.model_dump_json(exclude=aside))
+    return data
+
+
+def _train_and_embed(
+    fields: Sequence[MaskedImage], run: RunConfig, folder: Path, cancel: Cancel | None
+) -> Generator[Event, None, AnnData | None]:
+    """Return the table of cells, or None if it was stopped before."""
+    from napari_splicer.training.checkpoint import discard, has_unfinished
+
+    place = pipeline.RunFolder(folder)
+    trained = yield from through(
+        pipeline.train(
+            fields, run, folder=folder, resume=has_unfinished(place.checkpoint), cancel=cancel
+        )
+    )
+    if trained.cancelled:
+        return None
+    bundle: Bundle = trained.result
+    embedded = yield from through(pipeline.embed(fields, bundle, run, cancel=cancel))
+    if embedded.cancelled:
+        return None
+    discard(place.checkpoint)
+    table: AnnData = embedded.result
+    return table

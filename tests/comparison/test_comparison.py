@@ -1,0 +1,197 @@
+"""Objectives against each other on a small synthetic tissue."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_splicer import pipeline, synthetic_tissue
+from napari_splicer.cli.app import call
+from napari_splicer.comparison.questions import questions, score
+from napari_splicer.comparison.study import INTENSITY, OBJECTIVES, Contest, compare
+from napari_splicer.comparison.write import scores_table, summary, write_comparison
+from napari_splicer.config import Component, ImageInput, Region, RunConfig
+from napari_splicer.demo.files import write_inputs
+from napari_splicer.errors import InvalidSettings, UnreadableFile, WouldOverwrite
+from napari_splicer.events import Cancel, Finished, Metrics
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_splicer.comparison.study import Measured
+
+CONFIG = RunConfig(
+    device="cpu",
+    threads=1,
+    components=(
+        Component(name="immune", channels=("CD45", "CD3")),
+        Component(name="granules", channels=("GZMB", "DNA"), region=Region(kind="cell")),
+    ),
+).with_values({"training.steps": 3, "training.batch": 16, "model.width": 4, "model.embedding": 16})
+INPUTS = ("CD45", "CD3", "GZMB", "DNA")
+
+
+@pytest.fixture(scope="module")
+def tissue():
+    return synthetic_tissue(size=320, seed=1)
+
+
+@pytest.fixture(scope="module")
+def table(tissue) -> AnnData:
+    return pipeline.run(pipeline.embed([tissue.field], None, CONFIG))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("compare")
+
+
+@pytest.fixture(scope="module")
+def measured(tissue, place) -> tuple[Measured, ...]:
+    return pipeline.run(compare([tissue.field], CONFIG, Contest(), place))
+
+
+def test_channels_that_no_component_sees_are_questions(table) -> None:
+    asked = {question.name: question for question in questions(table, INPUTS)}
+    assert "PanCK+" in asked
+    assert not {f"{name}+" for name in INPUTS} & set(asked)
+    panck = asked["PanCK+"]
+    bright = np.asarray(table[:, "PanCK"].X).ravel() > np.quantile(table[:, "PanCK"].X, 0.95)
+    assert ((panck.answers == "PanCK+") == bright).all()
+
+
+def test_what_intensity_knows_it_is_asked_without_the_answer(table) -> None:
+    asked = questions(table, INPUTS)
+    found = score(table, INPUTS, "intensity", asked)
+    assert set(found) == {question.name for question in asked}
+    assert found["CD8+"]["auroc"] > 0.7  # CD8 T cells have CD3 and CD45
+    values = [value for scores in found.values() for value in scores.values()]
+    assert all(0 <= value <= 1 for value in values)
+
+
+def test_labels_are_joined_by_id(table, tissue, tmp_path) -> None:
+    path = tmp_path / "labels.csv"
+    types = tissue.types.rename(columns={"id": "instance_id"})[["instance_id", "type"]]
+    types.sample(frac=0.8, random_state=0).to_csv(path, index=False)
+    (asked,) = (q for q in questions(table, INPUTS, path) if q.name == "type")
+    known = types.set_index("instance_id")["type"]
+    ids = table.obs["instance_id"].to_numpy()[asked.rows]
+    assert (known.loc[ids].to_numpy() == asked.answers).all()
+    assert 0.5 < asked.rows.mean() <= 0.8
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cell,type\n1,a\n", "instance_id"),
+        ("instance_id,type\n1,a\n1,b\n", "twice"),
+        ("instance_id,type\n999999,a\n", "fewer than two classes"),
+        ("", "no readable CSV"),
+    ],
+)
+def test_labels_that_do_not_fit_are_told(table, tmp_path, text, words) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UnreadableFile, match=words):
+        questions(table, INPUTS, path)
+
+
+def test_without_withheld_markers_or_labels_there_is_nothing_to_ask(table) -> None:
+    with pytest.raises(InvalidSettings, match="nothing to compare"):
+        questions(table, tuple(table.var_names))
+
+
+def test_every_objective_is_measured_beside_mean_intensity(measured) -> None:
+    assert [found.name for found in measured] == [
+        INTENSITY,
+        *(f"{objective}, vicreg" for objective in OBJECTIVES),
+    ]
+    assert all(found.rankme >= 1 for found in measured)
+    scores = scores_table(measured)
+    assert set(scores["features"]) == {
+        INTENSITY,
+        *(f"{o}, vicreg" for o in OBJECTIVES),
+        *(f"{o}, vicreg + {INTENSITY}" for o in OBJECTIVES),
+    }
+    assert scores["auroc"].between(0, 1).all()
+
+
+def test_what_was_measured_is_not_measured_again(measured, tissue, place) -> None:
+    events = list(compare([tissue.field], CONFIG, Contest(), place))
+    assert not any(isinstance(event, Metrics) for event in events)
+    assert events[-1].result == measured
+
+
+def test_other_settings_do_not_mix(measured, tissue, place) -> None:
+    other = CONFIG.with_values({"training.steps": 4})
+    with pytest.raises(WouldOverwrite, match="other settings"):
+        next(compare([tissue.field], other, Contest(), place))
+
+
+def test_a_comparison_that_was_stopped_goes_on_to_the_same_result(
+    measured, tissue, tmp_path
+) -> None:
+    contest = Contest(objectives=("splicer",))
+    cancel = Cancel()
+    for event in compare([tissue.field], CONFIG, contest, tmp_path, cancel=cancel):
+        if isinstance(event, Metrics) and event.step == 2:
+            cancel.request()
+    assert isinstance(event, Finished)
+    assert event.cancelled
+    assert [found.name for found in event.result] == [INTENSITY]
+    events = list(compare([tissue.field], CONFIG, contest, tmp_path))
+    assert min(event.step for event in events if isinstance(event, Metrics)) == 3
+    (again,) = (m for m in events[-1].result if m.name == "splicer, vicreg")
+    (whole,) = (m for m in measured if m.name == "splicer, vicreg")
+    assert again.scores == whole.scores
+
+
+def test_the_page_tells_every_score(measured, tmp_path) -> None:
+    paths = write_comparison(measured, tmp_path)
+    assert [path.name for path in paths] == ["comparison.csv", "comparison.md", "comparison.png"]
+    rows = pd.read_csv(paths[0])
+    assert len(rows) == len(scores_table(measured))
+    page = paths[1].read_text(encoding="utf-8")
+    best = summary(measured).iloc[0]
+    assert f"{best['auroc']:.3f}" in page
+    assert page.index(str(summary(measured).index[0])) < page.index(
+        str(summary(measured).index[-1])
+    )
+    with pytest.raises(WouldOverwrite):
+        write_comparison(measured, tmp_path)
+
+
+def test_seeds_give_a_spread(measured) -> None:
+    twice = [*measured, *(_with_seed(found, 1) for found in measured)]
+    spread = summary(twice)["auroc_sd"]
+    assert spread.notna().all()
+    assert np.allclose(spread, 0)
+    assert summary(measured)["auroc_sd"].isna().all()
+
+
+def _with_seed(found: Measured, seed: int) -> Measured:
+    return type(found)(**{**vars(found), "seed": seed})
+
+
+def test_the_command(tissue, tmp_path, capsys) -> None:
+    config = CONFIG.model_copy(
+        update={"inputs": (ImageInput(image="a.ome.tif", mask="a_mask.tif", name="a"),)}
+    )
+    write_inputs(tissue, config, tmp_path)
+    run = tmp_path / "run.toml"
+    run.write_text(config.to_toml(), encoding="utf-8")
+    words = ["compare", str(run), "--objectives", "je", "splicer", "--json"]
+    assert call(words) == 0
+    folder = tmp_path / config.output / "compare"
+    assert {path.suffix for path in folder.glob("comparison.*")} == {".csv", ".md", ".png"}
+    kept = json.loads((folder / "je-vicreg-seed-0.json").read_text(encoding="utf-8"))
+    assert kept["config"]["model"]["objective"] == "je"
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["what"] for line in lines if "what" in line} == {"comparison"}
+    assert call(["compare", str(run), "--objectives", "magic", "--quiet"]) == 2
