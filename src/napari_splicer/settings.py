@@ -246,7 +246,9 @@ class TrainingSettings(Settings):
         "on, has not fallen at so many of about 25 looks in a row; 0 = trains to the end",
     )
     checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints")
-    cache_gb: float = Field(2.0, gt=0, description="GB of memory for training patches")
+    cache_gb: float = Field(
+        2.0, gt=0, description="GB of memory for training patches; more lie in a temporary file"
+    )
 
 
 class EmbeddingSettings(Settings):

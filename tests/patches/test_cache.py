@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +15,8 @@ from napari_splicer.config import AugmentationSettings
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.images.masks import LabelMask, MaskedImage
 from napari_splicer.patches.augmentation import center_crop, padded_size
-from napari_splicer.patches.cache import PatchCache
+from napari_splicer.patches.cache import PatchCache, capacity
+from napari_splicer.patches.patch_file import RESERVE
 from napari_splicer.patches.reader import PatchReader
 from napari_splicer.patches.sites import cell_sites
 
@@ -45,12 +51,21 @@ def assert_same(got, expected):
         np.testing.assert_array_equal(kept, value, err_msg=name)
 
 
+@pytest.fixture
+def no_disk(monkeypatch):
+    """Let all disks be full."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=0))
+
+
+MEMORY, FILE = 1.0, 1e-6
+
+
+@pytest.mark.parametrize("budget", [MEMORY, FILE])
 @pytest.mark.parametrize("side", [20, 27])
-def test_patches_come_back_as_they_were_cut(field, side):
+def test_patches_come_back_as_they_were_cut(field, side, budget, tmp_path):
     reader = reader_of(field, side=side, batch=1000)
     (expected,) = reader
-    cache = PatchCache.draw(reader, 1.0)
-    assert cache.message is None
+    cache = PatchCache.draw(reader_of(field, side=side), budget, folder=tmp_path)
     assert len(cache) == 99
     assert_same(cache.take(expected.index_B), expected)
     assert_same(cache.take(torch.tensor([7, 7, 3])), cache.take(torch.tensor([7, 7, 3]), "cpu"))
@@ -61,12 +76,46 @@ def test_filling_tells_how_far_it_is(field):
     assert list(cache.fill()) == [16, 32, 48, 64, 80, 96, 99]
 
 
+def test_what_memory_does_not_hold_lies_in_a_file_and_is_said(field, tmp_path):
+    reader, place = reader_of(field), tmp_path / "run"
+    assert PatchCache(reader, MEMORY, folder=place).message is None
+    assert capacity(reader, FILE, place) == 99
+    cache = PatchCache.draw(reader, FILE, folder=place)
+    assert "take 0.000359 GB, more than the 1e-06 GB of memory" in cache.message
+    assert f"in a temporary file on the disk of {tmp_path}" in cache.message
+    assert list(tmp_path.iterdir()) == []
+    cache.close()
+
+
+def test_a_file_leaves_room_on_the_disk_for_others(field, tmp_path, monkeypatch):
+    reader, taken = reader_of(field), 99 * (20 * 20 * (2 * 2 + 4 + 1) + 24)
+    for free, patches in ((RESERVE + taken, 99), (RESERVE + taken - 1, 40)):
+        usage = SimpleNamespace(free=free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda place, usage=usage: usage)
+        assert capacity(reader, 40.5 * taken / 99 / 1e9, tmp_path) == patches
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_closed_cache_gives_its_file_back(field, tmp_path):
+    def held():
+        maps = Path("/proc/self/maps").read_text()
+        files = [str(f.readlink()) for f in Path("/proc/self/fd").iterdir() if f.is_symlink()]
+        return maps.count(str(tmp_path)) + sum(file.startswith(str(tmp_path)) for file in files)
+
+    cache = PatchCache.draw(reader_of(field), FILE, folder=tmp_path)
+    assert held()
+    cache.close()
+    assert held() == 0
+
+
+@pytest.mark.usefixtures("no_disk")
 def test_what_does_not_fit_is_left_out_and_said(field):
     reader = reader_of(field)
     patch = 20 * 20 * (2 * 2 + 4 + 1) + 24
     cache = PatchCache.draw(reader, 40.5 * patch / 1e9, seed=1)
     assert len(cache) == 40
     assert "40 of 99 patches" in cache.message
+    assert "the disk has no room" in cache.message
     kept = cache.take(torch.arange(40))
     sites = reader.sites.take(kept.index_B.numpy())
     assert len(set(kept.index_B.tolist())) == 40
@@ -80,15 +129,17 @@ def test_what_does_not_fit_is_left_out_and_said(field):
     assert not torch.equal(kept.index_B, other.index_B)
 
 
+@pytest.mark.usefixtures("no_disk")
 def test_too_little_memory_is_refused_before_it_is_taken(field):
     with pytest.raises(InvalidSettings, match="cache_gb"):
         PatchCache(reader_of(field), 1e-6)
 
 
-def test_wide_labels_are_kept_whole(field):
+@pytest.mark.parametrize("budget", [MEMORY, FILE])
+def test_wide_labels_are_kept_whole(field, budget):
     labels = np.asarray(field.cells.data).astype(np.uint64) + 2**40
     wide = MaskedImage(field.image, LabelMask.from_array(labels), field.regions)
-    cache = PatchCache.draw(reader_of(wide), 1.0)
+    cache = PatchCache.draw(reader_of(wide), budget)
     assert int(cache.take(torch.arange(4)).labels_BHW.min()) >= 2**40
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -44,12 +46,15 @@ def test_few_patches_make_small_batches(field, quick):
     assert f"{count // 2} instead of {10 * count}" in remark
 
 
-def test_patches_that_memory_does_not_hold_do_not_count(field, quick):
+def test_patches_that_neither_memory_nor_disk_hold_do_not_count(field, quick, monkeypatch):
     asked = quick.with_values({"training.epochs": 7, "training.steps": None})
     everything = resolve(asked, [field]).training
     assert everything.steps == 7 * (len(field.cells.cells()) // everything.batch)
     patch = 3 * 28 * 28 * 2 + 28 * 28 * 4 + 3 * 8  # three channels and labels of 28 × 28 px
-    some = resolve(asked.with_values({"training.cache_gb": 20.5 * patch / 1e9}), [field]).training
+    little = asked.with_values({"training.cache_gb": 20.5 * patch / 1e9})
+    assert resolve(little, [field]).training.steps == everything.steps
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=1000))
+    some = resolve(little, [field]).training
     assert (some.batch, some.steps) == (10, 7 * 2)
     with pytest.raises(InvalidSettings, match="too few to learn from"):
         resolve(asked.with_values({"training.cache_gb": 2 * patch / 1e9}), [field])

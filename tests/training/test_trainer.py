@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -236,6 +237,40 @@ def test_training_lowers_the_loss(field, quick):
     run = quick.with_values({"training.steps": 60, "training.learning_rate": 3e-3})
     loss = [value for _, value in list(fit([field], run))[-1].result.history["loss"]]
     assert np.mean(loss[-10:]) < 0.9 * np.mean(loss[:10])
+
+
+def test_patches_in_a_file_give_the_same_model(bundle, field, quick, tmp_path):
+    little = quick.with_values({"training.cache_gb": 1e-4})
+    events = fit([field], little, folder=tmp_path)
+    seen = [next(events) for _ in range(4)]
+    (said,) = [w.message for w in of(Warned, seen) if "temporary file" in w.message]
+    assert f"on the disk of {tmp_path}" in said
+    seen += list(events)
+    assert same(seen[-1].result, bundle)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+@pytest.mark.parametrize("end", ["stopped", "failed", "closed"])
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_however_it_ends_the_file_is_given_back(end, field, quick, tmp_path, monkeypatch):
+    def held():
+        return Path("/proc/self/maps").read_text().count(str(tmp_path))
+
+    little, cancel = quick.with_values({"training.cache_gb": 1e-4}), Cancel()
+    events = fit([field], little, folder=tmp_path, cancel=cancel)
+    next(event for event in events if isinstance(event, Metrics))
+    assert held()
+    if end == "closed":
+        events.close()
+    elif end == "stopped":
+        cancel.request()
+        assert list(events)[-1].cancelled
+    else:
+        faulty(monkeypatch, lambda n, t, _: t._replace(total=t.total * float("inf")))
+        with pytest.raises(TrainingFailed) as failed:
+            list(events)
+        assert failed.tb is not None, "what failed is still held"
+    assert not held()
 
 
 def test_patches_on_a_grid_without_a_mask(field, quick):

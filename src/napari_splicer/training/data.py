@@ -16,6 +16,7 @@ from napari_splicer.training.schedule import Draws, count_held_out, derive_seed,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from torch import Tensor
 
@@ -37,6 +38,8 @@ class TrainingData:
         Resolved.
     channels : sequence of str
         To read.
+    folder : Path, optional
+        On the disk of the temporary file for patches that memory does not hold.
 
     Raises
     ------
@@ -55,6 +58,7 @@ class TrainingData:
         fields: Sequence[MaskedImage],
         config: RunConfig,
         channels: Sequence[str],
+        folder: Path | None = None,
     ) -> None:
         self._config = config
         self.normalization = fit_normalization(
@@ -65,7 +69,7 @@ class TrainingData:
             fields, self.normalization, config.normalization, seed=config.seed
         )
         reader = training_reader(fields, config, channels)
-        self._cache = PatchCache(reader, config.training.cache_gb, seed=config.seed)
+        self._cache = PatchCache(reader, config.training.cache_gb, seed=config.seed, folder=folder)
         self.trained_on, self.held_out = hold_out(
             config.seed, len(self), count_held_out(config.training, len(self))
         )
@@ -90,9 +94,13 @@ class TrainingData:
         if self._cache.message is not None:
             yield self._cache.message
 
+    def close(self) -> None:
+        """Give the patches' memory, or their room on the disk, back."""
+        self._cache.close()
+
     def take(self, rows_B: Tensor) -> PatchBatch:
         """Return the normalised patches in these rows, with room to rotate and shift."""
-        batch = self._cache.take(rows_B)
+        batch = self._cache.take(rows_B, self._config.device)
         return replace(batch, x_BCHW=self._normalizer.apply(batch.x_BCHW, batch.field_B))
 
     def sample(self) -> PatchBatch:

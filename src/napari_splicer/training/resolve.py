@@ -19,6 +19,7 @@ from napari_splicer.training.schedule import count_held_out, count_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from napari_splicer.config import PatchSettings, RunConfig, TrainingSettings
     from napari_splicer.images.masks import MaskedImage
@@ -26,16 +27,25 @@ if TYPE_CHECKING:
 FEWEST_PATCHES = 16
 
 
-def resolve(config: RunConfig, fields: Sequence[MaskedImage]) -> RunConfig:
+def resolve(
+    config: RunConfig, fields: Sequence[MaskedImage], folder: Path | None = None
+) -> RunConfig:
     """Fill in what the settings leave open, from the images and this computer.
 
     Device, precision, threads, patch size in µm (where the pixel size is known), widths of chunks
-    and branches, batch (at most half the patches that memory holds) and steps.
+    and branches, batch (at most half the patches) and steps.
+
+    Parameters
+    ----------
+    config : RunConfig
+    fields : sequence of MaskedImage
+    folder : Path, optional
+        On the disk where patches may be kept that memory does not hold.
 
     Raises
     ------
     InvalidSettings
-        If the device is not there, or memory does not hold a handful of patches.
+        If the device is not there, or there is no room for a handful of patches.
     InvalidComponent
         If a component lacks something in one of the images, or the embedding is too narrow for
         all chunks.
@@ -57,7 +67,7 @@ def resolve(config: RunConfig, fields: Sequence[MaskedImage]) -> RunConfig:
     count = len(reader.sites)
     if count < FEWEST_PATCHES:
         raise _too_few(count, fields, run.patches.sites)
-    kept = capacity(reader, run.training.cache_gb)
+    kept = capacity(reader, run.training.cache_gb, folder)
     return run.model_copy(update={"training": _with_steps(run.training, kept)})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import torch
@@ -94,14 +95,14 @@ def fit(
     channels = seen_channels(config, fields)
     record = read_record(folder) if resume and folder is not None else None
     yield Started("train", unit="steps", message="Looking at the images")
-    run = resolve(config, fields)
+    run = resolve(config, fields, folder)
     if record is not None:
         check_same_settings(record.config, run)
     for remark in remarks(config, run, fields):
         yield Warned("train", remark)
     try:
-        with threads(run.threads):
-            finished = yield from _train(fields, run, channels, folder, record, cancel)
+        with threads(run.threads), ExitStack() as opened:
+            finished = yield from _train(fields, run, channels, folder, record, cancel, opened)
     finally:
         torch.cuda.empty_cache()  # other programs want the memory; does nothing without CUDA
     yield finished
@@ -114,6 +115,7 @@ def _train(
     folder: Path | None,
     record: CheckpointRecord | None,
     cancel: Cancel,
+    opened: ExitStack,
 ) -> Generator[Event, None, Finished]:
     """Read the patches, train on them, and return the last event."""
     decomposition = Decomposition(run.components)
@@ -121,7 +123,7 @@ def _train(
     if folder is not None:
         check_writable(folder, room=_room(network, run))
     views = Views(run, channels, whole=network.whole_second_view, parts=network.sees_parts)
-    data = TrainingData(fields, run, channels)
+    data = opened.enter_context(closing(TrainingData(fields, run, channels, folder)))
     for remark in data.remarks():
         yield Warned("train", remark)
     for done in data.read():
