@@ -219,6 +219,10 @@ class ModelSettings(Settings):
         return self
 
 
+FEWEST_PATCHES = 16
+"""With fewer cells (or tiles), no network is trained."""
+
+
 class TrainingSettings(Settings):
     """How long and how fast. ``preset`` gives ``epochs``; ``steps`` overrides both."""
 

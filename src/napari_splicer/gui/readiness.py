@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import SplicerError
+from napari_splicer.settings import FEWEST_PATCHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,6 +141,18 @@ def _model(now: Snapshot) -> StepState:
         return StepState("ready")
     why = _model_misfit(now)
     return StepState("stale" if why else "done", why, _model_summary(now))
+
+
+def too_few_to_train(now: Snapshot) -> str:
+    """Say why there are too few cells to train on; empty where there are enough."""
+    count = None if now.facts is None else now.facts.cells
+    if count is None or count >= FEWEST_PATCHES:
+        return ""
+    cells = f"{count} cell{'s' if count != 1 else ''}"
+    return (
+        f"The mask has {cells}, too few to train on ({FEWEST_PATCHES} at least, a few hundred are "
+        "better). Use a trained model, or group the cells by mean intensity in step 4."
+    )
 
 
 def _model_summary(now: Snapshot) -> str:

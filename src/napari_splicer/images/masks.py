@@ -137,7 +137,8 @@ class LabelMask:
         if table.empty:
             raise NoCells(
                 f"The mask {self.name} holds no cells: all its values are 0.",
-                "Choose another mask, or analyse tiles on a grid instead of cells.",
+                "Choose another mask; without cells, a run file with patches.sites = 'grid' looks at "
+                "tiles.",
             )
         return table
 

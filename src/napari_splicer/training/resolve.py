@@ -13,6 +13,7 @@ from napari_splicer.errors import NoCells
 from napari_splicer.model.objectives import branch_width
 from napari_splicer.patches.cache import capacity
 from napari_splicer.patches.sites import patch_sides
+from napari_splicer.settings import FEWEST_PATCHES
 from napari_splicer.training.device import resolve_device, resolve_precision
 from napari_splicer.training.reading import trained_components, training_reader
 from napari_splicer.training.schedule import count_held_out, count_steps
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import PatchSettings, RunConfig, TrainingSettings
     from napari_splicer.images.masks import MaskedImage
-
-FEWEST_PATCHES = 16
 
 
 def resolve(

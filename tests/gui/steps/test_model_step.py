@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from qtpy.QtWidgets import QComboBox, QSpinBox
 
@@ -72,6 +74,16 @@ def test_train_says_why_it_can_not(step, session) -> None:
     assert not step.train_panel.button.isEnabled()
     assert "'empty'" in step.train_panel.button.toolTip()
     assert "'empty'" in step.train_panel.why.text()
+
+
+def test_too_few_cells_are_told_before_training(step, session) -> None:
+    session.facts = replace(session.facts, cells=5)
+    step.show_readiness(resolve(session.snapshot()))
+    assert not step.train_panel.button.isEnabled()
+    assert "5 cells, too few" in step.train_panel.why.text()
+    session.facts = replace(session.facts, cells=500)
+    step.show_readiness(resolve(session.snapshot()))
+    assert step.train_panel.button.isEnabled()
 
 
 def test_progress_curves_and_sentence_follow_the_training(step, session) -> None:

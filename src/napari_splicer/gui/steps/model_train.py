@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QVBoxLayout, 
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.readiness import StepState, too_few_to_train
 from napari_splicer.gui.steps.page import allow, fold, text
 from napari_splicer.gui.widgets.choice_card import ChoiceCard
 from napari_splicer.gui.widgets.progress_panel import ProgressPanel, duration
@@ -160,6 +161,9 @@ class TrainPanel(QWidget):
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable training, or say why not."""
         state = readiness.steps["model"]
+        few = too_few_to_train(self._session.snapshot())
+        if few and state.allowed:
+            state = StepState("blocked", few)
         allow(self.button, state, "Start; embedding and grouping follow by themselves")
         allow(self.resume_button, state, "Go on from the last checkpoint, with the same settings")
         self.resume_button.setVisible(self._unfinished and self._session.job is None)
