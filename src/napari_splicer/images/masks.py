@@ -137,8 +137,7 @@ class LabelMask:
         if table.empty:
             raise NoCells(
                 f"The mask {self.name} holds no cells: all its values are 0.",
-                "Choose another mask; without cells, a run file with patches.sites = 'grid' looks at "
-                "tiles.",
+                "Choose another mask, or set patches.sites = 'grid' in a run file to analyse tiles.",
             )
         return table
 
