@@ -137,7 +137,7 @@ class LabelMask:
         if table.empty:
             raise NoCells(
                 f"The mask {self.name} holds no cells: all its values are 0.",
-                "Choose another mask, or set patches.sites = 'grid' in a run file to analyse tiles.",
+                "Choose another mask, or analyse tiles: patches.sites = 'grid' in a run file.",
             )
         return table
 
