@@ -14,6 +14,16 @@ from napari_splicer.config import (
     TrainingSettings,
 )
 from napari_splicer.samples import synthetic_tissue
+from napari_splicer.training import speed
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """Keep what is measured out of the user's own files; return the file."""
+    place = tmp_path_factory.mktemp("cache") / "splicer" / "precision.json"
+    monkeypatch.setattr(speed, "_place", lambda: place)
+    monkeypatch.setattr(speed, "_known", {})
+    return place
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +37,7 @@ def quick(field):
     return RunConfig(
         seed=5,
         threads=1,
+        precision="fp32",
         components=(
             Component(name="nuclei", channels=(first, second)),
             Component(name="around", channels=(third,), region=Region(kind="surroundings")),

@@ -9,7 +9,8 @@ import torch
 
 from napari_splicer.config import TrainingSettings
 from napari_splicer.events import Metrics
-from napari_splicer.training.estimate import estimate_seconds, measure_step
+from napari_splicer.training.estimate import estimate_seconds
+from napari_splicer.training.speed import measure_step
 from napari_splicer.training.trainer import fit
 
 

@@ -21,7 +21,7 @@ def with_pixel_size(field, pixel_size, name="other"):
 
 
 def test_nothing_is_left_open(field, quick):
-    asked = quick.with_values({"threads": None, "training.steps": None})
+    asked = quick.with_values({"threads": None, "training.steps": None, "precision": "auto"})
     run = resolve(asked, [field])
     assert run.device in ("cpu", "cuda", "mps")
     assert run.precision in ("fp32", "bf16")
@@ -71,6 +71,16 @@ def test_a_mask_that_gives_all_cells_one_number_is_said(field, quick):
     one = LabelMask.from_array((field.cells.levels[0].compute() > 0).astype("uint8"))
     with pytest.raises(NoCells, match=r"There is 1 cell to train on.*one of its own"):
         resolve(quick, [replace(field, cells=one)])
+
+
+@pytest.mark.parametrize(("faster", "said"), [("bf16", 1), ("fp32", 0)])
+def test_the_precision_that_is_faster_is_taken_and_said(faster, said, field, quick, monkeypatch):
+    asked = quick.with_values({"precision": "auto", "device": "cpu"})
+    monkeypatch.setattr("napari_splicer.training.resolve.faster_precision", lambda *_: faster)
+    run = resolve(asked, [field])
+    assert run.precision == faster
+    assert sum("faster in bf16" in remark for remark in remarks(asked, run, [field])) == said
+    assert not list(remarks(run, run, [field]))
 
 
 def test_patches_larger_than_the_image_are_said(field, quick):

@@ -29,6 +29,7 @@ from napari_splicer.images.image import MultiplexImage
 from napari_splicer.model.bundle import load_bundle, save_bundle
 from napari_splicer.model.objectives import build_network
 from napari_splicer.model.splicer import SpliCER
+from napari_splicer.training import resolve as resolving
 from napari_splicer.training import trainer
 from napari_splicer.training.data import TrainingData
 from napari_splicer.training.learner import Learner
@@ -151,6 +152,18 @@ def test_closing_the_iterator_leaves_a_checkpoint(bundle, field, quick, tmp_path
     resumed = list(fit([field], quick, folder=tmp_path, resume=True))
     assert of(Metrics, resumed)[0].step == 3
     assert same(resumed[-1].result, bundle)
+
+
+def test_resumed_it_goes_on_in_the_precision_it_began_with(field, quick, tmp_path, monkeypatch):
+    auto = quick.with_values({"precision": "auto", "device": "cpu", "threads": None})
+    monkeypatch.setattr(resolving, "faster_precision", lambda *_: "bf16")
+    whole = list(fit([field], auto))[-1].result
+    stop_after(2, lambda c: fit([field], auto, folder=tmp_path, cancel=c))
+    monkeypatch.setattr(resolving, "faster_precision", lambda *_: "fp32")
+    resumed = list(fit([field], auto, folder=tmp_path, resume=True))[-1].result
+    assert resumed.config == whole.config
+    assert resumed.config.precision == "bf16"
+    assert same(resumed, whole)
 
 
 @pytest.mark.parametrize(("steps", "expected"), [(4, [4, 6]), (3, [3, 6]), (9, [6])])

@@ -148,6 +148,18 @@ def discard(folder: Path) -> None:
         ) from error
 
 
+def as_begun(config: RunConfig, past: RunConfig) -> RunConfig:
+    """Return settings whose open precision and threads are those that a training began with.
+
+    Only where it goes on on the same kind of device; with these it goes on to the last bit.
+    """
+    if config.device not in ("auto", past.device):
+        return config
+    precision = past.precision if config.precision == "auto" else config.precision
+    threads = config.threads or past.threads
+    return config.model_copy(update={"precision": precision, "threads": threads})
+
+
 def check_same_settings(past: RunConfig, run: RunConfig) -> None:
     """Check that an earlier training was made with the settings of the run at hand.
 

@@ -14,9 +14,10 @@ from napari_splicer.model.objectives import branch_width
 from napari_splicer.patches.cache import capacity
 from napari_splicer.patches.sites import patch_sides
 from napari_splicer.settings import FEWEST_PATCHES
-from napari_splicer.training.device import resolve_device, resolve_precision
+from napari_splicer.training.device import resolve_device
 from napari_splicer.training.reading import trained_components, training_reader
 from napari_splicer.training.schedule import count_held_out, count_steps
+from napari_splicer.training.speed import faster_precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +57,6 @@ def resolve(
     run = config.model_copy(
         update={
             "device": str(device),
-            "precision": resolve_precision(config.precision, device),
             "threads": config.threads or torch.get_num_threads(),
             "patches": _with_size_um(config.patches, fields),
             **_with_widths(config),
@@ -67,7 +67,10 @@ def resolve(
     if count < FEWEST_PATCHES:
         raise _too_few(count, fields, run.patches.sites)
     kept = capacity(reader, run.training.cache_gb, folder)
-    return run.model_copy(update={"training": _with_steps(run.training, kept)})
+    run = run.model_copy(update={"training": _with_steps(run.training, kept)})
+    if run.precision != "auto":
+        return run
+    return run.model_copy(update={"precision": faster_precision(run, channels)})
 
 
 def remarks(asked: RunConfig, resolved: RunConfig, fields: Sequence[MaskedImage]) -> Iterator[str]:
@@ -76,6 +79,12 @@ def remarks(asked: RunConfig, resolved: RunConfig, fields: Sequence[MaskedImage]
         yield (
             f"There are few patches, so {resolved.training.batch} instead of "
             f"{asked.training.batch} make a batch. Results may vary from run to run."
+        )
+    if asked.precision == "auto" and (resolved.device, resolved.precision) == ("cpu", "bf16"):
+        yield (
+            "This computer trains this network faster in bf16, so it does. Another computer may "
+            "choose fp32, and its results differ in the last digits: set the precision to have it "
+            "the same everywhere."
         )
     unknown = [field.image.name for field in fields if field.image.pixel_size is None]
     if unknown:

@@ -25,6 +25,7 @@ from napari_splicer.model.bundle import Bundle
 from napari_splicer.model.findings import findings
 from napari_splicer.model.objectives import build_network
 from napari_splicer.training.checkpoint import (
+    as_begun,
     check_same_images,
     check_same_settings,
     has_unfinished,
@@ -95,10 +96,11 @@ def fit(
     channels = seen_channels(config, fields)
     record = read_record(folder) if resume and folder is not None else None
     yield Started("train", unit="steps", message="Looking at the images")
-    run = resolve(config, fields, folder)
+    asked = config if record is None else as_begun(config, record.config)
+    run = resolve(asked, fields, folder)
     if record is not None:
         check_same_settings(record.config, run)
-    for remark in remarks(config, run, fields):
+    for remark in remarks(asked, run, fields):
         yield Warned("train", remark)
     try:
         with threads(run.threads), ExitStack() as opened:
