@@ -224,7 +224,11 @@ FEWEST_PATCHES = 16
 
 
 class TrainingSettings(Settings):
-    """How long and how fast. ``preset`` gives ``epochs``; ``steps`` overrides both."""
+    """How long and how fast.
+
+    ``preset`` chooses the number of steps from the number of patches and the device (more on a
+    CUDA device); ``epochs`` overrides it, and ``steps`` both.
+    """
 
     preset: Literal["quick", "standard", "thorough"] = Field("quick", description="how long")
     epochs: int | None = Field(None, ge=1, description="times every patch is seen; unset: preset")

@@ -36,6 +36,13 @@ def test_how_long(settings, patches, steps):
     assert count_steps(TrainingSettings(batch=128, **settings), patches) == steps
 
 
+def test_a_gpu_affords_more_steps_unless_told_how_many():
+    quick = TrainingSettings(batch=128)
+    assert count_steps(quick, 1920, "cuda:1") == 4 * count_steps(quick, 1920, "cpu") == 1800
+    told = TrainingSettings(batch=128, epochs=2)
+    assert count_steps(told, 1920, "cuda") == count_steps(told, 1920) == 30
+
+
 def test_learning_rate_rises_and_falls():
     settings = TrainingSettings(learning_rate=0.1, warmup=0.1)
     curve = [learning_rate(settings, step, 100) for step in range(100)]

@@ -37,7 +37,8 @@ def estimate_seconds(config: RunConfig, patches: int) -> dict[str, float]:
         fitting = fitting.model_copy(update={"precision": precision})
     trained_on = patches - count_held_out(training, patches)
     seconds = measure_step(fitting, channels)
+    presets = {preset: training.model_copy(update={"preset": preset}) for preset in LONGER}
     return {
-        preset: seconds * count_steps(training.model_copy(update={"preset": preset}), trained_on)
-        for preset in LONGER
+        preset: seconds * count_steps(settings, trained_on, str(device))
+        for preset, settings in presets.items()
     }

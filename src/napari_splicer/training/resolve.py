@@ -67,7 +67,7 @@ def resolve(
     if count < FEWEST_PATCHES:
         raise _too_few(count, fields, run.patches.sites)
     kept = capacity(reader, run.training.cache_gb, folder)
-    run = run.model_copy(update={"training": _with_steps(run.training, kept)})
+    run = run.model_copy(update={"training": _with_steps(run.training, kept, run.device)})
     if run.precision != "auto":
         return run
     return run.model_copy(update={"precision": faster_precision(run, channels)})
@@ -149,10 +149,10 @@ def _with_size_um(settings: PatchSettings, fields: Sequence[MaskedImage]) -> Pat
     return settings.model_copy(update={"size_um": settings.size * float(np.mean(known[0]))})
 
 
-def _with_steps(settings: TrainingSettings, patches: int) -> TrainingSettings:
+def _with_steps(settings: TrainingSettings, patches: int, device: str) -> TrainingSettings:
     fitting = settings.model_copy(update={"batch": min(settings.batch, patches // 2)})
     trained_on = patches - count_held_out(settings, patches)
-    return fitting.model_copy(update={"steps": count_steps(fitting, trained_on)})
+    return fitting.model_copy(update={"steps": count_steps(fitting, trained_on, device)})
 
 
 def _with_widths(config: RunConfig) -> dict[str, object]:

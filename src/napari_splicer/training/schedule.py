@@ -25,17 +25,20 @@ QUICK_STEPS = (300, 1500)
 
 LONGER = {"quick": 1, "standard": 4, "thorough": 16}
 
+AFFORDED = {"cuda": 4}
+"""Times as many steps that a preset takes on this kind of device: they still end sooner there."""
+
 HELD_OUT = 0.1
 HELD_OUT_PATCHES = (8, 1024)
 """Fewest and most patches that are not trained on, where a plateau is looked for."""
 
 
-def count_steps(settings: TrainingSettings, patches: int) -> int:
-    """Return how many steps a training takes.
+def count_steps(settings: TrainingSettings, patches: int, device: str = "cpu") -> int:
+    """Return how many steps a training takes on ``device``.
 
     ``settings.steps``, if given; else ``settings.epochs`` times every patch; else as the preset
     says: quick is 30 epochs, but at least 300 and at most 1,500 steps, standard is 4 times as long
-    and thorough 16 times.
+    and thorough 16 times; each takes 4 times as many steps on a CUDA device.
     """
     if settings.steps is not None:
         return settings.steps
@@ -43,7 +46,8 @@ def count_steps(settings: TrainingSettings, patches: int) -> int:
     if settings.epochs is not None:
         return settings.epochs * per_epoch
     fewest, most = QUICK_STEPS
-    return LONGER[settings.preset] * min(max(QUICK_EPOCHS * per_epoch, fewest), most)
+    quick = min(max(QUICK_EPOCHS * per_epoch, fewest), most)
+    return quick * LONGER[settings.preset] * AFFORDED.get(torch.device(device).type, 1)
 
 
 def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
