@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torch import nn
 
 from napari_splicer.model.encoders import CompactResNet
+from napari_splicer.model.grouped import run_grouped
 from napari_splicer.model.projector import build_projector
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class BranchShape(NamedTuple):
 class ComponentBank(nn.Module):
     """One compact encoder and projector per component, each narrower than the primary.
 
-    The branches run one after the other: on a CPU this is 1.3 × as fast as a single network with
-    grouped convolutions (6 branches of width 16 or 32).
+    The branches run one after the other, or as one network with grouped layers; the numbers are
+    the same, to rounding.
 
     Parameters
     ----------
@@ -41,12 +42,19 @@ class ComponentBank(nn.Module):
         Width of every projector's hidden layer.
     size : int
         Side of the patch in pixels.
+
+    Attributes
+    ----------
+    grouped : bool or None
+        Whether to run them as one network; None means on accelerators only. On a CPU one after the
+        other is faster unless branches are many and very narrow (``benchmarks/step_cost.py``).
     """
 
     def __init__(
         self, shapes: Sequence[BranchShape], *, width: int, hidden: int, size: int
     ) -> None:
         super().__init__()
+        self.grouped: bool | None = None
         self.branches = nn.ModuleList(_branch(shape, width, hidden, size) for shape in shapes)
 
     def __len__(self) -> int:
@@ -65,6 +73,9 @@ class ComponentBank(nn.Module):
         list of Tensor
             c_i, each (B, K_i).
         """
+        accelerated = components[0].device.type != "cpu"
+        if accelerated if self.grouped is None else self.grouped:
+            return run_grouped(list(self.branches), components)
         return [branch(x_BCHW) for branch, x_BCHW in zip(self.branches, components, strict=True)]
 
 

@@ -40,15 +40,18 @@ class Part(_Numbers):
 
 
 class Alignment(_Numbers):
-    """How well the embedding finds what a component shows of the same patch, seen anew.
+    """How well what a component shows of a patch is found, by what its chunk tells of the patch.
+
+    Both see the patch in views of their own; what the chunk tells is read out by a cross-validated
+    ridge regression, as not every loss asks the two to lie in the same place.
 
     Parameters
     ----------
     name : str
         The component's, "shared", or "whole".
     own : float
-        How often it lies nearer to its own patch's component than to another patch's; 0.5 is
-        chance.
+        How often the reading lies nearer to its own patch's component than to another patch's; 0.5
+        is chance.
     shuffled : float
         The same, after the staining of the component was exchanged between patches while its
         region stayed: what the region's outline alone tells.
@@ -79,8 +82,9 @@ class Diagnostics(_Numbers):
     representation : Part
     chunks : tuple of Part
         Of the primary embedding, in order.
-    similarity : tuple of tuple of float or None
-        Linear CKA, (chunk, chunk); None where one is constant.
+    similarity, counterparts : tuple of tuple of float or None
+        Linear CKA, (chunk, chunk), of the chunks, and of what each is held against (its component,
+        seen by its branch); None where one is constant.
     alignments : tuple of Alignment
         One per pair that was trained for.
     """
@@ -95,6 +99,7 @@ class Diagnostics(_Numbers):
     representation: Part
     chunks: tuple[Part, ...] = ()
     similarity: tuple[tuple[Fraction | None, ...], ...] = ()
+    counterparts: tuple[tuple[Fraction | None, ...], ...] = ()
     alignments: tuple[Alignment, ...] = ()
 
     @model_validator(mode="after")
@@ -102,8 +107,9 @@ class Diagnostics(_Numbers):
         if any(len(part.r2) != len(self.markers) for part in (self.representation, *self.chunks)):
             raise ValueError("one R² per marker is needed")
         count = len(self.chunks)
-        if [len(row) for row in self.similarity] != [count] * count:
-            raise ValueError("the similarity is not of these chunks")
+        for square in (self.similarity, self.counterparts):
+            if [len(row) for row in square] != [count] * count:
+                raise ValueError("the similarity is not of these chunks")
         return self
 
 

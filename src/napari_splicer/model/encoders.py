@@ -67,9 +67,9 @@ class CompactResNet(nn.Module):
         self.out_features = 4 * width
         self.stem = _stem(channels, width, size)
         self.stages = nn.Sequential(
-            _Block(width, width, stride=1),
-            _Block(width, 2 * width, stride=2),
-            _Block(2 * width, 4 * width, stride=2),
+            ResidualBlock(width, width, stride=1),
+            ResidualBlock(width, 2 * width, stride=2),
+            ResidualBlock(2 * width, 4 * width, stride=2),
         )
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -95,8 +95,16 @@ def _convolution(entering: int, leaving: int, *, kernel: int, stride: int) -> li
     return [convolution, nn.BatchNorm2d(leaving)]
 
 
-class _Block(nn.Module):
-    """Two 3 × 3 convolutions and a short cut around them."""
+class ResidualBlock(nn.Module):
+    """Two 3 × 3 convolutions and a short cut around them.
+
+    Parameters
+    ----------
+    entering, leaving : int
+        Channels.
+    stride : int
+        By which the map shrinks.
+    """
 
     def __init__(self, entering: int, leaving: int, stride: int) -> None:
         super().__init__()
@@ -113,6 +121,7 @@ class _Block(nn.Module):
             )
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Return the block's map."""
         return F.relu(self.path(x_BCHW) + self.shortcut(x_BCHW))
 
 
