@@ -1,9 +1,10 @@
 """What a training step costs as components are added, against joint embedding.
 
-A step is forward and backward of the loss on patches that lie in memory, with the same primary: two
-primary views for JE, one primary view and N branches for SpliCER. Branches have the primary's width, half, a quarter or
-an eighth of it, and run one after the other or as one network with grouped layers. All are measured
-in turns, and the fastest of several turns counts, so that other programs matter little.
+A step is forward and backward of the loss on patches that lie in memory, with the same primary:
+two primary views for JE, one primary view and N branches for SpliCER. Branches have the primary's
+width, half, a quarter or an eighth of it, and run one after the other or as one network with
+grouped layers. All are measured in turns, and the fastest of several turns counts, so that other
+programs matter little.
 
     python benchmarks/step_cost.py [--device cuda] [--threads 1]
 
