@@ -17,7 +17,6 @@ from torch import nn
 from napari_splicer import Component, Decomposition, Region, synthetic_tissue
 from napari_splicer.config import AugmentationSettings, ModelSettings, NormalizationSettings
 from napari_splicer.model.objectives import build_network
-from napari_splicer.model.splicer import SpliCER
 from napari_splicer.patches.augmentation import (
     apply_augmentation,
     center_crop,
@@ -33,6 +32,8 @@ from napari_splicer.quality import rankme
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from napari_splicer.model.splicer import SpliCER
 
 SIZE = 32  # side of a patch in pixels
 BATCH = 64
