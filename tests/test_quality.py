@@ -14,6 +14,7 @@ from napari_splicer.quality import (
     chunk_marker_r2,
     chunk_similarity,
     linear_cka,
+    linear_reading,
     rankme,
     rankme_per_chunk,
     shuffled_alignment,
@@ -108,3 +109,15 @@ def test_alignment_beats_shuffling_only_where_there_is_something(random):
     assert shuffled_alignment(e, e + 0.1 * random.normal(size=e.shape)) > 0.99
     assert shuffled_alignment(e, random.normal(size=e.shape)) == pytest.approx(0.5, abs=0.05)
     assert shuffled_alignment(e, np.ones_like(e)) == 0.5
+
+
+def test_what_is_predicted_but_lies_elsewhere_is_read_out(random):
+    e = random.normal(size=(200, 6))
+    turned = e @ np.linalg.qr(random.normal(size=(6, 6)))[0] + 0.1 * random.normal(size=e.shape)
+    assert shuffled_alignment(linear_reading(e, turned), turned) > 0.95
+    assert shuffled_alignment(linear_reading(e, turned), turned[::-1]) == pytest.approx(
+        0.5, abs=0.05
+    )
+    noise = random.normal(size=e.shape)
+    assert shuffled_alignment(linear_reading(e, noise), noise) == pytest.approx(0.5, abs=0.1)
+    assert linear_reading(e[:, :1], turned[:, :1]).shape == (200, 1)

@@ -5,7 +5,7 @@ Every function takes finite matrices with one row per cell, and returns plain nu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -101,11 +101,8 @@ def chunk_marker_r2(
     ndarray, float64, (chunk, M)
         R², below 0 where the prediction is worse than the mean; NaN for a constant marker.
     """
-    from sklearn.linear_model import RidgeCV
     from sklearn.metrics import r2_score
     from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     matrix_ND, truth_NM = np.asarray(e_ND), np.asarray(markers_NM, np.float64)
     labels_N = np.zeros(len(matrix_ND)) if groups is None else np.asarray(groups)
@@ -115,15 +112,39 @@ def chunk_marker_r2(
     else:
         splits = GroupKFold(min(folds, different)).split(matrix_ND, groups=labels_N)
     rows_of_folds = list(splits)
-    ridge = make_pipeline(
-        StandardScaler(), RidgeCV(alphas=np.logspace(-2, 4, 7), alpha_per_target=True)
-    )
+    ridge = _ridge()
     rows = []
     for columns in chunks.values():
         guess_NM = cross_val_predict(ridge, matrix_ND[:, columns], truth_NM, cv=rows_of_folds)
         rows.append(r2_score(truth_NM, guess_NM, multioutput="raw_values"))
     constant_M = np.ptp(truth_NM, axis=0) == 0
     return np.where(constant_M, np.nan, np.array(rows, dtype=np.float64))
+
+
+def linear_reading(e_NK: ArrayLike, c_NK: ArrayLike, *, folds: int = 5) -> NDArray[np.float64]:
+    """Return what of ``c_NK`` can be read out of ``e_NK``: cross-validated ridge predictions.
+
+    For :func:`shuffled_alignment` where a loss asks only that one side predict the other, not that
+    the two lie in the same place (SimSiam, BYOL).
+
+    Parameters
+    ----------
+    e_NK, c_NK : array_like, (N, K)
+        As there. At least two rows per fold.
+    folds : int
+        Of the cross-validation.
+
+    Returns
+    -------
+    ndarray, float64, (N, K)
+    """
+    from sklearn.model_selection import KFold, cross_val_predict
+
+    splits = KFold(folds, shuffle=True, random_state=0)
+    reading: NDArray[np.float64] = cross_val_predict(
+        _ridge(), np.asarray(e_NK), _standardised(c_NK), cv=splits
+    )
+    return reading.reshape(np.shape(c_NK))
 
 
 def shuffled_alignment(e_NK: ArrayLike, c_NK: ArrayLike) -> float:
@@ -143,6 +164,17 @@ def shuffled_alignment(e_NK: ArrayLike, c_NK: ArrayLike) -> float:
     margin_NN = distance_NN - np.diag(distance_NN)[:, None]
     others_NN = ~np.eye(len(margin_NN), dtype=bool)
     return float((np.sign(margin_NN[others_NN]) + 1).mean() / 2)
+
+
+def _ridge() -> Any:
+    """Return a ridge regression that chooses its strength for every target."""
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(
+        StandardScaler(), RidgeCV(alphas=np.logspace(-2, 4, 7), alpha_per_target=True)
+    )
 
 
 def _centred(x_NP: ArrayLike) -> NDArray[np.float64]:

@@ -34,6 +34,7 @@ FOUND = Diagnostics(
         Part(name="T", width=4, rank=3.0, r2=(-0.2, None)),
     ),
     similarity=((1.0, None), (None, 1.0)),
+    counterparts=((1.0, 0.5), (0.5, 1.0)),
     alignments=(Alignment(name="epithelium", own=0.9, shuffled=0.5),),
 )
 
@@ -269,6 +270,7 @@ def test_diagnostics_of_other_versions_are_left_out(kept, folder):
         ({"steps": -1}, "steps"),
         ({"markers": ["PanCK"]}, "one R² per marker"),
         ({"similarity": [[1.0]]}, "not of these chunks"),
+        ({"counterparts": []}, "not of these chunks"),
         ({"similarity": [[1.0, 2.0], [2.0, 1.0]]}, "similarity"),
         ({"alignments": [{"name": "a", "own": float("nan"), "shuffled": 0.5}]}, "own"),
         ({"extra": 1}, "extra"),

@@ -18,9 +18,15 @@ def part(name="whole", rank=6.0, width=16):
     return Part(name=name, width=width, rank=rank, r2=(0.5,))
 
 
-def diagnostics(ranks=(), staining=(), similar=(), **changes):
+def square(pairs, otherwise):
+    values = {frozenset(pair): value for *pair, value in pairs}
+    return [
+        [1.0 if a == b else values.get(frozenset((a, b)), otherwise) for b in NAMES] for a in NAMES
+    ]
+
+
+def diagnostics(ranks=(), staining=(), similar=(), shown=(), **changes):
     ranks, staining = dict(ranks), dict(staining)
-    pairs = {frozenset(pair): value for *pair, value in similar}
     values = {
         "date": "2026-01-02T03:04:05+00:00",
         "steps": 400,
@@ -30,9 +36,8 @@ def diagnostics(ranks=(), staining=(), similar=(), **changes):
         "markers": ("DNA",),
         "representation": part(),
         "chunks": [part(name, ranks.get(name, 6.0)) for name in NAMES],
-        "similarity": [
-            [1.0 if a == b else pairs.get(frozenset((a, b)), 0.2) for b in NAMES] for a in NAMES
-        ],
+        "similarity": square(similar, 0.2),
+        "counterparts": square(shown or similar, 0.1),
         "alignments": [
             Alignment(name=name, own=own, shuffled=shuffled)
             for name, (own, shuffled) in {
@@ -106,6 +111,20 @@ def test_who_is_to_be_dropped_is_not_to_be_merged():
     assert kinds(found) == [("outline", ("stroma",)), ("outline", ("noise",))]
 
 
+def test_chunks_alike_of_different_components_are_the_losss_fault():
+    similar = [("nuclei", "stroma", 0.97), ("nuclei", "T cells", 0.96)]
+    (found,) = findings(diagnostics(similar=similar, shown=[("nuclei", "stroma", 0.2)]), COMPONENTS)
+    assert kinds([found]) == [("mingled", ("nuclei", "T cells", "stroma"))]
+    assert "though their components do" in found.message
+    assert "model.decorrelation" in found.advice
+
+
+def test_components_that_repeat_each_other_do_so_in_chunks_kept_apart():
+    shown, similar = [("nuclei", "stroma", 0.95)], [("nuclei", "stroma", 0.7)]
+    found = findings(diagnostics(similar=similar, shown=shown), COMPONENTS)
+    assert kinds(found) == [("repeated", ("nuclei", "stroma"))]
+
+
 def test_a_constant_chunk_is_like_no_other():
     rows = [[1.0, None, 0.2, 0.2], [None, None, None, None], *[[0.2, None, 0.2, 0.2]] * 2]
     assert findings(diagnostics(similarity=rows), COMPONENTS) == ()
@@ -120,7 +139,7 @@ def test_a_network_that_learned_nothing_blames_no_component():
 def test_without_components_the_whole_is_judged():
     def je(own):
         pair = [Alignment(name="whole", own=own, shuffled=0.5)]
-        return diagnostics(chunks=[], similarity=[], alignments=pair)
+        return diagnostics(chunks=[], similarity=[], counterparts=[], alignments=pair)
 
     assert findings(je(0.98), COMPONENTS) == ()
     assert kinds(findings(je(0.51), COMPONENTS)) == [("untrained", ())]

@@ -70,6 +70,7 @@ def make_bundle(names=("epithelium", "T cells"), channels=("PanCK", "CD3"), **ch
         "representation": Part(name="whole", width=16, rank=7.7, r2=(0.95, -0.001)),
         "chunks": chunks,
         "similarity": [[1.0, 0.31], [0.31, 1.0]],
+        "counterparts": [[1.0, 0.27], [0.27, 1.0]],
         "alignments": [
             Alignment(name=names[0], own=0.88, shuffled=0.52),
             Alignment(name=names[1], own=0.71, shuffled=0.7),
@@ -112,6 +113,7 @@ def test_it_holds_what_was_promised():
         "0.91",
         "Next to nothing (R² below 0.1) is known of CD3.",
         "0.31",
+        "0.27",
         "0.88 0.52 yes",
         "0.71 0.70 no",
     ):
@@ -197,7 +199,7 @@ def test_a_model_without_numbers_or_curves_is_told_of_all_the_same(tmp_path):
 
 def test_a_model_without_components():
     whole = [Alignment(name="whole", own=0.97, shuffled=0.5)]
-    numbers = {"chunks": (), "similarity": (), "alignments": whole}
+    numbers = {"chunks": (), "similarity": (), "counterparts": (), "alignments": whole}
     bundle = make_bundle(diagnostics=numbers)
     config = bundle.config.with_values({"model.objective": "je"})
     page = report_page(inspected(bundle, config=config), "rival")

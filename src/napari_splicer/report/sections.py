@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_splicer.model.findings import (
     COLLAPSED,
+    DIFFERENT,
     FEWEST_STEPS,
     OUTLINE,
     REPEATED,
@@ -176,13 +177,13 @@ def alignments(found: Diagnostics) -> Element:
     """Return how well each component is recognised, against the shuffled pairing."""
     beaten = margin(found.patches)
     meaning = (
-        "The network sees a patch, a component shows the same patch seen anew: how often does the "
-        "chunk lie nearer to it than to another patch's (1 always, 0.5 by chance)? In the second "
-        "column the staining is another patch's, while the region, such as the cell's outline, "
-        f"stays. A component whose staining counts beats that by {beaten:.2f} or more; where the "
-        f"second column is above {OUTLINE:g} too, the outline alone is told. Judged after "
-        f"{FEWEST_STEPS} steps. The advice for a component that does not: drop it, or merge it "
-        "with another."
+        "The network sees a patch, a component shows the same patch seen anew: how often does what "
+        "the chunk tells lie nearer to it than to another patch's (1 always, 0.5 by chance)? In "
+        "the second column the staining is another patch's, while the region, such as the cell's "
+        "outline, stays. A component whose staining counts beats that by "
+        f"{beaten:.2f} or more (three standard errors); where the second column is above "
+        f"{OUTLINE:g} too, the outline alone is told. Judged after {FEWEST_STEPS} steps. The "
+        "advice for a component that does not: drop it, or merge it with another."
     )
     rows = [
         (item.name, f"{item.own:.2f}", f"{item.shuffled:.2f}", _beats(item, beaten))
@@ -217,10 +218,17 @@ def similarity(found: Diagnostics) -> Element:
     meaning = (
         "How much two chunks say the same (linear CKA, arXiv 1905.00414): 0 nothing in common, 1 "
         f"the same. From {REPEATED:g} on, two components repeat each other, and one of them would "
-        "do: merge them."
+        "do: merge them. The second table is of what the components themselves show, each seen by "
+        f"its own branch. Where that is below {DIFFERENT:g} although the chunks are alike, the "
+        "components differ and the loss has not kept their chunks apart."
     )
     names = [part.name for part in found.chunks]
-    return titled("Do chunks repeat each other?", meaning, heat_map(names, names, found.similarity))
+    squares = [
+        element("div", element("p", title), heat_map(names, names, values))
+        for title, values in (("Chunks", found.similarity), ("Components", found.counterparts))
+    ]
+    shown = element("div", *squares, class_="columns")
+    return titled("Do chunks repeat each other?", meaning, shown)
 
 
 def settings(model: Model) -> Element:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
 from napari_splicer.model.diagnostics import WHOLE, Alignment, Diagnostics, Part
 from napari_splicer.patches.augmentation import center_crop
-from napari_splicer.quality import chunk_marker_r2, chunk_similarity, rankme, shuffled_alignment
+from napari_splicer.quality import (
+    chunk_marker_r2,
+    linear_cka,
+    linear_reading,
+    rankme,
+    shuffled_alignment,
+)
 from napari_splicer.training.device import autocast
 from napari_splicer.training.schedule import Draws, derive_seed
 
@@ -75,7 +81,7 @@ def diagnose(
         z_BZ, e_BD = (_matrix(part) for part in network.embed(views.of_primary(patches)))
         pairs = _pairs(network, sample, views, derive_seed(run.seed, Draws.LOOKED_AT, 1))
     if not all(
-        np.isfinite(part).all() for part in (z_BZ, e_BD, *(c for p in pairs for c in p[1:]))
+        np.isfinite(part).all() for part in (z_BZ, e_BD, *(m for p in pairs for m in p[1:]))
     ):
         return None
     markers_BC = _matrix(own_means(patches))
@@ -90,17 +96,9 @@ def diagnose(
         markers=data.normalization.channels,
         representation=_parts(z_BZ, {WHOLE: slice(None)}, markers_BC, images_B)[0],
         chunks=_parts(e_BD, chunks, markers_BC, images_B),
-        similarity=tuple(
-            tuple(_fraction(value) for value in row) for row in chunk_similarity(e_BD, chunks)
-        ),
-        alignments=tuple(
-            Alignment(
-                name=name,
-                own=round(shuffled_alignment(e_BK, own_BK), _DIGITS),
-                shuffled=round(shuffled_alignment(e_BK, foreign_BK), _DIGITS),
-            )
-            for name, e_BK, own_BK, foreign_BK in pairs
-        ),
+        similarity=_similarity([e_BD[:, columns] for columns in chunks.values()]),
+        counterparts=_similarity([pair.own_BK for pair in pairs if pair.name in chunks]),
+        alignments=tuple(map(_alignment, pairs)) if len(sample) >= _FEWEST else (),
     )
 
 
@@ -112,10 +110,17 @@ def own_means(patches: PatchBatch) -> Tensor:
     return sums_BC / own_BHW.sum(dim=(1, 2))[:, None]
 
 
-def _pairs(
-    network: SpliCER, sample: PatchBatch, views: Views, seed: int
-) -> list[tuple[str, NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]]:
-    """Return e_i, c_i, and c_i with another patch's staining in each patch's own regions.
+class _Pair(NamedTuple):
+    """e_i, c_i, and c_i of another patch's staining."""
+
+    name: str
+    e_BK: NDArray[np.float32]
+    own_BK: NDArray[np.float32]
+    foreign_BK: NDArray[np.float32]
+
+
+def _pairs(network: SpliCER, sample: PatchBatch, views: Views, seed: int) -> list[_Pair]:
+    """Return what is held against each other, and with the staining exchanged between patches.
 
     That is the shuffled pairing to beat: a component that sees the own cell is recognised by the
     cell's outline, whatever its channels hold.
@@ -125,9 +130,22 @@ def _pairs(
     own = network.counterparts(x_BCHW, second)
     foreign = network.counterparts(x_BCHW, views(exchanged, seed)[1])
     return [
-        (name, _matrix(e_BK), _matrix(c_BK), _matrix(foreign[name][1]))
+        _Pair(name, _matrix(e_BK), _matrix(c_BK), _matrix(foreign[name][1]))
         for name, (e_BK, c_BK) in own.items()
     ]
+
+
+def _alignment(pair: _Pair) -> Alignment:
+    reading_BK = linear_reading(pair.e_BK, pair.own_BK)
+    return Alignment(
+        name=pair.name,
+        own=round(shuffled_alignment(reading_BK, pair.own_BK), _DIGITS),
+        shuffled=round(shuffled_alignment(reading_BK, pair.foreign_BK), _DIGITS),
+    )
+
+
+def _similarity(parts: Sequence[NDArray[np.float32]]) -> tuple[tuple[float | None, ...], ...]:
+    return tuple(tuple(_fraction(linear_cka(one, other)) for other in parts) for one in parts)
 
 
 def _parts(
