@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_splicer.model.bundle import Bundle, load_bundle, save_bundle
     from napari_splicer.model.splicer import SpliCER
     from napari_splicer.pipeline import cluster, embed, export, open_inputs, train
+    from napari_splicer.report.write import write_report
     from napari_splicer.samples import synthetic_tissue
 
 _HOMES = {
@@ -43,6 +44,7 @@ _HOMES = {
     "save_bundle": "model.bundle",
     "synthetic_tissue": "samples",
     "train": "pipeline",
+    "write_report": "report.write",
 }
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "save_bundle",
     "synthetic_tissue",
     "train",
+    "write_report",
 ]
 
 

@@ -100,3 +100,26 @@ def test_file_that_is_none_of_these_is_a_sentence(
     (tmp_path / "notes.txt").write_text("not an image", encoding="utf-8")
     assert call(["info", str(tmp_path / "notes.txt")]) == 3
     assert "notes.txt" in capsys.readouterr().err
+
+
+def test_findings_on_a_model_are_told(
+    tissue_files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["train", str(tissue_files / "run.toml"), "--output", str(tmp_path)]) == 0
+    place = tmp_path / "model" / "bundle.json"
+    record = json.loads(place.read_text(encoding="utf-8"))
+    sound = {"own": 0.9, "shuffled": 0.5}
+    found = record["diagnostics"] | {"steps": 400, "patches": 512}
+    found["similarity"] = found["counterparts"] = [[1.0, 0.1], [0.1, 1.0]]
+    found["chunks"] = [part | {"rank": 5.0} for part in found["chunks"]]
+    found["alignments"] = [pair | sound for pair in found["alignments"]]
+    capsys.readouterr()
+    for changes, told in (
+        ({}, "Nothing stands out."),
+        ({"similarity": [[1.0, 0.97], [0.97, 1.0]], "counterparts": [[1.0, 0.9], [0.9, 1.0]]},
+         "'immune' and 'around' say the same"),
+    ):  # fmt: skip
+        changed = record | {"diagnostics": found | changes}
+        place.write_text(json.dumps(changed), encoding="utf-8")
+        assert call(["info", str(tmp_path / "model")]) == 0
+        assert told in capsys.readouterr().out

@@ -137,6 +137,8 @@ def test_info_on_a_model_and_a_table(finished: Path, capsys: pytest.CaptureFixtu
     told = capsys.readouterr().out
     assert "around: PanCK, CD8, (around this cell)" in told
     assert "Too early to judge the components: 3 training steps" in told
+    assert call(["info", str(finished)]) == 0
+    assert "report.html" in capsys.readouterr().out
     assert call(["info", str(finished / "table.h5ad"), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["kind"] == "table"
