@@ -21,7 +21,7 @@ def measured(monkeypatch):
     """Let steps take as long as the test says; return what was asked."""
     asked, seconds = [], {"fp32": 1.0, "bf16": 0.5}
 
-    def measure(config, channels):
+    def measure(config, channels, clock):
         asked.append(config.precision)
         return seconds[config.precision]
 

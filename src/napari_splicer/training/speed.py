@@ -21,7 +21,7 @@ from napari_splicer.training.device import autocast, resolve_device, resolve_pre
 from napari_splicer.training.views import Views
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from napari_splicer.config import RunConfig
@@ -61,7 +61,9 @@ def faster_precision(config: RunConfig, channels: Sequence[str]) -> Precision:
     return _known[key]
 
 
-def measure_step(config: RunConfig, channels: Sequence[str]) -> float:
+def measure_step(
+    config: RunConfig, channels: Sequence[str], clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Return the seconds that one training step takes: views, forward, backward.
 
     Takes a few steps on noise; the fastest of them counts, as another program may be busy too.
@@ -71,6 +73,8 @@ def measure_step(config: RunConfig, channels: Sequence[str]) -> float:
     config : RunConfig
     channels : sequence of str
         Those that the primary will see.
+    clock : callable
+        Tells the seconds.
     """
     device = resolve_device(config.device)
     config = config.model_copy(update={"precision": resolve_precision(config.precision, device)})
@@ -82,24 +86,28 @@ def measure_step(config: RunConfig, channels: Sequence[str]) -> float:
     times = []
     with threads(config.threads):
         for step in range(1 + _TIMED):
-            start = time.perf_counter()
+            start = clock()
             x_BCHW, second = views(batch, seed=step)
             with autocast(config, device):
                 total = network.objective(x_BCHW, second).total
             total.backward()  # type: ignore[no-untyped-call]
             total.item()  # waits for the device
-            times.append(time.perf_counter() - start)
+            times.append(clock() - start)
     return min(times[1:])
 
 
 def _measured(config: RunConfig, channels: Sequence[str]) -> Precision:
+    device = resolve_device(config.device)
+    # On a CPU the time that the process itself takes, so that no other program decides.
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+
     def seconds(precision: Precision) -> float:
-        return measure_step(config.model_copy(update={"precision": precision}), channels)
+        return measure_step(config.model_copy(update={"precision": precision}), channels, clock)
 
     try:
         return "bf16" if seconds("bf16") < WORTH_WHILE * seconds("fp32") else "fp32"
     except torch.OutOfMemoryError:  # training will halve the batch, and fares better with bf16
-        return resolve_precision("auto", resolve_device(config.device))
+        return resolve_precision("auto", device)
 
 
 def _key(config: RunConfig, channels: int, device: torch.device) -> str:
