@@ -14,6 +14,8 @@ from napari_splicer.model.bundle import Bundle, inspect_bundle, save_bundle
 from napari_splicer.model.diagnostics import Alignment, Diagnostics, Part
 from napari_splicer.model.objectives import build_network
 from napari_splicer.patches.normalization import Normalization
+from napari_splicer.report.elements import as_html
+from napari_splicer.report.heat_map import heat_map
 from napari_splicer.report.page import report_page
 from napari_splicer.report.write import write_report
 
@@ -223,3 +225,15 @@ def test_it_is_named_after_its_folder_and_never_overwritten_unasked(tmp_path):
     write_report(make_bundle(), path, overwrite=True, name="another")
     assert "<h1>another</h1>" in path.read_text(encoding="utf-8")
     assert [entry.name for entry in folder.iterdir()] == ["report.html"]
+
+
+def test_many_chunks_fit_on_the_page():
+    names = [f"c{i}" for i in range(41)]
+    few = as_html(heat_map(names, names[:16], [[0.25] * 16] * 41))
+    many = as_html(heat_map(names, names, [[0.25] * 40 + [-0.004]] * 41))
+    assert 'class="heat"' in few
+    assert ">0.25<" in few
+    assert 'class="heat dense"' in many
+    assert ">.25<" in many
+    assert ">.00<" in many
+    assert 'title="c0, c40: 0.00"' in many

@@ -37,6 +37,9 @@ _OBJECTIVES = {
     "sum-je": "sum-JE: the whole embedding for every component, without chunks",
     "concat": "Concat: one network for each component",
 }
+_SIDE_BY_SIDE = 8
+"""Chunks of which two tables fit beside each other."""
+
 _ELSEWHERE = {"version", "inputs", "components", "output"}
 _LATER = {"embedding", "clusterings", "projection", "export"}
 """Settings that are told in sections of their own or are paths, and those of later stages."""
@@ -227,7 +230,7 @@ def similarity(found: Diagnostics) -> Element:
         element("div", element("p", title), heat_map(names, names, values))
         for title, values in (("Chunks", found.similarity), ("Components", found.counterparts))
     ]
-    shown = element("div", *squares, class_="columns")
+    shown = element("div", *squares, class_="columns" if len(names) <= _SIDE_BY_SIDE else "")
     return titled("Do chunks repeat each other?", meaning, shown)
 
 
