@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from napari_splicer.errors import InvalidSettings, UnreadableFile
 from napari_splicer.mistakes import mistakes
+from napari_splicer.model_settings import ModelSettings, TrainingSettings
 from napari_splicer.settings import (
     DEVICE,
     PATTERNS,
@@ -27,7 +28,6 @@ from napari_splicer.settings import (
     ExportFormat,
     ExportSettings,
     ImageInput,
-    ModelSettings,
     NormalizationSettings,
     PatchSettings,
     ProjectionSettings,
@@ -36,7 +36,6 @@ from napari_splicer.settings import (
     RegionKind,
     Ring,
     Settings,
-    TrainingSettings,
 )
 
 if TYPE_CHECKING:

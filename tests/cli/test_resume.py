@@ -56,11 +56,11 @@ def test_checkpoint_goes_with_the_end_of_the_training(
     stop_at(lambda event: isinstance(event, Progress) and event.unit == "steps")
     assert call(["train", *run]) == 130
     assert "add --resume" in capsys.readouterr().err
-    assert names(out) == {"checkpoint", "model", "run.toml"}
+    assert names(out) == {"checkpoint", "model", "report.html", "run.toml"}
     assert call(["train", *run]) == 6
     assert "Add --resume to go on with it" in capsys.readouterr().err
     assert call(["train", *run, "--resume", "--quiet"]) == 0
-    assert names(out) == {"model", "run.toml"}
+    assert names(out) == {"model", "report.html", "run.toml"}
 
 
 def test_resuming_what_is_finished_keeps_the_model(
@@ -118,7 +118,7 @@ def test_ctrl_c_while_the_model_is_written_does_not_lose_it(
 
     monkeypatch.setattr(bundle, "save_bundle", interrupted)
     assert call(["run", *run, "--quiet"]) == 130
-    assert names(tmp_path / "out") == {"checkpoint", "model", "run.toml"}
+    assert names(tmp_path / "out") == {"checkpoint", "model", "report.html", "run.toml"}
 
 
 def test_settings_of_another_run_are_not_replaced(

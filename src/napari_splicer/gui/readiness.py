@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import SplicerError
-from napari_splicer.settings import FEWEST_PATCHES
+from napari_splicer.model_settings import FEWEST_PATCHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

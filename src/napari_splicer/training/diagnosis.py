@@ -75,9 +75,9 @@ def diagnose(
     """
     device = torch.device(run.device)
     network.eval()
-    sample = data.sample()
-    patches = center_crop(sample, run.patches.size)
     with torch.no_grad(), autocast(run, device):
+        sample = data.sample()
+        patches = center_crop(sample, run.patches.size)
         z_BZ, e_BD = (_matrix(part) for part in network.embed(views.of_primary(patches)))
         pairs = _pairs(network, sample, views, derive_seed(run.seed, Draws.LOOKED_AT, 1))
     if not all(

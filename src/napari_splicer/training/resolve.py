@@ -11,9 +11,9 @@ from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.components.matching import common_channels
 from napari_splicer.errors import NoCells
 from napari_splicer.model.objectives import branch_width
+from napari_splicer.model_settings import FEWEST_PATCHES
 from napari_splicer.patches.cache import capacity
 from napari_splicer.patches.sites import patch_sides
-from napari_splicer.settings import FEWEST_PATCHES
 from napari_splicer.training.device import resolve_device
 from napari_splicer.training.reading import trained_components, training_reader
 from napari_splicer.training.schedule import count_held_out, count_steps
