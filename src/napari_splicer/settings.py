@@ -168,6 +168,13 @@ class AugmentationSettings(Settings):
     noise: float = Field(0.03, ge=0, description="standard deviation, in normalised units")
     blur: float = Field(0.0, ge=0, le=1, description="probability of a light blur")
     mask_jitter: int = Field(1, ge=0, le=8, description="pixels by which masks grow or shrink")
+    styles: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the frequencies, from the lowest, whose strengths all patches of a "
+        "batch take from one of them; slides look alike, brightness is lost",
+    )
 
 
 class EmbeddingSettings(Settings):

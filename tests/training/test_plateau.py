@@ -12,6 +12,7 @@ from napari_splicer.model.objectives import build_network
 from napari_splicer.model.splicer import SpliCER
 from napari_splicer.training.checkpoint import has_unfinished, read_record
 from napari_splicer.training.data import TrainingData
+from napari_splicer.training.learner import Learner
 from napari_splicer.training.plateau import Plateau
 from napari_splicer.training.resolve import resolve, seen_channels
 from napari_splicer.training.trainer import fit
@@ -91,16 +92,23 @@ def test_a_look_is_repeatable_and_changes_nothing(loss, field, patient):
 
 
 def test_held_out_patches_are_never_trained_on(field, patient, monkeypatch):
-    taken, take = [], TrainingData.take
+    taken, take, advance = [], TrainingData.take, Learner.advance
+    trained, held_out = set(), set()
 
     def watched(self, rows_B):
-        taken.append((set(rows_B.tolist()), set(self.held_out.tolist()), torch.is_grad_enabled()))
+        taken.extend(rows_B.tolist())
+        held_out.update(self.held_out.tolist())
         return take(self, rows_B)
 
+    def step(self):
+        taken.clear()
+        outcome = advance(self)
+        trained.update(taken)
+        return outcome
+
     monkeypatch.setattr(TrainingData, "take", watched)
+    monkeypatch.setattr(Learner, "advance", step)
     list(fit([field], patient.with_values({"training.epochs": 2, "training.steps": None})))
-    trained = set.union(*(rows for rows, _, training in taken if training))
-    held_out = taken[0][1]
     assert len(held_out) > 8
     assert not trained & held_out
     assert len(trained) > 4 * len(held_out)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from napari_splicer.patches.styles import standardize_styles
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
@@ -38,6 +40,10 @@ class Augmentation:
         Which patches are blurred.
     grow_B : int64 Tensor
         Pixels by which masks grow, or shrink where negative.
+    styles : float
+        Share of the frequencies that take their amplitudes from the patch ``reference``; 0: none.
+    reference : int
+        A row of the batch.
     """
 
     linear_B22: Tensor
@@ -48,6 +54,8 @@ class Augmentation:
     seed: int
     blur_B: Tensor
     grow_B: Tensor
+    styles: float
+    reference: int
 
 
 def padded_size(settings: AugmentationSettings, size: int) -> int:
@@ -95,6 +103,8 @@ def sample_augmentation(
         seed=int(torch.randint(0, 2**31, (), generator=generator)),
         blur_B=torch.rand(count, generator=generator) < settings.blur,
         grow_B=torch.randint(-jitter, jitter + 1, (count,), generator=generator),
+        styles=settings.styles,
+        reference=int(torch.randint(count, (), generator=generator)) if settings.styles else 0,
     )
 
 
@@ -106,6 +116,8 @@ def apply_augmentation(batch: PatchBatch, augmentation: Augmentation, size: int)
     device = batch.x_BCHW.device
     position_BSS2 = _positions(augmentation, size).to(device)
     x_BCHW = _interpolate(batch.x_BCHW, position_BSS2)
+    if augmentation.styles > 0:
+        x_BCHW = standardize_styles(x_BCHW, augmentation.reference, augmentation.styles)
     labels_BHW, regions_BRHW = _nearest(batch, position_BSS2)
     grow_B = augmentation.grow_B
     if bool(grow_B.any()):
