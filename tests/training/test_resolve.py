@@ -73,14 +73,11 @@ def test_a_mask_that_gives_all_cells_one_number_is_said(field, quick):
         resolve(quick, [replace(field, cells=one)])
 
 
-@pytest.mark.parametrize(("faster", "said"), [("bf16", 1), ("fp32", 0)])
-def test_the_precision_that_is_faster_is_taken_and_said(faster, said, field, quick, monkeypatch):
+@pytest.mark.parametrize("faster", ["bf16", "fp32"])
+def test_the_precision_that_is_faster_is_taken(faster, field, quick, monkeypatch):
     asked = quick.with_values({"precision": "auto", "device": "cpu"})
     monkeypatch.setattr("napari_splicer.training.resolve.faster_precision", lambda *_: faster)
-    run = resolve(asked, [field])
-    assert run.precision == faster
-    assert sum("faster in bf16" in remark for remark in remarks(asked, run, [field])) == said
-    assert not list(remarks(run, run, [field]))
+    assert resolve(asked, [field]).precision == faster
 
 
 def test_patches_larger_than_the_image_are_said(field, quick):

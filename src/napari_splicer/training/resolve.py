@@ -80,12 +80,6 @@ def remarks(asked: RunConfig, resolved: RunConfig, fields: Sequence[MaskedImage]
             f"There are few patches, so {resolved.training.batch} instead of "
             f"{asked.training.batch} make a batch. Results may vary from run to run."
         )
-    if asked.precision == "auto" and (resolved.device, resolved.precision) == ("cpu", "bf16"):
-        yield (
-            "This computer trains this network faster in bf16, so it does. Another computer may "
-            "choose fp32, and its results differ in the last digits: set the precision to have it "
-            "the same everywhere."
-        )
     unknown = [field.image.name for field in fields if field.image.pixel_size is None]
     if unknown:
         yield (
