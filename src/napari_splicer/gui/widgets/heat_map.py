@@ -50,6 +50,8 @@ class HeatMap(Panel):
         self._profiles: Profiles | None = None
         self._errand = Errand(self, self._show)
         self.mode = QComboBox()
+        # napari's arrow is wider than the style's own hint for it.
+        self.mode.setMinimumWidth(self.fontMetrics().horizontalAdvance(RAW) + 44)
         self.mode.addItems([SCORES, RAW])
         self.mode.setToolTip(
             "z-score: how far from the mean of all cells; intensity: median, as measured"
