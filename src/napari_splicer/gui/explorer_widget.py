@@ -30,7 +30,7 @@ NO_MODEL = (
     "<p>Train or load a model in the SpliCER dock, step ③; the map comes with the first groups.</p>"
 )
 NO_TABLE = "<p>Embed the cells of this image in the SpliCER dock, step ④.</p>"
-_WIDTHS = (230, 325, 265, 205)
+_WIDTHS = (215, 355, 262, 193)
 _HEIGHT = 230
 
 
