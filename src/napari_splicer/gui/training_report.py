@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from napari_splicer.model.findings import COLLAPSED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,7 +17,6 @@ Series: TypeAlias = dict[str, tuple[list[int], list[float]]]
 
 _FEW = 25  # points before anything is said
 _STILL = 0.01  # relative fall of the loss, last fifth against the one before, that counts
-_COLLAPSED = 2.0  # effective rank below which a chunk holds next to nothing
 
 
 def series(metrics: Sequence[Metrics], prefix: str) -> Series:
@@ -55,7 +56,7 @@ def how_it_goes(metrics: Sequence[Metrics], *, ended: bool = False) -> str:
     ranks = {name: line for name, line in series(metrics, "rankme").items() if name != "all"}
     if not losses or min(len(values) for _, values in losses.values()) < _FEW:
         return "" if ended else "Warming up: the first steps say little yet."
-    collapsed = [name for name, (_, values) in ranks.items() if values[-1] < _COLLAPSED]
+    collapsed = [name for name, (_, values) in ranks.items() if values[-1] < COLLAPSED]
     if collapsed:
         return (
             f"The part for {_and(collapsed)} holds next to nothing (rank below 2): "

@@ -20,7 +20,7 @@ class Teacher(nn.Module):
     ----------
     students : mapping of str to nn.Module
         What is followed. Their normalisation uses each batch's own statistics while they train, in
-        the copy too (Grill et al., arXiv 2006.07733, section 3.3).
+        the copy too.
     """
 
     def __init__(self, students: dict[str, nn.Module]) -> None:
@@ -46,7 +46,7 @@ class Teacher(nn.Module):
 def momentum_at(first: float, progress: float) -> float:
     """Return the teacher's momentum, which rises from ``first`` to 1 in half a cosine.
 
-    ``1 - (1 - first) (cos(pi progress) + 1) / 2`` (arXiv 2006.07733, section 3.3), ``progress``
+    ``1 - (1 - first) (cos(pi progress) + 1) / 2`` (Grill et al., arXiv 2006.07733), ``progress``
     from 0 to 1.
     """
     return 1 - (1 - first) * (math.cos(math.pi * progress) + 1) / 2

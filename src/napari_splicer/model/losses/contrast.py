@@ -49,7 +49,7 @@ def mmcr(a_BK: Tensor, b_BK: Tensor) -> Tensor:
     """Return ``-||C||_*``: the negative nuclear norm of the patches' centroids on the sphere.
 
     Each view is projected onto the unit sphere, a patch's centroid is the mean of its two views
-    (section 2.2, the loss without the term inside manifolds).
+    (the loss without the term inside manifolds).
     """
     centroid_BK = (F.normalize(a_BK, dim=1) + F.normalize(b_BK, dim=1)) / 2
     norm: Tensor = torch.linalg.matrix_norm(centroid_BK, ord="nuc")

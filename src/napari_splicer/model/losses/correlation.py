@@ -123,7 +123,7 @@ def ssl_ey(a_BK: Tensor, b_BK: Tensor) -> Tensor:
     """Return ``tr(-2 A + V V)``, whose minimum is the canonical correlation of the views.
 
     ``A = Cov(a, b) + Cov(b, a)``, ``V = Var(a) + Var(b)``, both over the batch (the Eckhart-Young
-    loss of section 4, with the same batch for both factors of ``V V``).
+    loss, with the same batch for both factors of ``V V``).
     """
     a_BK, b_BK = a_BK - a_BK.mean(dim=0), b_BK - b_BK.mean(dim=0)
     rows = len(a_BK) - 1

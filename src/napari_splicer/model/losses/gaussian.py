@@ -25,7 +25,7 @@ def epps_pulley(x_BS: Tensor) -> Tensor:
     """Return how far each column is from a standard normal distribution, (S,).
 
     ``B integral |phi_x(t) - exp(-t^2 / 2)|^2 exp(-t^2 / 2) dt``, where ``phi_x`` is the empirical
-    characteristic function (the Epps-Pulley test of section 4.2.3), by the trapezoidal rule with
+    characteristic function (the Epps-Pulley test of section 4.2), by the trapezoidal rule with
     17 knots from -5 to 5.
     """
     t_T = torch.linspace(-_REACH, _REACH, _KNOTS, dtype=x_BS.dtype, device=x_BS.device)

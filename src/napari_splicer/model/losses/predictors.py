@@ -31,7 +31,7 @@ class DirectPredictor(nn.Module):
 
     With ``F`` the running mean of ``a a^T`` and ``F = U diag(s) U^T``, the predictor is
     ``U diag(p) U^T``, ``p_j = sqrt(s_j) + epsilon max_j s_j`` (Tian, Chen, Ganguli, arXiv
-    2102.06810, eq. 18).
+    2102.06810).
 
     Parameters
     ----------
