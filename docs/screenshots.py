@@ -67,7 +67,7 @@ class Photographer:
         self.take("image")
         self.dock.open_step("components")
         session.picked = int(session.cells.cells()["id"].iloc[700])
-        self.wait(lambda: len(pages["components"].strip.titles) > 1)
+        self.wait(lambda: len(pages["components"].preview.strip.titles) > 1)
         self.take("components")
         self.dock.open_step("model")
         self.wait(lambda: "about" in pages["model"].train_panel.presets["quick"].note)

@@ -1,4 +1,4 @@
-"""What each component sees of one cell, as small pictures, made by the network's own reader."""
+"""One cell as small pictures: what each component sees of it, as stored or as in training."""
 
 from __future__ import annotations
 
@@ -12,18 +12,33 @@ from napari_splicer.analysis.palette import group_colours
 from napari_splicer.components.decomposition import Decomposition
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
-    from napari_splicer.config import NormalizationSettings
+    from napari_splicer.config import Component, NormalizationSettings
     from napari_splicer.gui.snapshot import Snapshot
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.normalization import Normalization
+    from napari_splicer.patches.reader import PatchBatch
     from napari_splicer.patches.sites import Sites
 
+_OTHERS = 7  # cells read beside the one shown, where all of a batch take on the style of one
 _OUTSIDE = 0.16  # grey of pixels outside a component's region
 _FULL = 0.7  # normalised intensity at which a component's colour is at its purest
 _CONTOUR = np.array([1.0, 1.0, 1.0])
+_TOGETHER = "All together"
+
+_IN_TRAINING = {
+    "splicer": "First picture: one variation of this cell, which the model sees whole. The others: "
+    "a second variation, of which every component sees its part.",
+    "sum-je": "First picture: one variation of this cell, which the model sees whole. The others: "
+    "a second variation, of which every component sees its part.",
+    "concat": "Two variations of this cell, of which every component's own network sees its part. "
+    "First picture: one of them, before it is divided. The others: the parts of the second.",
+    "je": "Two variations of this cell; the model sees both whole, and no components.",
+}
 
 
 @dataclass(frozen=True)
@@ -37,13 +52,14 @@ class Tile:
 
 @dataclass(frozen=True)
 class Preview:
-    """Composite first, then one tile per component."""
+    """Composite first, then one tile per component; ``words`` say what training makes of them."""
 
     cell: int
     tiles: tuple[Tile, ...]
+    words: str = ""
 
 
-def make_preview(inputs: Snapshot, cell: int | None, seed: int) -> Preview:
+def make_preview(inputs: Snapshot, cell: int | None, seed: int, draw: int | None = None) -> Preview:
     """Read one cell's patch and split it.
 
     Parameters
@@ -54,52 +70,80 @@ def make_preview(inputs: Snapshot, cell: int | None, seed: int) -> Preview:
         Label id; None, or an id that the mask does not have, takes a random cell.
     seed : int
         Which random cell.
+    draw : int, optional
+        Show two views as training would draw them (arXiv 2312.02111), with ``draw`` as seed: the
+        first one whole, the components of the second. Unset: the patch as it is embedded.
 
     Raises
     ------
     SplicerError
         If the mask holds no cells, or a component does not fit the image.
     """
-    from napari_splicer.patches.reader import PatchReader
-    from napari_splicer.patches.sites import cell_sites, patch_sides
-    from napari_splicer.patches.splitting import region_mask, split
-
     fields = inputs.fields()
+    Decomposition(inputs.components).validate(fields[0])
+    if draw is None:
+        patch = _read_patches(inputs, _sites(fields, cell, seed), inputs.settings.patches.size)
+        cell_id = int(patch.id_B[0])
+        whole = Tile(_TOGETHER, f"cell {cell_id}", _composite(patch, inputs.components))
+        return Preview(cell_id, (whole, *_parts(patch, inputs.components)))
+    first, second = training_views(inputs, cell, seed, draw)
+    model = inputs.settings.model
+    tiles = [Tile(_TOGETHER, "first variation", _composite(first, inputs.components))]
+    if model.objective != "je":
+        tiles += _parts(second, inputs.components)
+    if model.objective == "je" or (model.objective == "splicer" and model.shared):
+        tiles.append(Tile(_TOGETHER, "second variation", _composite(second, inputs.components)))
+    return Preview(int(first.id_B[0]), tuple(tiles), _IN_TRAINING[model.objective])
+
+
+def training_views(
+    inputs: Snapshot, cell: int | None, seed: int, draw: int
+) -> tuple[PatchBatch, PatchBatch]:
+    """Return a cell's two views as training draws them, each a batch of one patch."""
+    import torch
+
+    from napari_splicer.patches.augmentation import (
+        apply_augmentation,
+        padded_size,
+        sample_augmentation,
+    )
+    from napari_splicer.patches.reader import PatchBatch
+
+    settings, size = inputs.settings.augmentation, inputs.settings.patches.size
+    others = _OTHERS if settings.styles else 0
+    sites = _sites(inputs.fields(), cell, seed, others=others, draw=draw)
+    batch = _read_patches(inputs, sites, padded_size(settings, size))
+    row = batch.index_B == 0  # patches come in the order in which they are stored
+    generator = torch.Generator().manual_seed(draw)
+
+    def view() -> PatchBatch:
+        channels = batch.x_BCHW.shape[1]
+        drawn = sample_augmentation(settings, len(batch), channels, generator=generator)
+        varied = apply_augmentation(batch, drawn, size)
+        return PatchBatch(**{name: values[row] for name, values in vars(varied).items()})
+
+    return view(), view()
+
+
+def _read_patches(inputs: Snapshot, sites: Sites, size: int) -> PatchBatch:
+    """Return normalised patches of ``size`` pixels, in the resolution that training reads."""
+    from napari_splicer.patches.reader import PatchReader
+    from napari_splicer.patches.sites import patch_sides
+
+    fields, settings = inputs.fields(), inputs.settings
     decomposition = Decomposition(inputs.components)
-    decomposition.validate(fields[0])
-    channels, regions = decomposition.channels, decomposition.regions
-    sites = _one(cell_sites(fields), cell, seed)
-    patches = inputs.settings.patches
     reader = PatchReader(
         fields,
         sites,
-        channels=channels,
-        regions=regions,
-        side=patch_sides(fields, patches),
-        size=patches.size,
-        batch=1,
+        channels=decomposition.channels,
+        regions=decomposition.regions,
+        side=patch_sides(fields, settings.patches, size),
+        size=size,
+        batch=len(sites),
     )
     batch = next(iter(reader))
-    scale = _normalization(fields[0].image, channels, inputs.settings.normalization)
-    batch = replace(batch, x_BCHW=scale.apply(batch.x_BCHW))
-    own = (batch.labels_BHW[0] == batch.id_B[0]).numpy()
-    colours = [_rgb(colour) for colour in group_colours(len(inputs.components))]
-    composite, shown = np.zeros((*own.shape, 3)), set[str]()
-    tiles = []
-    views = split(batch, decomposition, channels, regions)
-    for component, view, colour in zip(inputs.components, views, colours, strict=True):
-        mask = region_mask(batch, component.region, regions)
-        inside = None if mask is None else mask[0].numpy()
-        light = view[0].numpy().max(axis=0).clip(0, 1)[..., None]
-        if not shown.issuperset(component.channels):
-            composite += light * colour
-            shown.update(component.channels)
-        picture = _finish(_tint(light, colour), own, inside)
-        tiles.append(Tile(component.name, component.region.describe(), picture))
-    composite /= max(1.0, float(np.quantile(composite, 0.99)))
-    cell_id = int(batch.id_B[0])
-    together = Tile("All together", f"cell {cell_id}", _finish(composite, own, None))
-    return Preview(cell_id, (together, *tiles))
+    scale = _normalization(fields[0].image, decomposition.channels, settings.normalization)
+    return replace(batch, x_BCHW=scale.apply(batch.x_BCHW))
 
 
 @lru_cache(maxsize=4)
@@ -113,11 +157,53 @@ def _normalization(
     return fit_normalization(fields, channels, settings)
 
 
-def _one(sites: Sites, cell: int | None, seed: int) -> Sites:
+def _sites(
+    fields: Sequence[MaskedImage], cell: int | None, seed: int, *, others: int = 0, draw: int = 0
+) -> Sites:
+    """Return the cell's site, and then those of other random cells."""
+    from napari_splicer.patches.sites import cell_sites
+
+    sites = cell_sites(fields)
     rows = np.flatnonzero(sites.id == cell) if cell is not None else np.empty(0, int)
     if not len(rows):
         rows = np.random.default_rng(seed).integers(0, len(sites), 1)
-    return sites.take(rows[:1])
+    strangers = np.delete(np.arange(len(sites)), rows[0])
+    beside = np.random.default_rng(draw).permutation(strangers)[:others]
+    return sites.take(np.append(rows[:1], beside))
+
+
+def _parts(patch: PatchBatch, components: Sequence[Component]) -> Iterator[Tile]:
+    """Yield what each component sees of a batch of one patch."""
+    from napari_splicer.patches.splitting import region_mask, split
+
+    decomposition = Decomposition(tuple(components))
+    views = split(patch, decomposition, decomposition.channels, decomposition.regions)
+    colours = group_colours(len(components))
+    for component, view, colour in zip(components, views, colours, strict=True):
+        mask = region_mask(patch, component.region, decomposition.regions)
+        inside = None if mask is None else mask[0].numpy()
+        light = view[0].numpy().max(axis=0).clip(0, 1)[..., None]
+        picture = _finish(_tint(light, _rgb(colour)), _own(patch), inside)
+        yield Tile(component.name, component.region.describe(), picture)
+
+
+def _composite(patch: PatchBatch, components: Sequence[Component]) -> NDArray[np.uint8]:
+    """Return the whole patch, every channel in the colour of the first component that has it."""
+    place = {name: i for i, name in enumerate(Decomposition(tuple(components)).channels)}
+    x_CHW = patch.x_BCHW[0].numpy()
+    picture, shown = np.zeros((*x_CHW.shape[1:], 3)), set[str]()
+    for component, colour in zip(components, group_colours(len(components)), strict=True):
+        if not shown.issuperset(component.channels):
+            light = x_CHW[[place[name] for name in component.channels]].max(axis=0).clip(0, 1)
+            picture += light[..., None] * _rgb(colour)
+            shown.update(component.channels)
+    picture /= max(1.0, float(np.quantile(picture, 0.99)))
+    return _finish(picture, _own(patch), None)
+
+
+def _own(patch: PatchBatch) -> NDArray[np.bool_]:
+    own: NDArray[np.bool_] = (patch.labels_BHW[0] == patch.id_B[0]).numpy()
+    return own
 
 
 def _rgb(colour: str) -> NDArray[np.float64]:

@@ -113,27 +113,28 @@ def test_a_new_component_is_opened_and_named_apart(step, session) -> None:
 def test_the_strip_shows_the_picked_cell_and_then_another(step, session, qtbot) -> None:
     cell = int(session.cells.cells()["id"].iloc[2])
     session.picked = cell
-    shown = []
-    original = step.strip.show_preview
-    step.strip.show_preview = lambda preview: (shown.append(preview.cell), original(preview))
+    shown, strip = [], step.preview.strip
+    original = strip.show_preview
+    strip.show_preview = lambda preview: (shown.append(preview.cell), original(preview))
     qtbot.waitUntil(lambda: cell in shown, timeout=30_000)
-    assert step.strip.titles == ("All together", "immune", "around")
-    step.show_another_cell()
+    assert strip.titles == ("All together", "immune", "around")
+    step.preview.show_another_cell()
     assert session.picked is None
     qtbot.waitUntil(lambda: len(shown) > 1, timeout=30_000)
 
 
 def test_a_component_without_channels_is_told_in_the_strip(step, session, qtbot) -> None:
     step.add()
-    qtbot.waitUntil(lambda: "has no channel" in step.strip._words.text(), timeout=30_000)
-    assert step.strip.titles == ()
+    qtbot.waitUntil(lambda: "has no channel" in step.preview.strip._words.text(), timeout=30_000)
+    assert step.preview.strip.titles == ()
 
 
 def test_suggestions_and_pictures_go_with_the_image(step, session, qtbot) -> None:
-    qtbot.waitUntil(lambda: bool(step._suggested) and bool(step.strip.titles), timeout=30_000)
+    strip = step.preview.strip
+    qtbot.waitUntil(lambda: bool(step._suggested) and bool(strip.titles), timeout=30_000)
     assert step.suggest_button.isEnabled()
     session.image = session.facts = None
-    qtbot.waitUntil(lambda: not step.strip.titles)
+    qtbot.waitUntil(lambda: not strip.titles)
     assert not step.suggest_button.isEnabled()
     assert not step.suggest_button.menu().actions()
 
@@ -149,7 +150,7 @@ def test_without_an_image_nothing_can_be_added(step, session) -> None:
     step.show_readiness(resolve(session.snapshot()))
     assert not step.add_button.isEnabled()
     assert "Choose an image first" in step.add_button.toolTip()
-    assert not step.another.isEnabled()
+    assert not step.preview.another.isEnabled()
 
 
 def test_a_name_is_no_markup(step, session) -> None:

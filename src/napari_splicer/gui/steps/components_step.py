@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_splicer.analysis.palette import group_colours
@@ -13,15 +12,13 @@ from napari_splicer.config import Component
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.commands import free_name
-from napari_splicer.gui.jobs import Errand, tell
-from napari_splicer.gui.preview import make_preview
-from napari_splicer.gui.steps.page import StepPage, allow, heading, text
+from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.steps.cell_preview import CellPreview
+from napari_splicer.gui.steps.page import StepPage, allow, text
 from napari_splicer.gui.widgets.component_editor import ComponentEditor
 from napari_splicer.gui.widgets.component_row import ComponentRow
-from napari_splicer.gui.widgets.preview_strip import PreviewStrip
 
 if TYPE_CHECKING:
-    from napari_splicer.gui.preview import Preview
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
 
@@ -39,10 +36,8 @@ class ComponentsStep(StepPage):
         super().__init__(session, parent)
         self._editing: int | None = None
         self._editor: ComponentEditor | None = None
-        self._seed = 0
         self._suggested: tuple[Any, ...] = ()
         self._suggestion = Errand(self, self._take_suggestions)
-        self._drawing = Errand(self, self._show_preview, self._show_problem)
         self.column.addWidget(
             text(
                 "Each component is a set of markers seen in a region, and gets its own part of "
@@ -56,28 +51,17 @@ class ComponentsStep(StepPage):
         self.column.addLayout(self._rows)
         self._editor_place = QVBoxLayout()
         self.column.addLayout(self._editor_place)
-        line = QHBoxLayout()
-        line.addWidget(heading("What each component sees"), 1)
-        self.another = QPushButton("Another cell")
-        self.another.clicked.connect(self.show_another_cell)
-        line.addWidget(self.another)
-        self.column.addLayout(line)
-        self.strip = PreviewStrip()
-        self.column.addWidget(self.strip)
+        self.preview = CellPreview(session, "What each component sees")
+        self.column.addWidget(self.preview)
         self.column.addStretch()
-        self._due = QTimer(self)
-        self._due.setSingleShot(True)
-        self._due.setInterval(50)
-        self._due.timeout.connect(self._draw)
         self._connect()
 
     def _connect(self) -> None:
         events = self.session.events
-        bind(self, events.components, self._on_components)
-        bind(self, events.picked, self._ask_for_preview)
+        bind(self, events.components, self._show_rows)
         bind(self, events.image, self._on_image)
         bind(self, events.facts, self._on_image)
-        self._on_components()
+        self._show_rows()
         self._on_image()
 
     def _buttons(self) -> QHBoxLayout:
@@ -94,7 +78,6 @@ class ComponentsStep(StepPage):
 
     def _on_image(self) -> None:
         """Ask for suggestions as soon as image and mask are known to be good."""
-        self._ask_for_preview()
         session = self.session
         if self._editor is not None and (
             session.image is None or session.image.channels != self._editor.channels
@@ -189,10 +172,6 @@ class ComponentsStep(StepPage):
         self._editing = None
         self._show_rows()
 
-    def _on_components(self) -> None:
-        self._show_rows()
-        self._ask_for_preview()
-
     def _show_rows(self) -> None:
         while self._rows.count():
             self._rows.takeAt(0).widget().deleteLater()
@@ -205,43 +184,10 @@ class ComponentsStep(StepPage):
             row.remove.connect(lambda i=place: self.remove(i))
             self._rows.addWidget(row)
 
-    # preview -----------------------------------------------------------------------------------
-
-    def show_another_cell(self) -> None:
-        """Show a random cell."""
-        self._seed += 1
-        self.session.picked = None
-        self._ask_for_preview()
-
-    def _ask_for_preview(self) -> None:
-        self._due.start()
-
-    def _draw(self) -> None:
-        now = self.session.snapshot()
-        if now.image is None or now.cells is None or not now.components:
-            self._drawing.forget()
-            self.strip.clear()
-        elif self.isVisible():
-            self._drawing.ask(make_preview, now, self.session.picked, self._seed)
-
-    def showEvent(self, event: Any) -> None:
-        """Draw what has changed while the page was not seen."""
-        super().showEvent(event)
-        self._ask_for_preview()
-
-    def _show_preview(self, preview: Preview) -> None:
-        self.strip.show_preview(preview)
-
-    def _show_problem(self, error: Exception) -> None:
-        if isinstance(error, SplicerError):
-            self.strip.show_problem(str(error))
-        else:
-            tell(error)
-
     def show_readiness(self, readiness: Readiness) -> None:
         """Say why nothing can be added, suggested or shown yet."""
         state = readiness.steps["components"]
         allow(self.add_button, state, "Add a component, then choose its markers and region")
-        allow(self.another, state, "Show another cell, or click one in the image")
+        self.preview.show_state(state)
         if state.status == "blocked":
             self.suggest_button.setToolTip(state.why)

@@ -10,6 +10,7 @@ from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.readiness import StepState, too_few_to_train
+from napari_splicer.gui.steps.model_variation import VariationPanel
 from napari_splicer.gui.steps.page import allow, fold, text
 from napari_splicer.gui.widgets.choice_card import ChoiceCard
 from napari_splicer.gui.widgets.progress_panel import ProgressPanel, duration
@@ -64,6 +65,7 @@ class TrainPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._presets())
         layout.addWidget(self._details())
+        layout.addWidget(self._variation())
         self.button = QPushButton("Train")
         self.button.clicked.connect(self.train)
         self.resume_button = QPushButton("Go on with the stopped training")
@@ -108,6 +110,13 @@ class TrainPanel(QWidget):
         details.setToolTip("What else decides the training; the defaults suit most images")
         details.addWidget(form)
         return details
+
+    def _variation(self) -> QWidget:
+        self.variation = VariationPanel(self._session)
+        variation = fold("How cells are varied")
+        variation.setToolTip("What the model learns to ignore (augmentation), with a preview")
+        variation.addWidget(self.variation)
+        return variation
 
     def _choose(self, preset: str) -> None:
         self._session.settings = self._session.settings.with_values(
@@ -160,6 +169,7 @@ class TrainPanel(QWidget):
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable training, or say why not."""
+        self.variation.show_readiness(readiness)
         state = readiness.steps["model"]
         few = too_few_to_train(self._session.snapshot())
         if few and state.allowed:

@@ -12,16 +12,23 @@ from superqt import QElidingLabel
 if TYPE_CHECKING:
     from napari_splicer.gui.preview import Preview, Tile
 
-SIDE = 100  # px of a picture on screen
+SIDE = 100
 _COLUMNS = 3
 _NOTHING = "Each component's view of one cell will be shown here."
 
 
 class PreviewStrip(QWidget):
-    """Pictures in rows of three, or a sentence where there are none."""
+    """Pictures in rows of three, or a sentence where there are none.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    side : int
+        Of a picture on screen, in pixels.
+    """
+
+    def __init__(self, side: int = SIDE, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._side = side
         self._titles: tuple[str, ...] = ()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -43,7 +50,7 @@ class PreviewStrip(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(6)
         for place, tile in enumerate(preview.tiles):
-            grid.addWidget(_picture(tile), place // _COLUMNS, place % _COLUMNS)
+            grid.addWidget(_picture(tile, self._side), place // _COLUMNS, place % _COLUMNS)
         grid.setColumnStretch(_COLUMNS, 1)
         self._show(pictures, "")
         self._titles = tuple(tile.title for tile in preview.tiles)
@@ -65,20 +72,20 @@ class PreviewStrip(QWidget):
         self._pictures = pictures
 
 
-def _picture(tile: Tile) -> QWidget:
+def _picture(tile: Tile, side: int) -> QWidget:
     height, width, _ = tile.pixels.shape
     image = QImage(tile.pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
     picture = QLabel()
     picture.setPixmap(
         QPixmap.fromImage(image).scaled(
-            SIDE,
-            SIDE,
+            side,
+            side,
             Qt.AspectRatioMode.KeepAspectRatio,
             Qt.TransformationMode.FastTransformation,
         )
     )
     box = QWidget()
-    box.setFixedWidth(SIDE)
+    box.setFixedWidth(side)
     box.setToolTip(f"{tile.title}: {tile.caption}")
     layout = QVBoxLayout(box)
     layout.setContentsMargins(0, 0, 0, 0)

@@ -1,11 +1,13 @@
-"""SettingsForm: settings of a run behind one fold, each with the schema's own words as tooltip."""
+"""SettingsForm: settings of a run behind one fold, each with a tooltip, if only the schema's."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -46,13 +48,25 @@ class SettingsForm(QWidget):
             box.addItem(words, value)
 
         def show() -> None:
-            box.setCurrentIndex(max(box.findData(self._value(key)), 0))
+            value = self._value(key)
+            if box.findData(value) < 0:  # of a run file or a model
+                box.addItem(str(value), value)
+            box.setCurrentIndex(box.findData(value))
 
         box.activated.connect(lambda: self._set(key, box.currentData()))
         self._add(key, title, box, show)
         return box
 
-    def add_number(self, key: str, title: str, limits: Sequence[int], unset: str = "") -> QSpinBox:
+    def add_switch(self, key: str, title: str, tip: str = "") -> QCheckBox:
+        """Add a row with something that is on or off."""
+        box = QCheckBox()
+        self._add(key, title, box, lambda: box.setChecked(self._value(key)), tip)
+        box.toggled.connect(lambda on: self._set(key, on))
+        return box
+
+    def add_number(
+        self, key: str, title: str, limits: Sequence[int], unset: str = "", tip: str = ""
+    ) -> QSpinBox:
         """Add a row with a whole number; with ``unset``, the lowest value means None."""
         box = QSpinBox()
         box.setRange(*limits)
@@ -66,8 +80,22 @@ class SettingsForm(QWidget):
         def store(value: int) -> None:
             self._set(key, None if unset and value == limits[0] else value)
 
-        self._add(key, title, box, show)
+        self._add(key, title, box, show, tip)
         box.valueChanged.connect(store)
+        return box
+
+    def add_percent(
+        self, key: str, title: str, limits: Sequence[float], tip: str = "", unset: str = ""
+    ) -> QDoubleSpinBox:
+        """Add a row with a fraction, shown as a percentage; ``unset``: what 0 means, in words."""
+        box = QDoubleSpinBox()
+        box.setDecimals(1)
+        box.setRange(100 * limits[0], 100 * limits[1])
+        box.setSuffix(" %")
+        box.setSpecialValueText(unset)
+        box.setKeyboardTracking(False)
+        self._add(key, title, box, lambda: box.setValue(100 * self._value(key)), tip)
+        box.valueChanged.connect(lambda value: self._set(key, round(value / 100, 6)))
         return box
 
     def add_real(self, key: str, title: str, limits: Sequence[float]) -> QDoubleSpinBox:
@@ -81,12 +109,19 @@ class SettingsForm(QWidget):
         box.valueChanged.connect(lambda value: self._set(key, value))
         return box
 
-    def _add(self, key: str, title: str, box: QWidget, show: Callable[[], None]) -> None:
-        words = describe(key)
+    def _add(
+        self, key: str, title: str, box: QWidget, show: Callable[[], None], tip: str = ""
+    ) -> None:
+        words = tip or describe(key)
         box.setToolTip(words[:1].upper() + words[1:])
         box.setMinimumWidth(80)
-        show()
-        self._shown.append(show)
+
+        def show_only() -> None:
+            with QSignalBlocker(box):  # a value that the box rounds or limits stays as it was set
+                show()
+
+        show_only()
+        self._shown.append(show_only)
         self._form.addRow(title, box)
 
     def _refresh(self) -> None:
