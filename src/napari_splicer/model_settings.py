@@ -96,6 +96,13 @@ class TrainingSettings(Settings):
         description="stops early when the loss on a tenth of the patches, which are not trained "
         "on, has not fallen at so many of about 25 looks in a row; 0 = trains to the end",
     )
+    component_dropout: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="chance that a patch is shown without a component, so that the model can do "
+        "without; unset: 0.1 where an image lacks one, else 0",
+    )
     checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints")
     cache_gb: float = Field(
         2.0, gt=0, description="GB of memory for training patches; more lie in a temporary file"

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import RunConfig, parse_run
 from napari_splicer.errors import InvalidComponent, InvalidSettings, NoCells
 from napari_splicer.images.masks import LabelMask
@@ -126,5 +127,7 @@ def test_components_must_fit_every_image(field, quick):
         seen_channels(RunConfig(), [field])
     names = list(field.image.channels)
     lacking = replace(field, image=field.image.with_channels(["DNA1", *names[1:]]))
+    strict = quick.with_values({"training.component_dropout": 0.0})
     with pytest.raises(InvalidComponent, match=r"which .* does not have"):
-        seen_channels(quick, [field, lacking])
+        seen_channels(strict, [field, lacking])
+    assert seen_channels(quick, [field, lacking]) == Decomposition(quick.components).channels

@@ -317,9 +317,9 @@ def faulty(monkeypatch, fault):
     """Let the objective be disturbed by ``fault(call, terms, x)``."""
     objective, calls = SpliCER.objective, []
 
-    def disturbed(self, x_BCHW, views):
+    def disturbed(self, x_BCHW, views, present=None):
         calls.append(len(x_BCHW))
-        terms = objective(self, x_BCHW, views)
+        terms = objective(self, x_BCHW, views, present)
         return fault(len(calls), terms, len(x_BCHW))
 
     monkeypatch.setattr(SpliCER, "objective", disturbed)

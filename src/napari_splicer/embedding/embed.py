@@ -13,11 +13,18 @@ import torch
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.embedding.intensities import CellMeans, Measurement, TileMeans
 from napari_splicer.embedding.resolve import check_channels, remarks, resolve
-from napari_splicer.embedding.table import add_representation, build_table, record, take_rows
+from napari_splicer.embedding.table import (
+    add_representation,
+    build_table,
+    note_blank,
+    record,
+    take_rows,
+)
 from napari_splicer.errors import InvalidSettings, NoCells
 from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
 from napari_splicer.images.checks import check_distinct
 from napari_splicer.patches.normalization import make_normalizer
+from napari_splicer.patches.presence import Presence, absent_components, blanked
 from napari_splicer.patches.reader import PatchReader
 from napari_splicer.patches.sites import find_sites, patch_sides
 from napari_splicer.patches.splitting import side_by_side
@@ -65,14 +72,14 @@ def embed_cells(
     ------
     SplicerError
         Before anything is read: an image that lacks channels of the model
-        (``MissingChannels``), two images of one name, no cells.
+        and can't do without (``MissingChannels``), two images of one name, no cells.
     """
     cancel = cancel or Cancel()
     if not fields:
         raise NoCells("There is no image to embed.", "Open at least one.")
     check_distinct([field.name for field in fields])
     if bundle is not None:
-        check_channels(fields, bundle.channels)
+        check_channels(fields, bundle)
         if bundle.network.sees_parts:
             for field in fields:
                 bundle.decomposition.validate(field, sites=config.patches.sites)
@@ -93,6 +100,7 @@ def embed_cells(
     if bundle is not None:
         with threads(run.threads):
             done = yield from _represent(_Task(fields, sites, sides, bundle, run), table, cancel)
+        note_blank(table, absent_components(fields, bundle.decomposition, masks=False))
     record(table).update(
         config=run.model_dump_json(),
         bundle="" if bundle is None else bundle.hash,
@@ -208,12 +216,16 @@ def _batches(task: _Task) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         size=run.patches.size,
         batch=run.embedding.batch,
         device=device,
+        blank_missing=bundle.can_do_without,
     )
+    presence = Presence(task.fields, bundle.decomposition, bundle.channels, masks=False)
     network = bundle.network if device.type == "cpu" else deepcopy(bundle.network).to(device)
     network.eval()
     try:
         for batch in reader:
             x_BCHW = normalizer.apply(batch.x_BCHW, batch.field_B)
+            if not presence.complete:
+                x_BCHW = blanked(x_BCHW, presence.of(batch.field_B).channels_BC)
             if network.sees_parts:
                 normalised = replace(batch, x_BCHW=x_BCHW)
                 x_BCHW = side_by_side(normalised, parts, bundle.channels, parts.regions)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_splicer.components.matching import match_channels
 from napari_splicer.errors import InvalidSettings, MissingChannels
+from napari_splicer.patches.presence import absent_components
 from napari_splicer.training.device import resolve_device, resolve_precision
-from napari_splicer.training.resolve import remarks as sizes_said
+from napari_splicer.training.resolve import said_of_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from napari_splicer.components.matching import ChannelMatch
     from napari_splicer.config import RunConfig
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.model.bundle import Bundle
@@ -81,13 +83,15 @@ def remarks(
     yield from _different_panels(fields)
     if bundle is None:
         return
+    if bundle.can_do_without:
+        yield from _said_of_blank(fields, bundle)
     trained = bundle.config
     if config.device == "auto" and run.device != trained.device:
         yield (
             f"The model was trained on {trained.device}, which is not here, so {run.device} is "
             "used; the last digits of the results may differ."
         )
-    yield from sizes_said(run, run, fields)
+    yield from said_of_sizes(run, fields)
     if run.patches.size_um is None and any(field.image.pixel_size for field in fields):
         yield (
             "The pixel size of the model's own images was not known, so patches are "
@@ -107,22 +111,43 @@ def _different_panels(fields: Sequence[MaskedImage]) -> Iterator[str]:
         )
 
 
-def check_channels(fields: Sequence[MaskedImage], channels: Sequence[str]) -> None:
-    """Refuse images that lack something the model was trained on.
+def check_channels(fields: Sequence[MaskedImage], bundle: Bundle) -> None:
+    """Refuse images that lack something the model was trained on and can't do without.
 
     Raises
     ------
     MissingChannels
         Naming image and channels, and those of the image that may be meant.
+    InvalidComponent
+        If nothing would be left to see of an image.
     """
+    if bundle.can_do_without:
+        absent_components(fields, bundle.decomposition, masks=False)
+        return
     for field in fields:
-        match = match_channels(channels, field.image.channels)
-        if match.complete:
-            continue
-        guesses = ", ".join(f"'{there}' for '{name}'" for name, there in match.renamed.items())
-        raise MissingChannels(
-            f"{field.name} lacks {', '.join(match.missing)}, which the model was trained on.",
-            f"Rename the image's channels if it has them under other names: perhaps {guesses}."
-            if guesses
-            else f"Its channels are: {', '.join(field.image.channels)}.",
-        )
+        match = match_channels(bundle.channels, field.image.channels)
+        if not match.complete:
+            raise MissingChannels(
+                f"{field.name} lacks {', '.join(match.missing)}, which the model was trained on.",
+                _guesses(match) or f"Its channels are: {', '.join(field.image.channels)}.",
+            )
+
+
+def _said_of_blank(fields: Sequence[MaskedImage], bundle: Bundle) -> Iterator[str]:
+    absent = absent_components(fields, bundle.decomposition, masks=False)
+    for field in fields:
+        if field.name in absent:
+            names = absent[field.name]
+            match = match_channels(bundle.channels, field.image.channels)
+            yield (
+                f"{field.name} lacks {', '.join(match.missing)}: the network does without the "
+                f"component{'s' if len(names) > 1 else ''} {', '.join(names)} there. "
+                f"{_guesses(match)}"
+            ).rstrip()
+
+
+def _guesses(match: ChannelMatch) -> str:
+    guesses = ", ".join(f"'{there}' for '{name}'" for name, there in match.renamed.items())
+    if not guesses:
+        return ""
+    return f"Rename the image's channels if it has them under other names: perhaps {guesses}."

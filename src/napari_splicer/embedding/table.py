@@ -116,6 +116,21 @@ def add_representation(
     }
 
 
+def note_blank(table: AnnData, absent: Mapping[str, Sequence[str]]) -> None:
+    """Note which components the network had to do without, by image, in ``uns["splicer"]``.
+
+    Columns ``region`` and ``component`` of ``blank``, which is left out where there is none. What
+    the chunks of these components say is guessed from the others.
+    """
+    pairs = [(region, name) for region, names in absent.items() for name in names]
+    if pairs:
+        regions, names = zip(*pairs, strict=True)
+        record(table)["blank"] = {
+            "region": np.array(regions, dtype=str),
+            "component": np.array(names, dtype=str),
+        }
+
+
 def take_rows(table: AnnData, rows: NDArray[np.bool_]) -> AnnData:
     """Return a table of the cells selected by ``rows``, bool (n,), and only of their images."""
     taken = table[rows].copy()

@@ -178,8 +178,11 @@ def _model_misfit(now: Snapshot) -> str:
 
 
 def _missing(now: Snapshot) -> tuple[str, ...]:
-    """Return the model's channels that the image lacks."""
+    """Return the model's channels that the image lacks and the model can't do without."""
     if now.bundle is None or now.image is None:
+        return ()
+    components, here = now.bundle.decomposition.components, set(now.image.channels)
+    if now.bundle.can_do_without and any(here.issuperset(part.channels) for part in components):
         return ()
     return now.bundle.decomposition.match(now.image.channels).missing
 

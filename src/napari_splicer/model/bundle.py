@@ -95,6 +95,15 @@ class Bundle:
         """SHA-256 of the weights: which model this is."""
         return fingerprint(self.network.state_dict())
 
+    @property
+    def can_do_without(self) -> bool:
+        """Whether it was trained to do without some of its components, which an image may lack.
+
+        Where every component has an encoder of its own, nothing was learned to do without.
+        """
+        dropped = bool(self.config.training.component_dropout)
+        return dropped and bool(self.decomposition.components) and not self.network.sees_parts
+
 
 def save_bundle(bundle: Bundle, folder: str | Path, *, overwrite: bool = False) -> Path:
     """Write a bundle; it appears whole or not at all.

@@ -125,14 +125,25 @@ def make_normalizer(
     """Return how to normalise ``fields``: by the model's ``normalization``, or each by its own.
 
     With ``settings.scope == "image"`` every field is fitted here, fields that the model never saw
-    included; its bundle still holds the scale over all training fields.
+    included; its bundle still holds the scale over all training fields. Channels that a field lacks
+    have a scale that makes them 0.
     """
     if settings.scope == "dataset":
         return Normalizer((normalization,))
     channels = normalization.channels
-    return Normalizer(
-        tuple(fit_normalization([field], channels, settings, seed=seed) for field in fields)
-    )
+    return Normalizer(tuple(_fit_alone(field, channels, settings, seed) for field in fields))
+
+
+def _fit_alone(
+    field: MaskedImage, channels: Sequence[str], settings: NormalizationSettings, seed: int
+) -> Normalization:
+    here = [name for name in channels if name in field.image.channels]
+    if len(here) == len(channels):
+        return fit_normalization([field], channels, settings, seed=seed)
+    fitted = fit_normalization([field], here, settings, seed=seed)
+    bounds = dict(zip(here, zip(fitted.lower, fitted.upper, strict=True), strict=True))
+    lower, upper = zip(*(bounds.get(name, (0.0, 0.0)) for name in channels), strict=True)
+    return Normalization(tuple(channels), lower, upper, settings.curve)
 
 
 def fit_normalization(
@@ -147,6 +158,7 @@ def fit_normalization(
     At most ``SAMPLE_PIXELS`` pixels are kept, from at most ``SAMPLE_BLOCKS`` blocks (one per field
     at least), each read once. Where the upper quantile does not exceed the lower one, as in sparse
     ion counts, it is taken over the pixels above the lower one; failing that, it is the maximum.
+    A field that lacks a channel says nothing about it.
 
     Raises
     ------
@@ -188,11 +200,15 @@ def _sample(
     chosen = rng.permutation(len(boxes))[:blocks]
     share = -(-pixels // len(chosen))
     values, most_C = [], np.full(len(channels), -np.inf, dtype=np.float32)
+    here = [index for index, name in enumerate(channels) if name in image.channels]
     for y0, y1, x0, x1 in (boxes[i] for i in np.sort(chosen)):
         place = rng.integers((y1 - y0) * (x1 - x0), size=share)
-        pixels_CN = image.read(y0, y1, x0, x1, channels=channels).reshape(len(channels), -1)
-        values.append(pixels_CN[:, place].astype(np.float32))
-        for channel, plane_N in enumerate(pixels_CN):
+        pixels_CN = image.read(y0, y1, x0, x1, channels=[channels[index] for index in here])
+        pixels_CN = pixels_CN.reshape(len(here), -1)
+        values_CN = np.full((len(channels), share), np.nan, dtype=np.float32)
+        values_CN[here] = pixels_CN[:, place]
+        values.append(values_CN)
+        for channel, plane_N in zip(here, pixels_CN, strict=True):
             finite_N = plane_N[np.isfinite(plane_N)] if plane_N.dtype.kind == "f" else plane_N
             if finite_N.size:
                 most_C[channel] = max(most_C[channel], finite_N.max())

@@ -11,7 +11,8 @@ import torch
 
 from napari_splicer.errors import InvalidComponent
 from napari_splicer.patches.blocks import Block, block_edges, plan_blocks
-from napari_splicer.patches.canvas import Canvas, as_bits, upload
+from napari_splicer.patches.canvas import Canvas, upload
+from napari_splicer.patches.resampling import nearest, resampled
 from napari_splicer.patches.sites import window_start
 
 if TYPE_CHECKING:
@@ -106,11 +107,13 @@ class PatchReader:
         Side of the patches that come out; resampled on the device where ``side`` differs.
     batch : int
     device : torch.device or str
+    blank_missing : bool
+        Whether channels and masks that a field lacks come out as 0.
 
     Raises
     ------
     MissingChannels, InvalidComponent
-        While iterating, if a field lacks a channel or a mask.
+        While iterating, if a field lacks a channel or a mask and may not.
     """
 
     fields: Sequence[MaskedImage]
@@ -121,6 +124,7 @@ class PatchReader:
     size: int = 32
     batch: int = 128
     device: torch.device | str = "cpu"
+    blank_missing: bool = False
 
     def __len__(self) -> int:
         """Return the number of batches."""
@@ -190,10 +194,13 @@ class PatchReader:
     def _read(self, masked: MaskedImage, block: Block) -> _Tile:
         box = (block.y0, block.y1, block.x0, block.x1)
         size = (block.y1 - block.y0, block.x1 - block.x0)
-        pixels = masked.image.read(*box, channels=self.channels).astype(self._stored, copy=False)
+        pixels = self._read_pixels(masked, box).astype(self._stored, copy=False)
         labels = np.zeros(size, np.uint8) if masked.cells is None else masked.cells.read(*box)
         regions = np.empty((len(self.regions), *size), dtype=bool)
         for plane, name in zip(regions, self.regions, strict=True):
+            if name not in masked.regions and self.blank_missing:
+                plane.fill(False)
+                continue
             if name not in masked.regions:
                 raise InvalidComponent(
                     f"{masked.image.name} has no mask '{name}'.",
@@ -201,6 +208,17 @@ class PatchReader:
                 )
             np.not_equal(masked.regions[name].read(*box), 0, out=plane)
         return _Tile(pixels, labels[None], regions)
+
+    def _read_pixels(self, masked: MaskedImage, box: tuple[int, int, int, int]) -> NDArray[Any]:
+        here = [name for name in self.channels if name in masked.image.channels]
+        if len(here) == len(self.channels) or not self.blank_missing:
+            return masked.image.read(*box, channels=self.channels)
+        y0, y1, x0, x1 = box
+        pixels = np.zeros((len(self.channels), y1 - y0, x1 - x0), masked.image.dtype)
+        pixels[[self.channels.index(name) for name in here]] = masked.image.read(
+            *box, channels=here
+        )
+        return pixels
 
 
 class _Batch:
@@ -225,9 +243,9 @@ class _Batch:
         if pixels.side == size and pixels.dtype == x_BCHW.dtype:
             pixels.cut(starts, x_BCHW)
         else:
-            x_BCHW.copy_(_resample(pixels.cut(starts), size))
-        self._labels_BHW[here] = _nearest(labels.cut(starts)[:, 0], size)
-        self._regions_BRHW[here] = _nearest(regions.cut(starts), size)
+            x_BCHW.copy_(resampled(pixels.cut(starts), size))
+        self._labels_BHW[here] = nearest(labels.cut(starts)[:, 0], size)
+        self._regions_BRHW[here] = nearest(regions.cut(starts), size)
         self._rows.append(rows)
         self.filled += len(rows)
 
@@ -267,20 +285,3 @@ class _Batch:
 def _corners(sites: Sites, side: int) -> NDArray[np.int64]:
     """Return the top left corners (n, 2) of windows of ``side`` pixels around the sites."""
     return window_start(np.stack([sites.y, sites.x], axis=1), side)
-
-
-def _resample(x_BCHW: Tensor, size: int) -> Tensor:
-    x_BCHW = x_BCHW.to(torch.float32)
-    if x_BCHW.shape[-1] == size:
-        return x_BCHW
-    return torch.nn.functional.interpolate(
-        x_BCHW, (size, size), mode="bilinear", antialias=True, align_corners=False
-    )
-
-
-def _nearest(masks: Tensor, size: int) -> Tensor:
-    side = masks.shape[-1]
-    if side == size:
-        return masks
-    index = (torch.arange(size, device=masks.device) * 2 + 1) * side // (2 * size)
-    return as_bits(masks)[..., index[:, None], index].view(masks.dtype)

@@ -80,6 +80,7 @@ def diagnose(
         patches = center_crop(sample, run.patches.size)
         z_BZ, e_BD = (_matrix(part) for part in network.embed(views.of_primary(patches)))
         pairs = _pairs(network, sample, views, derive_seed(run.seed, Draws.LOOKED_AT, 1))
+        there = _There.of(patches, views)
     if not all(
         np.isfinite(part).all() for part in (z_BZ, e_BD, *(m for p in pairs for m in p[1:]))
     ):
@@ -94,11 +95,11 @@ def diagnose(
         trained=len(data),
         patches=len(sample),
         markers=data.normalization.channels,
-        representation=_parts(z_BZ, {WHOLE: slice(None)}, markers_BC, images_B)[0],
-        chunks=_parts(e_BD, chunks, markers_BC, images_B),
-        similarity=_similarity([e_BD[:, columns] for columns in chunks.values()]),
-        counterparts=_similarity([pair.own_BK for pair in pairs if pair.name in chunks]),
-        alignments=tuple(map(_alignment, pairs)) if len(sample) >= _FEWEST else (),
+        representation=_parts(z_BZ, {WHOLE: slice(None)}, markers_BC, images_B, there)[0],
+        chunks=_parts(e_BD, chunks, markers_BC, images_B, there),
+        similarity=_similarity({n: e_BD[:, columns] for n, columns in chunks.items()}, there),
+        counterparts=_similarity({p.name: p.own_BK for p in pairs if p.name in chunks}, there),
+        alignments=tuple(_alignment(pair) for pair in pairs if pair.here_B.sum() >= _FEWEST),
     )
 
 
@@ -110,13 +111,35 @@ def own_means(patches: PatchBatch) -> Tensor:
     return sums_BC / own_BHW.sum(dim=(1, 2))[:, None]
 
 
+class _There(NamedTuple):
+    """What images have: channels, and by name components, of every patch."""
+
+    channels_BC: NDArray[np.bool_]
+    components: Mapping[str, NDArray[np.bool_]]
+
+    @classmethod
+    def of(cls, patches: PatchBatch, views: Views) -> _There:
+        found = views.there(patches)
+        if found is None:
+            return cls(np.ones(patches.x_BCHW.shape[:2], bool), {})
+        return cls(found[0].numpy(), {name: here_B.numpy() for name, here_B in found[1].items()})
+
+    def rows(self, *names: str) -> NDArray[np.bool_]:
+        """Return which patches have all of these; all do where nothing is known of a name."""
+        rows_B = np.ones(len(self.channels_BC), bool)
+        for name in names:
+            rows_B = rows_B & self.components.get(name, True)
+        return rows_B
+
+
 class _Pair(NamedTuple):
-    """e_i, c_i, and c_i of another patch's staining."""
+    """e_i, c_i, c_i of another patch's staining, and for which patches the three are there."""
 
     name: str
     e_BK: NDArray[np.float32]
     own_BK: NDArray[np.float32]
     foreign_BK: NDArray[np.float32]
+    here_B: NDArray[np.bool_]
 
 
 def _pairs(network: SpliCER, sample: PatchBatch, views: Views, seed: int) -> list[_Pair]:
@@ -125,27 +148,44 @@ def _pairs(network: SpliCER, sample: PatchBatch, views: Views, seed: int) -> lis
     That is the shuffled pairing to beat: a component that sees the own cell is recognised by the
     cell's outline, whatever its channels hold.
     """
-    exchanged = replace(sample, x_BCHW=sample.x_BCHW.roll(1, dims=0))
-    x_BCHW, second = views(sample, seed)
-    own = network.counterparts(x_BCHW, second)
-    foreign = network.counterparts(x_BCHW, views(exchanged, seed)[1])
-    return [
-        _Pair(name, _matrix(e_BK), _matrix(c_BK), _matrix(foreign[name][1]))
-        for name, (e_BK, c_BK) in own.items()
-    ]
+    exchanged = replace(
+        sample, x_BCHW=sample.x_BCHW.roll(1, dims=0), field_B=sample.field_B.roll(1, dims=0)
+    )
+    viewed, other = views(sample, seed), views(exchanged, seed)
+    own = network.counterparts(viewed.x_BCHW, viewed.second)
+    foreign = network.counterparts(viewed.x_BCHW, other.second)
+    pairs = []
+    for name, (e_BK, c_BK) in own.items():
+        here_B = np.ones(len(sample), bool)
+        for present in (viewed.present, other.present):
+            if present is not None and name in present:
+                here_B = here_B & present[name].numpy()
+        pairs.append(_Pair(name, _matrix(e_BK), _matrix(c_BK), _matrix(foreign[name][1]), here_B))
+    return pairs
 
 
 def _alignment(pair: _Pair) -> Alignment:
-    reading_BK = linear_reading(pair.e_BK, pair.own_BK)
+    e_BK, own_BK, foreign_BK = (
+        matrix[pair.here_B] for matrix in (pair.e_BK, pair.own_BK, pair.foreign_BK)
+    )
+    reading_BK = linear_reading(e_BK, own_BK)
     return Alignment(
         name=pair.name,
-        own=round(shuffled_alignment(reading_BK, pair.own_BK), _DIGITS),
-        shuffled=round(shuffled_alignment(reading_BK, pair.foreign_BK), _DIGITS),
+        own=round(shuffled_alignment(reading_BK, own_BK), _DIGITS),
+        shuffled=round(shuffled_alignment(reading_BK, foreign_BK), _DIGITS),
     )
 
 
-def _similarity(parts: Sequence[NDArray[np.float32]]) -> tuple[tuple[float | None, ...], ...]:
-    return tuple(tuple(_fraction(linear_cka(one, other)) for other in parts) for one in parts)
+def _similarity(
+    parts: Mapping[str, NDArray[np.float32]], there: _There
+) -> tuple[tuple[float | None, ...], ...]:
+    def alike(one: str, other: str) -> float | None:
+        rows_B = there.rows(one, other)
+        if not rows_B.any():
+            return None
+        return _fraction(linear_cka(parts[one][rows_B], parts[other][rows_B]))
+
+    return tuple(tuple(alike(one, other) for other in parts) for one in parts)
 
 
 def _parts(
@@ -153,15 +193,21 @@ def _parts(
     chunks: Mapping[str, slice],
     markers_BC: NDArray[np.float32],
     images_B: NDArray[np.int64],
+    there: _There,
 ) -> tuple[Part, ...]:
     r2 = np.full((len(chunks), markers_BC.shape[1]), np.nan)
-    if len(matrix_BD) >= _FEWEST and chunks:
-        r2 = chunk_marker_r2(matrix_BD, chunks, markers_BC, groups=images_B)
+    patterns_BP, pattern_C = np.unique(there.channels_BC, axis=1, return_inverse=True)
+    for pattern, rows_B in enumerate(patterns_BP.T):
+        if rows_B.sum() >= _FEWEST and chunks:
+            here_C = pattern_C == pattern
+            r2[:, here_C] = chunk_marker_r2(
+                matrix_BD[rows_B], chunks, markers_BC[rows_B][:, here_C], groups=images_B[rows_B]
+            )
     return tuple(
         Part(
             name=name,
             width=matrix_BD[:, columns].shape[1],
-            rank=round(rankme(matrix_BD[:, columns]), _DIGITS),
+            rank=round(rankme(matrix_BD[there.rows(name)][:, columns]), _DIGITS),
             r2=tuple(_number(value) for value in row),
         )
         for (name, columns), row in zip(chunks.items(), r2, strict=True)

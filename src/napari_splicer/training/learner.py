@@ -197,13 +197,13 @@ class Learner:
         among = self._data.trained_on
         rows_B = among[rows_of_step(seed, self.step, patches=len(among), batch=self.batch)]
         drawn = derive_seed(seed, Draws.VIEWS, self.step)
-        x_BCHW, views = self._views(self._data.take(rows_B), drawn)
+        viewed = self._views(self._data.take(rows_B), drawn)
         rate = learning_rate(settings, self.step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         with seeded(derive_seed(seed, Draws.LAYERS, self.step), self._device):
             with autocast(self._config, self._device):
-                terms = self.network.objective(x_BCHW, views)
+                terms = self.network.objective(*viewed)
             self._optimizer.zero_grad(set_to_none=True)
             terms.total.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)

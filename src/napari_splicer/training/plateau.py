@@ -82,9 +82,9 @@ class Plateau:
         batches = torch.split(self._data.held_out, self._config.training.batch)
         for number, rows_B in enumerate(batches):
             seed = derive_seed(self._config.seed, Draws.HELD_OUT, 1 + number)
-            x_BCHW, views = self._views(self._data.take(rows_B), seed)
+            viewed = self._views(self._data.take(rows_B), seed)
             with seeded(seed, self._device), autocast(self._config, self._device):
-                total += network.objective(x_BCHW, views).total * len(rows_B)
+                total += network.objective(*viewed).total * len(rows_B)
         network.train(training)
         for buffer, value in zip(network.buffers(), before, strict=True):
             buffer.copy_(value)  # some losses keep statistics of what they have seen

@@ -32,7 +32,7 @@ def training_reader(
     config : RunConfig
         With device and patches resolved.
     channels : sequence of str
-        To read, in this order.
+        To read, in this order; 0 where a field lacks one.
 
     Raises
     ------
@@ -49,4 +49,5 @@ def training_reader(
         size=padded,
         batch=config.training.batch,
         device=config.device,
+        blank_missing=True,
     )

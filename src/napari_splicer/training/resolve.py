@@ -13,6 +13,7 @@ from napari_splicer.errors import NoCells
 from napari_splicer.model.objectives import branch_width
 from napari_splicer.model_settings import FEWEST_PATCHES
 from napari_splicer.patches.cache import capacity
+from napari_splicer.patches.presence import Presence, said_of_absent
 from napari_splicer.patches.sites import patch_sides
 from napari_splicer.training.device import resolve_device
 from napari_splicer.training.reading import trained_components, training_reader
@@ -27,13 +28,17 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import MaskedImage
 
 
+DROPOUT = 0.1
+"""Chance that a component is dropped where images lack some and nothing else is asked for."""
+
+
 def resolve(
     config: RunConfig, fields: Sequence[MaskedImage], folder: Path | None = None
 ) -> RunConfig:
     """Fill in what the settings leave open, from the images and this computer.
 
     Device, precision, threads, patch size in µm (where the pixel size is known), widths of chunks
-    and branches, batch (at most half the patches) and steps.
+    and branches, batch (at most half the patches), steps and component dropout.
 
     Parameters
     ----------
@@ -66,6 +71,8 @@ def resolve(
     count = len(reader.sites)
     if count < FEWEST_PATCHES:
         raise _too_few(count, fields, run.patches.sites)
+    dropout = _component_dropout(config, fields, channels)
+    run = run.with_values({"training.component_dropout": dropout})
     kept = capacity(reader, run.training.cache_gb, folder)
     run = run.model_copy(update={"training": _with_steps(run.training, kept, run.device)})
     if run.precision != "auto":
@@ -80,6 +87,12 @@ def remarks(asked: RunConfig, resolved: RunConfig, fields: Sequence[MaskedImage]
             f"There are few patches, so {resolved.training.batch} instead of "
             f"{asked.training.batch} make a batch. Results may vary from run to run."
         )
+    yield from said_of_absent(fields, Decomposition(resolved.components))
+    yield from said_of_sizes(resolved, fields)
+
+
+def said_of_sizes(resolved: RunConfig, fields: Sequence[MaskedImage]) -> Iterator[str]:
+    """Yield what the user should know about the patches' size in pixels and µm."""
     unknown = [field.image.name for field in fields if field.image.pixel_size is None]
     if unknown:
         yield (
@@ -114,14 +127,33 @@ def seen_channels(config: RunConfig, fields: Sequence[MaskedImage]) -> tuple[str
     Raises
     ------
     InvalidComponent
-        If there is none, or a component lacks something in one of the images.
+        If there is none, a component lacks something in every image, or in one of them where
+        components may not be absent (component dropout 0).
     """
     decomposition = Decomposition(config.components)
-    if decomposition.components or config.model.objective == "splicer":
+    if not decomposition.components and config.model.objective != "splicer":
+        return common_channels(fields)
+    if len(fields) == 1 or config.training.component_dropout == 0:
         for field in fields:
             decomposition.validate(field, sites=config.patches.sites)
         return decomposition.channels
-    return common_channels(fields)
+    decomposition.check(
+        tuple(dict.fromkeys(name for field in fields for name in field.image.channels)),
+        tuple(dict.fromkeys(name for field in fields for name in field.regions)),
+        cells=all(field.cells is not None for field in fields),
+        sites=config.patches.sites,
+        image="the set of images",
+    )
+    return decomposition.channels
+
+
+def _component_dropout(
+    config: RunConfig, fields: Sequence[MaskedImage], channels: Sequence[str]
+) -> float:
+    presence = Presence(fields, Decomposition(config.components), channels)
+    if config.training.component_dropout is not None:
+        return config.training.component_dropout
+    return 0.0 if presence.complete else DROPOUT
 
 
 def _too_few(count: int, fields: Sequence[MaskedImage], sites: str) -> NoCells:

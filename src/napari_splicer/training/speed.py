@@ -87,9 +87,9 @@ def measure_step(
     with threads(config.threads):
         for step in range(1 + _TIMED):
             start = clock()
-            x_BCHW, second = views(batch, seed=step)
+            viewed = views(batch, seed=step)
             with autocast(config, device):
-                total = network.objective(x_BCHW, second).total
+                total = network.objective(*viewed).total
             total.backward()  # type: ignore[no-untyped-call]
             total.item()  # waits for the device
             times.append(clock() - start)

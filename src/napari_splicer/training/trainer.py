@@ -24,6 +24,7 @@ from napari_splicer.files import check_writable
 from napari_splicer.model.bundle import Bundle
 from napari_splicer.model.findings import findings
 from napari_splicer.model.objectives import build_network
+from napari_splicer.patches.presence import Presence
 from napari_splicer.training.checkpoint import (
     as_begun,
     check_same_images,
@@ -124,7 +125,13 @@ def _train(
     network = build_network(run.model, decomposition, channels, run.patches.size, seed=run.seed)
     if folder is not None:
         check_writable(folder, room=_room(network, run))
-    views = Views(run, channels, whole=network.whole_second_view, parts=network.sees_parts)
+    views = Views(
+        run,
+        channels,
+        whole=network.whole_second_view,
+        parts=network.sees_parts,
+        presence=Presence(fields, decomposition, channels),
+    )
     data = opened.enter_context(closing(TrainingData(fields, run, channels, folder)))
     for remark in data.remarks():
         yield Warned("train", remark)

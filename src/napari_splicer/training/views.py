@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from napari_splicer.patches.augmentation import apply_augmentation, sample_augmentation
+from napari_splicer.patches.presence import blanked, in_place_of_absent
 from napari_splicer.patches.splitting import side_by_side, split
 from napari_splicer.training.reading import trained_components
 
@@ -16,13 +18,34 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_splicer.config import RunConfig
+    from napari_splicer.patches.presence import Presence, Seen
     from napari_splicer.patches.reader import PatchBatch
+
+
+class Viewed(NamedTuple):
+    """What :meth:`SpliCER.objective` is called with.
+
+    Attributes
+    ----------
+    x_BCHW : Tensor
+        First view, as the primary sees it.
+    second : list of Tensor
+        What the components see of the second view, and the whole of it where that is needed.
+    present : dict of str to bool Tensor (B,), or None
+        By component, the patches that have it; None where all have all.
+    """
+
+    x_BCHW: Tensor
+    second: list[Tensor]
+    present: dict[str, Tensor] | None
 
 
 class Views:
     """Makes the two views of a batch.
 
     The primary sees the first one; all components are split from the second (arXiv 2312.02111).
+    Where images lack components, or components are dropped, the primary sees what is left, and
+    nothing is asked about the others.
 
     Parameters
     ----------
@@ -33,10 +56,18 @@ class Views:
         Whether the network needs the second view of the whole patch too.
     parts : bool
         Whether the primary sees the components side by side, instead of the patch.
+    presence : Presence, optional
+        What each image has; everything where it is left out.
     """
 
     def __init__(
-        self, config: RunConfig, channels: Sequence[str], *, whole: bool, parts: bool = False
+        self,
+        config: RunConfig,
+        channels: Sequence[str],
+        *,
+        whole: bool,
+        parts: bool = False,
+        presence: Presence | None = None,
     ) -> None:
         self._settings = config.augmentation
         self._size = config.patches.size
@@ -44,37 +75,88 @@ class Views:
         self._channels = tuple(channels)
         self._whole = whole
         self._parts = parts
+        # Side by side, every component has an encoder of its own: none can learn to do without.
+        self._dropout = 0.0 if parts else config.training.component_dropout or 0.0
+        self._presence = presence
+        if presence is not None and presence.complete and not self._dropout:
+            self._presence = None
 
     @property
     def regions(self) -> tuple[str, ...]:
         """Masks, besides the cells, that a batch must hold."""
         return self._decomposition.regions
 
-    def __call__(self, batch: PatchBatch, seed: int) -> tuple[Tensor, list[Tensor]]:
-        """Return x_BCHW of the first view, and what ``SpliCER.objective`` needs of the second.
+    def __call__(self, batch: PatchBatch, seed: int) -> Viewed:
+        """Return both views.
 
         Parameters
         ----------
         batch : PatchBatch
             Normalised, with room to rotate and shift.
         seed : int
-            Decides both augmentations.
+            Decides both augmentations, and which components are dropped.
         """
         generator = torch.Generator().manual_seed(seed)
         first, second = (self._augmented(batch, generator) for _ in range(2))
-        if self._parts:
-            return self.of_primary(first), [self.of_primary(second)]
-        views = split(second, self._decomposition, self._channels, self.regions)
-        return first.x_BCHW, [*views, second.x_BCHW] if self._whole else views
+        if self._presence is None:
+            return self._viewed(first, second, None, None)
+        there = seen = self._presence.of(batch.field_B)
+        if self._dropout:
+            seen = self._presence.dropped(batch.field_B, self._dropout, generator)
+        return self._viewed(_seen(first, seen), _seen(second, there), there, seen)
 
     def of_primary(self, batch: PatchBatch) -> Tensor:
         """Return what the primary sees of patches of the size it takes."""
+        if self._presence is not None:
+            batch = _seen(batch, self._presence.of(batch.field_B))
+        return self._of_primary(batch)
+
+    def there(self, batch: PatchBatch) -> tuple[Tensor, dict[str, Tensor]] | None:
+        """Return which channels, (B, C), and by name which components (B,) each patch has.
+
+        None where all have all.
+        """
+        if self._presence is None:
+            return None
+        seen = self._presence.of(batch.field_B)
+        return seen.channels_BC, self._by_name(seen)
+
+    def _viewed(
+        self, first: PatchBatch, second: PatchBatch, there: Seen | None, seen: Seen | None
+    ) -> Viewed:
+        present = None if seen is None else self._by_name(seen)
+        if self._parts:
+            x_BCHW, other_BCHW = (torch.cat(self._split(v, there), dim=1) for v in (first, second))
+            return Viewed(x_BCHW, [other_BCHW], present)
+        views = self._split(second, there)
+        return Viewed(first.x_BCHW, [*views, second.x_BCHW] if self._whole else views, present)
+
+    def _of_primary(self, batch: PatchBatch) -> Tensor:
         if self._parts:
             return side_by_side(batch, self._decomposition, self._channels, self.regions)
         return batch.x_BCHW
+
+    def _split(self, view: PatchBatch, there: Seen | None) -> list[Tensor]:
+        """Return what the components see; where one is absent, what it sees of other patches."""
+        views = split(view, self._decomposition, self._channels, self.regions)
+        if there is None or not views:
+            return views
+        rows = [in_place_of_absent(present_B) for present_B in there.components_BN.unbind(dim=1)]
+        return [
+            x if rows_B is None else x[rows_B.to(x.device)]
+            for x, rows_B in zip(views, rows, strict=True)
+        ]
+
+    def _by_name(self, seen: Seen) -> dict[str, Tensor]:
+        assert self._presence is not None
+        return dict(zip(self._presence.names, seen.components_BN.unbind(dim=1), strict=True))
 
     def _augmented(self, batch: PatchBatch, generator: torch.Generator) -> PatchBatch:
         augmentation = sample_augmentation(
             self._settings, len(batch), len(self._channels), generator=generator
         )
         return apply_augmentation(batch, augmentation, self._size)
+
+
+def _seen(batch: PatchBatch, seen: Seen) -> PatchBatch:
+    return replace(batch, x_BCHW=blanked(batch.x_BCHW, seen.channels_BC))
