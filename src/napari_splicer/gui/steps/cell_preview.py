@@ -82,11 +82,11 @@ class CellPreview(QWidget):
     def _lay_out(self, title: str) -> None:
         first, second = QHBoxLayout(), QHBoxLayout()
         first.addWidget(heading(title), 1)
-        first.addWidget(self.another)
         if self._choice:
             second.addWidget(self.varied)
             second.addStretch()
-        (second if self._choice else first).addWidget(self.redraw)
+        (first if self._choice else second).addWidget(self.another)
+        second.addWidget(self.redraw)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(first)
