@@ -65,6 +65,11 @@ def test_markers_without_a_name_take_the_channels(tmp_path):
     assert panel(tmp_path, text).apply(image(2)).channels == ("In113", "CD3")
 
 
+def test_a_marker_without_name_is_grouped_by_its_channel(tmp_path):
+    text = "channel,name,group\nEr170,CD3,immune\nYb171,,immune\n"
+    assert panel(tmp_path, text).groups == {"immune": ("CD3", "Yb171")}
+
+
 def test_groups_of_kept_markers(tmp_path):
     text = "name,keep,group\nCD3,1,immune\nSMA,1,stroma\nCD8,1,immune\nCD4,0,immune\nDNA,1,\n"
     assert panel(tmp_path, text).groups == {"immune": ("CD3", "CD8"), "stroma": ("SMA",)}

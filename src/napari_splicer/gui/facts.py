@@ -60,3 +60,31 @@ def constant_channels(image: MultiplexImage) -> tuple[str, ...]:
         lowest, highest = pixels.min(axis=(1, 2)), pixels.max(axis=(1, 2))
     low, high = dask.compute(lowest, highest)
     return tuple(name for name, flat in zip(image.channels, low >= high, strict=True) if flat)
+
+
+def summary(image: MultiplexImage, facts: Facts | None) -> str:
+    """Return what an image holds in one line; cells are being counted where there are no facts."""
+    height, width = image.shape
+    parts = [_count(len(image.channels), "channel"), f"{height:,} × {width:,} px"]
+    if image.pixel_size is not None:
+        parts.append(f"{image.pixel_size[0]:.3g} µm/px")
+    if facts is None:
+        parts.append("counting cells …")
+    elif facts.cells is not None:
+        parts.append(_count(facts.cells, "cell"))
+    return ", ".join(parts)
+
+
+def remarks(image: MultiplexImage, facts: Facts | None) -> list[str]:
+    """Return what is odd about an image and its mask, in sentences."""
+    found = list(image.remarks)
+    if facts is not None and facts.constant:
+        found.append(f"Without any signal: {', '.join(facts.constant)}.")
+    if facts is not None and facts.at_border:
+        touch = "touches" if facts.at_border == 1 else "touch"
+        found.append(f"{_count(facts.at_border, 'cell')} {touch} the image's border.")
+    return found
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

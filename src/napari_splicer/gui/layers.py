@@ -99,6 +99,7 @@ class ViewerLink:
         ):
             return  # it is chosen already, perhaps with other names for its channels
         self.image_layers = () if choice is None else choice.layers
+        self.session.panel_groups = {}  # a panel is read for one image
         self.session.image = None if choice is None else read_image(choice, self._step())
         if (
             choice is not None

@@ -52,8 +52,12 @@ class Session:
         The chosen image, its cell mask, and further masks by name.
     facts : Facts or None
         What reading image and mask has shown; None until that is done.
+    panel_groups : mapping of str to tuple of str
+        The image's channels by group, as its panel file names them; empty without one.
     components : tuple of Component
         What the person cut the image into.
+    suggested : tuple of Component
+        Those of them that were put there unasked, until a person changes one.
     settings : RunConfig
         All other settings; its own ``inputs`` and ``components`` stay empty.
     bundle : Bundle or None
@@ -101,7 +105,9 @@ class Session:
     cells: LabelMask | None = None
     regions: Mapping[str, LabelMask] = field(default_factory=dict)
     facts: Facts | None = None
+    panel_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     components: tuple[Component, ...] = ()
+    suggested: tuple[Component, ...] = ()
     settings: RunConfig = field(default_factory=RunConfig)
     bundle: Bundle | None = None
     table: AnnData | None = None
@@ -132,6 +138,7 @@ class Session:
             cells=self.cells,
             regions=dict(self.regions),
             facts=self.facts,
+            panel_groups=dict(self.panel_groups),
             components=self.components,
             settings=self.settings,
             bundle=self.bundle,
@@ -140,6 +147,16 @@ class Session:
             job=self.job,
             made_from=self.made_from,
         )
+
+    def rename_channels(self, image: MultiplexImage) -> None:
+        """Take the same image with other names for its channels, in the panel's groups too."""
+        before = () if self.image is None else self.image.channels
+        known_as = dict(zip(before, image.channels, strict=True))
+        self.panel_groups = {
+            group: tuple(known_as.get(name, name) for name in names)
+            for group, names in self.panel_groups.items()
+        }
+        self.image = image
 
     def next_run(self) -> int:
         """Return a new run number; results that carry an older one are refused."""

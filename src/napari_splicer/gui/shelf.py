@@ -61,6 +61,7 @@ class Shelf:
             made = self._session.made_from.get("embed")
             if made is not None and self._owner() == pair:
                 # The very objects that the table was made from, not their equals.
+                self._session.panel_groups = made.panel_groups
                 self._session.image, self._session.cells = made.image, made.cells
         self._cells[pair] = self._session.cells
 

@@ -78,6 +78,7 @@ class Snapshot:
     cells: LabelMask | None = None
     regions: Mapping[str, LabelMask] = field(default_factory=dict)
     facts: Facts | None = None
+    panel_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     components: tuple[Component, ...] = ()
     settings: RunConfig = field(default_factory=RunConfig)
     bundle: Bundle | None = None

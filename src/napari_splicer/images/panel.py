@@ -53,7 +53,10 @@ class Panel:
         groups: dict[str, tuple[str, ...]] = {}
         for marker in self.markers:
             if marker.group and marker.keep:
-                groups[marker.group] = (*groups.get(marker.group, ()), marker.name)
+                groups[marker.group] = (
+                    *groups.get(marker.group, ()),
+                    marker.name or marker.channel,
+                )
         return groups
 
     def apply(self, image: MultiplexImage) -> MultiplexImage:

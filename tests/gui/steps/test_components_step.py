@@ -159,3 +159,16 @@ def test_a_name_is_no_markup(step, session) -> None:
     step._editor.name.editingFinished.emit()
     name = rows(step)[0].findChild(QElidingLabel)
     assert name.textFormat() == Qt.TextFormat.PlainText
+
+
+def test_the_reason_of_a_suggestion_is_said_until_a_component_is_changed(
+    step, session, qtbot
+) -> None:
+    qtbot.waitUntil(lambda: bool(step._suggested), timeout=30_000)
+    assert not step.reason.isVisible()
+    suggestion = step._suggested[-1]
+    step.take(suggestion)
+    assert step.reason.isVisible()
+    assert step.reason.text() == f"{suggestion.title}: {suggestion.reason}"
+    step.remove(0)
+    assert not step.reason.isVisible()

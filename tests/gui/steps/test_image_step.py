@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import tifffile
@@ -7,7 +9,11 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
 from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.steps.image_step import ImageStep
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -158,3 +164,56 @@ def test_a_channel_name_that_is_empty_or_taken_is_refused(step, viewer, tissue, 
     assert step.session.image.channels == tissue.image.channels
     assert step.channel_table.item(row, 0).text() == "CD45"
     assert (step.session.notice is not None) == (name == "CD3")
+
+
+def panel_with_groups(folder, names) -> Path:
+    """Five markers are in "first", the others in "second"; the last one is dropped."""
+    path = folder / "panel.csv"
+    rows = [
+        f"{name},{int(i < len(names) - 1)},{'first' if i < 5 else 'second'}"
+        for i, name in enumerate(names)
+    ]
+    path.write_text("\n".join(["name,keep,group", *rows]) + "\n")
+    return path
+
+
+def test_a_panels_groups_follow_its_names_and_go_with_the_image(
+    step, viewer, tissue, tmp_path, qtbot
+) -> None:
+    add_tissue(viewer, tissue)
+    session, channels = step.session, tissue.image.channels
+    step.apply_panel(panel_with_groups(tmp_path, channels))
+    assert session.panel_groups == {"first": channels[:5], "second": channels[5:11]}
+    step.channel_table.item(0, 0).setText("nuclei")
+    assert session.panel_groups["first"] == ("nuclei", *channels[1:5])
+    viewer.add_image(np.random.default_rng(0).random((2, 30, 30)), name="other")
+    step.image_box.activated.emit(step.image_box.findText("other"))
+    assert session.image.name == "other"
+    assert session.panel_groups == {}
+
+
+def test_groups_replace_what_was_suggested_but_nothing_of_a_persons_own(
+    step, viewer, tissue, session, tmp_path, qtbot
+) -> None:
+    add_tissue(viewer, tissue)
+    own, panel = step.session, panel_with_groups(tmp_path, tissue.image.channels)
+    own.components = session.components
+    step.apply_panel(panel)
+    assert own.components == session.components
+    own.suggested = own.components
+    step.apply_panel(panel)
+    assert own.components == ()
+
+
+def test_the_panels_groups_become_components(step, viewer, tissue, tmp_path, qtbot) -> None:
+    components = ComponentsStep(step.session)
+    qtbot.addWidget(components)
+    add_tissue(viewer, tissue)
+    session = step.session
+    qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
+    assert "panel" not in components.reason.text()
+    step.apply_panel(panel_with_groups(tmp_path, tissue.image.channels))
+    qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
+    assert [c.name for c in session.components] == ["first", "second", "surroundings"]
+    assert "groups of your panel file" in components.suggest_button.menu().actions()[0].text()
+    assert components.reason.text().endswith("Taken from its group column.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_splicer.analysis.palette import group_colours
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
 
+_MENU_WIDTH = 640  # px
 _SUGGESTIONS = "Ways to divide these markers, each with its reason"
 
 
@@ -46,6 +49,8 @@ class ComponentsStep(StepPage):
             )
         )
         self.column.addLayout(self._buttons())
+        self.reason = text(small=True)
+        self.column.addWidget(self.reason)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(4)
         self.column.addLayout(self._rows)
@@ -61,6 +66,7 @@ class ComponentsStep(StepPage):
         bind(self, events.components, self._show_rows)
         bind(self, events.image, self._on_image)
         bind(self, events.facts, self._on_image)
+        bind(self, events.panel_groups, self._on_image)
         self._show_rows()
         self._on_image()
 
@@ -91,11 +97,12 @@ class ComponentsStep(StepPage):
             fields = session.snapshot().fields()
         except SplicerError:
             return  # the Image step says what does not fit
-        self._suggestion.ask(suggestions, fields)
+        self._suggestion.ask(suggestions, fields, dict(session.panel_groups))
 
     def _take_suggestions(self, found: tuple[Any, ...]) -> None:
         self._offer(found)
         if found and not self.session.components:
+            self.session.suggested = tuple(found[0].components)
             self.take(found[0])
 
     def _offer(self, found: tuple[Any, ...]) -> None:
@@ -106,9 +113,22 @@ class ComponentsStep(StepPage):
         menu.clear()
         menu.setToolTipsVisible(True)
         for suggestion in found:
-            action = menu.addAction(f"{suggestion.title}: {suggestion.reason}")
-            action.setToolTip(", ".join(c.name for c in suggestion.components))
+            words = f"{suggestion.title}: {suggestion.reason}"
+            short = menu.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, _MENU_WIDTH)
+            action = menu.addAction(short.replace("&", "&&"))
+            names = ", ".join(c.name for c in suggestion.components)
+            action.setToolTip(f"<p>{escape(suggestion.reason)}</p><p>{escape(names)}</p>")
             action.triggered.connect(lambda _=False, s=suggestion: self.take(s))
+
+        self._show_reason()
+
+    def _show_reason(self) -> None:
+        """Say why these components were suggested, as long as they are the suggested ones."""
+        now = self.session.components
+        taken = next((s for s in self._suggested if tuple(s.components) == now), None)
+        self.reason.setVisible(taken is not None)
+        if taken is not None:
+            self.reason.setText(f"{taken.title}: {taken.reason}")
 
     def take(self, suggestion: Any) -> None:
         """Replace the components by a suggestion's."""
@@ -183,6 +203,7 @@ class ComponentsStep(StepPage):
             row.duplicate.connect(lambda i=place: self.duplicate(i))
             row.remove.connect(lambda i=place: self.remove(i))
             self._rows.addWidget(row)
+        self._show_reason()
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Say why nothing can be added, suggested or shown yet."""

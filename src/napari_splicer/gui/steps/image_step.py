@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.facts import examine
+from napari_splicer.gui.facts import examine, remarks, summary
 from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.page import StepPage, fold, heading, narrow_box, text, with_button
@@ -112,8 +112,11 @@ class ImageStep(StepPage):
         layout.addWidget(self.remarks)
         layout.addWidget(heading("Channels"))
         layout.addWidget(self._channel_table())
-        panel = QPushButton("Names from a panel file …")
-        panel.setToolTip("A panel.csv (steinbock) or markers.csv (MCMICRO), in the image's order")
+        panel = QPushButton("Names and groups from a panel file …")
+        panel.setToolTip(
+            "A panel.csv (steinbock) or markers.csv (MCMICRO), in the image's order. If it has a "
+            "column 'group', step 2 suggests its groups as components."
+        )
         panel.clicked.connect(self._ask_for_panel)
         layout.addWidget(panel)
         layout.addWidget(self._regions())
@@ -207,15 +210,26 @@ class ImageStep(StepPage):
             self.apply_panel(Path(path))
 
     def apply_panel(self, path: Path) -> None:
-        """Take channel names from a panel file."""
+        """Take channel names from a panel file, and its groups if it has any.
+
+        Components that were merely suggested give way to the groups, as long as nothing is made.
+        """
         from napari_splicer.images.panel import read_panel
 
-        if self.session.image is None:
+        session = self.session
+        if session.image is None:
             return
         try:
-            self._take_image(read_panel(path).apply(self.session.image))
+            panel = read_panel(path)
+            named = panel.apply(session.image)
         except SplicerError as error:
             tell(error)
+            return
+        if panel.groups and session.bundle is None and session.components == session.suggested:
+            session.components = ()
+        session.panel_groups = {}
+        self._take_image(named)
+        session.panel_groups = panel.groups
 
     def _rename_channel(self, item: QTableWidgetItem) -> None:
         image = self.session.image
@@ -241,7 +255,9 @@ class ImageStep(StepPage):
         if len(image.channels) == len(renamed.channels):
             new = dict(zip(image.channels, renamed.channels, strict=True))
             components = Decomposition(components).rename_channels(new).components
-        self.session.image = renamed
+            self.session.rename_channels(renamed)
+        else:
+            self.session.image = renamed
         self.session.components = components
 
     def _on_image(self) -> None:
@@ -271,28 +287,10 @@ class ImageStep(StepPage):
             self.facts.setText("No image is chosen.")
             self.remarks.clear()
             return
-        height, width = image.shape
-        parts = [_count(len(image.channels), "channel"), f"{height:,} × {width:,} px"]
-        if image.pixel_size is not None:
-            parts.append(f"{image.pixel_size[0]:.3g} µm/px")
-        if facts is None:
-            parts.append("counting cells …")
-        elif facts.cells is not None:
-            parts.append(_count(facts.cells, "cell"))
-        self.facts.setText(", ".join(parts))
-        remarks = list(image.remarks)
-        if facts is not None and facts.constant:
-            remarks.append(f"Without any signal: {', '.join(facts.constant)}.")
-        if facts is not None and facts.at_border:
-            touch = "touches" if facts.at_border == 1 else "touch"
-            remarks.append(f"{_count(facts.at_border, 'cell')} {touch} the image's border.")
-        self.remarks.setText("\n".join(f"• {remark}" for remark in remarks))
+        self.facts.setText(summary(image, facts))
+        self.remarks.setText("\n".join(f"• {remark}" for remark in remarks(image, facts)))
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Mark the mask box while a mask is missing or unfit."""
         state = readiness.steps["image"]
         self.mask_box.setToolTip(state.why or "The Labels layer in which every cell has its number")
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

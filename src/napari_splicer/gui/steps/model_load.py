@@ -76,7 +76,8 @@ class LoadPanel(QWidget):
             return
         guesses = bundle.decomposition.match(image.channels).renamed
         known_as = {here: name for name, here in guesses.items()}
-        self._session.image = image.with_channels([known_as.get(n, n) for n in image.channels])
+        named = image.with_channels([known_as.get(n, n) for n in image.channels])
+        self._session.rename_channels(named)
 
     def _refresh(self) -> None:
         bundle, image = self._session.bundle, self._session.image
