@@ -34,6 +34,10 @@ class Results:
         self.scores: dict[str, dict[str, float]] = {}
         self._made: dict[str, None] = {}
 
+    def known(self, configuration: str) -> bool:
+        """Return whether scores are kept for a configuration."""
+        return (BUILD / self.name / f"{configuration}.json").exists()
+
     def add(self, configuration: str, measure: Callable[[], dict[str, float]]) -> None:
         """Take the scores that are kept for a configuration, or measure and keep them."""
         path = BUILD / self.name / f"{configuration}.json"

@@ -2,9 +2,10 @@
 
 A step is forward and backward of the loss on patches that lie in memory, with the same primary:
 two primary views for JE, one primary view and N branches for SpliCER. Branches have the primary's
-width, half, a quarter or an eighth of it, and run one after the other or as one network with
-grouped layers. All are measured in turns, and the fastest of several turns counts, so that other
-programs matter little.
+width, half, a quarter or an eighth of it, look at maps of 16 or (coarse) 8 px, and run one after
+the other or as one network with grouped layers. All are measured in turns, and the fastest of
+several turns counts; on a CPU it is the time that the process itself takes, over its threads, so
+that other programs matter little.
 
     python benchmarks/step_cost.py [--device cuda] [--threads 1]
 
@@ -15,7 +16,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -31,21 +33,40 @@ if TYPE_CHECKING:
 SIZE, BATCH, WIDTH, TURNS = 32, 128, 32, 5
 COUNTS = (1, 2, 4, 8, 16, 32)
 FRACTIONS = (1, 2, 4, 8)
+MAPS = {24: "", 12: ", coarse"}
 GOAL = 1.5
 
 
-def step(
-    objective: str, count: int, fraction: int, grouped: bool, device: str
-) -> Callable[[], None]:
-    """Return one step of a network with ``count`` single-channel components."""
+class Way(NamedTuple):
+    """How branches are made and run."""
+
+    fraction: int
+    largest_map: int
+    grouped: bool
+
+    def __str__(self) -> str:
+        """Return the first two columns of the table's row."""
+        width = "1" if self.fraction == 1 else f"1/{self.fraction}"
+        run = "grouped" if self.grouped else "one after the other"
+        return f"{width}{MAPS[self.largest_map]} | {run}"
+
+
+def step(way: Way | None, count: int, device: str) -> Callable[[], None]:
+    """Return one step with ``count`` single-channel components, or of joint embedding."""
     channels = [f"c{i}" for i in range(count)]
-    settings = ModelSettings(
-        objective=objective, width=WIDTH, branch_width=max(4, WIDTH // fraction), embedding=256
-    )
+    settings = ModelSettings(objective="je", width=WIDTH, embedding=256)
+    if way is not None:
+        settings = settings.model_copy(
+            update={
+                "objective": "splicer",
+                "branch_width": max(4, WIDTH // way.fraction),
+                "branch_map": way.largest_map,
+            }
+        )
     network = build_network(settings, Decomposition.per_channel(channels), channels, SIZE)
     network = network.to(device).train()
-    if network.bank is not None:
-        network.bank.grouped = grouped
+    if network.bank is not None and way is not None:
+        network.bank.grouped = way.grouped
     x_BCHW, other_BCHW = (torch.rand(BATCH, count, SIZE, SIZE, device=device) for _ in range(2))
     views = [other_BCHW] if network.bank is None else list(other_BCHW.split(1, dim=1))
 
@@ -58,15 +79,17 @@ def step(
     return run
 
 
-def fastest(steps: dict[str, Callable[[], None]]) -> dict[str, float]:
+def fastest(
+    steps: dict[Way | None, Callable[[], None]], clock: Callable[[], float]
+) -> dict[Way | None, float]:
     """Return the seconds of the fastest of several turns of each."""
     times = dict.fromkeys(steps, float("inf"))
     for turn in range(1 + TURNS):
         for name, run in steps.items():
-            start = time.perf_counter()
+            start = clock()
             run()
             if turn:  # the first warms up
-                times[name] = min(times[name], time.perf_counter() - start)
+                times[name] = min(times[name], clock() - start)
     return times
 
 
@@ -77,7 +100,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    ways = {"one after the other": False, "grouped": True}
+    clock = time.process_time if options.device == "cpu" else time.perf_counter
+    ways = [Way(*made) for made in product(FRACTIONS, MAPS, (False, True))]
     lines = [
         "# What a training step costs",
         "",
@@ -86,29 +110,24 @@ def main() -> None:
         f"width {WIDTH}, VICReg, fp32.",
         "",
         "Time of a step ÷ time of a step of joint embedding with the same primary and channels "
-        f"(two primary views). The goal is {GOAL} for 16 components.",
+        f"(two primary views). The goal is {GOAL} for 16 components. Branches: parts of the "
+        "primary's width (`model.branch_width`), on maps of 16 px, or coarse of 8 px "
+        "(`model.branch_map = 12`).",
         "",
         "| branches | run | " + " | ".join(f"N = {count}" for count in COUNTS) + " |",
         "|---|---|" + "---|" * len(COUNTS),
     ]
-    found: dict[tuple[int, str], list[float]] = {}
+    ratios: dict[Way, list[float]] = {way: [] for way in ways}
     baseline = []
     for count in COUNTS:
-        steps = {"je": step("je", count, 1, False, options.device)}
-        for fraction in FRACTIONS:
-            for way, grouped in ways.items():
-                made = step("splicer", count, fraction, grouped, options.device)
-                steps[f"{fraction} {way}"] = made
-        times = fastest(steps)
-        baseline.append(1000 * times["je"])
-        for fraction in FRACTIONS:
-            for way in ways:
-                ratio = times[f"{fraction} {way}"] / times["je"]
-                found.setdefault((fraction, way), []).append(ratio)
-        print(count, {name: round(1000 * value, 1) for name, value in times.items()}, flush=True)
-    for (fraction, way), ratios in found.items():
-        width = "as wide as the primary" if fraction == 1 else f"1/{fraction} of its width"
-        lines.append(f"| {width} | {way} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
+        steps = {way: step(way, count, options.device) for way in (None, *ways)}
+        times = fastest(steps, clock)
+        baseline.append(1000 * times[None])
+        for way in ways:
+            ratios[way].append(times[way] / times[None])
+        print(count, {str(way): round(values[-1], 2) for way, values in ratios.items()}, flush=True)
+    for way, values in ratios.items():
+        lines.append(f"| {way} | {' | '.join(f'{ratio:.2f}' for ratio in values)} |")
     lines += ["", f"A step of JE took {', '.join(f'{ms:.0f}' for ms in baseline)} ms.", ""]
     page = PAGES / f"step_cost{'' if options.device == 'cpu' else '_' + options.device}.md"
     write_text(page, "\n".join(lines), overwrite=True)

@@ -28,6 +28,9 @@ class ModelSettings(Settings):
     encoder: str = Field("compact", description="compact, or timm:<name> for one of timm")
     width: int = Field(32, ge=4, description="channels of the compact encoder's first stage")
     branch_width: int | None = Field(None, ge=4, description="same for branches; unset: half")
+    branch_map: int = Field(
+        24, ge=4, description="px; branches halve patches until at most so many are left"
+    )
     embedding: int = Field(256, ge=8, description="primary embedding, all chunks together")
     hidden: int = Field(512, ge=8, description="projector's hidden layer")
     shared: int = Field(0, ge=0, description="chunk aligned between two primary views")

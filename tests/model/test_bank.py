@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_splicer.model.bank import BranchShape, ComponentBank
+from napari_splicer.model.bank import NARROW, BranchShape, ComponentBank
 from napari_splicer.model.grouped import run_grouped
 
 SHAPES = [BranchShape(3, 6), BranchShape(1, 5), BranchShape(2, 5)]
@@ -57,13 +57,22 @@ def test_a_component_sees_nothing_of_another():
     assert not torch.allclose(before[1], after[1])
 
 
-def test_on_a_cpu_branches_run_one_after_the_other():
-    bank, _, seen = pair()
-    bank.grouped = None
+@pytest.mark.parametrize(("width", "one_by_one"), [(NARROW, False), (2 * NARROW, True)])
+def test_on_a_cpu_wide_branches_run_one_after_the_other(width, one_by_one):
+    bank = ComponentBank([BranchShape(2, 4)] * 3, width=width, hidden=8, size=16)
     calls = []
     bank.branches[1].register_forward_hook(lambda *_: calls.append(1))
-    bank(seen)
-    assert calls  # a grouped run calls no branch
+    bank([torch.rand(4, 2, 16, 16)] * 3)
+    assert bool(calls) == one_by_one  # a grouped run calls no branch
+
+
+def test_branches_may_look_at_coarser_maps_than_the_primary():
+    coarse = ComponentBank([BranchShape(1, 4)], width=4, hidden=8, size=32, largest_map=8)
+    maps = []
+    coarse.branches[0][0].stem.register_forward_hook(lambda *a: maps.append(a[2].shape[-1]))
+    coarse.grouped = False
+    assert coarse([torch.rand(2, 1, 32, 32)])[0].shape == (2, 4)
+    assert maps == [8]
 
 
 def test_layers_that_can_not_be_grouped_are_named():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import nn
 
-from napari_splicer.model.encoders import CompactResNet
+from napari_splicer.model.encoders import LARGEST_MAP, CompactResNet
 from napari_splicer.model.grouped import run_grouped
 from napari_splicer.model.projector import build_projector
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
+
+
+NARROW = 8
+"""Width up to which grouped layers are as fast on a CPU, or faster, for any number of branches."""
 
 
 class BranchShape(NamedTuple):
@@ -42,20 +46,33 @@ class ComponentBank(nn.Module):
         Width of every projector's hidden layer.
     size : int
         Side of the patch in pixels.
+    largest_map : int
+        Side in pixels of the map that the branches' stems leave.
 
     Attributes
     ----------
     grouped : bool or None
-        Whether to run them as one network; None means on accelerators only. On a CPU one after the
-        other is faster unless branches are many and very narrow (``benchmarks/step_cost.py``).
+        Whether to run them as one network; None means on accelerators, and on a CPU where they are
+        narrow: wide ones are faster one after the other (``benchmarks/step_cost.py``).
     """
 
     def __init__(
-        self, shapes: Sequence[BranchShape], *, width: int, hidden: int, size: int
+        self,
+        shapes: Sequence[BranchShape],
+        *,
+        width: int,
+        hidden: int,
+        size: int,
+        largest_map: int = LARGEST_MAP,
     ) -> None:
         super().__init__()
         self.grouped: bool | None = None
-        self.branches = nn.ModuleList(_branch(shape, width, hidden, size) for shape in shapes)
+        self._narrow = width <= NARROW
+        self.branches = nn.ModuleList()
+        for shape in shapes:
+            encoder = CompactResNet(shape.channels, width, size, largest_map=largest_map)
+            projector = build_projector(encoder.out_features, hidden, shape.chunk)
+            self.branches.append(nn.Sequential(encoder, projector))
 
     def __len__(self) -> int:
         return len(self.branches)
@@ -73,12 +90,7 @@ class ComponentBank(nn.Module):
         list of Tensor
             c_i, each (B, K_i).
         """
-        accelerated = components[0].device.type != "cpu"
-        if accelerated if self.grouped is None else self.grouped:
+        faster = self._narrow or components[0].device.type != "cpu"
+        if faster if self.grouped is None else self.grouped:
             return run_grouped(list(self.branches), components)
         return [branch(x_BCHW) for branch, x_BCHW in zip(self.branches, components, strict=True)]
-
-
-def _branch(shape: BranchShape, width: int, hidden: int, size: int) -> nn.Sequential:
-    encoder = CompactResNet(shape.channels, width, size)
-    return nn.Sequential(encoder, build_projector(encoder.out_features, hidden, shape.chunk))

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _TIMM = "timm:"
-_LARGEST_MAP = 24  # px; what the stem leaves for the residual stages
+LARGEST_MAP = 24
+"""Pixels; side of the map that the stem leaves for the residual stages."""
 
 
 @runtime_checkable
@@ -45,8 +46,8 @@ class CompactResNet(nn.Module):
     """A residual network for patches of 8 to 128 px (He et al., arXiv 1512.03385).
 
     Three stages of one residual block each, ``width``, 2 and 4 × ``width`` channels wide, and the
-    mean over the map. The stem halves the patch until at most 24 px are left, so that the cost per
-    patch hardly grows with its size.
+    mean over the map. The stem halves the patch until at most ``largest_map`` px are left, so that
+    the cost per patch hardly grows with its size.
 
     Normalisation is by batch (arXiv 1502.03167), not by group or layer: those divide every patch by
     its own contrast, and how bright a marker is would be lost. In evaluation mode the statistics
@@ -60,12 +61,16 @@ class CompactResNet(nn.Module):
         Channels of the first stage.
     size : int
         Side of the patch in pixels; decides how often the stem halves it.
+    largest_map : int
+        Pixels.
     """
 
-    def __init__(self, channels: int, width: int, size: int) -> None:
+    def __init__(
+        self, channels: int, width: int, size: int, *, largest_map: int = LARGEST_MAP
+    ) -> None:
         super().__init__()
         self.out_features = 4 * width
-        self.stem = _stem(channels, width, size)
+        self.stem = _stem(channels, width, size, largest_map)
         self.stages = nn.Sequential(
             ResidualBlock(width, width, stride=1),
             ResidualBlock(width, 2 * width, stride=2),
@@ -80,8 +85,8 @@ class CompactResNet(nn.Module):
         return z_BZ
 
 
-def _stem(channels: int, width: int, size: int) -> nn.Sequential:
-    halvings = max(0, math.ceil(math.log2(size / _LARGEST_MAP)))
+def _stem(channels: int, width: int, size: int, largest_map: int) -> nn.Sequential:
+    halvings = max(0, math.ceil(math.log2(size / largest_map)))
     if halvings == 0:
         return nn.Sequential(*_convolution(channels, width, kernel=3, stride=1), nn.ReLU())
     layers: list[nn.Module] = []

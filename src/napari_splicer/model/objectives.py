@@ -105,7 +105,11 @@ def _bank(
         for part, width in zip(decomposition.components, widths, strict=False)
     ]
     return ComponentBank(
-        shapes, width=branch_width(settings), hidden=settings.hidden // 2, size=size
+        shapes,
+        width=branch_width(settings),
+        hidden=settings.hidden // 2,
+        size=size,
+        largest_map=settings.branch_map,
     )
 
 

@@ -1,0 +1,262 @@
+"""How to choose components: their number and widths, noise and repetition, weights, branches.
+
+Two synthetic tissues whose CD8 T cells are resting or engaged (dial at 0.75). A model is trained
+on the first, without labels; both are embedded; linear probes on the representation are fitted to
+the first and tested on the second: *state*, engaged against resting (AUROC), which is subtle, and
+*type*, the seven cell types (macro F1), which is easy. One thing is changed at a time.
+
+    python benchmarks/ablations.py [--seeds 1] [--steps 400]
+
+What was measured is kept in ``build/ablations/``: a run that was stopped goes on. The page goes to
+``docs/benchmarks/ablations.md``, its figure beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from napari_splicer import pipeline, synthetic_tissue
+from napari_splicer.analysis.features import features
+from napari_splicer.analysis.probe import probe_transfer
+from napari_splicer.config import Component, Region
+from napari_splicer.demo.comparison import add_truth
+from napari_splicer.demo.settings import COMPONENTS, demo_config
+from napari_splicer.export.figures import save_figure
+from napari_splicer.images.image import stack_channels
+from napari_splicer.images.masks import MaskedImage
+from results import PAGES, Results, mean_and_sd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from anndata import AnnData
+    from matplotlib.figure import Figure
+
+    from napari_splicer.analysis.probe import ProbeResult
+    from napari_splicer.config import RunConfig
+    from napari_splicer.samples import Tissue
+
+CONTRAST, SIZE = 0.75, 768
+CHANNELS = (
+    *("DNA", "Ki67", "PanCK", "Vimentin", "SMA", "CD31"),
+    *("CD45", "CD3", "CD8", "CD20", "CD68", "GZMB"),
+)
+NOISE = "noise"
+OWN = Region(kind="cell")
+AROUND = Region(kind="surroundings")
+BASE = "five components (the demo's)"
+JE = "none (joint embedding)"
+COUNTS = (1, 2, 3, 4, 6, 12, 16)
+
+
+def groups(count: int, region: Region, prefix: str = "") -> tuple[Component, ...]:
+    """Cut the panel, in its own order, into ``count`` components of equally many channels."""
+    return tuple(
+        Component(name=f"{prefix}{'+'.join(part)}", channels=tuple(part), region=region)
+        for part in np.array_split(np.array(CHANNELS), count)
+    )
+
+
+def components(count: int) -> tuple[Component, ...]:
+    """Up to 12 components of the own cell; 16 are these and four of the surroundings."""
+    if count <= len(CHANNELS):
+        return groups(count, OWN)
+    return (*groups(len(CHANNELS), OWN), *groups(count - len(CHANNELS), AROUND, "around "))
+
+
+def granules(**values: object) -> tuple[Component, ...]:
+    """Return the demo's components with the granules changed."""
+    return tuple(c.model_copy(update=values) if c.name == "granules" else c for c in COMPONENTS)
+
+
+def variants() -> dict[str, dict[str, dict[str, object]]]:
+    """By section of the page and by name, what is changed against the demo's settings."""
+    twin = Component(name="granules again", channels=("GZMB",), region=OWN)
+    noise = Component(name=NOISE, channels=(NOISE,), region=OWN)
+    everything = Component(name="whole cell", channels=CHANNELS, region=OWN)
+    return {
+        "How many components": {
+            JE: {"model.objective": "je"},
+            **{f"{count}": {"components": components(count)} for count in COUNTS},
+            BASE: {},
+        },
+        "How wide their chunks": {
+            "equal (51 each)": {},
+            "automatic": {"model.widths": "automatic"},
+            "granules half of all": {"components": granules(width=128)},
+            "granules a sixteenth": {"components": granules(width=16)},
+        },
+        "A component too many": {
+            "as they are": {},
+            "and one of pure noise": {"components": (*COMPONENTS, noise)},
+            "and the granules twice": {"components": (*COMPONENTS, twin)},
+            "and one of the whole cell": {"components": (*COMPONENTS, everything)},
+        },
+        "Weights": {
+            "all 1": {},
+            "granules 4": {"components": granules(weight=4.0)},
+            "granules 1/4": {"components": granules(weight=0.25)},
+        },
+        "How large the branches (parts of the primary's width; map of 16 px, coarse: 8 px)": {
+            "1": {"model.branch_width": 32},
+            "1/2 (default)": {},
+            "1/4": {"model.branch_width": 8},
+            "1/8": {"model.branch_width": 4},
+            "1/2, coarse": {"model.branch_map": 12},
+            "1/4, coarse": {"model.branch_width": 8, "model.branch_map": 12},
+        },
+        "The loss": {"VICReg": {}, "SimCLR": {"model.loss": "simclr"}},
+    }
+
+
+def tissues(seed: int) -> list[Tissue]:
+    """Return two tissues, each with a channel of pure noise."""
+    return [
+        with_noise(synthetic_tissue(size=SIZE, contrast=CONTRAST, seed=number, name=name), number)
+        for name, number in (("fit", seed), ("test", 1000 + seed))
+    ]
+
+
+def with_noise(tissue: Tissue, seed: int) -> Tissue:
+    """Add a channel of counting noise around one mean everywhere."""
+    image = tissue.field.image
+    counts = np.random.default_rng(seed).poisson(20, image.shape).astype(image.dtype)
+    noise = type(image).from_array(
+        counts[None], [NOISE], name=NOISE, pixel_size=image.pixel_size, axes="CYX"
+    )
+    both = replace(stack_channels([image, noise], image.name), transform=image.transform)
+    return replace(tissue, field=MaskedImage(both, tissue.field.cells, tissue.field.regions))
+
+
+def measure(config: RunConfig, seed: int) -> dict[str, float]:
+    """Train on the first tissue and probe both."""
+    made = tissues(seed)
+    began = time.perf_counter()
+    bundle = pipeline.run(pipeline.train([made[0].field], config), show=None)
+    minutes = (time.perf_counter() - began) / 60
+    table = pipeline.run(pipeline.embed([tissue.field for tissue in made], bundle, config))
+    return {
+        "state": probed(table, made, "state").auroc,
+        "type": probed(table, made, "type").macro_f1,
+        "minutes": minutes,
+    }
+
+
+def probed(table: AnnData, made: Sequence[Tissue], question: str) -> ProbeResult:
+    """Fit a probe for a column of the truth to the first tissue and test it on the second."""
+    x = features(table, "representation")
+    parts = []
+    for tissue in made:
+        here = (table.obs["region"] == tissue.field.name).to_numpy()
+        part = table[here].copy()
+        add_truth(part, tissue.types)
+        known = (part.obs[question] != "").to_numpy()
+        parts += [x[here][known], part.obs[question][known].to_numpy()]
+    return probe_transfer(*parts)
+
+
+def rows(results: Results, steps: int) -> dict[str, pd.DataFrame]:
+    """Return, by section, one row per seed and variant."""
+    found = {}
+    for section, changes in variants().items():
+        lines = [
+            {"name": name, **scores}
+            for name, values in changes.items()
+            for key, scores in results.scores.items()
+            if key.startswith(f"{identity(values, steps)}, seed ")
+        ]
+        found[section] = pd.DataFrame(lines)
+    return found
+
+
+def identity(values: dict[str, object], steps: int) -> str:
+    """Name a variant by what it changes, so that what sections share is measured once."""
+    changed = []
+    for key, value in values.items():
+        if isinstance(value, tuple):
+            value = " ".join(
+                f"{c.name}{'' if c.width is None else f'({c.width})'}"
+                f"{'' if c.weight == 1 else f'×{c.weight:g}'}"
+                for c in value
+            )
+        changed.append(f"{key}={value}")
+    return f"{'; '.join(changed) or 'base'}, {steps} steps"
+
+
+def report(sections: dict[str, pd.DataFrame], seeds: int, steps: int) -> Iterator[str]:
+    """Yield the lines of the page."""
+    yield "![state and type by the number of components](ablations.png)"
+    yield ""
+    yield (__doc__ or "").split("\n\n")[1]
+    yield ""
+    yield (
+        f"Tissues of {SIZE} × {SIZE} px, {len(CHANNELS)} channels, {steps} steps, width 32, "
+        f"VICReg unless said; mean ± standard deviation over {seeds} seed(s)."
+    )
+    for section, table in sections.items():
+        yield f"\n## {section}\n"
+        yield "| | state (AUROC) | type (macro F1) | minutes |"
+        yield "|---|---|---|---|"
+        for name, part in table.groupby("name", sort=False):
+            yield (
+                f"| {name} | {mean_and_sd(part['state'])} | {mean_and_sd(part['type'])} "
+                f"| {part['minutes'].mean():.1f} |"
+            )
+
+
+def figure(table: pd.DataFrame) -> Figure:
+    """Draw both probes over the number of components, joint embedding as 0."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = drawn.add_subplot()
+    named = table[table["name"] != BASE]
+    names = list(dict.fromkeys(named["name"]))
+    for column, label, colour in (
+        ("state", "state, subtle (AUROC)", "#0072B2"),
+        ("type", "type, easy (macro F1)", "#D55E00"),
+    ):
+        groups_of = named.groupby("name", sort=False)[column]
+        means, spread = groups_of.mean(), groups_of.std().fillna(0)
+        axes.errorbar(range(len(names)), means, spread, label=label, color=colour, marker="o")
+    axes.set_xticks(range(len(names)), ["JE", *names[1:]])
+    axes.set(xlabel="number of components", ylabel="score on another tissue", ylim=(0.4, 1))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return drawn
+
+
+def main() -> None:
+    """Measure what is not kept yet; write the page and its figure."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--only", nargs="*", help="sections whose title begins like this")
+    options = parser.parse_args()
+    results = Results("ablations")
+    for seed, (section, changes) in product(range(options.seeds), variants().items()):
+        if options.only and not section.startswith(tuple(options.only)):
+            continue
+        for values in changes.values():
+            config = demo_config(seed=seed, steps=options.steps).with_values(
+                {"precision": "bf16", "threads": 1, **values}
+            )
+            results.add(
+                f"{identity(values, options.steps)}, seed {seed}", partial(measure, config, seed)
+            )
+    sections = rows(results, options.steps)
+    results.write_page("How to choose components", report(sections, options.seeds, options.steps))
+    counted = next(iter(sections.values()))
+    save_figure(figure(counted), PAGES / "ablations.png", overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
