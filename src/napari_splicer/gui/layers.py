@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from napari.layers import Layer
 from psygnal import Signal
@@ -27,6 +27,7 @@ from napari_splicer.gui.reading import (
 )
 from napari_splicer.gui.session import session_for, unwrapped
 from napari_splicer.gui.shelf import Shelf
+from napari_splicer.gui.strokes import StrokeWatch
 from napari_splicer.images.image import Affine2D
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_splicer.gui.reading import ImageChoice
+    from napari_splicer.images.masks import LabelMask
 
 
 class ViewerLink:
@@ -60,6 +62,8 @@ class ViewerLink:
         self._used_with: WeakKeyDictionary[Labels, WeakSet[Image]] = WeakKeyDictionary()
         self._was_visible: WeakKeyDictionary[Layer, bool] = WeakKeyDictionary()
         self._shelf = Shelf(self.session)
+        self._strokes = StrokeWatch(self._read_mask)
+        self._read_at: WeakValueDictionary[int, LabelMask] = WeakValueDictionary()
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         self._painter = Painter(self)
@@ -114,21 +118,26 @@ class ViewerLink:
         """Make this layer the session's cell mask; None clears it."""
         if layer is not None and layer.ndim == 2 and layer is self.mask_layer:
             return
-        if self.mask_layer is not None:
-            for event in (self.mask_layer.events.paint, self.mask_layer.events.data):
-                event.disconnect(self._read_mask)
         self.mask_layer = layer
-        if layer is not None:
-            for event in (layer.events.paint, layer.events.data):
-                event.connect(self._read_mask)
+        self._strokes.watch(layer)
         self._read_mask()
 
     def _read_mask(self) -> None:
-        """Read the mask anew: cells were painted, or another mask was chosen."""
-        layer = self.mask_layer
-        self.session.cells = None if layer is None else read_mask(layer, self._step())
+        """Read the mask anew: cells were painted or unpainted, or another mask was chosen."""
+        self.session.cells = self._mask_as_it_is()
         self._pair_up()
         self.changed.emit()
+
+    def _mask_as_it_is(self) -> LabelMask | None:
+        """Return the very mask that the table was made from, where all strokes are undone."""
+        if self.mask_layer is None:
+            return None
+        made = self.session.made_from.get("embed")
+        known = self._read_at.get(self._strokes.state)
+        if known is not None and made is not None and known is made.cells:
+            return known
+        mask = self._read_at[self._strokes.state] = read_mask(self.mask_layer, self._step())
+        return mask
 
     def show_image(self, choice: ImageChoice) -> None:
         """Make these layers the session's image, and hide those of the image before."""
