@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 
 import numpy as np
+import pytest
 
 from napari_splicer.gui.session import Session, session_for
 from napari_splicer.gui.snapshot import Snapshot
@@ -64,6 +65,7 @@ def test_two_groups_never_share_a_name(table) -> None:
     session = Session()
     session.table = table
     assert not session.rename_group(0, "2")
+    assert "There is a group 2 already." in session.notice.text
     assert not session.rename_group(0, "  ")
     assert [g.name for g in session.groups] == ["1", "2"]
 
@@ -123,3 +125,18 @@ def test_renaming_and_recolouring_put_an_export_out_of_date(table) -> None:
         session.made_from = {"export": Snapshot(table=table)}
         edit(session)
         assert session.made_from["export"].table is not table
+
+
+@pytest.mark.parametrize("name", ["NA", "NaN", "n/a", "None", "null"])
+def test_a_name_that_tables_take_for_a_missing_value_is_refused(session, table, name) -> None:
+    session.table = table
+    assert not session.rename_group(0, name)
+    assert f"can't be called {name}" in session.notice.text
+    assert session.groups[0].name == "1"
+
+
+@pytest.mark.parametrize("name", ["Na+ channel", "naive", "1.5", "a,b", 'say "NA"', "#1"])
+def test_names_that_come_back_from_a_table_are_taken(session, table, name) -> None:
+    session.table = table
+    assert session.rename_group(0, name)
+    assert session.groups[0].name == name

@@ -16,7 +16,8 @@ import numpy as np
 from psygnal import Signal, SignalGroupDescriptor
 
 from napari_splicer.config import RunConfig
-from napari_splicer.gui.snapshot import Group, Snapshot
+from napari_splicer.gui.naming import refusal
+from napari_splicer.gui.snapshot import Group, Notice, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import Component
     from napari_splicer.events import Metrics, Stage
-    from napari_splicer.gui.snapshot import Facts, Job, Notice
+    from napari_splicer.gui.snapshot import Facts, Job
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask
     from napari_splicer.model.bundle import Bundle
@@ -202,10 +203,16 @@ class Session:
         return members
 
     def rename_group(self, group: int, name: str) -> bool:
-        """Give a group of the active clustering another name; False where it is taken or empty."""
+        """Give a group of the active clustering another name; False, and why, if it can't have it.
+
+        An empty name leaves the old one.
+        """
         name = name.strip()
-        others = {g.name for i, g in enumerate(self.groups) if i != group}
-        if self.table is None or self.clustering is None or not name or name in others:
+        if self.table is None or self.clustering is None or not name:
+            return False
+        why = refusal(name, {g.name for i, g in enumerate(self.groups) if i != group})
+        if why:
+            self.notice = Notice("error", why, "cluster")
             return False
         old = self.groups[group].name
         column = self.table.obs[self.clustering]
