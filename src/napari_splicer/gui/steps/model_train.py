@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QVBoxLayout, 
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.losses import offered_losses
 from napari_splicer.gui.readiness import StepState, too_few_to_train
 from napari_splicer.gui.steps.model_variation import VariationPanel
 from napari_splicer.gui.steps.page import allow, fold, text
@@ -33,17 +34,6 @@ _OBJECTIVES = {
     "je": "Joint embedding: the whole patch (to compare)",
     "sum-je": "Whole embedding, all components (to compare)",
     "concat": "A network per component (to compare)",
-}
-_LOSSES = {
-    "vicreg": "VICReg",
-    "simclr": "SimCLR",
-    "barlow": "Barlow Twins",
-    "mmcr": "MMCR",
-    "ssl-ey": "SSL-EY",
-    "simsiam": "SimSiam",
-    "byol": "BYOL",
-    "dino": "DINO",
-    "lejepa": "LeJEPA",
 }
 
 
@@ -98,7 +88,7 @@ class TrainPanel(QWidget):
     def _details(self) -> QWidget:
         form = SettingsForm(self._session)
         form.add_choice("model.objective", "Trained for", _OBJECTIVES)
-        form.add_choice("model.loss", "Loss", _LOSSES)
+        form.add_choice("model.loss", "Loss", offered_losses())
         form.add_number("training.epochs", "Epochs", (0, 10_000), unset="as the preset says")
         form.add_number("training.batch", "Batch", (4, 4096))
         form.add_real("training.learning_rate", "Learning rate", (1e-5, 1.0))
