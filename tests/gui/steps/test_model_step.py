@@ -108,7 +108,12 @@ def test_a_trained_model_can_be_saved_and_loaded(step, session, trained, tmp_pat
     folder = tmp_path / "model"
     assert step.save_button.isVisibleTo(step)
     step.save(str(folder))
+    assert not step.report_button.isVisibleTo(step)
     qtbot.waitUntil(lambda: str(folder) in step.status.text(), timeout=30_000)
+    report = tmp_path / "model-report.html"
+    assert report.name in step.status.text()
+    assert "<title" in report.read_text(encoding="utf-8")
+    assert step.report_button.isVisibleTo(step)
 
     session.bundle, session.components = None, ()
     step.load_card.click()
@@ -151,3 +156,35 @@ def test_a_model_is_not_saved_over_another(step, trained, tmp_path, qtbot) -> No
     save_bundle(trained, tmp_path / "model")
     step.save(str(tmp_path / "model"))
     qtbot.waitUntil(lambda: "Choose another name" in step.status.text(), timeout=30_000)
+    assert not (tmp_path / "model-report.html").exists()
+
+
+def test_a_report_that_is_there_is_not_replaced(step, trained, tmp_path, qtbot) -> None:
+    report = tmp_path / "model-report.html"
+    report.write_text("of another model")
+    step.save(str(tmp_path / "model"))
+    qtbot.waitUntil(lambda: "model-report.html exists" in step.status.text(), timeout=30_000)
+    assert report.read_text() == "of another model"
+    assert not (tmp_path / "model").exists()
+
+
+def test_ranks_come_after_the_first_look(step, session) -> None:
+    session.job = Job(1, "train")
+    session.metrics = (Metrics("train", 1, {"loss": 9.0, "loss/immune": 4.0}),)
+    rank = step.train_panel.monitor.rank
+    assert rank.later.isVisibleTo(rank)
+    assert "first look" in rank.later.text()
+    session.metrics = (*session.metrics, Metrics("train", 2, {"rankme/immune": 3.0}))
+    assert not rank.later.isVisibleTo(rank)
+
+
+def test_the_loss_on_cells_kept_apart_is_drawn_where_there_is_one(step, session) -> None:
+    session.job = Job(1, "train")
+    session.metrics = (Metrics("train", 1, {"loss": 9.0, "loss/immune": 4.0}),)
+    monitor = step.train_panel.monitor
+    assert not monitor.held_out.isVisibleTo(step)
+    session.metrics = (*session.metrics, Metrics("train", 2, {"loss": 8.0, "held_out_loss": 8.5}))
+    assert monitor.held_out.isVisibleTo(step)
+    assert monitor.held_out._lines["cells kept apart"].getData()[1].tolist() == [8.5]
+    assert monitor.held_out._lines["all"].getData()[1].tolist() == [9.0, 8.0]
+    assert "cells kept apart" in monitor._key.text()

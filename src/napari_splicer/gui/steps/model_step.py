@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QButtonGroup, QFileDialog, QHBoxLayout, QPushButton
 
 from napari_splicer.errors import SplicerError, WouldOverwrite
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand, tell
+from napari_splicer.gui.saving import save_model
 from napari_splicer.gui.steps.model_load import LoadPanel
 from napari_splicer.gui.steps.model_train import TrainPanel
 from napari_splicer.gui.steps.page import StepPage, text
@@ -63,9 +67,17 @@ class ModelStep(StepPage):
         self.status = text()
         self.column.addWidget(self.status)
         self.save_button = QPushButton("Save the model …")
-        self.save_button.setToolTip("Keep the model in a folder, to use it on other images")
+        self.save_button.setToolTip(
+            "Keep the model in a folder, to use it on other images, and beside it a report of what "
+            "it learned"
+        )
         self.save_button.clicked.connect(self._ask_where_to_save)
         self.column.addWidget(self.save_button)
+        self.report_button = QPushButton("Open the report")
+        self.report_button.setToolTip("What the model learned, as a page in the browser")
+        self.report_button.clicked.connect(self._open_report)
+        self._report = Path()
+        self.column.addWidget(self.report_button)
         self.column.addStretch()
         self._saving = Errand(self, self._saved, self._not_saved)
         bind(self, self.session.events.bundle, self._describe)
@@ -74,6 +86,7 @@ class ModelStep(StepPage):
     def _describe(self) -> None:
         bundle = self.session.bundle
         self.save_button.setVisible(bundle is not None)
+        self.report_button.hide()
         self.status.setVisible(bundle is not None)
         if bundle is not None:
             names = ", ".join(bundle.decomposition.names) or "none (the whole patch)"
@@ -87,18 +100,23 @@ class ModelStep(StepPage):
             self.save(folder)
 
     def save(self, folder: str) -> None:
-        """Write the model to a new folder."""
-        from napari_splicer.model.bundle import save_bundle
-
+        """Write the model to a new folder, and its report beside it."""
         if self.session.bundle is not None:
-            self._saving.ask(save_bundle, self.session.bundle, folder)
+            self._saving.ask(save_model, self.session.bundle, folder)
 
-    def _saved(self, folder: object) -> None:
-        self.status.setText(f"Saved to {folder}.")
+    def _saved(self, paths: tuple[Path, Path]) -> None:
+        folder, self._report = paths
+        self.status.setText(
+            f"Saved to {folder}; what it learned stands beside it in {self._report.name}."
+        )
+        self.report_button.show()
+
+    def _open_report(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._report.resolve())))
 
     def _not_saved(self, error: Exception) -> None:
         if isinstance(error, WouldOverwrite):
-            error = WouldOverwrite(error.message, "Choose another name, or delete that folder.")
+            error = WouldOverwrite(error.message, "Choose another name, or delete it.")
         if isinstance(error, SplicerError):
             self.status.setText(str(error))
         tell(error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyqtgraph as pg
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_splicer.gui.widgets.theme import DARK
 
@@ -26,12 +27,19 @@ class Curves(pg.PlotWidget):
         What is drawn, with its unit.
     tip : str
         What it means, in plain words.
+    later : str
+        What to say while there is nothing to draw.
     """
 
-    def __init__(self, title: str, tip: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, title: str, tip: str, later: str = "", parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._title = title
         self._lines: dict[str, pg.PlotDataItem] = {}
+        self.later = QLabel(later, self)
+        self.later.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.later.setWordWrap(True)
         self.setToolTip(tip)
         self.setMinimumHeight(110)
         self.setMaximumHeight(150)
@@ -45,16 +53,29 @@ class Curves(pg.PlotWidget):
         item.getAxis("left").setStyle(tickLength=-4, maxTickLevel=0)
         item.getAxis("left").setWidth(34)
         self.set_theme(DARK)
+        self._show_axes(False)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in these colours."""
         self.setBackground(theme.background)
         item = self.getPlotItem()
         item.setTitle(self._title, color=theme.text, size="9pt")
+        self.later.setStyleSheet(f"color: {theme.text}; background: transparent;")
         for name in ("left", "bottom"):
             axis = item.getAxis(name)
             axis.setPen(theme.line)
             axis.setTextPen(theme.text)
+
+    def resizeEvent(self, event: Any) -> None:
+        """Keep the words in the middle."""
+        super().resizeEvent(event)
+        if hasattr(self, "later"):  # pyqtgraph sizes itself while it is being made
+            self.later.setGeometry(self.rect().adjusted(8, 24, -8, -4))
+
+    def _show_axes(self, shown: bool) -> None:
+        self.later.setVisible(not shown)
+        for name in ("left", "bottom"):
+            self.getPlotItem().showAxis(name, shown)
 
     def show_series(
         self,
@@ -75,3 +96,4 @@ class Curves(pg.PlotWidget):
                 pen = pg.mkPen(colours.get(name, "#999999"), width=2, style=Qt.PenStyle.SolidLine)
                 self._lines[name] = self.plot(pen=pen)
             self._lines[name].setData(list(steps), list(values))
+        self._show_axes(bool(series))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.widgets.theme import Theme
 
 _ALL = "#999999"
+_KEPT_APART, _ACCENT = "cells kept apart", "#d55e00"
 
 
 class TrainingMonitor(QWidget):
@@ -40,6 +41,12 @@ class TrainingMonitor(QWidget):
             "Rank ↑ richer",
             "How many independent things each component's part tells apart (RankMe); a rank near 1 "
             "means that it holds next to nothing",
+            later="Comes after the first look, about a twenty-fifth of the way.",
+        )
+        self.held_out = Curves(
+            "Loss on cells kept apart ↓ better",
+            "How badly the model predicts cells that it is not trained on (training.patience); "
+            "when it no longer falls, training stops",
         )
         self._key = QLabel()
         self._key.setWordWrap(True)
@@ -50,6 +57,7 @@ class TrainingMonitor(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(plots)
+        layout.addWidget(self.held_out)
         layout.addWidget(self._key)
         layout.addWidget(self.sentence)
         bind(self, session.events.metrics, self._refresh)
@@ -60,6 +68,7 @@ class TrainingMonitor(QWidget):
         """Draw in the theme's colours."""
         self.loss.set_theme(theme)
         self.rank.set_theme(theme)
+        self.held_out.set_theme(theme)
 
     def _refresh(self) -> None:
         metrics = self._session.metrics
@@ -73,9 +82,18 @@ class TrainingMonitor(QWidget):
         parts = {name: line for name, line in loss.items() if name in names}
         self.loss.show_series(parts, colours)
         self.rank.show_series({n: line for n, line in rank.items() if n in colours}, colours)
+        held_out = series(metrics, "held_out_loss")
+        self.held_out.setVisible(bool(held_out))
+        if held_out:
+            both = {name: line for name, line in loss.items() if name == "all"}
+            both[_KEPT_APART] = held_out["all"]
+            self.held_out.show_series(both, {"all": _ALL, _KEPT_APART: _ACCENT})
         key = [f'<span style="color:{colours[n]}">■</span>&nbsp;{html.escape(n)}' for n in names]
         if "all" in rank and "all" not in names:
             key.append(f'<span style="color:{_ALL}">■</span>&nbsp;representation')
+        if held_out:
+            key.append(f'<span style="color:{_ACCENT}">■</span>&nbsp;{_KEPT_APART}')
+            key.append(f'<span style="color:{_ALL}">■</span>&nbsp;trained on')
         self._key.setText(" &nbsp;".join(key))
         self._judge()
 
