@@ -27,7 +27,8 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.facts import examine, remarks, summary
 from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.snapshot import Notice
-from napari_splicer.gui.steps.page import StepPage, fold, heading, narrow_box, text, with_button
+from napari_splicer.gui.steps.page import StepPage, fold, heading, text, with_button
+from napari_splicer.gui.widgets.narrow_box import NarrowBox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,9 +97,9 @@ class ImageStep(StepPage):
         page = QWidget()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.image_box, self.mask_box = narrow_box(), narrow_box()
-        self.image_box.setToolTip("The layers whose pixels hold the markers")
-        self.mask_box.setToolTip("The Labels layer in which every cell has its own number")
+        self.image_box, self.mask_box = NarrowBox(), NarrowBox()
+        self.image_box.tip = "The layers whose pixels hold the markers"
+        self.mask_box.tip = "The Labels layer in which every cell has its own number"
         self.image_box.activated.connect(self._choose_image)
         self.mask_box.activated.connect(self._choose_mask)
         form = QFormLayout()
@@ -293,4 +294,4 @@ class ImageStep(StepPage):
     def show_readiness(self, readiness: Readiness) -> None:
         """Mark the mask box while a mask is missing or unfit."""
         state = readiness.steps["image"]
-        self.mask_box.setToolTip(state.why or "The Labels layer in which every cell has its number")
+        self.mask_box.tip = state.why or "The Labels layer in which every cell has its own number"

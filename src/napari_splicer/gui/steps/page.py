@@ -100,11 +100,3 @@ def with_button(box: QComboBox, tip: str, slot: Callable[[], None]) -> QHBoxLayo
     line.addWidget(box, 1)
     line.addWidget(button)
     return line
-
-
-def narrow_box() -> QComboBox:
-    """Return a list of choices that does not grow with its longest entry."""
-    box = QComboBox()
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
-    return box
