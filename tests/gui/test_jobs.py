@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -185,3 +185,16 @@ def test_a_file_in_the_way_is_told_with_the_tick_that_allows_it(runner, notes, q
         runner.start(Script(runner.session.next_run(), error=error, stage="export"))
     assert "Replace files that are there" in runner.session.notice.text
     assert "Replace files that are there" in notes[-1]
+
+
+def test_what_training_said_embedding_does_not_say_again(runner, notes, qtbot) -> None:
+    """Every run by itself says all; what follows by itself says what is new."""
+    session = runner.session
+    session.image = replace(session.image, pixel_size=None)
+    runner.start(commands.train(session))
+    finish(runner, qtbot)
+    unknown = [note for note in notes if "pixel size of" in note]
+    assert len(unknown) == 1
+    runner.start(commands.embed(session))
+    finish(runner, qtbot)
+    assert [note for note in notes if "pixel size of" in note] == unknown * 2

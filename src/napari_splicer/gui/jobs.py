@@ -74,6 +74,7 @@ class JobRunner:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._run: Run | None = None
+        self._said: set[str] = set()
 
     @property
     def busy(self) -> bool:
@@ -84,6 +85,11 @@ class JobRunner:
         """Start ``run`` in a worker; False, and nothing happens, while another is under way."""
         if self._run is not None:
             return False
+        self._said = set()
+        self._start(run)
+        return True
+
+    def _start(self, run: Run) -> None:
         self._run = run
         commands.begin(self.session, run)
         worker = create_worker(
@@ -97,7 +103,6 @@ class JobRunner:
             _start_thread=False,
         )
         worker.start()
-        return True
 
     def cancel(self) -> None:
         """Ask the run under way to stop; harmless when there is none, or when asked twice."""
@@ -108,7 +113,8 @@ class JobRunner:
         if self._run is None:
             return
         for event in events:
-            if isinstance(event, Warned):
+            if isinstance(event, Warned) and event.message not in self._said:
+                self._said.add(event.message)
                 show_warning(event.message)
         commands.apply(self.session, self._run, events)
 
@@ -122,8 +128,10 @@ class JobRunner:
     def _on_finished(self) -> None:
         run, self._run = self._run, None
         following = commands.follow_up(self.session, run) if run is not None else None
-        if following is None or not self.start(following):
+        if following is None:
             self.idle.emit()
+        else:  # what training has said of an image, embedding need not say once more
+            self._start(following)
 
 
 def tell(error: Exception) -> None:
