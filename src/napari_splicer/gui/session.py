@@ -220,6 +220,8 @@ class Session:
         hidden = self._hidden.get(self.clustering, frozenset())
         if old in hidden:
             self._hidden[self.clustering] = hidden - {old} | {name}
+        if self.notice is not None and self.notice.kind == "error":
+            self.notice = None  # it was, at the latest, about the name tried before
         self._edited()
         return True
 

@@ -169,6 +169,6 @@ def test_the_reason_of_a_suggestion_is_said_until_a_component_is_changed(
     suggestion = step._suggested[-1]
     step.take(suggestion)
     assert step.reason.isVisible()
-    assert step.reason.text() == f"{suggestion.title}: {suggestion.reason}"
+    assert step.reason.text() == f"{suggestion.title}. {suggestion.reason}"
     step.remove(0)
     assert not step.reason.isVisible()

@@ -187,4 +187,4 @@ def test_the_loss_on_cells_kept_apart_is_drawn_where_there_is_one(step, session)
     assert monitor.held_out.isVisibleTo(step)
     assert monitor.held_out._lines["cells kept apart"].getData()[1].tolist() == [8.5]
     assert monitor.held_out._lines["all"].getData()[1].tolist() == [9.0, 8.0]
-    assert "cells kept apart" in monitor._key.text()
+    assert "cells kept apart" in monitor._held_out_key.text()

@@ -128,7 +128,7 @@ class ComponentsStep(StepPage):
         taken = next((s for s in self._suggested if tuple(s.components) == now), None)
         self.reason.setVisible(taken is not None)
         if taken is not None:
-            self.reason.setText(f"{taken.title}: {taken.reason}")
+            self.reason.setText(f"{taken.title}. {taken.reason}")
 
     def take(self, suggestion: Any) -> None:
         """Replace the components by a suggestion's."""

@@ -13,6 +13,8 @@ from napari_splicer.gui.training_report import how_it_goes, latest, series
 from napari_splicer.gui.widgets.curves import Curves
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
 
@@ -50,6 +52,7 @@ class TrainingMonitor(QWidget):
         )
         self._key = QLabel()
         self._key.setWordWrap(True)
+        self._held_out_key = QLabel(_key({_KEPT_APART: _ACCENT, "cells trained on": _ALL}))
         plots = QHBoxLayout()
         plots.setSpacing(4)
         plots.addWidget(self.loss)
@@ -57,8 +60,9 @@ class TrainingMonitor(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(plots)
-        layout.addWidget(self.held_out)
         layout.addWidget(self._key)
+        layout.addWidget(self.held_out)
+        layout.addWidget(self._held_out_key)
         layout.addWidget(self.sentence)
         bind(self, session.events.metrics, self._refresh)
         bind(self, session.events.job, self._judge)
@@ -83,18 +87,16 @@ class TrainingMonitor(QWidget):
         self.loss.show_series(parts, colours)
         self.rank.show_series({n: line for n, line in rank.items() if n in colours}, colours)
         held_out = series(metrics, "held_out_loss")
-        self.held_out.setVisible(bool(held_out))
+        for widget in (self.held_out, self._held_out_key):
+            widget.setVisible(bool(held_out))
         if held_out:
             both = {name: line for name, line in loss.items() if name == "all"}
             both[_KEPT_APART] = held_out["all"]
             self.held_out.show_series(both, {"all": _ALL, _KEPT_APART: _ACCENT})
-        key = [f'<span style="color:{colours[n]}">■</span>&nbsp;{html.escape(n)}' for n in names]
+        key = {name: colours[name] for name in names}
         if "all" in rank and "all" not in names:
-            key.append(f'<span style="color:{_ALL}">■</span>&nbsp;representation')
-        if held_out:
-            key.append(f'<span style="color:{_ACCENT}">■</span>&nbsp;{_KEPT_APART}')
-            key.append(f'<span style="color:{_ALL}">■</span>&nbsp;trained on')
-        self._key.setText(" &nbsp;".join(key))
+            key["representation"] = _ALL
+        self._key.setText(_key(key))
         self._judge()
 
     def _judge(self) -> None:
@@ -103,3 +105,11 @@ class TrainingMonitor(QWidget):
         speed = latest(metrics, "patches_per_second")
         pace = f" {speed:,.0f} patches/s." if speed is not None and not ended else ""
         self.sentence.setText(how_it_goes(metrics, ended=ended) + pace)
+
+
+def _key(colours: Mapping[str, str]) -> str:
+    """Return what the colours of lines mean, as rich text."""
+    return " &nbsp;".join(
+        f'<span style="color:{colour}">■</span>&nbsp;{html.escape(name)}'
+        for name, colour in colours.items()
+    )
