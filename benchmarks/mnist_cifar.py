@@ -94,6 +94,7 @@ class Run(NamedTuple):
     objective: str
     loss: str
     layout: str = "channel"
+    width: int = 16
     seed: int = 0
 
     @property
@@ -102,8 +103,8 @@ class Run(NamedTuple):
         return ModelSettings(
             objective=self.objective,
             loss=self.loss,
-            width=32,
-            branch_width=32,
+            width=self.width,
+            branch_width=self.width,
             embedding=256,
             hidden=512,
         )
@@ -126,6 +127,8 @@ def runs(seeds: int) -> Iterator[Run]:
             yield Run(objective, loss, seed=seed)
     for objective in OBJECTIVES:
         yield Run(objective, "simclr", layout="blocks")
+    for objective in OBJECTIVES:
+        yield Run(objective, "simclr", width=32)
 
 
 def pairs(data: Path, part: str, seed: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
@@ -263,7 +266,8 @@ def measure(run: Run, data: Path, *, epochs: int) -> dict[str, float]:
 def table(results: Results) -> pd.DataFrame:
     """Return one row per training that was measured."""
     rows = [
-        dict(zip(("layout", "loss", "objective"), key.split(", ")[:3], strict=True)) | scores
+        dict(zip(("layout", "width", "loss", "objective"), key.split(", ")[:4], strict=True))
+        | scores
         for key, scores in results.scores.items()
     ]
     return pd.DataFrame(rows)
@@ -277,17 +281,21 @@ def report(measured: pd.DataFrame, epochs: int) -> Iterator[str]:
         "Accuracy of a linear probe (in brackets of the 20 nearest neighbours) on the frozen "
         "representation, 4,000 test pairs; mean ± "
         "standard deviation over the seeds. Chance is 0.10. 20,000 training pairs, "
-        f"{SIZE} × {SIZE} pixels, {epochs} epochs, bf16, the compact encoder of width 32, branches "
+        f"{SIZE} × {SIZE} pixels, {epochs} epochs, bf16, the compact encoder of width 16, branches "
         "as wide. *concat* has an encoder per part also when it is used, and a representation "
         "twice as wide: it is the ceiling, not a rival. RankMe: how many dimensions of the "
         "representation are really used."
     )
-    titles = {"channel": "The digit in a channel of its own", "blocks": "The digit as a block"}
-    for layout, title in titles.items():
+    titles = {
+        ("channel", "width 16"): "The digit in a channel of its own",
+        ("blocks", "width 16"): "The digit as a block above the object",
+        ("channel", "width 32"): "Networks twice as wide, the digit in a channel of its own",
+    }
+    for (layout, width), title in titles.items():
         yield f"\n## {title}\n"
         yield "| loss | objective | seeds | digit | object | RankMe | minutes to train |"
         yield "|---|---|---|---|---|---|---|"
-        here = measured[measured["layout"] == layout]
+        here = measured[(measured["layout"] == layout) & (measured["width"] == width)]
         for (loss, objective), rows in here.groupby(["loss", "objective"], sort=False):
             yield (
                 f"| {loss} | {objective} | {len(rows)} "
@@ -306,7 +314,7 @@ def figure(measured: pd.DataFrame) -> Figure:
     signs = dict(zip(OBJECTIVES, "osD*", strict=True))
     drawn = Figure(figsize=(7, 4), layout="constrained")
     axes = drawn.add_subplot()
-    here = measured[measured["layout"] == "channel"]
+    here = measured[(measured["layout"] == "channel") & (measured["width"] == "width 16")]
     for (loss, objective), rows in here.groupby(["loss", "objective"]):
         axes.scatter(
             rows["digit"].mean(),
@@ -335,9 +343,7 @@ def main() -> None:
     data = Path(os.environ["NAPARI_SPLICER_DATA"])
     results = Results("mnist_cifar")
     for run in runs(options.seeds):
-        name = (
-            f"{run.layout}, {run.loss}, {run.objective}, {options.epochs} epochs, seed {run.seed}"
-        )
+        name = f"{run.layout}, width {run.width}, {run.loss}, {run.objective}, {options.epochs} epochs, seed {run.seed}"
         if options.report and not results.known(name):
             continue
         results.add(name, partial(measure, run, data, epochs=options.epochs))
