@@ -343,7 +343,8 @@ def main() -> None:
     data = Path(os.environ["NAPARI_SPLICER_DATA"])
     results = Results("mnist_cifar")
     for run in runs(options.seeds):
-        name = f"{run.layout}, width {run.width}, {run.loss}, {run.objective}, {options.epochs} epochs, seed {run.seed}"
+        what = f"{run.layout}, width {run.width}, {run.loss}, {run.objective}"
+        name = f"{what}, {options.epochs} epochs, seed {run.seed}"
         if options.report and not results.known(name):
             continue
         results.add(name, partial(measure, run, data, epochs=options.epochs))
