@@ -56,6 +56,22 @@ def test_init_needs_an_image_and_a_mask_for_each(
     assert "1 image and 2 masks" in capsys.readouterr().err
 
 
+def test_init_makes_components_of_the_groups_of_a_panel(tissue_files: Path, tmp_path: Path) -> None:
+    channels = len(tifffile.imread(tissue_files / "tissue.ome.tif"))
+    rows = [f"m{i},{'odd' if i % 2 else 'even'}" for i in range(channels)]
+    panel = tmp_path / "panel.csv"
+    panel.write_text("name,group\n" + "\n".join(rows), encoding="utf-8")
+    image, mask = str(tissue_files / "tissue.ome.tif"), str(tissue_files / "cells.tif")
+    file = tmp_path / "run.toml"
+    words = ["init", image, "--mask", mask, "--panel", str(panel), "--file", str(file)]
+    assert call(words) == 0
+    config = load_run(file)
+    assert [part.name for part in config.components][:2] == ["even", "odd"]
+    assert config.components[1].channels == tuple(f"m{i}" for i in range(1, channels, 2))
+    (field,) = open_inputs(config, tmp_path)
+    assert field.image.channels[0] == "m0"
+
+
 def test_init_takes_channels_that_all_images_have(tissue_files: Path, tmp_path: Path) -> None:
     image = tifffile.imread(tissue_files / "tissue.ome.tif")
     names = ["DNA", *(f"marker {i}" for i in range(1, len(image)))]

@@ -56,6 +56,13 @@ def init(
         tuple[Path, ...],
         Parameter(help="Their cell masks, one --mask for each image, in the same order."),
     ] = (),
+    panel: Annotated[
+        Path | None,
+        Parameter(
+            help="A panel.csv or markers.csv that names the channels of all the images; its "
+            "groups, if it has any, become the components."
+        ),
+    ] = None,
     file: Annotated[
         Path, Parameter(help="Where to write the run file, instead of 'run.toml' here.")
     ] = Path("run.toml"),
@@ -69,13 +76,15 @@ def init(
     from napari_splicer.cli.template import run_file_text
     from napari_splicer.components.suggestion import suggestions
     from napari_splicer.files import write_text
+    from napari_splicer.images.panel import read_panel
 
     if file.exists() and not overwrite:
         raise WouldOverwrite(
             f"{file} exists already.", "Add --overwrite, or choose another name with --file."
         )
-    fields = _open(images, mask)
-    text = run_file_text(fields, suggestions(fields)[0], file)
+    fields = _open(images, mask, panel)
+    groups = None if panel is None else read_panel(panel).groups
+    text = run_file_text(fields, suggestions(fields, groups)[0], file, panel)
     write_text(file, text, overwrite=overwrite)
     screen.wrote("run file", file)
     screen.display.note(f"Look through it, then: napari-splicer run {file}")
@@ -91,7 +100,9 @@ def gui(*files: Annotated[Path, Parameter(help="Images to open.")]) -> int:
     return subprocess.call([*command, "--with", "napari-splicer", "SpliCER"])
 
 
-def _open(images: tuple[Path, ...], masks: tuple[Path, ...]) -> tuple[MaskedImage, ...]:
+def _open(
+    images: tuple[Path, ...], masks: tuple[Path, ...], panel: Path | None
+) -> tuple[MaskedImage, ...]:
     from napari_splicer.cli.template import counted
     from napari_splicer.config import ImageInput, RunConfig
     from napari_splicer.pipeline import open_inputs
@@ -107,7 +118,11 @@ def _open(images: tuple[Path, ...], masks: tuple[Path, ...]) -> tuple[MaskedImag
         )
     pairs = zip(images, masks or [None] * len(images), strict=True)
     inputs = [
-        ImageInput(image=str(image.resolve()), mask=str(mask.resolve()) if mask else None)
+        ImageInput(
+            image=str(image.resolve()),
+            mask=str(mask.resolve()) if mask else None,
+            panel=str(panel.resolve()) if panel else None,
+        )
         for image, mask in pairs
     ]
     return open_inputs(RunConfig(inputs=tuple(inputs)))

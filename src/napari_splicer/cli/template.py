@@ -51,13 +51,15 @@ formats = ["h5ad", "csv", "ome-tiff"]     # also: zarr, parquet, ome-zarr
 """
 
 
-def run_file_text(fields: Sequence[MaskedImage], suggestion: Suggestion, path: Path) -> str:
+def run_file_text(
+    fields: Sequence[MaskedImage], suggestion: Suggestion, path: Path, panel: Path | None = None
+) -> str:
     """Return the text of a run file at ``path`` for ``fields``, which were opened from files."""
     sites = "cells" if all(field.cells for field in fields) else "grid"
     return "".join(
         [
             _HEAD.format(name=path.name),
-            *(_input(field) for field in fields),
+            *(_input(field, panel) for field in fields),
             _COMPONENTS,
             _note(f"Suggested here: {suggestion.title}. {suggestion.reason}"),
             *(_component(component) for component in suggestion.components),
@@ -78,7 +80,7 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _input(field: MaskedImage) -> str:
+def _input(field: MaskedImage, panel: Path | None) -> str:
     height, width = field.image.shape
     facts = [counted(len(field.image.channels), "channel"), f"{width} × {height} px"]
     if field.image.pixel_size:
@@ -88,6 +90,8 @@ def _input(field: MaskedImage) -> str:
     lines.append(f"image = {_text(field.image.source)}")
     if field.cells is not None:
         lines.append(f"mask = {_text(field.cells.source)}")
+    if panel is not None:
+        lines.append(f"panel = {_text(str(panel.resolve()))}")
     return "\n".join(lines) + "\n"
 
 
