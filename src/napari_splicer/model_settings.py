@@ -33,6 +33,11 @@ class ModelSettings(Settings):
     )
     embedding: int = Field(256, ge=8, description="primary embedding, all chunks together")
     hidden: int = Field(512, ge=8, description="projector's hidden layer")
+    widths: Literal["equal", "automatic"] = Field(
+        "equal",
+        description="how components without a width of their own share the embedding: equally, or "
+        "by what a short trial finds each of them to need",
+    )
     shared: int = Field(0, ge=0, description="chunk aligned between two primary views")
     alignment: float = Field(25.0, ge=0, description="weight of vicreg's alignment")
     variance: float = Field(25.0, ge=0, description="weight of vicreg's variance")

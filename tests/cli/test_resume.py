@@ -63,9 +63,16 @@ def test_checkpoint_goes_with_the_end_of_the_training(
     assert names(out) == {"model", "report.html", "run.toml"}
 
 
+@pytest.mark.parametrize("widths", ["equal", "automatic"])
 def test_resuming_what_is_finished_keeps_the_model(
-    run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    widths: str,
+    run: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr("napari_splicer.training.widths.TRIAL_STEPS", (2, 2))
+    run = [*run, "--set", f"model.widths={widths}"]
     assert call(["train", *run]) == 0
     before = (tmp_path / "out" / "model" / "bundle.json").stat().st_mtime_ns
     assert call(["train", *run, "--resume"]) == 0

@@ -194,6 +194,18 @@ def test_an_unfinished_training_is_not_replaced_without_a_word(field, quick, tmp
     assert not any("replaced" in w.message for w in warned)
 
 
+def test_stopped_at_that_word_the_earlier_checkpoint_stays(field, quick, tmp_path):
+    stop_after(2, lambda c: fit([field], quick, folder=tmp_path, cancel=c))
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    cancel = Cancel()
+    for event in fit([field], quick, folder=tmp_path, cancel=cancel):
+        if isinstance(event, Warned) and "It will be replaced" in event.message:
+            cancel.request()
+    assert cancel.requested
+    assert event.result is None
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+
+
 def test_resuming_with_other_settings_is_refused(field, quick, tmp_path):
     stop_after(2, lambda c: fit([field], quick, folder=tmp_path, cancel=c))
     other = quick.with_values({"training.learning_rate": 0.5, "model.width": 5})

@@ -75,11 +75,12 @@ class Journey:
 
     def _trained_before(self) -> Bundle:
         """Return the plan's own model, if it was trained with the plan's settings."""
-        from napari_splicer.training.checkpoint import check_same_settings
+        from napari_splicer.training.checkpoint import as_begun, check_same_settings
         from napari_splicer.training.resolve import resolve
 
         bundle = self.load_model(None)
-        check_same_settings(bundle.config, resolve(self.plan.config, self.fields))
+        asked = as_begun(self.plan.config, bundle.config)
+        check_same_settings(bundle.config, resolve(asked, self.fields))
         self.terminal.display.note("The training had come to its end already.")
         return bundle
 

@@ -116,7 +116,7 @@ def _bank(
 def _concat(settings: ModelSettings, decomposition: Decomposition, size: int) -> SpliCER:
     """Make one encoder and projector per component, side by side."""
     parts = decomposition.components
-    chunks = _chunks(settings.model_copy(update={"shared": 0}), decomposition)
+    chunks = _chunks(settings, decomposition)
     widths = _widths(chunks, settings)
     encoders = [
         build_encoder(settings.encoder, len(part.channels), settings.width, size) for part in parts
@@ -166,6 +166,14 @@ def branch_width(settings: ModelSettings) -> int:
     return settings.branch_width or max(4, settings.width // 2)
 
 
+def chunk_room(settings: ModelSettings) -> int:
+    """Return the dimensions that components divide between them.
+
+    All of the embedding but the shared chunk, which SpliCER alone has.
+    """
+    return settings.embedding - (settings.shared if settings.objective == "splicer" else 0)
+
+
 def _check(decomposition: Decomposition) -> None:
     if not decomposition.components:
         raise InvalidComponent(
@@ -181,14 +189,13 @@ def _check(decomposition: Decomposition) -> None:
 
 
 def _chunks(settings: ModelSettings, decomposition: Decomposition) -> dict[str, slice]:
-    names = decomposition.names
-    widths = [*decomposition.widths(settings.embedding - settings.shared), settings.shared]
+    room = chunk_room(settings)
     slices, start = {}, 0
-    for name, width in zip([*names, SHARED], widths, strict=True):
+    for name, width in zip(decomposition.names, decomposition.widths(room), strict=True):
         slices[name] = slice(start, start + width)
         start += width
-    if not settings.shared:
-        del slices[SHARED]
+    if room < settings.embedding:
+        slices[SHARED] = slice(room, settings.embedding)
     return slices
 
 

@@ -164,7 +164,8 @@ def ranks(found: Diagnostics) -> Element:
     meaning = (
         "How many independent things are told apart (RankMe, arXiv 2210.02885), measured on "
         f"{found.patches} patches. A rank below {COLLAPSED:g} means that a chunk has collapsed: "
-        "it says nearly the same of every patch."
+        "it says nearly the same of every patch. Near its width, a chunk is full: where others use "
+        'little of theirs, model.widths = "automatic" shares the embedding by need.'
     )
     rows = [
         (title, f"{part.rank:.1f}", f"of {part.width}")

@@ -149,15 +149,30 @@ def discard(folder: Path) -> None:
 
 
 def as_begun(config: RunConfig, past: RunConfig) -> RunConfig:
-    """Return settings whose open precision and threads are those that a training began with.
+    """Return settings whose open precision, threads and widths a training began with.
 
-    Only where it goes on on the same kind of device; with these it goes on to the last bit.
+    Precision and threads only where it goes on on the same kind of device; with these it goes on to
+    the last bit. Widths that a trial is to find are those of the same components that it found.
     """
+    config = _with_widths_found(config, past)
     if config.device not in ("auto", past.device):
         return config
     precision = past.precision if config.precision == "auto" else config.precision
     threads = config.threads or past.threads
     return config.model_copy(update={"precision": precision, "threads": threads})
+
+
+def _with_widths_found(config: RunConfig, past: RunConfig) -> RunConfig:
+    """Return settings for which no trial is needed, where ``past`` is the same but for widths."""
+    components = tuple(
+        component if component.width else component.model_copy(update={"width": found.width})
+        for component, found in zip(config.components, past.components, strict=False)
+    )
+    model = config.model.model_copy(update={"widths": past.model.widths})
+    room = (past.model.embedding, past.model.shared)
+    if components != past.components or (model.embedding, model.shared) != room:
+        return config  # what differs will be said
+    return config.model_copy(update={"components": components, "model": model})
 
 
 def check_same_settings(past: RunConfig, run: RunConfig) -> None:

@@ -8,6 +8,7 @@ from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.training.device import resolve_device
 from napari_splicer.training.schedule import LONGER, count_held_out, count_steps
 from napari_splicer.training.speed import faster_precision, measure_step
+from napari_splicer.training.widths import count_trial_steps, needs_trial
 
 if TYPE_CHECKING:
     from napari_splicer.config import RunConfig
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def estimate_seconds(config: RunConfig, patches: int) -> dict[str, float]:
     """Return how long each preset would train on so many patches, by the preset's name.
 
-    Measured by a few steps on noise; reading the patches comes on top.
+    Measured by a few steps on noise, a trial of widths included; reading the patches comes on top.
 
     Raises
     ------
@@ -38,7 +39,12 @@ def estimate_seconds(config: RunConfig, patches: int) -> dict[str, float]:
     trained_on = patches - count_held_out(training, patches)
     seconds = measure_step(fitting, channels)
     presets = {preset: training.model_copy(update={"preset": preset}) for preset in LONGER}
-    return {
-        preset: seconds * count_steps(settings, trained_on, str(device))
+    steps = {
+        preset: count_steps(settings, trained_on, str(device))
         for preset, settings in presets.items()
+    }
+    trial = needs_trial(config)
+    return {
+        preset: seconds * (count + (count_trial_steps(count) if trial else 0))
+        for preset, count in steps.items()
     }

@@ -10,7 +10,7 @@ import torch
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.components.matching import common_channels
 from napari_splicer.errors import NoCells
-from napari_splicer.model.objectives import branch_width
+from napari_splicer.model.objectives import branch_width, chunk_room
 from napari_splicer.model_settings import FEWEST_PATCHES
 from napari_splicer.patches.cache import capacity
 from napari_splicer.patches.presence import Presence, said_of_absent
@@ -19,6 +19,7 @@ from napari_splicer.training.device import resolve_device
 from napari_splicer.training.reading import trained_components, training_reader
 from napari_splicer.training.schedule import count_held_out, count_steps
 from napari_splicer.training.speed import faster_precision
+from napari_splicer.training.widths import needs_trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +39,8 @@ def resolve(
     """Fill in what the settings leave open, from the images and this computer.
 
     Device, precision, threads, patch size in µm (where the pixel size is known), widths of chunks
-    and branches, batch (at most half the patches), steps and component dropout.
+    and branches, batch (at most half the patches), steps and component dropout. Widths that a trial
+    is to find stay open, and ``model.widths`` "automatic", until it has found them.
 
     Parameters
     ----------
@@ -182,11 +184,16 @@ def _with_steps(settings: TrainingSettings, patches: int, device: str) -> Traini
 
 
 def _with_widths(config: RunConfig) -> dict[str, object]:
-    model = config.model.model_copy(update={"branch_width": branch_width(config.model)})
+    widths_by = "automatic" if needs_trial(config) else "equal"
+    model = config.model.model_copy(
+        update={"branch_width": branch_width(config.model), "widths": widths_by}
+    )
     parts = trained_components(config)
     if not parts.components:
         return {"model": model}
-    widths = parts.widths(model.embedding - model.shared)
+    widths = parts.widths(chunk_room(model))
+    if needs_trial(config):
+        return {"model": model}
     components = tuple(
         component.model_copy(update={"width": width})
         for component, width in zip(config.components, widths, strict=True)

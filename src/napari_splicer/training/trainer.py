@@ -40,6 +40,7 @@ from napari_splicer.training.diagnosis import diagnose
 from napari_splicer.training.learner import Learner
 from napari_splicer.training.resolve import remarks, resolve, seen_channels
 from napari_splicer.training.views import Views
+from napari_splicer.training.widths import needs_trial, try_out_widths
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -121,8 +122,7 @@ def _train(
     opened: ExitStack,
 ) -> Generator[Event, None, Finished]:
     """Read the patches, train on them, and return the last event."""
-    decomposition = Decomposition(run.components)
-    network = build_network(run.model, decomposition, channels, run.patches.size, seed=run.seed)
+    network = _fresh_network(run, channels)
     if folder is not None:
         check_writable(folder, room=_room(network, run))
     views = Views(
@@ -130,7 +130,7 @@ def _train(
         channels,
         whole=network.whole_second_view,
         parts=network.sees_parts,
-        presence=Presence(fields, decomposition, channels),
+        presence=Presence(fields, Decomposition(run.components), channels),
     )
     data = opened.enter_context(closing(TrainingData(fields, run, channels, folder)))
     for remark in data.remarks():
@@ -138,10 +138,17 @@ def _train(
     for done in data.read():
         yield Progress("train", done, len(data), "patches", message="Reading patches")
         if cancel.requested:
-            return Finished("train", cancelled=True, message="Stopped before training began.")
+            return _not_begun()
+    if needs_trial(run):
+        found = yield from try_out_widths(network, data, views, run, cancel)
+        if found is None:
+            return _not_begun()
+        run, network = found, _fresh_network(found, channels)
     learner = Learner(network, data, views, run)
     if folder is not None:
         yield from _go_on(learner, folder, record)
+    if cancel.requested and not learner.step:
+        return _not_begun()  # an earlier training's checkpoint stays
     yield from _learn(learner, folder, cancel)
     diagnostics = None
     if learner.step:
@@ -149,7 +156,7 @@ def _train(
         yield from _told(diagnostics, run)
     bundle = Bundle(
         network=learner.model.cpu().eval(),
-        decomposition=decomposition,
+        decomposition=Decomposition(run.components),
         channels=tuple(channels),
         normalization=data.normalization,
         config=run,
@@ -163,6 +170,16 @@ def _train(
         cancelled=learner.step < learner.steps and not learner.on_a_plateau,
         message=f"Trained for {learner.step} of {learner.steps} steps.",
     )
+
+
+def _fresh_network(run: RunConfig, channels: Sequence[str]) -> SpliCER:
+    """Return the run's network; chunks whose widths are open share the embedding equally."""
+    decomposition = Decomposition(run.components)
+    return build_network(run.model, decomposition, channels, run.patches.size, seed=run.seed)
+
+
+def _not_begun() -> Finished:
+    return Finished("train", cancelled=True, message="Stopped before training began.")
 
 
 def _told(diagnostics: Diagnostics | None, run: RunConfig) -> Iterator[Event]:

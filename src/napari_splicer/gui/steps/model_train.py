@@ -94,6 +94,8 @@ class TrainPanel(QWidget):
         form.add_real("training.learning_rate", "Learning rate", (1e-5, 1.0))
         form.add_number("patches.size", "Patch side (px)", (8, 512))
         form.add_number("model.embedding", "Embedding size", (8, 4096))
+        widths = {"equal": "Equal", "automatic": "Automatic: a short trial first"}
+        form.add_choice("model.widths", "Widths of the chunks", widths)
         form.add_choice("device", "Computed on", _devices())
         form.add_number("seed", "Seed", (0, 2**31 - 1))
         details = fold("Details for experts")
