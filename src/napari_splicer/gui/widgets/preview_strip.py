@@ -97,5 +97,6 @@ def _picture(tile: Tile, side: int) -> QWidget:
         font = label.font()
         font.setBold(bold)
         label.setFont(font)
+        label.setStyleSheet("padding: 0px")  # elision does not count napari's padding
         layout.addWidget(label)
     return box
