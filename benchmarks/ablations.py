@@ -88,6 +88,14 @@ def variants() -> dict[str, dict[str, dict[str, object]]]:
             **{f"{count}": {"components": components(count)} for count in COUNTS},
             BASE: {},
         },
+        "A chunk each (SpliCER), or the whole embedding for all (sum-JE)": {
+            "five, SpliCER": {},
+            "five, sum-JE": {"model.objective": "sum-je"},
+            "12, SpliCER": {"components": components(12)},
+            "12, sum-JE": {"components": components(12), "model.objective": "sum-je"},
+            "16, SpliCER": {"components": components(16)},
+            "16, sum-JE": {"components": components(16), "model.objective": "sum-je"},
+        },
         "How wide their chunks": {
             "equal (51 each)": {},
             "automatic": {"model.widths": "automatic"},
