@@ -39,6 +39,9 @@ class ModelSettings(Settings):
         "by what a short trial finds each of them to need",
     )
     shared: int = Field(0, ge=0, description="chunk aligned between two primary views")
+    consistency: float = Field(
+        0.0, ge=0, description="weight of each branch's agreement with itself over both views"
+    )
     alignment: float = Field(25.0, ge=0, description="weight of vicreg's alignment")
     variance: float = Field(25.0, ge=0, description="weight of vicreg's variance")
     covariance: float = Field(1.0, ge=0, description="weight of vicreg's covariance")

@@ -35,7 +35,8 @@ def seen(network, seed=0):
     if network.sees_parts:
         return first, [second]  # components of this decomposition side by side are all channels
     views = [] if network.bank is None else parts
-    return first, [*views, *[second] * network.whole_second_view]
+    views = [*views, *[second] * network.whole_second_view]
+    return first, views + [first[:, :1], first[:, 1:]] * network.parts_of_both_views
 
 
 def test_chunks_fill_the_embedding():
@@ -263,3 +264,44 @@ def test_a_component_that_no_patch_has_gets_no_gradient():
     epithelium, immune = network.bank.branches
     assert all(p.grad is None or not p.grad.any() for p in immune.parameters())
     assert any(p.grad.any() for p in epithelium.parameters())
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize("objective", ["splicer", "sum-je"])
+def test_branches_can_be_held_against_themselves(loss, objective):
+    settings = SMALL.model_copy(
+        update={"loss": loss, "objective": objective, "shared": 4 * (objective == "splicer")}
+    )
+    plain = build_network(settings, PARTS, CHANNELS, 16)
+    network = build_network(settings.model_copy(update={"consistency": 0.5}), PARTS, CHANNELS, 16)
+    first, views = seen(network)
+    terms, before = network.objective(first, views), plain.objective(*seen(plain))
+    assert set(terms.parts) == set(before.parts)
+    terms.total.backward()
+    gradients = [p.grad for p in network.bank.parameters()]
+    assert all(g is not None and torch.isfinite(g).all() for g in gradients)
+    assert terms.total != before.total
+
+
+def test_a_branch_that_sees_the_same_twice_is_consistent():
+    """With VICReg's alignment alone, 25 times the branches' mean squared change is added."""
+    alone = SMALL.model_copy(
+        update={"consistency": 2.0, "variance": 0.0, "covariance": 0.0, "width": 8}
+    )
+    network = build_network(alone, PARTS, CHANNELS, 16)
+    plain = build_network(alone.model_copy(update={"consistency": 0.0}), PARTS, CHANNELS, 16)
+    first, _, parts = batch()
+    same = network.objective(first, [*parts, *parts]).total - plain.objective(first, parts).total
+    assert same.item() == pytest.approx(0, abs=1e-4)
+    other = [first[:, :1], first[:, 1:]]
+    added = network.objective(first, [*parts, *other]).total - plain.objective(first, parts).total
+    c, d = network.bank(other), network.bank(parts)
+    weights = (1.0, 0.5)
+    expected = sum(w * ((a - b) ** 2).mean() for w, a, b in zip(weights, c, d, strict=True))
+    assert added.item() == pytest.approx(2 * 25 * expected.item(), rel=1e-3)
+
+
+def test_concat_and_joint_embedding_have_no_branches_to_hold_against_themselves():
+    for objective in ("je", "concat"):
+        settings = SMALL.model_copy(update={"objective": objective, "consistency": 1.0})
+        assert not build_network(settings, PARTS, CHANNELS, 16).parts_of_both_views

@@ -55,15 +55,24 @@ def views_of(fields, run, network):
         channels,
         whole=network.whole_second_view,
         parts=network.sees_parts,
+        both=network.parts_of_both_views,
         presence=presence,
     )
 
 
-@pytest.mark.parametrize("objective", ["splicer", "sum-je", "concat"])
-def test_nothing_of_an_absent_component_reaches_the_loss(fields, quick, objective, missing):
-    run = resolve(
-        quick.with_values({"training.component_dropout": 0.2, "model.objective": objective}), fields
-    )
+@pytest.mark.parametrize(
+    ("objective", "consistency"),
+    [("splicer", 0.0), ("splicer", 1.0), ("sum-je", 0.0), ("concat", 0.0)],
+)
+def test_nothing_of_an_absent_component_reaches_the_loss(
+    fields, quick, objective, consistency, missing
+):
+    changed = {
+        "training.component_dropout": 0.2,
+        "model.objective": objective,
+        "model.consistency": consistency,
+    }
+    run = resolve(quick.with_values(changed), fields)
     channels = seen_channels(run, fields)
     network = build_network(run.model, Decomposition(run.components), channels, 16)
     views = views_of(fields, run, network)
@@ -171,3 +180,34 @@ def test_no_dropout_changes_nothing(field, quick):
     assert plain.present is None
     assert torch.equal(plain.x_BCHW, dropped.x_BCHW)
     assert all(torch.equal(a, b) for a, b in zip(plain.second, dropped.second, strict=True))
+
+
+@pytest.mark.parametrize("shared", [0, 2])
+def test_branches_see_components_of_the_first_view_even_where_they_are_dropped(
+    field, quick, shared
+):
+    run = resolve(
+        quick.with_values(
+            {
+                "training.component_dropout": 0.9,
+                "model.consistency": 1.0,
+                "model.shared": shared,
+            }
+        ),
+        [field],
+    )
+    channels = seen_channels(run, [field])
+    network = build_network(run.model, Decomposition(run.components), channels, 16)
+    data = TrainingData([field], run, channels)
+    list(data.read())
+    viewed = views_of([field], run, network)(data.take(torch.arange(32)), seed=0)
+    first = viewed.second[-2:]
+    assert len(viewed.second) == 4 + bool(shared)
+    dropped = ~viewed.present["nuclei"]
+    assert dropped.any()
+    place = [channels.index(name) for name in run.components[0].channels]
+    assert not viewed.x_BCHW[dropped][:, place].any()
+    assert (first[0][dropped].flatten(1).std(dim=1) > 0).all()
+    kept = viewed.present["nuclei"]
+    assert torch.equal(first[0][kept], viewed.x_BCHW[kept][:, place])
+    assert torch.isfinite(network.objective(*viewed).total)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.components.decomposition import Decomposition
     from napari_splicer.config import ModelSettings
+    from napari_splicer.model.losses import ChunkLoss
 
 SHARED = "shared"
 
@@ -93,7 +94,15 @@ def build_network(
             bank,
             build_loss(settings, _widths(aligned, settings)),
             Layout(aligned, chunks, _weights(decomposition) if objective != "je" else {}),
+            _branch_loss(settings, [] if bank is None else _widths(aligned, settings)[: len(bank)]),
         )
+
+
+def _branch_loss(settings: ModelSettings, widths: Sequence[int]) -> ChunkLoss | None:
+    """Return what holds each branch against itself, by itself, as Concat's encoders are."""
+    if not settings.consistency or not widths:
+        return None
+    return build_loss(settings.model_copy(update={"decorrelation": 0.0}), widths)
 
 
 def _bank(

@@ -65,6 +65,9 @@ class SpliCER(nn.Module):
     loss : ChunkLoss
         With one width per pair.
     layout : Layout
+    branch_loss : ChunkLoss, optional
+        By which every branch is also held against itself, seeing the component in both views, as
+        if it were trained alone. Its strength is ``settings.consistency`` of the loss.
 
     Attributes
     ----------
@@ -99,12 +102,14 @@ class SpliCER(nn.Module):
         bank: ComponentBank | None,
         loss: ChunkLoss,
         layout: Layout,
+        branch_loss: ChunkLoss | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.projector = projector
         self.bank = bank
         self.loss = loss
+        self.branch_loss = branch_loss
         self.component_slices = dict(layout.chunks)
         self.sees_parts = layout.sees_parts
         self._layout = layout
@@ -113,7 +118,12 @@ class SpliCER(nn.Module):
     @property
     def whole_second_view(self) -> bool:
         """Whether :meth:`objective` needs the second view of the whole patch, too."""
-        return len(self._layout.aligned) > (0 if self.bank is None else len(self.bank))
+        return len(self._layout.aligned) > self._branches
+
+    @property
+    def parts_of_both_views(self) -> bool:
+        """Whether :meth:`objective` needs what the components see of the first view, too."""
+        return self.branch_loss is not None
 
     def represent(self, x_BCHW: Tensor) -> Tensor:
         """Return the representation z_BZ, the output of the encoder."""
@@ -141,7 +151,8 @@ class SpliCER(nn.Module):
             First view of the whole patches, normalised (or of their parts: ``sees_parts``).
         views : sequence of Tensor
             What the components see of the second view, (B, C_i, H, W) each, in their order; then,
-            where :attr:`whole_second_view`, the second view of the whole patches.
+            where :attr:`whole_second_view`, the second view of the whole patches; then, where
+            :attr:`parts_of_both_views`, what the components see of the first view.
         present : mapping of str to bool Tensor (B,), optional
             By component, which patches have it; all do where nothing is said.
 
@@ -163,6 +174,8 @@ class SpliCER(nn.Module):
         ]
         with torch.autocast(x_BCHW.device.type, enabled=False):
             terms: Terms = self.loss(e_BD, pairs)
+        if self.branch_loss is not None:
+            terms = self._with_consistency(terms, self.branch_loss, pairs, views)
         return terms if self.component_slices or self.bank is not None else Terms(terms.total, {})
 
     def counterparts(
@@ -193,9 +206,9 @@ class SpliCER(nn.Module):
             self.teacher.follow(self._students(), momentum)
 
     def _targets(self, views: Sequence[Tensor]) -> list[Tensor]:
-        targets = [] if self.bank is None else self.bank(views[: len(self.bank)])
+        targets = [] if self.bank is None else self.bank(views[: self._branches])
         if self.whole_second_view:
-            other_BD = self.embed(views[-1])[1]
+            other_BD = self.embed(views[self._branches])[1]
             targets += [other_BD[:, chunk] for chunk in self._chunks[len(targets) :]]
         return [target.float() for target in targets]
 
@@ -206,14 +219,43 @@ class SpliCER(nn.Module):
         e_BD = teacher("projector", teacher("encoder", x_BCHW)).float()
         targets: list[Tensor] = []
         if self.bank is not None:
-            targets += teacher("bank", views[: len(self.bank)])
+            targets += teacher("bank", views[: self._branches])
         if self.whole_second_view:
-            other_BD = teacher("projector", teacher("encoder", views[-1]))
+            other_BD = teacher("projector", teacher("encoder", views[self._branches]))
             targets += [other_BD[:, chunk] for chunk in chunks[len(targets) :]]
         return [
             Taught(e_BD[:, chunk], target.float())
             for chunk, target in zip(chunks, targets, strict=True)
         ]
+
+    def _with_consistency(
+        self, terms: Terms, loss: ChunkLoss, pairs: Sequence[Pair], views: Sequence[Tensor]
+    ) -> Terms:
+        """Add what it costs that branches see their component differently in both views."""
+        assert self.bank is not None
+        first = views[len(views) - self._branches :]
+        own = [c_BK.float() for c_BK in self.bank(first)]
+        taught = [None] * len(own) if self.teacher is None else [*self.teacher("bank", first)]
+        alone, start = [], 0
+        for pair, c_BK, t_BK in zip(pairs, own, taught, strict=False):
+            chunk = slice(start, start + c_BK.shape[1])
+            start = chunk.stop
+            both = None
+            if pair.taught is not None and t_BK is not None:
+                both = pair.taught._replace(chunk_BK=t_BK.float())
+            alone.append(pair._replace(chunk=chunk, taught=both))
+        with torch.autocast(own[0].device.type, enabled=False):
+            added: Terms = loss(torch.cat(own, dim=1), alone)
+        strength = loss.settings.consistency
+        parts = {
+            name: part + strength * added.parts[name] if name in added.parts else part
+            for name, part in terms.parts.items()
+        }
+        return Terms(terms.total + strength * added.total, parts)
+
+    @property
+    def _branches(self) -> int:
+        return 0 if self.bank is None else len(self.bank)
 
     @property
     def _chunks(self) -> list[slice]:

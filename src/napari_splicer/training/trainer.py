@@ -130,6 +130,7 @@ def _train(
         channels,
         whole=network.whole_second_view,
         parts=network.sees_parts,
+        both=network.parts_of_both_views,
         presence=Presence(fields, Decomposition(run.components), channels),
     )
     data = opened.enter_context(closing(TrainingData(fields, run, channels, folder)))

@@ -56,6 +56,8 @@ class Views:
         Whether the network needs the second view of the whole patch too.
     parts : bool
         Whether the primary sees the components side by side, instead of the patch.
+    both : bool
+        Whether the network needs what the components see of the first view, too.
     presence : Presence, optional
         What each image has; everything where it is left out.
     """
@@ -67,6 +69,7 @@ class Views:
         *,
         whole: bool,
         parts: bool = False,
+        both: bool = False,
         presence: Presence | None = None,
     ) -> None:
         self._settings = config.augmentation
@@ -75,6 +78,7 @@ class Views:
         self._channels = tuple(channels)
         self._whole = whole
         self._parts = parts
+        self._both = both
         # Side by side, every component has an encoder of its own: none can learn to do without.
         self._dropout = 0.0 if parts else config.training.component_dropout or 0.0
         self._presence = presence
@@ -103,7 +107,7 @@ class Views:
         there = seen = self._presence.of(batch.field_B)
         if self._dropout:
             seen = self._presence.dropped(batch.field_B, self._dropout, generator)
-        return self._viewed(_seen(first, seen), _seen(second, there), there, seen)
+        return self._viewed(_seen(first, there), _seen(second, there), there, seen)
 
     def of_primary(self, batch: PatchBatch) -> Tensor:
         """Return what the primary sees of patches of the size it takes."""
@@ -129,7 +133,11 @@ class Views:
             x_BCHW, other_BCHW = (torch.cat(self._split(v, there), dim=1) for v in (first, second))
             return Viewed(x_BCHW, [other_BCHW], present)
         views = self._split(second, there)
-        return Viewed(first.x_BCHW, [*views, second.x_BCHW] if self._whole else views, present)
+        if self._whole:
+            views.append(second.x_BCHW)
+        if self._both:
+            views += self._split(first, there)
+        return Viewed((first if seen is None else _seen(first, seen)).x_BCHW, views, present)
 
     def _of_primary(self, batch: PatchBatch) -> Tensor:
         if self._parts:
