@@ -141,6 +141,16 @@ def test_colour_images_are_divided_by_region():
     assert [c.region.kind for c in whole.components] == ["whole"]
 
 
+def test_groups_of_channels_that_the_image_lacks_are_not_suggested():
+    titles = [s.title for s in suggestions([grouped_field()], {"immune": ["CD999"]})]
+    assert "The groups of your panel file" not in titles
+
+
+def test_a_group_of_the_panel_may_be_called_surroundings():
+    best = suggestions([grouped_field()], {"surroundings": ["ECAD"], "immune": ["CD3"]})[0]
+    assert len(set(best.decomposition.names)) == 3
+
+
 def test_large_panels_are_not_left_in_two_groups():
     rng = np.random.default_rng(0)
     halves = np.repeat(rng.random((500, 2)), 20, axis=1)

@@ -76,6 +76,18 @@ def test_groups_of_kept_markers(tmp_path):
     assert panel(tmp_path, STEINBOCK).groups == {}
 
 
+def test_groups_name_channels_as_the_image_does(tmp_path):
+    found = panel(tmp_path, "name,group\nDNA,nuclei\nDNA,nuclei\n,rest\nDNA,rest\n")
+    named = found.apply(image(4)).channels
+    assert found.groups == {"nuclei": named[:2], "rest": named[2:]}
+    assert len(set(named)) == 4
+
+
+def test_case_makes_no_group_and_a_missing_value_is_none(tmp_path):
+    text = "name,group\nCD3,Immune\nCD8,immune\nSMA,NA\nCD31,nan\nDNA,None\n"
+    assert panel(tmp_path, text).groups == {"Immune": ("CD3", "CD8")}
+
+
 def test_counts_that_disagree_are_both_named(tmp_path):
     with pytest.raises(InvalidPanel, match=r"lists 4 markers \(3 of them kept\), but roi has 5 ch"):
         panel(tmp_path, STEINBOCK).apply(image(5))

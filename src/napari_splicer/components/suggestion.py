@@ -88,8 +88,8 @@ def suggestions(
     image = fields[0].image
     cells = all(field.cells is not None for field in fields)
     found = []
-    if groups:
-        found.append(from_panel(groups, image.channels, cells=cells))
+    if any(name in image.channels for members in (groups or {}).values() for name in members):
+        found.append(from_panel(groups or {}, image.channels, cells=cells))
     if len(image.channels) == 1 or image.is_rgb:
         return (*found, by_region(image.channels, cells=cells))
     means_NC = observe(fields, seed=seed)
@@ -246,7 +246,9 @@ def _with_surroundings(parts: Sequence[Component], cells: bool) -> Decomposition
     if not cells:
         return Decomposition(tuple(parts))
     channels = tuple(dict.fromkeys(name for part in parts for name in part.channels))
-    around = Component(name=SURROUNDINGS, channels=channels, region=Region(kind="surroundings"))
+    taken = any(part.name == SURROUNDINGS for part in parts)
+    name = f"all {SURROUNDINGS}" if taken else SURROUNDINGS
+    around = Component(name=name, channels=channels, region=Region(kind="surroundings"))
     return Decomposition((*parts, around))
 
 

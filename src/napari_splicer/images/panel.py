@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_splicer.errors import InvalidPanel, UnreadableFile
+from napari_splicer.images.checks import unique_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from napari_splicer.images.image import MultiplexImage
 
 _NAME_COLUMNS = ("name", "marker_name")
+_NO_GROUP = ("", "na", "nan", "n/a", "none")  # as tables write what is missing
 _YES = ("1", "1.0", "true", "yes", "y")
 
 
@@ -49,14 +51,17 @@ class Panel:
 
     @property
     def groups(self) -> Mapping[str, tuple[str, ...]]:
-        """Names of the kept markers by group, in the panel's order; empty without that column."""
+        """Channels of the kept markers by group, in the panel's order; empty without that column.
+
+        As :meth:`apply` names them. Groups whose names differ in case alone are one.
+        """
+        channels, _ = unique_names([marker.name or marker.channel for marker in self.markers])
         groups: dict[str, tuple[str, ...]] = {}
-        for marker in self.markers:
+        spelt: dict[str, str] = {}
+        for channel, marker in zip(channels, self.markers, strict=True):
             if marker.group and marker.keep:
-                groups[marker.group] = (
-                    *groups.get(marker.group, ()),
-                    marker.name or marker.channel,
-                )
+                group = spelt.setdefault(marker.group.casefold(), marker.group)
+                groups[group] = (*groups.get(group, ()), channel)
         return groups
 
     def apply(self, image: MultiplexImage) -> MultiplexImage:
@@ -148,9 +153,10 @@ def _marker(record: Mapping[str, str]) -> Marker:
     name = next(record[column] for column in _NAME_COLUMNS if column in record)
     keep = record.get("keep", "1").lower() in _YES
     removed = record.get("remove", "").lower() in _YES
+    group = record.get("group", "")
     return Marker(
         name=name,
         channel=record.get("channel", ""),
         keep=keep and not removed,
-        group=record.get("group") or None,
+        group=None if group.lower() in _NO_GROUP else group,
     )
