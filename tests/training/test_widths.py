@@ -256,6 +256,8 @@ def test_settings_that_ask_for_a_trial_are_gone_on_with_as_begun(field, asked):
     assert begun.model.widths == "equal"
     given = with_widths(asked, 1, None)
     assert as_begun(given, past).components == given.components
+    equal = asked.with_values({"model.widths": "equal"})
+    assert as_begun(equal, past).components == equal.components
 
 
 def test_the_estimate_counts_the_trial(asked, monkeypatch):

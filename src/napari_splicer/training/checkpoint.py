@@ -164,6 +164,8 @@ def as_begun(config: RunConfig, past: RunConfig) -> RunConfig:
 
 def _with_widths_found(config: RunConfig, past: RunConfig) -> RunConfig:
     """Return settings for which no trial is needed, where ``past`` is the same but for widths."""
+    if config.model.widths == "equal":
+        return config
     components = tuple(
         component if component.width else component.model_copy(update={"width": found.width})
         for component, found in zip(config.components, past.components, strict=False)
