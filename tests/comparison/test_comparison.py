@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from napari_splicer.comparison.study import INTENSITY, OBJECTIVES, Contest, comp
 from napari_splicer.comparison.write import scores_table, summary, write_comparison
 from napari_splicer.config import Component, ImageInput, Region, RunConfig
 from napari_splicer.demo.files import write_inputs
-from napari_splicer.errors import InvalidSettings, UnreadableFile, WouldOverwrite
+from napari_splicer.errors import InvalidComponent, InvalidSettings, UnreadableFile, WouldOverwrite
 from napari_splicer.events import Cancel, Finished, Metrics
 
 if TYPE_CHECKING:
@@ -165,6 +166,17 @@ def test_the_page_tells_every_score(measured, tmp_path) -> None:
     )
     with pytest.raises(WouldOverwrite):
         write_comparison(measured, tmp_path)
+
+
+def test_images_that_one_objective_can_not_do_with_are_refused_at_the_start(
+    tissue, tmp_path
+) -> None:
+    image = tissue.field.image
+    smaller = image.select([name for name in image.channels if name != "CD3"])
+    other = replace(tissue.field, image=replace(smaller, name="smaller"))
+    found = compare([tissue.field, other], CONFIG, Contest(), tmp_path)
+    with pytest.raises(InvalidComponent, match="CD3, which the image smaller does not have"):
+        next(found)
 
 
 def test_seeds_give_a_spread(measured) -> None:

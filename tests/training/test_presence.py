@@ -62,7 +62,7 @@ def views_of(fields, run, network):
 
 @pytest.mark.parametrize(
     ("objective", "consistency"),
-    [("splicer", 0.0), ("splicer", 1.0), ("sum-je", 0.0), ("concat", 0.0)],
+    [("splicer", 0.0), ("splicer", 1.0), ("sum-je", 0.0)],
 )
 def test_nothing_of_an_absent_component_reaches_the_loss(
     fields, quick, objective, consistency, missing
@@ -86,10 +86,9 @@ def test_nothing_of_an_absent_component_reaches_the_loss(
     terms = network.objective(*viewed)
     terms.total.backward()
     assert terms.parts["nuclei"] == 0
-    mine = network.encoder.members[0] if objective == "concat" else network.bank.branches[0]
+    mine = network.bank.branches[0]
     assert all(p.grad is None or not p.grad.any() for p in mine.parameters())
-    if objective != "concat":
-        assert not viewed.x_BCHW[:, channels.index(missing)].any()
+    assert not viewed.x_BCHW[:, channels.index(missing)].any()
 
 
 def test_branches_never_see_what_an_image_lacks(fields, quick):
@@ -126,6 +125,33 @@ def test_a_channel_that_no_image_has_is_refused(fields, quick):
     wrong = quick.components[0].model_copy(update={"channels": ("CD999",)})
     with pytest.raises(InvalidComponent, match="uses channel CD999, which the set of images"):
         list(train(fields, quick.model_copy(update={"components": (wrong, quick.components[1])})))
+
+
+def test_a_component_that_no_image_has_as_a_whole_is_refused(field, fields, quick, missing):
+    other = quick.components[0].channels[0]
+    with pytest.raises(InvalidComponent, match="'nuclei' lacks something in every image"):
+        list(train([without(field, other), fields[1]], quick))
+
+
+def test_concat_is_not_trained_on_images_that_it_could_not_embed(fields, quick, missing):
+    """Its encoders, one for each component, can't do without theirs."""
+    concat = quick.with_values({"model.objective": "concat"})
+    with pytest.raises(InvalidComponent, match=f"uses channel {missing}, which the image smaller"):
+        list(train(fields, concat))
+
+
+def test_a_channel_that_may_be_misspelt_is_named(field, fields, quick, bundle, missing):
+    names = [f"{name}-" if name == missing else name for name in field.image.channels]
+    misspelt = replace(field, image=replace(field.image.with_channels(names), name="misspelt"))
+    said = [event.message for event in train([field, misspelt], quick) if isinstance(event, Warned)]
+    assert any(f"perhaps '{missing}-' for '{missing}'" in sentence for sentence in said)
+
+
+def test_an_image_of_which_nothing_is_left_is_refused_by_its_names(field, quick, bundle):
+    names = [f"{name}-" for name in field.image.channels]
+    strange = replace(field, image=field.image.with_channels(names))
+    with pytest.raises(MissingChannels, match="perhaps '"):
+        list(embed([strange], bundle, quick))
 
 
 def test_the_model_embeds_both_and_the_table_says_what_it_did_without(bundle, fields, quick):

@@ -19,6 +19,7 @@ from napari_splicer.errors import InvalidSettings, WouldOverwrite
 from napari_splicer.events import Event, Finished, Progress, Started, through
 from napari_splicer.files import check_writable, file_name, write_text
 from napari_splicer.quality import rankme
+from napari_splicer.training.resolve import seen_channels
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -135,6 +136,8 @@ def compare(
         If there is nothing to ask, or an objective is unknown.
     WouldOverwrite
         If ``folder`` holds results of other settings.
+    InvalidComponent
+        If the images are not such that every objective can be trained on them.
     """
     check_writable(folder)
     runs = list(contest.runs(config))
@@ -143,6 +146,8 @@ def compare(
     inputs = Decomposition(config.components).channels
     if not inputs:
         raise InvalidSettings("There are no components to compare with.", "Define components.")
+    for _, run in runs:
+        seen_channels(run, fields)
     measured = yield from through(pipeline.embed(fields, None, config, cancel=cancel))
     if measured.cancelled:
         yield Finished("compare", (), cancelled=True)

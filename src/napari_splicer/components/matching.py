@@ -46,6 +46,14 @@ class ChannelMatch:
         """Whether every channel was found."""
         return self.order is not None
 
+    @property
+    def advice(self) -> str:
+        """Which channels may be misspelt, as a sentence; empty where none is."""
+        guesses = ", ".join(f"'{there}' for '{name}'" for name, there in self.renamed.items())
+        if not guesses:
+            return ""
+        return f"Rename the image's channels if it has them under other names: perhaps {guesses}."
+
 
 def match_channels(
     wanted: Sequence[str], channels: Sequence[str], renamed: Mapping[str, str] | None = None

@@ -14,7 +14,6 @@ from napari_splicer.training.resolve import said_of_sizes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_splicer.components.matching import ChannelMatch
     from napari_splicer.config import RunConfig
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.model.bundle import Bundle
@@ -117,19 +116,16 @@ def check_channels(fields: Sequence[MaskedImage], bundle: Bundle) -> None:
     Raises
     ------
     MissingChannels
-        Naming image and channels, and those of the image that may be meant.
-    InvalidComponent
-        If nothing would be left to see of an image.
+        Naming image and channels, and those of the image that may be meant; also where nothing
+        would be left to see of an image.
     """
-    if bundle.can_do_without:
-        absent_components(fields, bundle.decomposition, masks=False)
-        return
     for field in fields:
-        match = match_channels(bundle.channels, field.image.channels)
-        if not match.complete:
+        match, here = match_channels(bundle.channels, field.image.channels), field.image.channels
+        left = any(set(part.channels) <= set(here) for part in bundle.decomposition.components)
+        if not (match.complete or (bundle.can_do_without and left)):
             raise MissingChannels(
                 f"{field.name} lacks {', '.join(match.missing)}, which the model was trained on.",
-                _guesses(match) or f"Its channels are: {', '.join(field.image.channels)}.",
+                match.advice or f"Its channels are: {', '.join(here)}.",
             )
 
 
@@ -142,12 +138,5 @@ def _said_of_blank(fields: Sequence[MaskedImage], bundle: Bundle) -> Iterator[st
             yield (
                 f"{field.name} lacks {', '.join(match.missing)}: the network does without the "
                 f"component{'s' if len(names) > 1 else ''} {', '.join(names)} there. "
-                f"{_guesses(match)}"
+                f"{match.advice}"
             ).rstrip()
-
-
-def _guesses(match: ChannelMatch) -> str:
-    guesses = ", ".join(f"'{there}' for '{name}'" for name, there in match.renamed.items())
-    if not guesses:
-        return ""
-    return f"Rename the image's channels if it has them under other names: perhaps {guesses}."

@@ -191,5 +191,6 @@ def said_of_absent(fields: Sequence[MaskedImage], decomposition: Decomposition) 
         yield (
             f"{name} lacks {lacks(named[name], decomposition)}: "
             f"the component{'s' if several else ''} {', '.join(absent)} "
-            f"{'are' if several else 'is'} left out there."
-        )
+            f"{'are' if several else 'is'} left out there. "
+            f"{decomposition.match(named[name].image.channels).advice}"
+        ).rstrip()

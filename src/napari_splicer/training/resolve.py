@@ -9,11 +9,11 @@ import torch
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.components.matching import common_channels
-from napari_splicer.errors import NoCells
+from napari_splicer.errors import InvalidComponent, NoCells
 from napari_splicer.model.objectives import branch_width, chunk_room
 from napari_splicer.model_settings import FEWEST_PATCHES
 from napari_splicer.patches.cache import capacity
-from napari_splicer.patches.presence import Presence, said_of_absent
+from napari_splicer.patches.presence import Presence, absent_components, said_of_absent
 from napari_splicer.patches.sites import patch_sides
 from napari_splicer.training.device import resolve_device
 from napari_splicer.training.reading import trained_components, training_reader
@@ -130,12 +130,14 @@ def seen_channels(config: RunConfig, fields: Sequence[MaskedImage]) -> tuple[str
     ------
     InvalidComponent
         If there is none, a component lacks something in every image, or in one of them where
-        components may not be absent (component dropout 0).
+        components may not be absent: component dropout 0, or Concat, whose encoders, one for each
+        component, can't do without theirs.
     """
     decomposition = Decomposition(config.components)
-    if not decomposition.components and config.model.objective != "splicer":
+    objective, dropout = config.model.objective, config.training.component_dropout
+    if not decomposition.components and objective != "splicer":
         return common_channels(fields)
-    if len(fields) == 1 or config.training.component_dropout == 0:
+    if len(fields) == 1 or dropout == 0 or objective == "concat":
         for field in fields:
             decomposition.validate(field, sites=config.patches.sites)
         return decomposition.channels
@@ -146,7 +148,22 @@ def seen_channels(config: RunConfig, fields: Sequence[MaskedImage]) -> tuple[str
         sites=config.patches.sites,
         image="the set of images",
     )
+    _refuse_components_of_no_image(fields, decomposition)
     return decomposition.channels
+
+
+def _refuse_components_of_no_image(
+    fields: Sequence[MaskedImage], decomposition: Decomposition
+) -> None:
+    """Refuse a component whose channels and mask exist, but in no image together."""
+    absent = absent_components(fields, decomposition)
+    for name in decomposition.names:
+        if all(name in absent.get(field.name, ()) for field in fields):
+            raise InvalidComponent(
+                f"Component '{name}' lacks something in every image: no image has all of its "
+                "channels and its mask.",
+                "Make it of channels that were stained together, or remove it.",
+            )
 
 
 def _component_dropout(
