@@ -18,6 +18,7 @@ from napari_splicer.analysis.clustering import (
     stability,
 )
 from napari_splicer.config import ClusteringSettings
+from napari_splicer.embedding.table import chunk_slices, note_blank
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ def test_the_same_seed_gives_the_same_groups(table: AnnData, settings: Clusterin
     np.testing.assert_array_equal(
         cluster_cells(table, fine).codes, cluster_cells(table, fine).codes
     )
+
+
+def test_a_chunk_that_is_guessed_in_an_image_is_told(table: AnnData) -> None:
+    name = next(iter(chunk_slices(table)))
+    note_blank(table, {"second": [name], "third": [name, "another"]})
+    by_chunk = LEIDEN.model_copy(update={"source": f"chunk:{name}"})
+    (said,) = cluster_cells(table, by_chunk).remarks
+    assert "a component that second, third lack" in said
+    assert cluster_cells(table, LEIDEN).remarks == ()
 
 
 def test_a_higher_resolution_gives_more_groups(table: AnnData) -> None:

@@ -16,7 +16,7 @@ from napari_splicer.embedding.table import record
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -76,6 +76,7 @@ def cluster_cells(table: AnnData, settings: ClusteringSettings) -> Clustering:
     x = features(table, settings.source)
     known = np.isfinite(x).all(axis=1)
     groups, remarks = _group(x[known], settings)
+    remarks = (*remarks, *_said_of_blank(table, settings.source))
     labels = np.full(len(x), -1)
     labels[known] = groups
     codes, count = numbered_by_size(labels)
@@ -91,6 +92,19 @@ def cluster_cells(table: AnnData, settings: ClusteringSettings) -> Clustering:
     return Clustering(
         settings.name, table.obs_names, codes, tuple(names), tuple(colours), settings, remarks
     )
+
+
+def _said_of_blank(table: AnnData, source: str) -> Iterator[str]:
+    """Say which images lack the component whose chunk the cells are compared by."""
+    blank = table.uns.get("splicer", {}).get("blank", {"region": (), "component": ()})
+    pairs = zip(blank["region"], blank["component"], strict=True)
+    images = [str(region) for region, name in pairs if source == f"chunk:{name}"]
+    if images:
+        yield (
+            f"'{source}' is of a component that {', '.join(images)} "
+            f"{'lack' if len(images) > 1 else 'lacks'}: what it holds of cells there is guessed "
+            "from the other components, so groups may follow the images."
+        )
 
 
 def _group(
