@@ -81,6 +81,29 @@ def test_a_model_allows_embedding(session) -> None:
     assert statuses(session)[2:4] == ["done", "ready"]
 
 
+def test_a_model_that_can_do_without_leads_to_embedding(session) -> None:
+    """Where one of its components is all there, the others may lack channels."""
+    able = session.settings.with_values({"training.component_dropout": 0.1})
+    channels = session.image.channels
+    parts = (
+        Component(name="here", channels=channels[:2]),
+        Component(name="there", channels=(channels[0], "elsewhere")),
+    )
+    session.bundle = replace(
+        bundle_for(session, (*channels[:2], "elsewhere")),
+        decomposition=Decomposition(parts),
+        config=able,
+    )
+    session.components = parts
+    ready = resolve(session.snapshot())
+    assert ready.steps["components"].status == "done"
+    assert ready.next_step == "embed"
+    strict = able.with_values({"training.component_dropout": 0.0})
+    session.bundle = replace(session.bundle, config=strict)
+    assert "elsewhere" in resolve(session.snapshot()).steps["components"].why
+    assert not resolve(session.snapshot()).steps["embed"].allowed
+
+
 def test_a_model_with_other_channels_blocks_embedding(session) -> None:
     session.bundle = bundle_for(session, ("CD3", "Unobtainium"))
     steps = resolve(session.snapshot()).steps

@@ -115,20 +115,24 @@ def _components(now: Snapshot) -> StepState:
         return StepState("blocked", f"Step 1 is not complete: {image.why}")
     if not now.components:
         return StepState("ready", "There is no component yet: add one, or take a suggestion.")
-    missing = _missing(now)
-    if now.bundle is not None and now.components == now.bundle.decomposition.components and missing:
-        return StepState(
-            "ready",
-            "These are the components of the model, which needs channels that this image lacks: "
-            f"{', '.join(missing)}. Rename them in step 1, use another model, or take a "
-            "suggestion and train anew.",
-            str(len(now.components)),
-        )
+    count = str(len(now.components))
+    if now.bundle is not None and now.components == now.bundle.decomposition.components:
+        missing = _missing(now)
+        if missing:
+            return StepState(
+                "ready",
+                "These are the components of the model, which needs channels that this image "
+                f"lacks: {', '.join(missing)}. Rename them in step 1, use another model, or take a "
+                "suggestion and train anew.",
+                count,
+            )
+        if not now.bundle.decomposition.match(now.image.channels).complete:
+            return StepState("done", "", count)  # the model does without what this image lacks
     try:
         Decomposition(now.components).validate(now.fields()[0])
     except SplicerError as error:
-        return StepState("ready", str(error), str(len(now.components)))
-    return StepState("done", "", str(len(now.components)))
+        return StepState("ready", str(error), count)
+    return StepState("done", "", count)
 
 
 def _model(now: Snapshot) -> StepState:

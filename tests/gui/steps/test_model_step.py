@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from qtpy.QtWidgets import QComboBox, QSpinBox
 
+from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component
 from napari_splicer.events import Metrics
 from napari_splicer.gui import commands
@@ -129,6 +130,23 @@ def test_a_trained_model_can_be_saved_and_loaded(step, session, trained, tmp_pat
 def test_a_folder_without_model_is_refused_in_words(step, tmp_path, qtbot) -> None:
     step.load_panel.load(str(tmp_path))
     qtbot.waitUntil(lambda: "is not a SpliCER model" in step.load_panel.message.text())
+
+
+def test_what_a_model_does_without_is_told(step, session, trained) -> None:
+    able = trained.config.with_values({"training.component_dropout": 0.1})
+    first = trained.decomposition.components[0]
+    missing = first.channels[0]
+    other = next(
+        name for name in session.image.channels if name not in trained.decomposition.channels
+    )
+    both = Decomposition((first, Component(name="rest", channels=(other,))))
+    session.bundle = replace(trained, decomposition=both, config=able)
+    names = ["unheard of" if name == missing else name for name in session.image.channels]
+    session.image = session.image.with_channels(names)
+    message = step.load_panel.message
+    assert f"does without the component {first.name} here" in message.text()
+    session.bundle = replace(trained, decomposition=both)
+    assert "does without" not in message.text()
 
 
 def test_misspelt_channels_are_renamed_when_confirmed(step, session, trained, tmp_path) -> None:

@@ -13,6 +13,8 @@ from napari_splicer.gui.steps.page import text
 from napari_splicer.gui.widgets.match_table import MatchTable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_splicer.gui.session import Session
     from napari_splicer.model.bundle import Bundle
 
@@ -91,4 +93,15 @@ class LoadPanel(QWidget):
         if match.complete:
             self.message.setText("All of the model's channels are in this image.")
         else:
-            self.message.setText(f"Not found in this image: {', '.join(match.missing)}.")
+            self.message.setText(_said_of_missing(bundle, image.channels, match.missing))
+
+
+def _said_of_missing(bundle: Bundle, channels: Sequence[str], missing: Sequence[str]) -> str:
+    """Say what an image lacks, and what of the model is lost by that."""
+    said = f"Not found in this image: {', '.join(missing)}."
+    parts = bundle.decomposition.components
+    absent = [part.name for part in parts if not set(part.channels) <= set(channels)]
+    if not bundle.can_do_without or len(absent) == len(parts):
+        return said
+    several = "components" if len(absent) > 1 else "component"
+    return f"{said} The model does without the {several} {', '.join(absent)} here."
