@@ -53,6 +53,18 @@ NOISE = "noise"
 OWN = Region(kind="cell")
 AROUND = Region(kind="surroundings")
 BASE = "five components (the demo's)"
+ADVICE = """## Advice
+
+- **Few, and by what belongs together.** Cutting the panel in its own order helped little, however
+  many the pieces, and a component for every marker much less than five that mean something.
+- **Give what may be subtle a component of its own**: here the granules, one marker. Together with
+  louder markers it drowned as it does without components.
+- **A component too many does little harm**: noise, the same one twice, or one of the whole cell
+  moved the score by 0.01 at most. The report names those that are noise or repeated.
+- **Leave the weights alone.** At a quarter of the others' weight the subtle component was lost; at
+  four times their weight it won nothing.
+
+The probed cells are 188 of each state: with one seed, differences under about 0.05 are chance."""
 JE = "none (joint embedding)"
 COUNTS = (1, 2, 3, 4, 6, 12, 16)
 
@@ -230,6 +242,8 @@ def report(sections: dict[str, pd.DataFrame], seeds: int, steps: int) -> Iterato
                 f"| {name} | {mean_and_sd(part['state'])} | {mean_and_sd(part['type'])} "
                 f"| {part['minutes'].mean():.1f} |"
             )
+    yield ""
+    yield ADVICE
 
 
 def figure(table: pd.DataFrame) -> Figure:

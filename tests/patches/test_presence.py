@@ -116,9 +116,20 @@ def test_components_are_dropped_as_often_as_asked():
     parts = Decomposition.per_channel(CHANNELS)
     presence = Presence(FIELDS[:1], parts, CHANNELS)
     field_B = torch.zeros(20_000, dtype=torch.int64)
-    seen = presence.dropped(field_B, 0.1, torch.Generator().manual_seed(0))
+    seen = presence.dropped(field_B, 0.4, torch.Generator().manual_seed(0))
     assert seen.components_BN.float().mean(dim=0).tolist() == pytest.approx([0.9] * 4, abs=0.01)
     assert torch.equal(seen.components_BN, seen.channels_BC)
+    assert (~seen.components_BN).sum(dim=1).max() == 1
+
+
+def test_a_component_of_all_channels_beside_many_single_ones_is_mostly_kept():
+    parts = Decomposition(
+        (*Decomposition.per_channel(CHANNELS).components, Component(name="all", channels=CHANNELS))
+    )
+    presence = Presence(FIELDS[:1], parts, CHANNELS)
+    field_B = torch.zeros(5_000, dtype=torch.int64)
+    seen = presence.dropped(field_B, 0.1, torch.Generator().manual_seed(0))
+    assert seen.components_BN[:, 4].float().mean() == pytest.approx(0.92, abs=0.01)
 
 
 def test_blanked_is_zero_where_not_seen_and_itself_elsewhere():

@@ -101,21 +101,26 @@ class Presence:
         return Seen(self.of_fields.channels_BC[rows_B], self.of_fields.components_BN[rows_B])
 
     def dropped(self, field_B: Tensor, chance: float, generator: Generator) -> Seen:
-        """Return the same with components left out at random, as if their channels were missing.
+        """Return the same with a component left out at random, as if its channels were missing.
 
-        Where that would leave nothing to see, as much is kept as the field has.
+        One at most of each patch, so that one that shares its channels with many others is not
+        left out with each of them. Where nothing would be left to see, as much is kept as the field
+        has.
 
         Parameters
         ----------
         field_B : int64 Tensor
         chance : float
-            Of each component, in each patch.
+            Of each patch; every component is left out as often as the others.
         generator : torch.Generator
             On the CPU.
         """
         rows_B = field_B.cpu()
-        drop_BN = torch.rand((len(rows_B), len(self.names)), generator=generator) < chance
-        missing_BC = (drop_BN.float() @ self._uses_NC.float()) > 0
+        if not self.names:
+            return self.of(rows_B)
+        drop_B = torch.rand(len(rows_B), generator=generator) < chance
+        which_B = torch.randint(len(self.names), (len(rows_B),), generator=generator)
+        missing_BC = self._uses_NC[which_B] & drop_B[:, None]
         left = self._seen(self._has_FC[rows_B] & ~missing_BC, self._has_FN[rows_B])
         nothing_B1 = ~left.channels_BC.any(dim=1, keepdim=True)
         all_there = self.of(rows_B)

@@ -79,10 +79,10 @@ class Views:
         self._whole = whole
         self._parts = parts
         self._both = both
-        # Side by side, every component has an encoder of its own: none can learn to do without.
-        self._dropout = 0.0 if parts else config.training.component_dropout or 0.0
+        self._dropout = config.training.component_dropout or 0.0
         self._presence = presence
-        if presence is not None and presence.complete and not self._dropout:
+        # Side by side, every component has an encoder of its own: none can learn to do without.
+        if parts or (presence is not None and presence.complete and not self._dropout):
             self._presence = None
 
     @property
@@ -130,8 +130,7 @@ class Views:
     ) -> Viewed:
         present = None if seen is None else self._by_name(seen)
         if self._parts:
-            x_BCHW, other_BCHW = (torch.cat(self._split(v, there), dim=1) for v in (first, second))
-            return Viewed(x_BCHW, [other_BCHW], present)
+            return Viewed(self._of_primary(first), [self._of_primary(second)], present)
         views = self._split(second, there)
         if self._whole:
             views.append(second.x_BCHW)
