@@ -100,7 +100,8 @@ def embed_cells(
     if bundle is not None:
         with threads(run.threads):
             done = yield from _represent(_Task(fields, sites, sides, bundle, run), table, cancel)
-        note_blank(table, absent_components(fields, bundle.decomposition, masks=False))
+        absent = absent_components(fields, bundle.decomposition, masks=False)
+        note_blank(table, {f.name: names for f, names in zip(fields, absent, strict=True)})
     record(table).update(
         config=run.model_dump_json(),
         bundle="" if bundle is None else bundle.hash,

@@ -131,9 +131,8 @@ def check_channels(fields: Sequence[MaskedImage], bundle: Bundle) -> None:
 
 def _said_of_blank(fields: Sequence[MaskedImage], bundle: Bundle) -> Iterator[str]:
     absent = absent_components(fields, bundle.decomposition, masks=False)
-    for field in fields:
-        if field.name in absent:
-            names = absent[field.name]
+    for field, names in zip(fields, absent, strict=True):
+        if names:
             match = match_channels(bundle.channels, field.image.channels)
             yield (
                 f"{field.name} lacks {', '.join(match.missing)}: the network does without the "

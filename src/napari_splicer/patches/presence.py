@@ -174,28 +174,26 @@ def lacks(field: MaskedImage, decomposition: Decomposition) -> str:
 
 def absent_components(
     fields: Sequence[MaskedImage], decomposition: Decomposition, *, masks: bool = True
-) -> dict[str, tuple[str, ...]]:
-    """Return, by image, the components that are not present there; without images that have all."""
+) -> tuple[tuple[str, ...], ...]:
+    """Return, for each field in turn, the names of the components that are not present there."""
     if not decomposition.components:
-        return {}
+        return ((),) * len(fields)
     presence = Presence(fields, decomposition, decomposition.channels, masks=masks)
-    found = {
-        field.name: tuple(
-            name for name, here in zip(presence.names, here_N.tolist(), strict=True) if not here
-        )
-        for field, here_N in zip(fields, presence.of_fields.components_BN, strict=True)
-    }
-    return {name: absent for name, absent in found.items() if absent}
+    return tuple(
+        tuple(name for name, here in zip(presence.names, here_N.tolist(), strict=True) if not here)
+        for here_N in presence.of_fields.components_BN
+    )
 
 
 def said_of_absent(fields: Sequence[MaskedImage], decomposition: Decomposition) -> Iterator[str]:
     """Yield a sentence for every image that lacks components."""
-    named = {field.name: field for field in fields}
-    for name, absent in absent_components(fields, decomposition).items():
+    for field, absent in zip(fields, absent_components(fields, decomposition), strict=True):
+        if not absent:
+            continue
         several = len(absent) > 1
         yield (
-            f"{name} lacks {lacks(named[name], decomposition)}: "
+            f"{field.name} lacks {lacks(field, decomposition)}: "
             f"the component{'s' if several else ''} {', '.join(absent)} "
             f"{'are' if several else 'is'} left out there. "
-            f"{decomposition.match(named[name].image.channels).advice}"
+            f"{decomposition.match(field.image.channels).advice}"
         ).rstrip()

@@ -158,7 +158,7 @@ def _refuse_components_of_no_image(
     """Refuse a component whose channels and mask exist, but in no image together."""
     absent = absent_components(fields, decomposition)
     for name in decomposition.names:
-        if all(name in absent.get(field.name, ()) for field in fields):
+        if all(name in here for here in absent):
             raise InvalidComponent(
                 f"Component '{name}' lacks something in every image: no image has all of its "
                 "channels and its mask.",
