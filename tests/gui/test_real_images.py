@@ -54,7 +54,7 @@ def test_from_files_to_a_table(folder, make_napari_viewer, small_settings, tmp_p
     widget.open_step("export")
     qtbot.waitUntil(widget.pages["export"].button.isEnabled)
     widget.pages["export"].export()
-    qtbot.waitUntil(lambda: bool(session.exported), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(session.exported), timeout=120_000)
     published = pd.read_csv(folder / "E34_labels.csv")
     assert len(session.ids()) == session.facts.cells >= len(published)
 
