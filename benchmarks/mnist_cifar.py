@@ -110,8 +110,7 @@ each chunk 0.374; both views through primary and branches 0.385; one encoder for
 branches 0.381; temperature 0.1 alone 0.394, but the digit 0.935 instead of 0.947; branches held
 against themselves, alone, 0.388. Where the loss asks for the object alone, the digit still in the
 picture, the same network reaches 0.425: most of the gap seems to be the room that two tasks share
-in one network. What the wider primary alone brings is not measured yet, nor Concat at the lower
-temperature."""
+in one network. What the wider primary alone brings is not measured yet."""
 
 
 class Run(NamedTuple):
