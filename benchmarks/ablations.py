@@ -60,7 +60,7 @@ ADVICE = """## Advice
 - **Give what may be subtle a component of its own**: here the granules, one marker. Together with
   louder markers it drowned as it does without components.
 - **A component too many does little harm**: noise, the same one twice, or one of the whole cell
-  moved the score by 0.01 at most. The report names those that are noise or repeated.
+  moved the score by about 0.01 at most. The report names those that are noise or repeated.
 - **Leave the weights alone.** At a quarter of the others' weight the subtle component was lost; at
   four times their weight it won nothing.
 

@@ -30,7 +30,7 @@ def parts_of(field, patient):
     data = TrainingData([field], run, channels)
     assert list(data.read())[-1] == len(data)
     network = build_network(run.model, Decomposition(run.components), channels, run.patches.size)
-    views = Views(run, channels, whole=network.whole_second_view, parts=network.sees_parts)
+    views = Views.of_network(network, run, channels)
     return data, views, run, network.train()
 
 

@@ -50,14 +50,7 @@ def bundle(events):
 def views_of(fields, run, network):
     channels = seen_channels(run, fields)
     presence = Presence(fields, Decomposition(run.components), channels)
-    return Views(
-        run,
-        channels,
-        whole=network.whole_second_view,
-        parts=network.sees_parts,
-        both=network.parts_of_both_views,
-        presence=presence,
-    )
+    return Views.of_network(network, run, channels, presence)
 
 
 @pytest.mark.parametrize(

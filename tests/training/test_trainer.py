@@ -347,7 +347,7 @@ def learner_of(field, config):
     network = build_network(
         run.model, Decomposition(run.components), channels, run.patches.size, seed=run.seed
     )
-    return Learner(network, data, Views(run, channels, whole=network.whole_second_view), run)
+    return Learner(network, data, Views.of_network(network, run, channels), run)
 
 
 def test_a_step_whose_loss_is_not_a_number_is_skipped(field, quick, monkeypatch):

@@ -137,6 +137,11 @@ class Decomposition:
             _check_channels(component, channels, image)
             _check_region(component, regions, cells, sites, image)
 
+    def without(self, channels: Collection[str]) -> tuple[str, ...]:
+        """Return the names of the components that use a channel which is not among ``channels``."""
+        here = set(channels)
+        return tuple(c.name for c in self.components if not here.issuperset(c.channels))
+
     def rename_channels(self, names: Mapping[str, str]) -> Decomposition:
         """Return the decomposition with channels called as ``names`` says, where it does."""
         return Decomposition(

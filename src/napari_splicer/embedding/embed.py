@@ -24,7 +24,7 @@ from napari_splicer.errors import InvalidSettings, NoCells
 from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
 from napari_splicer.images.checks import check_distinct
 from napari_splicer.patches.normalization import make_normalizer
-from napari_splicer.patches.presence import Presence, absent_components, blanked
+from napari_splicer.patches.presence import Presence, blanked
 from napari_splicer.patches.reader import PatchReader
 from napari_splicer.patches.sites import find_sites, patch_sides
 from napari_splicer.patches.splitting import side_by_side
@@ -100,8 +100,7 @@ def embed_cells(
     if bundle is not None:
         with threads(run.threads):
             done = yield from _represent(_Task(fields, sites, sides, bundle, run), table, cancel)
-        absent = absent_components(fields, bundle.decomposition, masks=False)
-        note_blank(table, {f.name: names for f, names in zip(fields, absent, strict=True)})
+        note_blank(table, {f.name: bundle.decomposition.without(f.image.channels) for f in fields})
     record(table).update(
         config=run.model_dump_json(),
         bundle="" if bundle is None else bundle.hash,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_splicer.components.matching import match_channels
 from napari_splicer.errors import InvalidSettings, MissingChannels
-from napari_splicer.patches.presence import absent_components
 from napari_splicer.training.device import resolve_device, resolve_precision
 from napari_splicer.training.resolve import said_of_sizes
 
@@ -121,7 +120,7 @@ def check_channels(fields: Sequence[MaskedImage], bundle: Bundle) -> None:
     """
     for field in fields:
         match, here = match_channels(bundle.channels, field.image.channels), field.image.channels
-        left = any(set(part.channels) <= set(here) for part in bundle.decomposition.components)
+        left = bundle.decomposition.without(here) != bundle.decomposition.names
         if not (match.complete or (bundle.can_do_without and left)):
             raise MissingChannels(
                 f"{field.name} lacks {', '.join(match.missing)}, which the model was trained on.",
@@ -130,9 +129,8 @@ def check_channels(fields: Sequence[MaskedImage], bundle: Bundle) -> None:
 
 
 def _said_of_blank(fields: Sequence[MaskedImage], bundle: Bundle) -> Iterator[str]:
-    absent = absent_components(fields, bundle.decomposition, masks=False)
-    for field, names in zip(fields, absent, strict=True):
-        if names:
+    for field in fields:
+        if names := bundle.decomposition.without(field.image.channels):
             match = match_channels(bundle.channels, field.image.channels)
             yield (
                 f"{field.name} lacks {', '.join(match.missing)}: the network does without the "

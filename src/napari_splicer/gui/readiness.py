@@ -185,10 +185,10 @@ def _missing(now: Snapshot) -> tuple[str, ...]:
     """Return the model's channels that the image lacks and the model can't do without."""
     if now.bundle is None or now.image is None:
         return ()
-    components, here = now.bundle.decomposition.components, set(now.image.channels)
-    if now.bundle.can_do_without and any(here.issuperset(part.channels) for part in components):
+    parts = now.bundle.decomposition
+    if now.bundle.can_do_without and parts.without(now.image.channels) != parts.names:
         return ()
-    return now.bundle.decomposition.match(now.image.channels).missing
+    return parts.match(now.image.channels).missing
 
 
 def _embed(now: Snapshot) -> StepState:

@@ -173,12 +173,12 @@ def lacks(field: MaskedImage, decomposition: Decomposition) -> str:
 
 
 def absent_components(
-    fields: Sequence[MaskedImage], decomposition: Decomposition, *, masks: bool = True
+    fields: Sequence[MaskedImage], decomposition: Decomposition
 ) -> tuple[tuple[str, ...], ...]:
     """Return, for each field in turn, the names of the components that are not present there."""
     if not decomposition.components:
         return ((),) * len(fields)
-    presence = Presence(fields, decomposition, decomposition.channels, masks=masks)
+    presence = Presence(fields, decomposition, decomposition.channels)
     return tuple(
         tuple(name for name, here in zip(presence.names, here_N.tolist(), strict=True) if not here)
         for here_N in presence.of_fields.components_BN

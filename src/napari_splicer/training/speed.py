@@ -81,13 +81,7 @@ def measure_step(
     network = build_network(
         config.model, Decomposition(config.components), channels, config.patches.size
     ).to(device)
-    views = Views(
-        config,
-        channels,
-        whole=network.whole_second_view,
-        parts=network.sees_parts,
-        both=network.parts_of_both_views,
-    )
+    views = Views.of_network(network, config, channels)
     batch = _noise(config, len(channels), len(views.regions), device)
     times = []
     with threads(config.threads):

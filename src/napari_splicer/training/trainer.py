@@ -125,14 +125,8 @@ def _train(
     network = _fresh_network(run, channels)
     if folder is not None:
         check_writable(folder, room=_room(network, run))
-    views = Views(
-        run,
-        channels,
-        whole=network.whole_second_view,
-        parts=network.sees_parts,
-        both=network.parts_of_both_views,
-        presence=Presence(fields, Decomposition(run.components), channels),
-    )
+    presence = Presence(fields, Decomposition(run.components), channels)
+    views = Views.of_network(network, run, channels, presence)
     data = opened.enter_context(closing(TrainingData(fields, run, channels, folder)))
     for remark in data.remarks():
         yield Warned("train", remark)

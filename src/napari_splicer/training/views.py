@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_splicer.config import RunConfig
+    from napari_splicer.model.splicer import SpliCER
     from napari_splicer.patches.presence import Presence, Seen
     from napari_splicer.patches.reader import PatchBatch
 
@@ -84,6 +85,24 @@ class Views:
         # Side by side, every component has an encoder of its own: none can learn to do without.
         if parts or (presence is not None and presence.complete and not self._dropout):
             self._presence = None
+
+    @classmethod
+    def of_network(
+        cls,
+        network: SpliCER,
+        config: RunConfig,
+        channels: Sequence[str],
+        presence: Presence | None = None,
+    ) -> Views:
+        """Return what makes the views that ``network`` needs."""
+        return cls(
+            config,
+            channels,
+            whole=network.whole_second_view,
+            parts=network.sees_parts,
+            both=network.parts_of_both_views,
+            presence=presence,
+        )
 
     @property
     def regions(self) -> tuple[str, ...]:

@@ -99,9 +99,8 @@ class LoadPanel(QWidget):
 def _said_of_missing(bundle: Bundle, channels: Sequence[str], missing: Sequence[str]) -> str:
     """Say what an image lacks, and what of the model is lost by that."""
     said = f"Not found in this image: {', '.join(missing)}."
-    parts = bundle.decomposition.components
-    absent = [part.name for part in parts if not set(part.channels) <= set(channels)]
-    if not bundle.can_do_without or len(absent) == len(parts):
+    absent = bundle.decomposition.without(channels)
+    if not bundle.can_do_without or absent == bundle.decomposition.names:
         return said
     several = "components" if len(absent) > 1 else "component"
     return f"{said} The model does without the {several} {', '.join(absent)} here."
