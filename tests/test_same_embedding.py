@@ -70,7 +70,7 @@ def test_the_command_line_does_what_python_does(
 ) -> None:
     for verb in ("train", "embed"):
         assert call([verb, str(files / "run.toml"), "--output", str(tmp_path), "--quiet"]) == 0
-    assert_same(anndata.read_h5ad(tmp_path / "table.h5ad"), from_python)
+    assert_same(anndata.read_zarr(tmp_path / "table.zarr"), from_python)
 
 
 @pytest.mark.gui
@@ -118,5 +118,5 @@ def test_the_run_file_that_napari_exports_gives_the_same_again(
     assert tomllib.loads(file.read_text(encoding="utf-8"))["device"] == "cpu"
     for verb in ("train", "embed"):
         assert call([verb, str(file), "--output", str(tmp_path / "again"), "--quiet"]) == 0
-    assert_same(anndata.read_h5ad(tmp_path / "again" / "table.h5ad"), session.table)
+    assert_same(anndata.read_zarr(tmp_path / "again" / "table.zarr"), session.table)
     assert_same(session.table, from_python)

@@ -65,19 +65,54 @@ def written(path: str | Path, *, overwrite: bool = False, room: int = 0) -> Iter
     check_free(path, overwrite=overwrite)
     temporary = path.with_name(f".{uuid4().hex[:8]}-{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if room:
-            _try_room(temporary, room)
-        yield temporary
-        _flush(temporary)
-        _rename(temporary, path)
+        with telling(path, "Nothing was kept of this file."):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if room:
+                _try_room(temporary, room)
+            yield temporary
+            _flush(temporary)
+            _rename(temporary, path)
+    finally:
+        remove(temporary)
+
+
+def name_finished(unfinished: Path, path: Path, *, overwrite: bool = False) -> None:
+    """Give what was written bit by bit as ``unfinished``, in the same folder, its name.
+
+    Raises
+    ------
+    WouldOverwrite, CannotWrite
+        As :func:`written`; ``unfinished`` is then as it was.
+    """
+    check_free(path, overwrite=overwrite)
+    with telling(path, f"What was made lies in {unfinished}."):
+        _flush(unfinished)
+        _rename(unfinished, path)
+
+
+@contextmanager
+def telling(path: Path, kept: str) -> Iterator[None]:
+    """Say in the user's words what goes wrong with files in the context.
+
+    Parameters
+    ----------
+    path : Path
+        What is being written.
+    kept : str
+        What is left of it then, in a sentence.
+
+    Raises
+    ------
+    CannotWrite
+        If the disk is full, or the folder can't be written to.
+    """
+    try:
+        yield
     except (OSError, RuntimeError) as error:
-        told = _told(error, path)
+        told = _told(error, path, kept)
         if told is None:
             raise
         raise told from error
-    finally:
-        _remove(temporary)
 
 
 def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> None:
@@ -175,7 +210,7 @@ def file_name(text: str) -> str:
     return plain[:_LONGEST_NAME] or "image"
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Remove a file or a folder with all it holds, if it is there."""
     if path.is_dir():
         shutil.rmtree(path)
@@ -197,7 +232,7 @@ def _rename(temporary: Path, path: Path) -> None:
         aside.replace(path)
         raise
     _flush_folder(path.parent)
-    _remove(aside)
+    remove(aside)
 
 
 def _flush(path: Path) -> None:
@@ -225,7 +260,7 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _told(error: OSError | RuntimeError, path: Path) -> CannotWrite | None:
+def _told(error: OSError | RuntimeError, path: Path, kept: str) -> CannotWrite | None:
     """Say what is wrong in the user's words; None if it has nothing to do with files.
 
     HDF5 has its own kinds of error, and tells the system's number only in its message.
@@ -235,7 +270,7 @@ def _told(error: OSError | RuntimeError, path: Path) -> CannotWrite | None:
     if number in _FULL:
         return CannotWrite(
             f"There is no room left to write {path}.",
-            "Free some space, or choose a folder on another disk. Nothing was kept of this file.",
+            f"Free some space, or choose a folder on another disk. {kept}",
         )
     if number in _FORBIDDEN:
         return _forbidden(path, path.parent)

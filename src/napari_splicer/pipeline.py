@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import RunConfig
+from napari_splicer.embedding.place import Place
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Decomposition",
+    "Place",
     "RunConfig",
     "RunFolder",
     "cluster",
@@ -80,7 +82,7 @@ class RunFolder:
     @property
     def table(self) -> Path:
         """The table of cells."""
-        return self.path / "table.h5ad"
+        return self.path / "table.zarr"
 
     @property
     def comparison(self) -> Path:
@@ -180,16 +182,18 @@ def embed(
     bundle: Bundle | None,
     config: RunConfig,
     *,
+    place: Place | None = None,
     cancel: Cancel | None = None,
 ) -> Iterator[Event]:
     """Embed every cell (or tile) of ``fields``; ``Finished.result`` is an AnnData.
 
     With ``bundle=None`` the table holds mean intensities only: enough to cluster cells when there
-    are too few to train on.
+    are too few to train on. With a ``place`` the table grows on the disk, and what was stopped can
+    be gone on with; else in memory.
     """
     from napari_splicer.embedding.embed import embed_cells
 
-    yield from embed_cells(fields, bundle, config, cancel=cancel)
+    yield from embed_cells(fields, bundle, config, place=place, cancel=cancel)
 
 
 def cluster(

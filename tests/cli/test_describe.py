@@ -59,7 +59,7 @@ def test_folder_of_results_is_told_by_its_run_file(
     assert f"report: {tmp_path / 'report.html'}" in shown
     assert "licence" not in shown
     assert call(["embed", *run, "--set", "patches.sites=grid", "--without-model"]) == 0
-    assert call(["info", str(tmp_path / "table.h5ad")]) == 0
+    assert call(["info", str(tmp_path / "table.zarr")]) == 0
     assert "\ntiles " in capsys.readouterr().out
 
 

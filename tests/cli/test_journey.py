@@ -32,7 +32,7 @@ def finished(tissue_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_run_leaves_model_table_settings_and_exports(finished: Path) -> None:
     assert inspect_bundle(finished / "model").decomposition.names == ("immune", "around")
     assert "<h1>output</h1>" in (finished / "report.html").read_text(encoding="utf-8")
-    table = anndata.read_h5ad(finished / "table.h5ad")
+    table = anndata.read_zarr(finished / "table.zarr")
     assert table.obsm["X_splicer_chunks"].shape == (table.n_obs, 16)
     assert table.obs["groups"].dtype == "category"
     assert "X_umap" in table.obsm
@@ -46,8 +46,8 @@ def test_settings_as_used_repeat_the_run(finished: Path, tmp_path: Path) -> None
     assert used.patches.size_um == pytest.approx(8)
     again = ["run", str(finished / "run.toml"), "--output", str(tmp_path / "again"), "--quiet"]
     assert call(again) == 0
-    before = anndata.read_h5ad(finished / "table.h5ad")
-    after = anndata.read_h5ad(tmp_path / "again" / "table.h5ad")
+    before = anndata.read_zarr(finished / "table.zarr")
+    after = anndata.read_zarr(tmp_path / "again" / "table.zarr")
     np.testing.assert_array_equal(after.obsm["X_splicer"], before.obsm["X_splicer"])
     assert list(after.obs["groups"]) == list(before.obs["groups"])
 
@@ -56,8 +56,8 @@ def test_steps_one_by_one_do_the_same(finished: Path, tissue_files: Path, tmp_pa
     run = [str(tissue_files / "run.toml"), "--output", str(tmp_path), "--quiet"]
     for verb in ("train", "embed", "cluster", "export"):
         assert call([verb, *run]) == 0
-    before = anndata.read_h5ad(finished / "table.h5ad")
-    after = anndata.read_h5ad(tmp_path / "table.h5ad")
+    before = anndata.read_zarr(finished / "table.zarr")
+    after = anndata.read_zarr(tmp_path / "table.zarr")
     np.testing.assert_array_equal(after.obsm["X_splicer"], before.obsm["X_splicer"])
     np.testing.assert_array_equal(after.obsm["X_umap"], before.obsm["X_umap"])
     assert list(after.obs["groups"]) == list(before.obs["groups"])
@@ -78,8 +78,8 @@ def test_model_of_another_run_embeds_these_cells(
 ) -> None:
     words = ["embed", str(tissue_files / "run.toml"), "--output", str(tmp_path), "--quiet"]
     assert call([*words, "--model", str(finished / "model")]) == 0
-    before = anndata.read_h5ad(finished / "table.h5ad")
-    after = anndata.read_h5ad(tmp_path / "table.h5ad")
+    before = anndata.read_zarr(finished / "table.zarr")
+    after = anndata.read_zarr(tmp_path / "table.zarr")
     np.testing.assert_array_equal(after.obsm["X_splicer"], before.obsm["X_splicer"])
 
 
@@ -88,7 +88,7 @@ def test_intensities_need_no_model(tissue_files: Path, tmp_path: Path) -> None:
     source = ["--set", "clusterings.0.source=intensity", "--set", "projection.source=intensity"]
     assert call(["embed", *run, "--without-model"]) == 0
     assert call(["cluster", *run, *source]) == 0
-    table = anndata.read_h5ad(tmp_path / "table.h5ad")
+    table = anndata.read_zarr(tmp_path / "table.zarr")
     assert "X_splicer" not in table.obsm
     assert table.obs["groups"].dtype == "category"
 
@@ -139,7 +139,7 @@ def test_info_on_a_model_and_a_table(finished: Path, capsys: pytest.CaptureFixtu
     assert "Too early to judge the components: 3 training steps" in told
     assert call(["info", str(finished)]) == 0
     assert "report.html" in capsys.readouterr().out
-    assert call(["info", str(finished / "table.h5ad"), "--json"]) == 0
+    assert call(["info", str(finished / "table.zarr"), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["kind"] == "table"
     assert facts["chunks"] == {"immune": 8, "around": 8}

@@ -25,7 +25,7 @@ def run_all(images: list[Path], masks: list[Path], folder: Path) -> anndata.AnnD
     assert call(["init", *words, "--file", file, "--quiet"]) == 0
     changes = [word for change in FAST for word in ("--set", change)]
     assert call(["run", file, *changes, "--quiet"]) == 0
-    return anndata.read_h5ad(folder / "splicer-run" / "table.h5ad")
+    return anndata.read_zarr(folder / "splicer-run" / "table.zarr")
 
 
 def assert_cells_lie_where_the_table_says(table: anndata.AnnData, masks: list[Path]) -> None:

@@ -94,22 +94,30 @@ def test_a_run_stopped_at_any_stage_goes_on(
     again = ["--overwrite"] if stage == "export" else []
     assert call(["run", *run, *small, "--resume", "--quiet", *again]) == 0
     assert inspect_bundle(out / "model").hash == model
-    table = anndata.read_h5ad(out / "table.h5ad")
+    table = anndata.read_zarr(out / "table.zarr")
     assert np.isfinite(table.obsm["X_splicer"]).all()
     assert "groups" in table.obs
     assert names(out / "export") == {"cells.csv", "cells.h5ad", "run.toml"}
 
 
-def test_a_table_of_some_cells_says_so(
+def test_a_table_that_was_stopped_goes_on(
     run: list[str], tmp_path: Path, stop_at: Stop, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    out, small = tmp_path / "out", ["--set", "embedding.batch=8"]
     assert call(["train", *run, "--quiet"]) == 0
     stop_at(lambda event: isinstance(event, Progress) and event.unit == "cells")
-    assert call(["embed", *run, "--set", "embedding.batch=8"]) == 130
-    assert "Stopped before the end: 8 of 83 cells" in capsys.readouterr().err
-    table = anndata.read_h5ad(tmp_path / "out" / "table.h5ad")
-    assert table.n_obs == 8
-    assert "Stopped before the end" in table.uns["splicer"]["warnings"][-1]
+    assert call(["embed", *run, *small]) == 130
+    shown = capsys.readouterr().err
+    assert "Stopped before the end: 8 of 83 cells" in shown
+    assert "add --resume" in shown
+    assert "table.zarr.partial" in names(out)
+    assert call(["cluster", *run]) == 3
+    assert "with --resume goes on with it" in capsys.readouterr().err
+    assert call(["embed", *run, *small]) == 6
+    assert call(["embed", *run, *small, "--resume"]) == 0
+    assert "91 of" not in capsys.readouterr().err
+    assert np.isfinite(anndata.read_zarr(out / "table.zarr").obsm["X_splicer"]).all()
+    assert "table.zarr.partial" not in names(out)
 
 
 def test_ctrl_c_while_the_model_is_written_does_not_lose_it(

@@ -100,7 +100,7 @@ def test_demo_prints_a_table_and_says_where_the_results_lie(
     shown = capsys.readouterr().out
     assert "SpliCER" in shown
     assert str(tmp_path / "demo") in shown
-    assert (tmp_path / "demo" / "table.h5ad").exists()
+    assert (tmp_path / "demo" / "table.zarr").exists()
 
 
 def test_demo_refuses_a_folder_that_is_in_use(

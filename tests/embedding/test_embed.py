@@ -5,63 +5,26 @@ from typing import TYPE_CHECKING
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from napari_splicer import synthetic_tissue
-from napari_splicer.components.decomposition import Decomposition
-from napari_splicer.config import Component, RunConfig
+from napari_splicer.config import RunConfig
 from napari_splicer.embedding.embed import embed_cells
-from napari_splicer.embedding.intensities import mean_intensities
 from napari_splicer.embedding.table import chunk_slices, read_table, record
 from napari_splicer.errors import InvalidSettings, MissingChannels, NoCells
 from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
 from napari_splicer.export.tables import write_h5ad
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import MaskedImage
-from napari_splicer.model.bundle import Bundle
-from napari_splicer.model.objectives import build_network
-from napari_splicer.patches.normalization import fit_normalization
+from napari_splicer.patches import blocks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from anndata import AnnData
 
-COMPONENTS = (
-    Component(name="t/cell", channels=("CD8", "GZMB"), width=6),
-    Component(name="tumour", channels=("PanCK",), width=10),
-)
-CONFIG = RunConfig(components=COMPONENTS).with_values(
-    {
-        "device": "cpu",
-        "precision": "fp32",
-        "patches.size": 16,
-        "model.width": 4,
-        "model.embedding": 16,
-        "model.hidden": 16,
-        "embedding.batch": 50,
-    }
-)
-
-
-@pytest.fixture(scope="module")
-def fields() -> list[MaskedImage]:
-    return [
-        synthetic_tissue(size=160, seed=0, name="first").field,
-        synthetic_tissue(size=128, seed=1, name="second").field,
-    ]
-
-
-@pytest.fixture(scope="module")
-def bundle(fields: list[MaskedImage]) -> Bundle:
-    """An untrained model: what is tested is how it is applied."""
-    parts = Decomposition(COMPONENTS)
-    channels = parts.channels
-    network = build_network(CONFIG.model, parts, channels, 16, seed=0).eval()
-    normalization = fit_normalization(fields, channels, CONFIG.normalization, seed=0)
-    trained = CONFIG.with_values({"patches.size_um": 8.0, "threads": 1})
-    return Bundle(network, parts, channels, normalization, trained, pixel_size=(0.5, 0.5))
+    from napari_splicer.model.bundle import Bundle
 
 
 def table_of(events: list[Event]) -> AnnData:
@@ -74,9 +37,9 @@ def warnings_of(events: list[Event]) -> str:
 
 
 def test_every_cell_has_the_representation_of_its_own_patch(
-    fields: list[MaskedImage], bundle: Bundle
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
 ) -> None:
-    table = table_of([*embed_cells(fields, bundle, CONFIG)])
+    table = table_of([*embed_cells(fields, bundle, config)])
     assert table.obsm["X_splicer"].dtype == np.float32
     assert chunk_slices(table) == {"t/cell": slice(0, 6), "tumour": slice(6, 16)}
     rng = np.random.default_rng(0)
@@ -97,15 +60,20 @@ def test_every_cell_has_the_representation_of_its_own_patch(
             np.testing.assert_allclose(inner.obsm["X_splicer_chunks"][row], e_BD[0], atol=1e-4)
 
 
-def test_intensities_are_those_of_all_channels(fields: list[MaskedImage], bundle: Bundle) -> None:
-    table = table_of([*embed_cells(fields, bundle, CONFIG)])
+def test_intensities_are_those_of_all_channels(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
+) -> None:
+    table = table_of([*embed_cells(fields, bundle, config)])
     assert table.var_names.tolist() == list(fields[0].image.channels)
-    expected = np.concatenate([mean_intensities(field) for field in fields])
-    np.testing.assert_array_equal(table.X, expected)
+    for name, field in ((field.name, field) for field in fields):
+        labels, pixels = field.cells.data.compute(), field.image.data.compute()
+        here = table[table.obs["region"] == name]
+        for row, cell in enumerate(here.obs["instance_id"].head(30)):
+            np.testing.assert_allclose(here.X[row], pixels[:, labels == cell].mean(axis=1), 1e-5)
 
 
 def test_chunks_and_batches_do_not_change_the_result(
-    fields: list[MaskedImage], bundle: Bundle
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = fields[0]
     pixels = first.image.data.compute()
@@ -115,18 +83,21 @@ def test_chunks_and_batches_do_not_change_the_result(
         name="first",
         pixel_size=first.image.pixel_size,
     )
-    one = table_of([*embed_cells([first], bundle, CONFIG)])
-    small = CONFIG.with_values({"embedding.batch": 7})
+    one = table_of([*embed_cells([first], bundle, config)])
+    monkeypatch.setattr(blocks, "LEAST_SIDE", 16)
+    small = config.with_values({"embedding.batch": 7})
     other = table_of([*embed_cells([MaskedImage(image, first.cells)], bundle, small)])
-    assert other.obs_names.tolist() == one.obs_names.tolist()
+    assert other.obs_names.tolist() != one.obs_names.tolist(), "rows stand as chunks were read"
+    other = other[one.obs_names]
     np.testing.assert_allclose(other.obsm["X_splicer"], one.obsm["X_splicer"], atol=1e-5)
     np.testing.assert_array_equal(other.X, one.X)
+    pd.testing.assert_frame_equal(other.obs, one.obs)
 
 
 def test_progress_counts_cells_and_tells_the_time_left(
-    fields: list[MaskedImage], bundle: Bundle
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
 ) -> None:
-    events = [*embed_cells(fields, bundle, CONFIG)]
+    events = [*embed_cells(fields, bundle, config)]
     count = table_of(events).n_obs
     assert isinstance(events[0], Started)
     assert events[0].total == count
@@ -137,11 +108,13 @@ def test_progress_counts_cells_and_tells_the_time_left(
     assert "per second" in steps[0].message
 
 
-def test_cancelling_keeps_the_cells_done_so_far(fields: list[MaskedImage], bundle: Bundle) -> None:
-    whole = table_of([*embed_cells(fields, bundle, CONFIG)])
+def test_cancelling_keeps_the_cells_done_so_far(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
+) -> None:
+    whole = table_of([*embed_cells(fields, bundle, config)])
     cancel = Cancel()
     events = []
-    for event in embed_cells(fields, bundle, CONFIG, cancel=cancel):
+    for event in embed_cells(fields, bundle, config, cancel=cancel):
         events.append(event)
         if isinstance(event, Progress) and event.unit == "cells":
             cancel.request()
@@ -155,43 +128,47 @@ def test_cancelling_keeps_the_cells_done_so_far(fields: list[MaskedImage], bundl
     np.testing.assert_array_equal(part.obs["instance_id"], same.obs["instance_id"])
 
 
-def test_cancelling_at_once_leaves_no_table(fields: list[MaskedImage], bundle: Bundle) -> None:
+def test_cancelling_at_once_leaves_no_table(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
+) -> None:
     cancel = Cancel()
     cancel.request()
-    last = [*embed_cells(fields, bundle, CONFIG, cancel=cancel)][-1]
+    last = [*embed_cells(fields, bundle, config, cancel=cancel)][-1]
     assert last.cancelled
     assert last.result is None
 
 
-def test_without_a_model_the_table_holds_intensities_only(fields: list[MaskedImage]) -> None:
-    table = table_of([*embed_cells(fields, None, CONFIG)])
+def test_without_a_model_the_table_holds_intensities_only(
+    fields: list[MaskedImage], config: RunConfig
+) -> None:
+    table = table_of([*embed_cells(fields, None, config)])
     assert table.n_obs == sum(len(f.cells.cells()) for f in fields)
     assert "X_splicer" not in table.obsm
     assert record(table)["bundle"] == ""
 
 
 def test_an_image_without_the_models_channels_is_refused(
-    fields: list[MaskedImage], bundle: Bundle
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
 ) -> None:
     names = ["panck" if name == "PanCK" else name for name in fields[1].image.channels]
     other = replace(fields[1], image=fields[1].image.with_channels(names))
     with pytest.raises(MissingChannels, match=r"second lacks PanCK.*'panck' for 'PanCK'"):
-        next(embed_cells([fields[0], other], bundle, CONFIG))
+        next(embed_cells([fields[0], other], bundle, config))
     fewer = replace(fields[1], image=fields[1].image.select(["CD3", "DNA"]))
     with pytest.raises(MissingChannels, match=r"lacks CD8, GZMB, PanCK.*CD3, DNA"):
-        next(embed_cells([fewer], bundle, CONFIG))
+        next(embed_cells([fewer], bundle, config))
 
 
 def test_images_of_different_panels_are_embedded_and_it_is_said(
-    fields: list[MaskedImage], bundle: Bundle
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
 ) -> None:
     kept = [name for name in reversed(fields[1].image.channels) if name != "CD3"]
     other = replace(fields[1], image=fields[1].image.select(kept))
-    events = [*embed_cells([fields[0], other], bundle, CONFIG)]
+    events = [*embed_cells([fields[0], other], bundle, config)]
     assert "Not every image has the channels CD3" in warnings_of(events)
     table = table_of(events)
     assert np.isnan(table[table.obs["region"] == "second", "CD3"].X).all()
-    alone = table_of([*embed_cells([fields[1]], bundle, CONFIG)])
+    alone = table_of([*embed_cells([fields[1]], bundle, config)])
     np.testing.assert_allclose(
         table[table.obs["region"] == "second"].obsm["X_splicer"],
         alone.obsm["X_splicer"],
@@ -200,7 +177,7 @@ def test_images_of_different_panels_are_embedded_and_it_is_said(
 
 
 def test_another_pixel_size_is_resampled_and_said(
-    fields: list[MaskedImage], bundle: Bundle
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
 ) -> None:
     """The same tissue at twice the resolution looks almost the same to the model."""
     first = fields[0]
@@ -210,38 +187,42 @@ def test_another_pixel_size_is_resampled_and_said(
         MultiplexImage.from_array(pixels, first.image.channels, name="fine", pixel_size=0.25),
         type(first.cells).from_array(labels),
     )
-    events = [*embed_cells([fine], bundle, CONFIG)]
+    events = [*embed_cells([fine], bundle, config)]
     assert "resampled to 16 px in fine (32 px)" in warnings_of(events)
     z, expected = (
-        table_of(e).obsm["X_splicer"] for e in (events, [*embed_cells([first], bundle, CONFIG)])
+        table_of(e).obsm["X_splicer"] for e in (events, [*embed_cells([first], bundle, config)])
     )
     correlation = np.corrcoef(z.ravel(), expected.ravel())[0, 1]
     assert correlation > 0.95
 
 
-def test_an_unknown_pixel_size_is_said(fields: list[MaskedImage], bundle: Bundle) -> None:
+def test_an_unknown_pixel_size_is_said(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
+) -> None:
     image = replace(fields[0].image, pixel_size=None)
-    events = [*embed_cells([replace(fields[0], image=image)], bundle, CONFIG)]
+    events = [*embed_cells([replace(fields[0], image=image)], bundle, config)]
     assert "pixel size of first is not known" in warnings_of(events)
     assert warnings_of(events) in record(table_of(events))["warnings"].tolist()
     blind = replace(bundle, config=bundle.config.with_values({"patches.size_um": None}))
-    assert "model's own images was not known" in warnings_of([*embed_cells(fields, blind, CONFIG)])
+    assert "model's own images was not known" in warnings_of([*embed_cells(fields, blind, config)])
 
 
 def test_a_device_that_is_not_here_is_replaced_and_said(
-    fields: list[MaskedImage], bundle: Bundle
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
 ) -> None:
     far = replace(bundle, config=bundle.config.with_values({"device": "cuda:63"}))
-    auto = CONFIG.with_values({"device": "auto"})
+    auto = config.with_values({"device": "auto"})
     events = [*embed_cells(fields[:1], far, auto)]
     assert "trained on cuda:63, which is not here" in warnings_of(events)
     assert table_of(events).n_obs > 0
     with pytest.raises(InvalidSettings, match="no device 'cuda:63'"):
-        next(embed_cells(fields, bundle, CONFIG.with_values({"device": "cuda:63"})))
+        next(embed_cells(fields, bundle, config.with_values({"device": "cuda:63"})))
 
 
-def test_tiles_are_embedded_like_cells(fields: list[MaskedImage], bundle: Bundle) -> None:
-    grid = CONFIG.with_values({"patches.sites": "grid", "patches.stride": 16})
+def test_tiles_are_embedded_like_cells(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
+) -> None:
+    grid = config.with_values({"patches.sites": "grid", "patches.stride": 16})
     unmasked = [MaskedImage(fields[0].image)]
     events = [*embed_cells(unmasked, bundle, grid)]
     table = table_of(events)
@@ -258,13 +239,13 @@ def test_tiles_are_embedded_like_cells(fields: list[MaskedImage], bundle: Bundle
             table.obsm["X_splicer"][1], bundle.network.represent(x_BCHW)[0], atol=1e-5
         )
     with pytest.raises(NoCells, match="no cell mask"):
-        next(embed_cells(unmasked, bundle, CONFIG))
+        next(embed_cells(unmasked, bundle, config))
 
 
 def test_what_made_the_table_is_written_into_it(
-    fields: list[MaskedImage], bundle: Bundle, tmp_path: Path
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, tmp_path: Path
 ) -> None:
-    asked = CONFIG.with_values({"model.width": 8, "seed": 7})
+    asked = config.with_values({"model.width": 8, "seed": 7})
     write_h5ad(table_of([*embed_cells(fields, bundle, asked)]), tmp_path / "cells.h5ad")
     noted = record(read_table(tmp_path / "cells.h5ad"))
     assert noted["bundle"] == bundle.hash
@@ -275,21 +256,23 @@ def test_what_made_the_table_is_written_into_it(
 
 
 def test_images_that_cannot_be_told_apart_are_refused(
-    fields: list[MaskedImage], bundle: Bundle
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
 ) -> None:
     with pytest.raises(InvalidSettings, match="Two images are called first"):
-        next(embed_cells([fields[0], fields[0]], bundle, CONFIG))
+        next(embed_cells([fields[0], fields[0]], bundle, config))
     with pytest.raises(NoCells, match="no image to embed"):
-        next(embed_cells([], bundle, CONFIG))
+        next(embed_cells([], bundle, config))
 
 
 @pytest.mark.gpu
-def test_a_gpu_gives_the_same_numbers(fields: list[MaskedImage], bundle: Bundle) -> None:
+def test_a_gpu_gives_the_same_numbers(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
+) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    on_gpu = CONFIG.with_values({"device": "cuda", "precision": "fp32"})
+    on_gpu = config.with_values({"device": "cuda", "precision": "fp32"})
     z, expected = (
-        table_of([*embed_cells(fields, bundle, c)]).obsm["X_splicer"] for c in (on_gpu, CONFIG)
+        table_of([*embed_cells(fields, bundle, c)]).obsm["X_splicer"] for c in (on_gpu, config)
     )
     np.testing.assert_allclose(z, expected, atol=1e-2)
     assert next(bundle.network.parameters()).device.type == "cpu"

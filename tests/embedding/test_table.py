@@ -9,13 +9,12 @@ import pytest
 from anndata import AnnData, read_h5ad
 
 from napari_splicer import synthetic_tissue
-from napari_splicer.embedding.intensities import mean_intensities
 from napari_splicer.embedding.table import (
-    add_representation,
-    build_table,
     chunk_slices,
+    note_representation,
     read_table,
     record,
+    rows_without_values,
 )
 from napari_splicer.errors import UnreadableFile
 from napari_splicer.images.masks import MaskedImage
@@ -36,8 +35,7 @@ def fields() -> list[MaskedImage]:
 
 @pytest.fixture
 def table(fields: list[MaskedImage]) -> AnnData:
-    sites = cell_sites(fields)
-    return build_table(fields, sites, [mean_intensities(field) for field in fields], [0, 0])
+    return rows_without_values(fields, cell_sites(fields), [0, 0])
 
 
 def test_every_cell_has_a_row_that_names_image_and_id(
@@ -57,18 +55,6 @@ def test_every_cell_has_a_row_that_names_image_and_id(
     assert not table.obs["touches_border"].all()
 
 
-def test_intensities_stand_under_their_channel_and_missing_ones_are_nan(
-    fields: list[MaskedImage], table: AnnData
-) -> None:
-    assert table.var_names.tolist() == list(fields[0].image.channels)
-    assert table.X.dtype == np.float32
-    second = table[table.obs["region"] == "slide/2"]
-    means = mean_intensities(fields[1])
-    for column, channel in enumerate(fields[1].image.channels):
-        np.testing.assert_array_equal(second[:, channel].X[:, 0], means[:, column])
-    assert np.isnan(second[:, list(fields[0].image.channels[:2])].X).all()
-
-
 def test_spatialdata_finds_what_it_joins_by(fields: list[MaskedImage], table: AnnData) -> None:
     attrs = table.uns["spatialdata_attrs"]
     assert attrs == {
@@ -77,32 +63,28 @@ def test_spatialdata_finds_what_it_joins_by(fields: list[MaskedImage], table: An
         "instance_key": "instance_id",
     }
     assert set(attrs["region"]) == set(table.obs[attrs["region_key"]])
-    alone = build_table(fields[:1], cell_sites(fields[:1]), [mean_intensities(fields[0])], [0])
+    alone = rows_without_values(fields[:1], cell_sites(fields[:1]), [0])
     assert alone.uns["spatialdata_attrs"]["region"] == "slide 1"
 
 
 def test_spatialdata_accepts_the_table(table: AnnData) -> None:
     models = pytest.importorskip("spatialdata.models")
+    table.X = np.zeros(table.shape, np.float32)
     models.TableModel().validate(table)
 
 
 def test_chunks_are_found_by_component(table: AnnData) -> None:
-    rng = np.random.default_rng(0)
     assert chunk_slices(table) == {}
-    z = rng.random((table.n_obs, 6))
     chunks = {"own/cell": slice(0, 3), "Own/cell": slice(3, 8)}
-    add_representation(table, z, rng.random((table.n_obs, 8)), chunks)
+    note_representation(table, 6, chunks)
     assert chunk_slices(table) == chunks
-    assert table.obsm["X_splicer"].dtype == np.float32
-    assert table.obsm["X_splicer_chunks"].shape == (table.n_obs, 8)
     matrix = table.uns["feature_matrices"]["X_splicer"]
     assert len(matrix["feature_columns"]) == 6
     assert matrix["source_kind"] == "custom_obsm"
 
 
 def test_all_of_it_survives_the_disk(table: AnnData, tmp_path: Path) -> None:
-    z = np.ones((table.n_obs, 2), np.float32)
-    add_representation(table, z, z, {"tumour/edge": slice(0, 2)})
+    note_representation(table, 2, {"tumour/edge": slice(0, 2)})
     record(table)["warnings"] = np.array([], dtype=str)
     table.write_h5ad(tmp_path / "cells.h5ad")
     back = read_table(tmp_path / "cells.h5ad")
@@ -117,9 +99,7 @@ def test_all_of_it_survives_the_disk(table: AnnData, tmp_path: Path) -> None:
 
 def test_tiles_have_rows_like_cells(fields: list[MaskedImage]) -> None:
     sites = grid_sites(fields, size=50)
-    means = [np.zeros(((sites.field == i).sum(), len(f.image.channels)), np.float32)
-             for i, f in enumerate(fields)]  # fmt: skip
-    table = build_table(fields, sites, means, [50, 50])
+    table = rows_without_values(fields, sites, [50, 50])
     first = table.obs[table.obs["region"] == "slide 1"]
     assert first["instance_id"].tolist() == list(range(1, 10))
     assert (first["area"] == 2500).all()

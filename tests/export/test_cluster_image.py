@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_splicer.embedding.table import build_table
+from napari_splicer.embedding.table import rows_without_values
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
 from napari_splicer.export import label_image
 from napari_splicer.export.cluster_image import GroupCodes, legend_path, write_cluster_image
@@ -90,8 +90,7 @@ def test_tiles_fill_the_image_with_the_group_of_the_nearest(
 ) -> None:
     fields = [replace(field, cells=None) for field in clustered_fields]
     sites = grid_sites(fields, size=24, stride=stride)
-    means = [np.ones((int((sites.field == i).sum()), 12), np.float32) for i in range(2)]
-    table = build_table(fields, sites, means, [24, 24])
+    table = rows_without_values(fields, sites, [24, 24])
     groups = np.random.default_rng(0).integers(0, 3, table.n_obs)
     table.obs["kinds"] = pd.Categorical.from_codes(groups, ["a", "b", "c"])
     shuffled = table[np.random.default_rng(1).permutation(table.n_obs)].copy()

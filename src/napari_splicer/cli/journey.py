@@ -102,11 +102,25 @@ class Journey:
             )
         return load_bundle(place)
 
-    def embed(self, bundle: Bundle | None) -> AnnData | None:
-        """Embed every cell and keep the table; without a model it holds mean intensities."""
+    def embed(
+        self, bundle: Bundle | None, *, resume: bool = False, overwrite: bool = False
+    ) -> AnnData | None:
+        """Embed every cell; the table grows on the disk. Without a model: mean intensities alone.
+
+        Of a table that was stopped, what was done is kept, and gone on with if asked to.
+        """
         self._check_table_can_be_kept()
-        events = pipeline.embed(self.fields, bundle, self.plan.config, cancel=self.terminal.cancel)
-        return self._keep(self.terminal.play(events))
+        place = pipeline.Place(self.plan.folder.table, resume=resume, overwrite=overwrite)
+        table: AnnData | None = self.terminal.play(
+            pipeline.embed(
+                self.fields, bundle, self.plan.config, place=place, cancel=self.terminal.cancel
+            )
+        )
+        if self.terminal.stopped:
+            self.terminal.display.note("To go on from there, add --resume.")
+        elif table is not None:
+            self.terminal.wrote("table", place.path)
+        return table
 
     def read_table(self) -> AnnData:
         """Read the plan's table.
@@ -116,22 +130,30 @@ class Journey:
         UnreadableFile
             If it was not made yet, or can't be read.
         """
+        from napari_splicer.embedding.stored import LARGE
         from napari_splicer.embedding.table import read_table
 
-        place = self.plan.folder.table
-        if not place.exists():
-            raise UnreadableFile(
-                f"There is no table of cells at {place}.", "Run 'napari-splicer embed' first."
-            )
-        return read_table(place)
+        place = pipeline.Place(self.plan.folder.table)
+        if place.path.exists():
+            return read_table(place.path, lazy_above=LARGE)
+        advice = "Run 'napari-splicer embed' first."
+        if place.partial.exists():
+            advice = "It was begun: 'napari-splicer embed' with --resume goes on with it."
+        raise UnreadableFile(f"There is no table of cells at {place.path}.", advice)
 
     def cluster(self, table: AnnData, *, replace: bool) -> AnnData | None:
         """Group the cells and keep the table."""
+        from napari_splicer.export.tables import write_zarr
+
         self._check_table_can_be_kept()
-        events = pipeline.cluster(
-            table, self.plan.config, replace=replace, cancel=self.terminal.cancel
+        grouped: AnnData | None = self.terminal.play(
+            pipeline.cluster(table, self.plan.config, replace=replace, cancel=self.terminal.cancel)
         )
-        return self._keep(self.terminal.play(events))
+        if grouped is not None:
+            with self.terminal.stoppable():
+                write_zarr(grouped, self.plan.folder.table, overwrite=True)
+            self.terminal.wrote("table", self.plan.folder.table)
+        return grouped
 
     def export(self, table: AnnData, *, overwrite: bool) -> None:
         """Write the run file's formats."""
@@ -167,12 +189,3 @@ class Journey:
 
         check_writable(self.plan.folder.path)
         check_free(self.plan.folder.table, overwrite=True)
-
-    def _keep(self, table: AnnData | None) -> AnnData | None:
-        from napari_splicer.export.tables import write_h5ad
-
-        if table is not None:
-            with self.terminal.stoppable():
-                write_h5ad(table, self.plan.folder.table, overwrite=True)
-            self.terminal.wrote("table", self.plan.folder.table)
-        return table

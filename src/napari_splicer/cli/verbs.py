@@ -27,7 +27,7 @@ Output = Annotated[
     Path | None, Parameter(help="Folder for the results instead of the run file's 'output'.")
 ]
 Overwrite = Annotated[bool, Parameter(help="Replace results that are there already.")]
-Resume = Annotated[bool, Parameter(help="Go on where training was stopped.")]
+Resume = Annotated[bool, Parameter(help="Go on where it was stopped.")]
 Model = Annotated[
     Path | None, Parameter(help="A trained model elsewhere, instead of the one in the output.")
 ]
@@ -35,6 +35,14 @@ WithoutModel = Annotated[
     bool, Parameter(help="Measure mean intensities alone; needs no trained model.")
 ]
 Screen = Annotated[Terminal, Parameter(parse=False)]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What becomes of results that are there already."""
+
+    resume: Resume = False
+    overwrite: Overwrite = False
 
 
 @dataclass(frozen=True)
@@ -90,18 +98,22 @@ def embed(
     without_model: WithoutModel = False,
     changes: Changes = (),
     output: Output = None,
-    overwrite: Overwrite = False,
+    earlier: Annotated[Earlier, Parameter(name="*")] = Earlier(),
     screen: Screen,
 ) -> None:
-    """Describe every cell by a trained model: writes 'table.h5ad' into the output folder."""
+    """Describe every cell by a trained model: writes 'table.zarr' into the output folder.
+
+    The table grows on the disk. Ctrl+C stops after the current batch; --resume then goes on.
+    """
     if model is not None and without_model:
         raise InvalidSettings(
             "--model and --without-model contradict each other.", "Leave one of them out."
         )
     journey = _journey(run, changes, output, screen)
-    if not overwrite:
+    if not earlier.overwrite:
         journey.plan.refuse_to_overwrite(journey.plan.folder.table)
-    journey.embed(None if without_model else journey.load_model(model))
+    bundle = None if without_model else journey.load_model(model)
+    journey.embed(bundle, resume=earlier.resume, overwrite=earlier.overwrite)
 
 
 def cluster(
@@ -113,7 +125,7 @@ def cluster(
     overwrite: Overwrite = False,
     screen: Screen,
 ) -> None:
-    """Group similar cells: adds the run file's clusterings and a map to 'table.h5ad'."""
+    """Group similar cells: adds the run file's clusterings and a map to 'table.zarr'."""
     journey = _journey(run, changes, output, screen)
     journey.cluster(journey.read_table(), replace=overwrite)
 
@@ -145,7 +157,7 @@ def run(
     """Go the whole way: train, embed, cluster and export.
 
     Ctrl+C stops after the current step and keeps what was made so far. --resume then goes on with
-    the training, and makes what comes after it anew.
+    the training or with the description of the cells, and makes what comes after anew.
     """
     journey = _journey(run, changes, output, screen)
     journey.plan.check_sources()
@@ -156,7 +168,9 @@ def run(
         journey.plan.refuse_to_retrain()
         journey.plan.refuse_to_overwrite(folder.table)
     bundle = journey.train(resume=resume)
-    table = None if screen.stopped else journey.embed(bundle)
+    table = None
+    if not screen.stopped:
+        table = journey.embed(bundle, resume=resume, overwrite=overwrite or resume)
     if table is not None and not screen.stopped:
         table = journey.cluster(table, replace=True)
     if table is not None and not screen.stopped:

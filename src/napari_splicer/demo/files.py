@@ -78,10 +78,10 @@ def write_results(table: AnnData, field: MaskedImage, rows: tuple[Row, ...], fol
         save_figure,
         table_figure,
     )
-    from napari_splicer.export.tables import write_h5ad
+    from napari_splicer.export.tables import write_zarr
     from napari_splicer.export.tissue_figure import tissue_figure
 
-    write_h5ad(table, RunFolder(folder).table, overwrite=True)
+    write_zarr(table, RunFolder(folder).table, overwrite=True)
     clusters = next(iter(clusterings(table)))
     figures = {
         "tissue": tissue_figure(table, field, clusters),

@@ -1,181 +1,130 @@
-"""How bright every marker is in every cell: means, streamed over the image."""
+"""How bright every marker is in every cell: means, streamed over the image tile by tile."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import torch
 
-from napari_splicer.errors import NoCells
-from napari_splicer.patches.blocks import block_edges
+from napari_splicer.patches.canvas import Canvas, upload
 from napari_splicer.patches.sites import window_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_splicer.images.image import MultiplexImage
-    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.patches.tiles import FieldSites, Tile
 
-_LEAST_SIDE = 1024  # pixels; smaller chunks are read several at a time
-
-
-class Window(NamedTuple):
-    """A half-open box of pixels."""
-
-    y0: int
-    y1: int
-    x0: int
-    x1: int
+_VALUES = 2**24  # pixels of windows that are averaged at a time
 
 
-class Measurement(Protocol):
-    """Means that grow window by window, so that the caller can show progress, or stop."""
+class Means(Protocol):
+    """Means that grow tile by tile."""
 
-    def windows(self) -> list[Window]:
-        """Return what has to be added, in the order of the image's chunks."""
-        ...
+    def see(self, tile: Tile) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Count a tile in; return the rows of the sites that are complete, and their means.
 
-    def add(self, window: Window) -> None:
-        """Read one window and count it in."""
-        ...
+        Every tile of the sites has to be seen, in the order in which they are read.
 
-    def means(self) -> NDArray[np.float32]:
-        """Return float32 (n, C) in raw units; NaN where there was no finite pixel."""
+        Returns
+        -------
+        rows : int64 (n,)
+        means : float32 (n, C)
+            Raw units, one column per plane of the tile; NaN where there was no finite pixel.
+        """
         ...
 
 
 class CellMeans:
-    """Means over the pixels of each cell.
+    """Means over the pixels of each cell; a cell on a border is the sum of its parts.
 
-    Every pixel is read once. A cell on a chunk border is the sum of its parts.
+    Memory holds the cells that were begun and are not complete, whatever the slide's size.
 
     Parameters
     ----------
-    field : MaskedImage
-        With a cell mask. Rows come in the order of ``field.cells.cells()``.
+    ids : int64 (n,)
+        Labels of the field's cells, in the order of its rows.
     """
 
-    def __init__(self, field: MaskedImage) -> None:
-        if field.cells is None:
-            raise NoCells(
-                f"{field.name} has no cell mask, so its cells can't be measured.", "Add a mask."
-            )
-        self._image, self._mask = field.image, field.cells
-        self._ids = field.cells.cells()["id"].to_numpy(np.int64)
-        shape = (len(self._ids), len(field.image.channels))
-        self._sums = np.zeros(shape, np.float64)
-        self._counts = np.zeros(shape, np.int64)
+    def __init__(self, ids: NDArray[np.int64]) -> None:
+        self._order = np.argsort(ids, kind="stable")
+        self._ids = ids[self._order]
+        self._begun = np.empty(0, np.int64)  # positions among the field's rows, ascending
+        self._sums = np.empty((0, 0))
+        self._counts = np.empty((0, 0))
 
-    def windows(self) -> list[Window]:
-        """Return windows that tile the image, along its chunks."""
-        by_y, by_x = _spans(self._image)
-        return [Window(*y, *x) for y in by_y for x in by_x]
+    def see(self, tile: Tile) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Count a tile in; see :meth:`Means.see`."""
+        self._add(tile)
+        whole = np.sort(tile.block.whole)
+        complete = np.isin(self._begun, whole, assume_unique=True)
+        means = _divide(self._sums[complete], self._counts[complete])
+        self._begun = self._begun[~complete]
+        self._sums, self._counts = self._sums[~complete], self._counts[~complete]
+        return tile.field.rows[whole], means
 
-    def add(self, window: Window) -> None:
-        """Read one window of mask and image and count it in."""
-        labels = self._mask.read(*window)
-        inside = labels > 0
-        if not inside.any():
-            return
-        # Numbering the window's own cells from 0 keeps bincount small, however large the ids are.
+    def _add(self, tile: Tile) -> None:
+        new = slice(tile.block.new_x0 - tile.block.x0, None)
+        labels = tile.labels[0, :, new]
+        inside = np.nonzero(labels)
         here, cell = np.unique(labels[inside], return_inverse=True)
-        rows = np.searchsorted(self._ids, here.astype(np.int64))
-        for channel, plane in enumerate(self._image.read(*window)):
-            values = plane[inside].astype(np.float64)
-            finite = np.isfinite(values)
-            values[~finite] = 0
-            self._sums[rows, channel] += np.bincount(cell, values, minlength=len(here))
-            self._counts[rows, channel] += np.bincount(cell[finite], minlength=len(here))
+        place = np.searchsorted(self._ids, here).clip(max=max(0, len(self._ids) - 1))
+        wanted = self._ids[place] == here if len(self._ids) else np.zeros(len(here), bool)
+        sums = np.zeros((len(here), len(tile.pixels)))
+        counts = np.zeros_like(sums)
+        pixels = np.bincount(cell, minlength=len(here))
+        for channel, plane in enumerate(tile.pixels[:, :, new]):
+            values, counts[:, channel] = plane[inside], pixels
+            if values.dtype.kind == "f":
+                finite = np.isfinite(values)
+                values = np.where(finite, values, 0)
+                counts[:, channel] = np.bincount(cell[finite], minlength=len(here))
+            sums[:, channel] = np.bincount(cell, values, minlength=len(here))
+        self._merge(self._order[place[wanted]], sums[wanted], counts[wanted])
 
-    def means(self) -> NDArray[np.float32]:
-        """Return float32 (n, C); NaN where a cell has no finite pixel."""
-        return _divide(self._sums, self._counts)
+    def _merge(
+        self, rows: NDArray[np.int64], sums: NDArray[np.float64], counts: NDArray[np.float64]
+    ) -> None:
+        begun, place = np.unique(np.concatenate([self._begun, rows]), return_inverse=True)
+        earlier, now = np.split(place, [len(self._begun)])
+        merged = np.zeros((2, len(begun), sums.shape[1]))
+        if len(earlier):
+            merged[:, earlier] = self._sums, self._counts
+        merged[:, now] += sums, counts
+        self._begun, (self._sums, self._counts) = begun, merged
 
 
 class TileMeans:
-    """Means over square tiles, which may overlap.
+    """Means over the windows themselves, which may overlap; what lies outside does not count."""
 
-    Parameters
-    ----------
-    field : MaskedImage
-    y, x : float64 (n,)
-        Centres, in pixels; pixel ``i`` has its centre at ``i``.
-    side : int
-        Of a tile, in pixels; what lies outside the image does not count.
-    """
+    def __init__(self) -> None:
+        self._canvas: Canvas | None = None
 
-    def __init__(
-        self, field: MaskedImage, y: NDArray[np.float64], x: NDArray[np.float64], side: int
-    ) -> None:
-        self._image = field.image
-        height, width = field.image.shape
-        self._y0, self._y1 = tile_edges(y, side, height)
-        self._x0, self._x1 = tile_edges(x, side, width)
-        self._means = np.full((len(y), len(field.image.channels)), np.nan, np.float32)
-
-    def windows(self) -> list[Window]:
-        """Return windows that hold every tile whole; neighbours overlap by up to a tile."""
-        by_y, by_x = _spans(self._image)
-        boxes = (Window(*y, *x) for y in by_y for x in by_x)
-        return [self._grown(box) for box in boxes if self._starting_in(box).size]
-
-    def _starting_in(self, box: Window) -> NDArray[np.intp]:
-        rows = (self._y0 >= box.y0) & (self._y0 < box.y1)
-        return np.flatnonzero(rows & (self._x0 >= box.x0) & (self._x0 < box.x1))
-
-    def _grown(self, box: Window) -> Window:
-        tiles = self._starting_in(box)
-        return Window(box.y0, self._y1[tiles].max(), box.x0, self._x1[tiles].max())
-
-    def add(self, window: Window) -> None:
-        """Read one window and average the tiles inside, through sums over all its corners."""
-        y0, y1, x0, x1 = window
-        inside = (self._y0 >= y0) & (self._y1 <= y1) & (self._x0 >= x0) & (self._x1 <= x1)
-        tiles = np.flatnonzero(inside)
-        top, bottom = self._y0[tiles] - y0, self._y1[tiles] - y0
-        left, right = self._x0[tiles] - x0, self._x1[tiles] - x0
-        for channel, plane in enumerate(self._image.read(*window)):
-            finite = np.isfinite(plane)
-            boxes = [
-                total[bottom, right] - total[top, right] - total[bottom, left] + total[top, left]
-                for total in (_corner_sums(np.where(finite, plane, 0)), _corner_sums(finite))
-            ]
-            self._means[tiles, channel] = _divide(*boxes)
-
-    def means(self) -> NDArray[np.float32]:
-        """Return float32 (n, C); NaN where a tile has no finite pixel."""
-        return self._means
+    def see(self, tile: Tile) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Count a tile in; see :meth:`Means.see`."""
+        field, rows = tile.field, tile.block.rows
+        canvas = self._canvas or Canvas(field.side, field.masked.image.shape)
+        canvas.extend(tile.block, upload(tile.pixels, torch.device("cpu")))
+        self._canvas = canvas
+        means = np.empty((len(rows), len(tile.pixels)), np.float32)
+        step = max(1, _VALUES // (len(tile.pixels) * field.side**2))
+        for first in range(0, len(rows), step):
+            piece = slice(first, first + step)
+            means[piece] = _window_means(canvas, field, field.starts[rows[piece]])
+        return field.rows[rows], means
 
 
-def mean_intensities(field: MaskedImage) -> NDArray[np.float32]:
-    """Return the mean of every channel over every cell.
-
-    Parameters
-    ----------
-    field : MaskedImage
-        With a cell mask.
-
-    Returns
-    -------
-    float32 (n, C)
-        Raw units, in the order of ``field.cells.cells()``; NaN where no pixel is finite.
-
-    Raises
-    ------
-    NoCells
-        If there is no mask.
-    """
-    cells = CellMeans(field)
-    for window in cells.windows():
-        cells.add(window)
-    return cells.means()
-
-
-def _spans(image: MultiplexImage) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Return the blocks in which an image is read, along y and x."""
-    by_y, by_x = (edges.tolist() for edges in block_edges(image, len(image.channels), _LEAST_SIDE))
-    return list(pairwise(by_y)), list(pairwise(by_x))
+def _window_means(
+    canvas: Canvas, field: FieldSites, starts: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    windows = canvas.cut(starts).numpy().astype(np.float64)
+    inside = []
+    for axis, length in enumerate(field.masked.image.shape):
+        position = starts[:, axis, None] + np.arange(field.side)
+        inside.append((position >= 0) & (position < length))
+    counted = np.isfinite(windows) & inside[0][:, None, :, None] & inside[1][:, None, None, :]
+    windows[~counted] = 0
+    return _divide(windows.sum(axis=(2, 3)), counted.sum(axis=(2, 3)))
 
 
 def tile_edges(
@@ -184,14 +133,6 @@ def tile_edges(
     """Return where tiles start and stop within an axis of ``length`` pixels, int64 (n,) each."""
     start = window_start(centre, side)
     return start.clip(0, length), (start + side).clip(0, length)
-
-
-def _corner_sums(plane: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Return the sum of all pixels above and left of every corner, (h + 1, w + 1)."""
-    sums = np.zeros((plane.shape[0] + 1, plane.shape[1] + 1))
-    np.cumsum(plane, axis=0, dtype=np.float64, out=sums[1:, 1:])
-    np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
-    return sums
 
 
 def _divide(

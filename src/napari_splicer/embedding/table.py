@@ -22,37 +22,35 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.images.masks import LabelMask, MaskedImage
     from napari_splicer.patches.sites import Sites
+
+MATRICES = ("X_splicer", "X_splicer_chunks")
+"""What the network says of every cell: its representation and the primary embedding."""
 
 PACKAGES = ("anndata", "numpy", "torch")
 """Packages that decide what a table holds."""
 
 
-def build_table(
-    fields: Sequence[MaskedImage],
-    sites: Sites,
-    means: Sequence[NDArray[np.float32]],
-    sides: Sequence[int],
+def rows_without_values(
+    fields: Sequence[MaskedImage], sites: Sites, sides: Sequence[int]
 ) -> AnnData:
-    """Build the table of cells (or tiles) with their mean intensities.
+    """Return a table that says where every cell (or tile) is, and nothing else of it yet.
 
     Parameters
     ----------
     fields : sequence of MaskedImage
         With names of their own.
     sites : Sites (n)
-        Every cell of every field, ordered by field and id, or every tile.
-    means : sequence of float32 (n_f, C_f), one per field
-        Mean intensities, rows as the field's sites, columns as its channels.
+        In the order that rows are to have; all of one field together.
     sides : sequence of int, one per field
         Side in pixels of a tile; not used for cells.
 
     Returns
     -------
     AnnData (n, C)
-        ``X`` float32, the channels of all fields in order of first use, NaN where a field lacks
-        one; ``obs``: ``instance_id``, ``region``, ``area``, ``y``, ``x``, ``touches_border``;
+        Without ``X``; one variable per channel of all fields, in order of first use; ``obs``:
+        ``instance_id``, ``region``, ``area``, ``y``, ``x``, ``touches_border``;
         ``obsm["spatial"]``; ``uns["spatialdata_attrs"]`` and ``uns["splicer"]``.
     """
     from anndata import AnnData
@@ -60,7 +58,6 @@ def build_table(
     names = [field.name for field in fields]
     channels = list(dict.fromkeys(c for field in fields for c in field.image.channels))
     table = AnnData(
-        X=_aligned(fields, means, channels),
         obs=_observations(fields, sites, sides),
         var=pd.DataFrame(index=pd.Index(channels, dtype=str)),
         obsm={"spatial": np.stack([sites.x, sites.y], axis=1)},
@@ -79,35 +76,25 @@ def build_table(
     return table
 
 
-def add_representation(
-    table: AnnData,
-    representation: NDArray[np.float32],
-    embedding: NDArray[np.float32],
-    chunks: Mapping[str, slice],
-) -> None:
-    """Write what the network says of every cell into the table.
+def note_representation(table: AnnData, width: int, chunks: Mapping[str, slice]) -> None:
+    """Note in ``uns`` what the network's matrices of a table hold.
 
     Parameters
     ----------
     table : AnnData (n cells)
-    representation : float32 (n, Z)
-        To ``obsm["X_splicer"]``.
-    embedding : float32 (n, D)
-        The primary embedding, to ``obsm["X_splicer_chunks"]``.
+    width : int
+        Columns of the representation, ``obsm["X_splicer"]``.
     chunks : mapping of str to slice
-        Columns of ``embedding`` that belong to each component.
+        Columns of ``obsm["X_splicer_chunks"]``, the primary embedding, of each component.
     """
-    table.obsm["X_splicer"] = np.asarray(representation, np.float32)
-    table.obsm["X_splicer_chunks"] = np.asarray(embedding, np.float32)
     record(table)["chunks"] = {
         "component": np.array(list(chunks), dtype=str),
         "start": np.array([chunk.start for chunk in chunks.values()], np.int64),
         "stop": np.array([chunk.stop for chunk in chunks.values()], np.int64),
     }
     # What napari-harpy asks of a matrix before it trains classifiers on it.
-    columns = [f"X_splicer_{i}" for i in range(representation.shape[1])]
     table.uns.setdefault("feature_matrices", {})["X_splicer"] = {
-        "feature_columns": columns,
+        "feature_columns": [f"X_splicer_{i}" for i in range(width)],
         "features": ["custom_obsm"],
         "source_kind": "custom_obsm",
         "schema_version": 1,
@@ -139,8 +126,15 @@ def take_rows(table: AnnData, rows: NDArray[np.bool_]) -> AnnData:
     return taken
 
 
-def read_table(path: str | Path) -> AnnData:
+def read_table(path: str | Path, *, lazy_above: int | None = None) -> AnnData:
     """Read a table of cells, ``.h5ad`` or a ``.zarr`` folder.
+
+    Parameters
+    ----------
+    path : str or Path
+    lazy_above : int, optional
+        Where a ``.zarr`` has more cells than this, ``X``, the representation and the embedding are
+        dask arrays, which are read piece by piece.
 
     Raises
     ------
@@ -148,14 +142,14 @@ def read_table(path: str | Path) -> AnnData:
         If there is no such table, it is damaged, or its rows can't be told apart by image and
         cell id.
     """
-    from anndata import read_h5ad, read_zarr
+    from anndata import read_h5ad
 
     path = Path(path)
     if not path.exists():
         raise UnreadableFile(f"There is no table at {path}.", "Check the path.")
     try:
         _check_kind(path)
-        table = read_zarr(path) if path.is_dir() else read_h5ad(path)
+        table = _read_zarr(path, lazy_above) if path.is_dir() else read_h5ad(path)
     except (OSError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise UnreadableFile(
             f"{path} can't be read as a table of cells: {error}.",
@@ -172,6 +166,30 @@ def read_table(path: str | Path) -> AnnData:
     if isinstance(attributes.get("region"), np.ndarray):  # spatialdata takes a list only
         attributes["region"] = attributes["region"].tolist()
     return table
+
+
+def _read_zarr(path: Path, lazy_above: int | None) -> AnnData:
+    import dask.array as da
+    import zarr
+    from anndata import AnnData, read_zarr
+    from anndata.io import read_elem
+
+    group = zarr.open_group(path, mode="r")
+    columns = group["obs"]
+    if lazy_above is None or columns[columns.attrs["_index"]].shape[0] <= lazy_above:
+        return read_zarr(path)
+    # zarr has an array's pieces as its chunks; anndata's own lazy reader would need xarray.
+    matrices = {
+        name: da.from_zarr(array) if name in MATRICES else read_elem(array)
+        for name, array in group["obsm"].members()
+    }
+    return AnnData(
+        X=da.from_zarr(group["X"]),
+        obs=read_elem(columns),
+        var=read_elem(group["var"]),
+        obsm=matrices,
+        uns=read_elem(group["uns"]),
+    )
 
 
 def _attributes(regions: list[str]) -> dict[str, Any]:
@@ -220,20 +238,22 @@ def _observations(
     fields: Sequence[MaskedImage], sites: Sites, sides: Sequence[int]
 ) -> pd.DataFrame:
     names = [field.name for field in fields]
-    if sites.kind == "cells":
-        parts = [field.cells.cells() for field in fields if field.cells is not None]
-    else:
-        parts = [_tiles(sites, i, fields[i].image.shape, side) for i, side in enumerate(sides)]
-    measured = pd.concat(parts, ignore_index=True)
+    area, border = np.empty(len(sites), np.int64), np.empty(len(sites), bool)
+    for index, (field, side) in enumerate(zip(fields, sides, strict=True)):
+        here = sites.field == index
+        if sites.kind == "cells" and field.cells is not None:
+            area[here], border[here] = _of_cells(field.cells, sites.take(here))
+        else:
+            area[here], border[here] = _of_tiles(field.image.shape, sites.take(here), side)
     regions = pd.Categorical.from_codes(sites.field, categories=pd.Index(names))
     return pd.DataFrame(
         {
             "instance_id": sites.id,
             "region": regions,
-            "area": measured["area"].to_numpy(np.int64),
+            "area": area,
             "y": sites.y,
             "x": sites.x,
-            "touches_border": measured["touches_border"].to_numpy(bool),
+            "touches_border": border,
         },
         index=pd.Index(
             [f"{name}_{i}" for name, i in zip(regions, sites.id.tolist(), strict=True)], dtype=str
@@ -241,26 +261,20 @@ def _observations(
     )
 
 
-def _tiles(sites: Sites, position: int, shape: tuple[int, int], side: int) -> pd.DataFrame:
-    here = sites.field == position
-    lengths = []
-    touches = np.zeros(here.sum(), bool)
-    for centre, length in zip((sites.y[here], sites.x[here]), shape, strict=True):
+def _of_cells(mask: LabelMask, sites: Sites) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return area and whether it touches the border of every cell of a field."""
+    cells = mask.cells()
+    rows = np.searchsorted(cells["id"].to_numpy(), sites.id)
+    return cells["area"].to_numpy()[rows], cells["touches_border"].to_numpy()[rows]
+
+
+def _of_tiles(
+    shape: tuple[int, int], sites: Sites, side: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the same of every tile of a field."""
+    lengths, touches = [], np.zeros(len(sites), bool)
+    for centre, length in zip((sites.y, sites.x), shape, strict=True):
         start, stop = tile_edges(centre, side, length)
         lengths.append(stop - start)
         touches |= (start == 0) | (stop == length)
-    return pd.DataFrame({"area": lengths[0] * lengths[1], "touches_border": touches})
-
-
-def _aligned(
-    fields: Sequence[MaskedImage], means: Sequence[NDArray[np.float32]], channels: list[str]
-) -> NDArray[np.float32]:
-    """Put every field's means under the channels of all fields."""
-    x = np.full((sum(map(len, means)), len(channels)), np.nan, np.float32)
-    place = {channel: column for column, channel in enumerate(channels)}
-    start = 0
-    for field, block in zip(fields, means, strict=True):
-        stop = start + len(block)
-        x[start:stop, [place[c] for c in field.image.channels]] = block
-        start = stop
-    return x
+    return lengths[0] * lengths[1], touches

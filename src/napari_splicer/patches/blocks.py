@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -32,10 +32,20 @@ BAND_WIDTH = 2**14
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A box of one field, in pixels, and the windows that can be cut once it is read.
+    """A box of one field, in pixels, and what is complete once it is read.
 
-    ``rows`` are positions in the starts that :func:`plan_blocks` was given; ``band`` is the
-    stretch of x that is walked together with this block.
+    Parameters
+    ----------
+    y0, y1, x0, x1 : int
+        Half-open box.
+    rows : int64 (n,)
+        Windows that can be cut: positions in the starts that :func:`plan_blocks` was given.
+    whole : int64 (m,)
+        Boxes of which every pixel was read: positions in those that it was given.
+    band : (int, int)
+        Stretch of x that is walked together with this block.
+    new_x0 : int
+        Where pixels begin that no earlier block held: bands overlap.
     """
 
     y0: int
@@ -43,7 +53,9 @@ class Block:
     x0: int
     x1: int
     rows: NDArray[np.int64]
+    whole: NDArray[np.int64]
     band: tuple[int, int]
+    new_x0: int
 
 
 def plan_blocks(
@@ -51,8 +63,9 @@ def plan_blocks(
     side: int,
     shape: tuple[int, int],
     edges: tuple[NDArray[np.int64], NDArray[np.int64]],
+    boxes: NDArray[np.int64] | None = None,
 ) -> Iterator[Block]:
-    """Yield the blocks to be read, in order; those that no window touches are left out.
+    """Yield the blocks to be read, in order; those that no window and no box touches are left out.
 
     Parameters
     ----------
@@ -64,31 +77,64 @@ def plan_blocks(
         Height and width of the field.
     edges : pair of int64 arrays
         Borders of the blocks along y and x, as from :func:`block_edges`.
+    boxes : int64 (m, 4), optional
+        Half-open (y0, x0, y1, x1) of what is to be seen whole; of any size, inside the field.
     """
-    first = np.clip(starts, 0, None)
-    last = np.minimum(starts + side, np.asarray(shape)) - 1
-    rows = [_interval(edges[0], corner[:, 0]) for corner in (first, last)]
-    columns = [_interval(edges[1], corner[:, 1]) for corner in (first, last)]
-    needed = np.zeros((len(edges[0]) - 1, len(edges[1]) - 1), dtype=bool)
-    for row, column in itertools.product(rows, columns):
-        needed[row, column] = True
-    place = rows[1] * needed.shape[1] + columns[1]
-    order = np.argsort(place, kind="stable")
-    place = place[order]
+    boxes = np.empty((0, 4), np.int64) if boxes is None else boxes
+    windows = np.hstack([starts.clip(0, None), np.minimum(starts + side, np.asarray(shape))])
+    columns = len(edges[1]) - 1
+    reaches = [_reach(found, edges) for found in (windows, boxes)]
+    needed = _touched(np.concatenate(reaches), len(edges[0]) - 1, columns)
+    ends = [_Sorted.of(reach[:, 2] * columns + reach[:, 3]) for reach in reaches]
     for band in _bands(edges[1]):
         x_from = max(0, int(edges[1][band.start]) - side + 1)
-        for r, c in itertools.product(range(needed.shape[0]), band):
+        for r, c in itertools.product(range(len(needed)), band):
             if not needed[r, c]:
                 continue
-            here = r * needed.shape[1] + c
+            rows, whole = (end.at(r * columns + c) for end in ends)
             yield Block(
                 y0=int(edges[0][r]),
                 y1=int(edges[0][r + 1]),
                 x0=x_from if c == band.start else int(edges[1][c]),
                 x1=int(edges[1][c + 1]),
-                rows=order[slice(*np.searchsorted(place, [here, here + 1]))],
+                rows=rows,
+                whole=whole,
                 band=(x_from, int(edges[1][band.stop])),
+                new_x0=int(edges[1][c]),
             )
+
+
+class _Sorted(NamedTuple):
+    """Positions sorted by the block in which something ends, and these blocks."""
+
+    order: NDArray[np.int64]
+    place: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, place: NDArray[np.int64]) -> _Sorted:
+        order = np.argsort(place, kind="stable")
+        return cls(order, place[order])
+
+    def at(self, place: int) -> NDArray[np.int64]:
+        return self.order[slice(*np.searchsorted(self.place, [place, place + 1]))]
+
+
+def _reach(
+    boxes: NDArray[np.int64], edges: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """Return the first and last block (row, column, row, column) that each box lies in, (n, 4)."""
+    corners = ((0, boxes[:, 0]), (1, boxes[:, 1]), (0, boxes[:, 2] - 1), (1, boxes[:, 3] - 1))
+    return np.stack([_interval(edges[axis], position) for axis, position in corners], axis=1)
+
+
+def _touched(reach: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.bool_]:
+    """Return which blocks lie between the first and the last of any box, (rows, columns)."""
+    steps = np.zeros((rows + 1, columns + 1), np.int64)
+    top, left, bottom, right = reach.T
+    for y, x, step in ((top, left, 1), (bottom + 1, left, -1), (top, right + 1, -1),
+                       (bottom + 1, right + 1, 1)):  # fmt: skip
+        np.add.at(steps, (y, x), step)
+    return np.asarray(steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0)
 
 
 def _interval(edges: NDArray[np.int64], position: NDArray[np.int64]) -> NDArray[np.int64]:

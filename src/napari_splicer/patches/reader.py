@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from napari_splicer.errors import InvalidComponent
-from napari_splicer.patches.blocks import Block, block_edges, plan_blocks
+from napari_splicer.patches.blocks import block_edges, plan_blocks
 from napari_splicer.patches.canvas import Canvas, upload
 from napari_splicer.patches.resampling import nearest, resampled
 from napari_splicer.patches.sites import window_start
+from napari_splicer.patches.tiles import FieldSites, TileSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from concurrent.futures import Future
 
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.patches.blocks import Block
     from napari_splicer.patches.sites import Sites
+    from napari_splicer.patches.tiles import Tile
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,29 +60,6 @@ class PatchBatch:
         """Return the same patches on ``device``."""
         tensors = {name: value.to(device) for name, value in vars(self).items()}
         return PatchBatch(**tensors)
-
-
-@dataclass(frozen=True, eq=False)
-class _Field:
-    """A field of view, its rows of the sites, and the windows' top left corners (n, 2)."""
-
-    masked: MaskedImage
-    side: int
-    rows: NDArray[np.int64]
-    starts: NDArray[np.int64]
-
-
-class _Job(NamedTuple):
-    field: _Field
-    block: Block
-
-
-class _Tile(NamedTuple):
-    """What was read of a block: pixels (C, h, w), labels (1, h, w) and masks (R, h, w)."""
-
-    pixels: NDArray[Any]
-    labels: NDArray[Any]
-    regions: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,24 +119,31 @@ class PatchReader:
         return upload(np.empty(0, self._stored), torch.device(self.device)).dtype
 
     def __iter__(self) -> Iterator[PatchBatch]:
-        device = torch.device(self.device)
-        batch = _Batch(self)
-        canvases: list[Canvas] = []
-        field: _Field | None = None
-        for job, tile in self._read_ahead():
-            if job.field is not field:
-                field = job.field
-                canvases = [Canvas(field.side, field.masked.image.shape) for _ in tile]
-            for canvas, layer in zip(canvases, tile, strict=True):
-                canvas.extend(job.block, upload(layer, device))
-            rows = job.block.rows
-            while len(rows):
-                piece, rows = rows[: batch.room], rows[batch.room :]
-                batch.add(canvases, job.field.starts[piece], job.field.rows[piece])
-                if not batch.room:
-                    yield batch.release()
-        if batch.filled:
-            yield batch.release()
+        cutter = Cutter(self)
+        for tile in self.tiles():
+            yield from cutter.cut(tile)
+        yield from cutter.rest()
+
+    def tiles(self, *, every_channel: bool = False) -> Iterator[Tile]:
+        """Yield the blocks that hold the patches, each read once.
+
+        Parameters
+        ----------
+        every_channel : bool
+            Whether the other channels of a field follow ``channels``, and blocks are read until
+            every cell of the sites was seen whole, however far it reaches out of its patch.
+        """
+        source = TileSource(
+            self.channels, self.regions, self._stored, self.blank_missing, every_channel
+        )
+        return source.tiles(self._blocks(every_channel=every_channel))
+
+    def in_reading_order(self, *, every_channel: bool = False) -> PatchReader:
+        """Return a reader whose sites stand in the order in which their patches come out."""
+        parts = [
+            field.rows[block.rows] for field, block in self._blocks(every_channel=every_channel)
+        ]
+        return self.at(np.concatenate([np.empty(0, np.int64), *parts]))
 
     @property
     def _sides(self) -> tuple[int, ...]:
@@ -169,56 +153,50 @@ class PatchReader:
     def _stored(self) -> np.dtype[Any]:
         return np.result_type(*(masked.image.dtype for masked in self.fields))
 
-    def _jobs(self) -> Iterator[_Job]:
+    def _blocks(self, *, every_channel: bool) -> Iterator[tuple[FieldSites, Block]]:
         for index, (masked, side) in enumerate(zip(self.fields, self._sides, strict=True)):
             rows = np.flatnonzero(self.sites.field == index)
             if not len(rows):
                 continue
-            field = _Field(masked, side, rows, _corners(self.sites.take(rows), side))
-            edges = block_edges(masked.image, len(self.channels), side)
-            for block in plan_blocks(field.starts, side, masked.image.shape, edges):
-                yield _Job(field, block)
+            sites = self.sites.take(rows)
+            field = FieldSites(index, masked, side, rows, _corners(sites, side))
+            channels = len(masked.image.channels if every_channel else self.channels)
+            edges = block_edges(masked.image, channels, side)
+            boxes = _cell_boxes(masked, sites) if every_channel else None
+            for block in plan_blocks(field.starts, side, masked.image.shape, edges, boxes):
+                yield field, block
 
-    def _read_ahead(self) -> Iterator[tuple[_Job, _Tile]]:
-        """Yield every block with its pixels while the next one is being read."""
-        with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
-            last: tuple[_Job, Future[_Tile]] | None = None
-            for job in self._jobs():
-                reading = pool.submit(self._read, job.field.masked, job.block)
-                if last is not None:
-                    yield last[0], last[1].result()
-                last = (job, reading)
-            if last is not None:
-                yield last[0], last[1].result()
 
-    def _read(self, masked: MaskedImage, block: Block) -> _Tile:
-        box = (block.y0, block.y1, block.x0, block.x1)
-        size = (block.y1 - block.y0, block.x1 - block.x0)
-        pixels = self._read_pixels(masked, box).astype(self._stored, copy=False)
-        labels = np.zeros(size, np.uint8) if masked.cells is None else masked.cells.read(*box)
-        regions = np.empty((len(self.regions), *size), dtype=bool)
-        for plane, name in zip(regions, self.regions, strict=True):
-            if name not in masked.regions and self.blank_missing:
-                plane.fill(False)
-                continue
-            if name not in masked.regions:
-                raise InvalidComponent(
-                    f"{masked.image.name} has no mask '{name}'.",
-                    "Add this mask to the image, or choose another region.",
-                )
-            np.not_equal(masked.regions[name].read(*box), 0, out=plane)
-        return _Tile(pixels, labels[None], regions)
+class Cutter:
+    """Cuts a reader's patches out of its tiles, which it is given one after the other."""
 
-    def _read_pixels(self, masked: MaskedImage, box: tuple[int, int, int, int]) -> NDArray[Any]:
-        here = [name for name in self.channels if name in masked.image.channels]
-        if len(here) == len(self.channels) or not self.blank_missing:
-            return masked.image.read(*box, channels=self.channels)
-        y0, y1, x0, x1 = box
-        pixels = np.zeros((len(self.channels), y1 - y0, x1 - x0), masked.image.dtype)
-        pixels[[self.channels.index(name) for name in here]] = masked.image.read(
-            *box, channels=here
-        )
-        return pixels
+    def __init__(self, reader: PatchReader) -> None:
+        self._planes = len(reader.channels)
+        self._device = torch.device(reader.device)
+        self._batch = _Batch(reader)
+        self._canvases: list[Canvas] = []
+        self._field: FieldSites | None = None
+
+    def cut(self, tile: Tile) -> Iterator[PatchBatch]:
+        """Yield every batch that is full once this tile is read."""
+        field, batch = tile.field, self._batch
+        layers = (tile.pixels[: self._planes], tile.labels, tile.regions)
+        if field is not self._field:
+            self._field = field
+            self._canvases = [Canvas(field.side, field.masked.image.shape) for _ in layers]
+        for canvas, layer in zip(self._canvases, layers, strict=True):
+            canvas.extend(tile.block, upload(layer, self._device))
+        rows = tile.block.rows
+        while len(rows):
+            piece, rows = rows[: batch.room], rows[batch.room :]
+            batch.add(self._canvases, field.starts[piece], field.rows[piece])
+            if not batch.room:
+                yield batch.release()
+
+    def rest(self) -> Iterator[PatchBatch]:
+        """Yield the patches that fill no batch, if there are any."""
+        if self._batch.filled:
+            yield self._batch.release()
 
 
 class _Batch:
@@ -285,3 +263,12 @@ class _Batch:
 def _corners(sites: Sites, side: int) -> NDArray[np.int64]:
     """Return the top left corners (n, 2) of windows of ``side`` pixels around the sites."""
     return window_start(np.stack([sites.y, sites.x], axis=1), side)
+
+
+def _cell_boxes(masked: MaskedImage, sites: Sites) -> NDArray[np.int64] | None:
+    """Return the boxes (n, 4) of the sites' cells; None where sites are tiles."""
+    if sites.kind != "cells" or masked.cells is None:
+        return None
+    cells = masked.cells.cells()
+    rows = np.searchsorted(cells["id"].to_numpy(), sites.id)
+    return cells[["y0", "x0", "y1", "x1"]].to_numpy(np.int64)[rows]

@@ -1,0 +1,122 @@
+"""A trained network applied to patches as they were read."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.errors import InvalidSettings
+from napari_splicer.patches.normalization import make_normalizer
+from napari_splicer.patches.presence import Presence, blanked
+from napari_splicer.patches.splitting import side_by_side
+from napari_splicer.training.device import autocast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from napari_splicer.config import RunConfig
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.model.bundle import Bundle
+    from napari_splicer.patches.normalization import Normalizer
+    from napari_splicer.patches.reader import PatchBatch
+
+
+class Forward:
+    """The network of a bundle on the device of a run; close it to give the device's memory back.
+
+    Parameters
+    ----------
+    fields : sequence of MaskedImage
+        That patches will come from.
+    bundle : Bundle
+    run : RunConfig
+        As :func:`napari_splicer.embedding.resolve.resolve` makes it.
+    """
+
+    def __init__(self, fields: Sequence[MaskedImage], bundle: Bundle, run: RunConfig) -> None:
+        self._fields, self._bundle, self._run = fields, bundle, run
+        self._device = torch.device(run.device)
+        self._presence = Presence(fields, bundle.decomposition, bundle.channels, masks=False)
+        self._parts = parts_seen(bundle)
+        network = bundle.network
+        self._network = network if self._device.type == "cpu" else deepcopy(network)
+        self._network.to(self._device).eval()
+        self.most = run.embedding.batch
+        """Patches that go through the network at once: fewer than asked for, if need be."""
+
+    @cached_property
+    def _normalizer(self) -> Normalizer:
+        return make_normalizer(
+            self._fields, self._bundle.normalization, self._run.normalization, seed=self._run.seed
+        )
+
+    def widths(self) -> tuple[int, int]:
+        """Return the columns of representation and primary embedding."""
+        channels = self._bundle.channels
+        if self._network.sees_parts:
+            channels = tuple(c for part in self._parts.components for c in part.channels)
+        side = self._run.patches.size
+        with torch.inference_mode():
+            z_BZ, e_BD = self._embed(torch.zeros(1, len(channels), side, side, device=self._device))
+        return z_BZ.shape[1], e_BD.shape[1]
+
+    @torch.inference_mode()
+    def __call__(self, batch: PatchBatch) -> tuple[Tensor, Tensor]:
+        """Return representation (B, Z) and primary embedding (B, D), float32 on the CPU.
+
+        Raises
+        ------
+        InvalidSettings
+            If the device's memory does not hold a single patch.
+        """
+        x_BCHW = self._normalizer.apply(batch.x_BCHW, batch.field_B)
+        if not self._presence.complete:
+            x_BCHW = blanked(x_BCHW, self._presence.of(batch.field_B).channels_BC)
+        if self._network.sees_parts:
+            x_BCHW = side_by_side(
+                replace(batch, x_BCHW=x_BCHW),
+                self._parts,
+                self._bundle.channels,
+                self._parts.regions,
+            )
+        done: list[tuple[Tensor, Tensor]] = []
+        while (begun := sum(len(z_BZ) for z_BZ, _ in done)) < len(x_BCHW):
+            try:
+                done.append(self._embed(x_BCHW[begun : begun + self.most]))
+            except torch.OutOfMemoryError as error:
+                self._halve(error)
+        z_BZ, e_BD = (torch.cat(parts) for parts in zip(*done, strict=True))
+        return z_BZ, e_BD
+
+    def close(self) -> None:
+        """Give the device's memory back."""
+        del self._network
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _embed(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        with autocast(self._run, self._device):
+            z_BZ, e_BD = self._network.embed(x_BCHW)
+        return z_BZ.float().cpu(), e_BD.float().cpu()
+
+    def _halve(self, error: torch.OutOfMemoryError) -> None:
+        if self.most == 1:
+            raise InvalidSettings(
+                f"The memory of {self._device} does not hold a single patch.",
+                "Close other programs that use it, or set device = 'cpu'.",
+            ) from error
+        self.most = (self.most + 1) // 2
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def parts_seen(bundle: Bundle) -> Decomposition:
+    """Return the components that a bundle's network takes in one by one: none for most."""
+    return bundle.decomposition if bundle.network.sees_parts else Decomposition(())

@@ -1,0 +1,172 @@
+"""A table of cells on the disk that grows while cells are embedded, and can be gone on with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_splicer.config import RunConfig
+from napari_splicer.embedding.rows import PIECE
+from napari_splicer.embedding.table import read_table, record, take_rows
+from napari_splicer.errors import InvalidSettings, UnreadableFile
+from napari_splicer.files import check_writable, name_finished, remove, telling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import zarr
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_splicer.embedding.place import Place
+
+LARGE = 200_000
+"""Cells above which a table's matrices are not read into memory as a whole."""
+
+_DONE = "uns/done"
+_PLACES = {"X": "X", "X_splicer": "obsm/X_splicer", "X_splicer_chunks": "obsm/X_splicer_chunks"}
+_SAME_ROWS = {"region": str, "instance_id": np.int64, "y": np.float64, "x": np.float64}
+_SAME_SETTINGS = ("patches", "normalization", "seed", "precision")
+_ROOM = 1.1
+
+
+class StoredTable:
+    """A :class:`~napari_splicer.embedding.rows.Store` in a zarr folder that AnnData reads.
+
+    Until :meth:`finish`, the folder is called ``….zarr.partial``, so that nothing takes it for a
+    whole table. Cells that are not done yet are NaN.
+    """
+
+    def __init__(self, place: Place, group: zarr.Group, table: AnnData) -> None:
+        self._place = place
+        self._group = group
+        self._table = table
+        self._arrays = {name: group[place] for name, place in _PLACES.items() if place in group}
+        self.widths: Mapping[str, int] = {n: int(a.shape[1]) for n, a in self._arrays.items()}
+        self.done: NDArray[np.bool_] = np.asarray(group[_DONE][:], bool)
+
+    @classmethod
+    def begin(cls, place: Place, table: AnnData, widths: Mapping[str, int]) -> StoredTable:
+        """Start a table of the rows of ``table``, with matrices of these widths.
+
+        Parameters
+        ----------
+        place : Place
+        table : AnnData
+            What :func:`~napari_splicer.embedding.table.rows_without_values` returns, with what is
+            noted about it.
+        widths : mapping of str to int
+            ``X``, and ``X_splicer`` and ``X_splicer_chunks`` where there is a model.
+
+        Raises
+        ------
+        WouldOverwrite, CannotWrite
+            As :meth:`Place.check`; also if the disk has too little room for the whole table.
+        """
+        import zarr
+        from anndata.io import write_elem
+
+        place.check()
+        count = table.n_obs
+        check_writable(place.path.parent, room=int(_ROOM * 4 * count * sum(widths.values())))
+        remove(place.partial)
+        shape = (min(PIECE, count),)
+        with telling(place.path, "Nothing was kept."):
+            group = zarr.open_group(place.partial, mode="w", zarr_format=2)
+            write_elem(group, "/", table)
+            for name, width in widths.items():
+                array = group.create_array(
+                    _PLACES[name],
+                    shape=(count, width),
+                    chunks=(*shape, width),
+                    dtype="float32",
+                    fill_value=np.nan,
+                    overwrite=True,
+                )
+                array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+            done = group.create_array(_DONE, shape=(count,), chunks=shape, dtype="bool")
+            done.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        return cls(place, group, table)
+
+    @classmethod
+    def go_on(cls, place: Place, table: AnnData) -> StoredTable:
+        """Open what was begun of ``table``.
+
+        Raises
+        ------
+        InvalidSettings
+            If it was begun with other cells, another model or other settings.
+        UnreadableFile
+            If it is damaged.
+        """
+        import zarr
+        from anndata.io import read_elem
+
+        try:
+            group = zarr.open_group(place.partial, mode="r+")
+            rows, noted = read_elem(group["obs"]), read_elem(group["uns/splicer"])
+            stored = cls(place, group, table)
+            config = RunConfig.model_validate_json(noted["config"])
+        except (OSError, KeyError, ValueError) as error:
+            raise UnreadableFile(
+                f"The table that was begun in {place.partial} can't be read: {error}.",
+                "Begin anew (--overwrite).",
+            ) from error
+        now = record(table)
+        asked = RunConfig.model_validate_json(now["config"])
+        same = len(rows) == table.n_obs and noted["bundle"] == now["bundle"]
+        same &= all(getattr(config, key) == getattr(asked, key) for key in _SAME_SETTINGS)
+        if not same or not all(
+            np.array_equal(rows[name].to_numpy(kind), table.obs[name].to_numpy(kind))
+            for name, kind in _SAME_ROWS.items()
+        ):
+            raise InvalidSettings(
+                f"The table that was begun in {place.partial} is of other cells, another model or "
+                "other settings.",
+                "Use the images, model and settings of then, or begin anew (--overwrite).",
+            )
+        return stored
+
+    def read(self, name: str, rows: slice) -> NDArray[np.float32]:
+        """Return some rows of a matrix."""
+        return np.asarray(self._arrays[name][rows], np.float32)
+
+    def write(self, rows: slice, values: Mapping[str, NDArray[np.float32]]) -> None:
+        """Keep some rows of every matrix.
+
+        Raises
+        ------
+        CannotWrite
+            If the disk is full.
+        """
+        with telling(self._place.path, f"What was done before is kept in {self._place.partial}."):
+            for name, matrix in values.items():
+                self._arrays[name][rows] = matrix
+            # Last, so that what is noted as done is there wherever this is interrupted.
+            self._group[_DONE][rows] = self.done[rows]
+
+    def so_far(self) -> AnnData | None:
+        """Return the rows that are done; None if there is none."""
+        if not self.done.any():
+            return None
+        table = read_table(self._place.partial, lazy_above=LARGE)
+        del table.uns["done"]
+        return take_rows(table, self.done)
+
+    def finish(self) -> AnnData:
+        """Give the folder its name; return the table.
+
+        Raises
+        ------
+        CannotWrite
+            If the disk is full, or something else has the name.
+        """
+        import zarr
+        from anndata.io import write_elem
+
+        with telling(self._place.path, f"All cells are kept in {self._place.partial}."):
+            write_elem(self._group, "uns", dict(self._table.uns))
+            zarr.consolidate_metadata(self._group.store, zarr_format=2)
+        name_finished(self._place.partial, self._place.path, overwrite=self._place.overwrite)
+        return read_table(self._place.path, lazy_above=LARGE)

@@ -1,0 +1,223 @@
+"""A table that grows on the disk equals the one in memory, and survives whatever stops it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_splicer.embedding import rows, stored
+from napari_splicer.embedding.embed import embed_cells
+from napari_splicer.embedding.place import Place
+from napari_splicer.embedding.table import MATRICES, read_table, record
+from napari_splicer.errors import CannotWrite, InvalidSettings, UnreadableFile, WouldOverwrite
+from napari_splicer.events import Cancel, Finished, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_splicer.config import RunConfig
+    from napari_splicer.events import Event
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.model.bundle import Bundle
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (rows, stored):
+        monkeypatch.setattr(module, "PIECE", 32)
+
+
+def last(events: Iterator[Event]) -> Finished:
+    *_, finished = events
+    assert isinstance(finished, Finished)
+    return finished
+
+
+def stopped_after(events: Iterator[Event], cancel: Cancel, batches: int) -> Finished:
+    seen = 0
+    for event in events:
+        seen += isinstance(event, Progress)
+        if seen == batches:
+            cancel.request()
+    assert isinstance(event, Finished)
+    return event
+
+
+def assert_same(table: AnnData, expected: AnnData) -> None:
+    pd.testing.assert_frame_equal(table.obs, expected.obs)
+    np.testing.assert_array_equal(np.asarray(table.X), expected.X)
+    for name in MATRICES:
+        np.testing.assert_allclose(np.asarray(table.obsm[name]), expected.obsm[name], atol=1e-5)
+    np.testing.assert_array_equal(table.obsm["spatial"], expected.obsm["spatial"])
+
+
+def test_a_table_on_disk_equals_the_one_in_memory(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, tmp_path: Path
+) -> None:
+    expected = last(embed_cells(fields, bundle, config)).result
+    path = tmp_path / "runs" / "table.zarr"
+    table = last(embed_cells(fields, bundle, config, place=Place(path))).result
+    assert_same(table, expected)
+    assert_same(read_table(path), expected)
+    assert record(table)["chunks"]["component"].tolist() == ["t/cell", "tumour"]
+    assert sorted(table.uns) == sorted(expected.uns)
+    assert [found.name for found in path.parent.iterdir()] == ["table.zarr"]
+    assert_same(anndata.read_zarr(path), expected)
+
+
+def test_intensities_alone_grow_on_disk_too(
+    fields: list[MaskedImage], config: RunConfig, tmp_path: Path
+) -> None:
+    expected = last(embed_cells(fields, None, config)).result
+    table = last(embed_cells(fields, None, config, place=Place(tmp_path / "t.zarr"))).result
+    np.testing.assert_array_equal(table.X, expected.X)
+    assert list(table.obsm) == ["spatial"]
+
+
+def test_a_large_table_is_not_read_into_memory(
+    fields: list[MaskedImage],
+    bundle: Bundle,
+    config: RunConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stored, "LARGE", 10)
+    expected = last(embed_cells(fields, bundle, config)).result
+    table = last(embed_cells(fields, bundle, config, place=Place(tmp_path / "t.zarr"))).result
+    for matrix in (table.X, *(table.obsm[name] for name in MATRICES)):
+        assert type(matrix).__module__.startswith("dask")
+    assert_same(table, expected)
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+def test_what_was_stopped_goes_on(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, tmp_path: Path, batches: int
+) -> None:
+    config = config.with_values({"embedding.batch": 20})
+    expected = last(embed_cells(fields, bundle, config)).result
+    path, cancel = tmp_path / "table.zarr", Cancel()
+    events = embed_cells(fields, bundle, config, place=Place(path), cancel=cancel)
+    part = stopped_after(events, cancel, batches)
+    assert part.cancelled
+    assert part.result.n_obs == 20 * batches
+    same = expected[part.result.obs_names]
+    np.testing.assert_allclose(part.result.obsm["X_splicer"], same.obsm["X_splicer"], atol=1e-5)
+    assert "Stopped before the end" in record(part.result)["warnings"][-1]
+    assert not path.exists()
+    events = [*embed_cells(fields, bundle, config, place=Place(path, resume=True))]
+    first = next(event for event in events if isinstance(event, Progress))
+    assert first.done == 20 * (batches + 1)
+    assert_same(events[-1].result, expected)
+    assert not Place(path).partial.exists()
+
+
+def test_stopped_before_a_cell_was_described_there_is_no_table(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, tmp_path: Path
+) -> None:
+    cancel = Cancel()
+    cancel.request()
+    place = Place(tmp_path / "table.zarr")
+    finished = last(embed_cells(fields, bundle, config, place=place, cancel=cancel))
+    assert finished.cancelled
+    assert finished.result is None
+
+
+def test_another_model_or_other_settings_do_not_go_on_with_it(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, tmp_path: Path
+) -> None:
+    path, cancel = tmp_path / "table.zarr", Cancel()
+    place = Place(path, resume=True)
+    stopped_after(embed_cells(fields, bundle, config, place=place, cancel=cancel), cancel, 1)
+    for others, model, settings in (
+        (fields, None, config),
+        (fields[:1], bundle, config),
+        (fields, bundle, config.with_values({"patches.sites": "grid"})),
+        (fields, bundle, config.with_values({"precision": "bf16"})),
+    ):
+        with pytest.raises(InvalidSettings, match=r"other cells, another model or other settings"):
+            last(embed_cells(others, model, settings, place=place))
+    quicker = config.with_values({"embedding.batch": 20})
+    assert last(embed_cells(fields, bundle, quicker, place=place)).result is not None
+
+
+def test_nothing_is_overwritten_unasked(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, tmp_path: Path
+) -> None:
+    path, cancel = tmp_path / "table.zarr", Cancel()
+    events = embed_cells(fields, bundle, config, place=Place(path), cancel=cancel)
+    stopped_after(events, cancel, 1)
+    with pytest.raises(WouldOverwrite, match=r"was begun in .*table.zarr.partial.*--resume"):
+        last(embed_cells(fields, bundle, config, place=Place(path)))
+    assert last(embed_cells(fields, bundle, config, place=Place(path, overwrite=True))).result
+    with pytest.raises(WouldOverwrite, match=r"table.zarr exists already"):
+        last(embed_cells(fields, bundle, config, place=Place(path)))
+    assert last(embed_cells(fields, None, config, place=Place(path, overwrite=True))).result
+    assert "X_splicer" not in read_table(path).obsm
+
+
+def test_a_damaged_beginning_is_refused(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, tmp_path: Path
+) -> None:
+    path, cancel = tmp_path / "table.zarr", Cancel()
+    events = embed_cells(fields, bundle, config, place=Place(path), cancel=cancel)
+    stopped_after(events, cancel, 1)
+    (Place(path).partial / "uns/done/.zarray").unlink()
+    with pytest.raises(UnreadableFile, match=r"can't be read.*Begin anew"):
+        last(embed_cells(fields, bundle, config, place=Place(path, resume=True)))
+
+
+def test_too_small_a_disk_is_told_before_the_work(
+    fields: list[MaskedImage],
+    bundle: Bundle,
+    config: RunConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stored, "_ROOM", 1e12)
+    events = embed_cells(fields, bundle, config, place=Place(tmp_path / "table.zarr"))
+    with pytest.raises(CannotWrite, match="too little room"):
+        last(events)
+    assert list(tmp_path.iterdir()) == []
+
+
+_KILLED = """
+import os, signal, sys
+from napari_splicer import pipeline, synthetic_tissue
+from napari_splicer.embedding import rows, stored
+rows.PIECE = stored.PIECE = 32
+fields = [synthetic_tissue(size=160, seed=0, name="first").field]
+config = pipeline.RunConfig().with_values({"patches.sites": "grid", "patches.size": 8})
+place = pipeline.Place(__import__("pathlib").Path(sys.argv[1]), resume=True)
+real = stored.StoredTable.write
+def write(self, rows, values):
+    real(self, rows, values)
+    if rows.start == 320:
+        os.kill(os.getpid(), signal.SIGKILL)
+if "--die" in sys.argv:
+    stored.StoredTable.write = write
+pipeline.run(pipeline.embed(fields, None, config, place=place))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_process_loses_nothing_that_was_kept(tmp_path: Path) -> None:
+    path = tmp_path / "table.zarr"
+    command = [sys.executable, "-c", _KILLED, str(path)]
+    assert subprocess.run([*command, "--die"], check=False).returncode == -signal.SIGKILL
+    kept = anndata.read_zarr(Place(path).partial).uns["done"]
+    assert 320 < kept.sum() < len(kept)
+    subprocess.run(command, check=True)
+    table = read_table(path)
+    assert np.isfinite(np.asarray(table.X)).all()
+    assert table.n_obs == 400
