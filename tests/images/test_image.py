@@ -15,7 +15,8 @@ from napari_splicer.errors import (
     UnsupportedImage,
 )
 from napari_splicer.images.checks import unique_names
-from napari_splicer.images.image import Affine2D, MultiplexImage, stack_channels
+from napari_splicer.images.image import Affine2D, MultiplexImage
+from napari_splicer.images.stacking import stack_channels
 
 PIXELS = np.arange(3 * 40 * 50, dtype=np.uint16).reshape(3, 40, 50)
 
@@ -55,7 +56,7 @@ def test_nothing_is_read_before_it_is_asked_for():
     image = MultiplexImage.from_array(array, list("abcd"))
     assert array.asked == []
     image.read(0, 10, 0, 10, ["c"])
-    assert array.asked == [(slice(2, 3), slice(0, 2048), slice(0, 2048))]
+    assert array.asked == [(slice(2, 3), slice(0, 10), slice(0, 10))]
 
 
 def test_what_is_read_can_be_changed_without_changing_the_source():
@@ -68,12 +69,31 @@ def test_what_is_read_can_be_changed_without_changing_the_source():
 
 
 def test_only_chunks_that_a_box_touches_are_computed():
-    array = Recording(np.zeros((3, 40, 50)), chunks=(1, 10, 10))
-    MultiplexImage.from_array(array, list("abc")).read(5, 15, 0, 10, ["b"])
-    assert sorted((k[0].start, k[1].start // 10, k[2].start) for k in array.asked) == [
-        (1, 0, 0),
-        (1, 1, 0),
-    ]
+    seen = []
+
+    def record(block, block_info=None):
+        if block_info:
+            seen.append(block_info[0]["chunk-location"])
+        return block
+
+    pixels = da.zeros((3, 40, 50), chunks=(1, 10, 10)).map_blocks(record, dtype=float)
+    MultiplexImage.from_array(pixels, list("abc")).read(5, 15, 0, 10, ["b"])
+    assert sorted(seen) == [(1, 0, 0), (1, 1, 0)]
+
+
+@pytest.mark.parametrize("axes", ["CYX", "TCZYX", "CZYX", "YX", "YXC", "XY"])
+def test_planes_are_read_from_any_order_of_axes(axes):
+    shape = {"T": 1, "C": 3, "Z": 1, "Y": 20, "X": 30}
+    data = np.random.default_rng(0).integers(0, 99, [shape[axis] for axis in axes])
+    image = MultiplexImage.from_array(zarr.array(data.astype(np.uint16)), axes=axes)
+    expected = image.data.compute()
+    np.testing.assert_array_equal(image.read(2, 9, 3, 30), expected[:, 2:9, 3:30])
+    out = np.zeros((1, 7, 27), np.float32)
+    last = image.channels[-1]
+    assert image.read(2, 9, 3, 30, [last], out=out) is out
+    np.testing.assert_array_equal(out[0], expected[-1, 2:9, 3:30])
+    kept = image.select(image.channels[::-1])
+    np.testing.assert_array_equal(kept.read(2, 9, 3, 30), expected[::-1, 2:9, 3:30])
 
 
 def test_a_box_outside_the_image_is_refused():

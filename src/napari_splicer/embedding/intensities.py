@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 
-from napari_splicer.patches.canvas import Canvas, upload
+from napari_splicer.patches.canvas import Canvas
 from napari_splicer.patches.sites import window_start
 
 if TYPE_CHECKING:
@@ -65,15 +64,15 @@ class CellMeans:
 
     def _add(self, tile: Tile) -> None:
         new = slice(tile.block.new_x0 - tile.block.x0, None)
-        labels = tile.labels[0, :, new]
+        labels = tile.labels.pixels_PHW[0, :, new]
         inside = np.nonzero(labels)
         here, cell = np.unique(labels[inside], return_inverse=True)
         place = np.searchsorted(self._ids, here).clip(max=max(0, len(self._ids) - 1))
         wanted = self._ids[place] == here if len(self._ids) else np.zeros(len(here), bool)
-        sums = np.zeros((len(here), len(tile.pixels)))
+        sums = np.zeros((len(here), len(tile.channels)))
         counts = np.zeros_like(sums)
         pixels = np.bincount(cell, minlength=len(here))
-        for channel, plane in enumerate(tile.pixels[:, :, new]):
+        for channel, plane in enumerate(tile.pixels.pixels_PHW[:, :, new]):
             values, counts[:, channel] = plane[inside], pixels
             if values.dtype.kind == "f":
                 finite = np.isfinite(values)
@@ -103,11 +102,11 @@ class TileMeans:
     def see(self, tile: Tile) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Count a tile in; see :meth:`Means.see`."""
         field, rows = tile.field, tile.block.rows
-        canvas = self._canvas or Canvas(field.side, field.masked.image.shape)
-        canvas.extend(tile.block, upload(tile.pixels, torch.device("cpu")))
+        canvas = self._canvas or Canvas(field.side, field.masked.image.shape, "cpu")
+        canvas.extend(tile.block, tile.pixels)
         self._canvas = canvas
-        means = np.empty((len(rows), len(tile.pixels)), np.float32)
-        step = max(1, _VALUES // (len(tile.pixels) * field.side**2))
+        means = np.empty((len(rows), len(tile.channels)), np.float32)
+        step = max(1, _VALUES // (len(tile.channels) * field.side**2))
         for first in range(0, len(rows), step):
             piece = slice(first, first + step)
             means[piece] = _window_means(canvas, field, field.starts[rows[piece]])

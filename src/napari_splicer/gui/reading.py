@@ -15,9 +15,10 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_splicer.errors import SplicerError
-from napari_splicer.images.image import Affine2D, MultiplexImage, stack_channels
+from napari_splicer.images.image import Affine2D, MultiplexImage
 from napari_splicer.images.lazy import as_levels
 from napari_splicer.images.masks import LabelMask
+from napari_splicer.images.stacking import stack_channels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import dask.array as da
 import numpy as np
 
 from napari_splicer.errors import InvalidPanel, InvalidSettings, MissingChannels
@@ -14,14 +13,15 @@ from napari_splicer.images.checks import (
     NAMING,
     check_box,
     check_count,
-    check_same_size,
     unique_names,
 )
-from napari_splicer.images.lazy import as_levels
+from napari_splicer.images.lazy import as_levels, computed
+from napari_splicer.images.planes import Planes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import dask.array as da
     from numpy.typing import NDArray
 
 PixelSize: TypeAlias = tuple[float, float]
@@ -79,6 +79,8 @@ class MultiplexImage:
         Whether the channels are Red, Green and Blue of a brightfield or colour image.
     remarks : tuple of str
         What is odd about it, in sentences.
+    planes : Planes, optional
+        The finest level as it is stored, where it can be read from there.
     """
 
     name: str
@@ -89,6 +91,7 @@ class MultiplexImage:
     source: str | None = None
     is_rgb: bool = False
     remarks: tuple[str, ...] = ()
+    planes: Planes | None = None
 
     def __post_init__(self) -> None:
         check_count(self.name, len(self.channels), self.levels[0].shape[0])
@@ -135,8 +138,9 @@ class MultiplexImage:
             If there are more or fewer names than channels.
         """
         levels = as_levels(data)
-        arranged = arrange(levels, axes or guess_axes(levels[0].shape, rgb), name)
-        levels = arranged.levels
+        axes = axes or guess_axes(levels[0].shape, rgb)
+        arranged = arrange(levels, axes, name)
+        planes, levels = Planes.of(levels[0], axes), arranged.levels
         if levels[0].dtype == bool:
             levels = tuple(level.astype(np.uint8) for level in levels)
         if channels is None and arranged.is_rgb:
@@ -156,6 +160,7 @@ class MultiplexImage:
             transform=transform or Affine2D.from_pixel_size(size),
             is_rgb=arranged.is_rgb,
             remarks=tuple(remarks),
+            planes=planes,
         )
 
     @property
@@ -193,7 +198,14 @@ class MultiplexImage:
         return tuple(place[channel] for channel in wanted)
 
     def read(
-        self, y0: int, y1: int, x0: int, x1: int, channels: Sequence[str] | None = None
+        self,
+        y0: int,
+        y1: int,
+        x0: int,
+        x1: int,
+        channels: Sequence[str] | None = None,
+        *,
+        out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:
         """Read a box of the finest level; only chunks that it touches are decoded.
 
@@ -203,11 +215,13 @@ class MultiplexImage:
             Half-open box in pixels, inside the image.
         channels : sequence of str, optional
             In the order wanted; default all.
+        out : ndarray (C, y1 - y0, x1 - x0), optional
+            To be filled, in its own type.
 
         Returns
         -------
         ndarray (C, y1 - y0, x1 - x0)
-            As stored; contiguous, and the caller's own.
+            ``out``, or else as stored; contiguous, and the caller's own.
 
         Raises
         ------
@@ -217,10 +231,14 @@ class MultiplexImage:
             If the image lacks a channel.
         """
         check_box((y0, y1, x0, x1), self.shape, self.name)
-        box = self.data[:, y0:y1, x0:x1]
-        if channels is not None:
-            box = box[list(self.index(channels))]
-        return np.require(box.compute(), requirements=("C", "O", "W"))
+        index = range(len(self.channels)) if channels is None else self.index(channels)
+        if self.planes is None:
+            box = self.data[:, y0:y1, x0:x1]
+            return computed(box if channels is None else box[list(index)], out)
+        if out is None:
+            out = np.empty((len(index), y1 - y0, x1 - x0), self.dtype)
+        self.planes.read(y0, y1, x0, x1, index, out)
+        return out
 
     def with_channels(self, names: Sequence[str | None]) -> MultiplexImage:
         """Return this image with other channel names, one per channel, made unique.
@@ -256,37 +274,8 @@ class MultiplexImage:
         """
         index = list(self.index(channels))
         levels = tuple(level[index] for level in self.levels)
-        return replace(self, levels=levels, channels=tuple(channels), is_rgb=False)
-
-
-def stack_channels(images: Sequence[MultiplexImage], name: str) -> MultiplexImage:
-    """Join images of the same field, e.g. one layer per channel, into one.
-
-    Pyramids are cut to the levels that all have. Pixel size and transform are the first one's.
-
-    Raises
-    ------
-    SizeMismatch
-        If two differ in height or width, naming both.
-    """
-    first = images[0]
-    for other in images[1:]:
-        check_same_size(first.name, first.shape, other.name, other.shape)
-    depth = min(len(image.levels) for image in images)
-    while len({tuple(level.shape[1:] for level in image.levels[:depth]) for image in images}) > 1:
-        depth -= 1
-    levels = tuple(da.concatenate([image.levels[i] for image in images]) for i in range(depth))
-    channels, naming = unique_names([c for image in images for c in image.channels])
-    shared = dict.fromkeys(r for image in images for r in image.remarks if r != SINGLE_CHANNEL)
-    return replace(
-        first,
-        name=name,
-        levels=levels,
-        channels=channels,
-        source=None,
-        is_rgb=False,
-        remarks=(*shared, *naming),
-    )
+        planes = self.planes and self.planes.take(index)
+        return replace(self, levels=levels, channels=tuple(channels), is_rgb=False, planes=planes)
 
 
 def _checked_pixel_size(pixel_size: float | PixelSize | None) -> PixelSize | None:

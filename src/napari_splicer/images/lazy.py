@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import dask.array as da
 import numpy as np
@@ -19,11 +21,17 @@ CHUNK_SIDE = 2048
 """Side in pixels of the blocks into which an array without chunks of its own is cut."""
 
 
-class _View:
+class StoredArray:
     """An array seen only through slicing.
 
     dask copies arrays that it recognises (NumPy, memory maps) whole into its graph; it asks this
     one for a block when the block is needed.
+
+    Parameters
+    ----------
+    array : numpy array, zarr array, or anything with shape, dtype and slicing
+    source : Path, optional
+        File that it comes from.
     """
 
     def __init__(self, array: Any, source: Path | None) -> None:
@@ -34,15 +42,46 @@ class _View:
         self.ndim = len(self.shape)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        if self._source is None:
+        with self._named():
             return np.asarray(self._array[key])
+
+    def read(self, key: tuple[slice | int, ...], out: NDArray[Any]) -> None:
+        """Fill ``out``, in its own type, with what lies at ``key``.
+
+        Raises
+        ------
+        UnreadableFile
+            If a file it comes from was moved or damaged.
+        """
+        with self._named():
+            if hasattr(self._array, "get_basic_selection"):  # zarr decodes into given memory
+                from zarr.buffer.cpu import NDBuffer
+
+                self._array.get_basic_selection(key, out=NDBuffer(out))
+            else:
+                out[...] = self._array[key]
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name the file where it can't be read."""
         try:
-            return np.asarray(self._array[key])
+            yield
         except (OSError, RuntimeError, ValueError, LookupError) as error:
+            if self._source is None:
+                raise
             raise UnreadableFile(
                 f"A part of {self._source} cannot be read ({error}).",
                 "The file was moved, changed or damaged since it was opened; check it.",
             ) from error
+
+
+_STORED: WeakValueDictionary[str, StoredArray] = WeakValueDictionary()
+"""What dask arrays were made of, by their names, as long as they live."""
+
+
+def stored_array(array: da.Array) -> StoredArray | None:
+    """Return what :func:`as_dask` wrapped as ``array``; None of what was made in another way."""
+    return _STORED.get(array.name)
 
 
 def as_dask(
@@ -69,7 +108,9 @@ def as_dask(
     if not isinstance(array, da.Array):
         if chunks is None:
             chunks = getattr(array, "chunks", None) or _planes(array.shape)
-        array = da.from_array(_View(array, source), chunks=chunks, name=False, meta=_empty(array))
+        stored = StoredArray(array, source)
+        array = da.from_array(stored, chunks=chunks, name=False, meta=_empty(array))
+        _STORED[array.name] = stored
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
@@ -93,6 +134,14 @@ def as_levels(data: Any) -> tuple[da.Array, ...]:
             "Convert the image to integers or real numbers.",
         )
     return tuple(sorted(levels, key=lambda level: level.size, reverse=True))
+
+
+def computed(box: da.Array, out: NDArray[Any] | None) -> NDArray[Any]:
+    """Return the numbers of ``box``: in ``out``, chunk by chunk, or in memory of their own."""
+    if out is None:
+        return np.require(box.compute(), requirements=("C", "O", "W"))
+    da.store(box, out, lock=False)
+    return out
 
 
 def _planes(shape: tuple[int, ...]) -> tuple[int, ...]:

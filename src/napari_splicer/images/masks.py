@@ -12,7 +12,8 @@ from napari_splicer.errors import InvalidMask, NoCells
 from napari_splicer.images.axes import arrange, guess_axes
 from napari_splicer.images.cell_table import cell_table
 from napari_splicer.images.checks import check_box, check_same_size
-from napari_splicer.images.lazy import as_levels
+from napari_splicer.images.lazy import as_levels, computed
+from napari_splicer.images.planes import Planes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,11 +36,14 @@ class LabelMask:
         Resolutions, each (Y, X), integer or bool, finest first.
     source : str, optional
         Path; None for arrays.
+    planes : Planes, optional
+        The finest level as it is stored, where it can be read from there.
     """
 
     name: str
     levels: tuple[da.Array, ...]
     source: str | None = None
+    planes: Planes | None = None
 
     @classmethod
     def from_array(
@@ -67,7 +71,8 @@ class LabelMask:
             For volumes, time series, or pixels that are no numbers.
         """
         levels = as_levels(data)
-        arranged = arrange(levels, axes or guess_axes(levels[0].shape), name)
+        axes = axes or guess_axes(levels[0].shape)
+        arranged = arrange(levels, axes, name)
         count = arranged.levels[0].shape[0]
         if count > 1:
             raise InvalidMask(
@@ -75,7 +80,8 @@ class LabelMask:
                 "A mask has a single plane of cell ids; this looks like an image.",
             )
         planes = tuple(_checked(level[0], name) for level in arranged.levels)
-        return cls(name=name, levels=planes, source=source)
+        direct = Planes.of(levels[0], axes) if levels[0].dtype.kind in "ui" else None
+        return cls(name=name, levels=planes, source=source, planes=direct)
 
     @property
     def data(self) -> da.Array:
@@ -87,18 +93,22 @@ class LabelMask:
         """Height and width in pixels."""
         return int(self.data.shape[0]), int(self.data.shape[1])
 
-    def read(self, y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
+    def read(
+        self, y0: int, y1: int, x0: int, x1: int, *, out: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
         """Read a box of the finest level; only chunks that it touches are decoded.
 
         Parameters
         ----------
         y0, y1, x0, x1 : int
             Half-open box in pixels, inside the mask.
+        out : ndarray (y1 - y0, x1 - x0), optional
+            To be filled, in its own type.
 
         Returns
         -------
         ndarray (y1 - y0, x1 - x0)
-            Integer or bool; contiguous, and the caller's own.
+            ``out``, or else integer or bool; contiguous, and the caller's own.
 
         Raises
         ------
@@ -108,8 +118,12 @@ class LabelMask:
             If a value in a chunk of this box is no id.
         """
         check_box((y0, y1, x0, x1), self.shape, self.name)
-        box = self.data[y0:y1, x0:x1].compute()
-        return np.require(box, requirements=("C", "O", "W"))
+        if self.planes is None:
+            return computed(self.data[y0:y1, x0:x1], out)
+        if out is None:
+            out = np.empty((y1 - y0, x1 - x0), self.data.dtype)
+        self.planes.read(y0, y1, x0, x1, (0,), out[None])
+        return out if out.dtype.kind == "u" else _as_ids(out, self.name)
 
     def cells(self) -> pd.DataFrame:
         """Return one row per cell: centroid, box, area; see :func:`cell_table.cell_table`.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_splicer.patches.blocks import Block
+    from napari_splicer.patches.tiles import Layer
 
 _AS_SIGNED = {
     torch.uint16: torch.int16,
@@ -49,37 +50,36 @@ class Canvas:
         Of the windows.
     shape : (int, int)
         Height and width of the field.
+    device : torch.device or str
     """
 
-    def __init__(self, side: int, shape: tuple[int, int]) -> None:
+    def __init__(self, side: int, shape: tuple[int, int], device: torch.device | str) -> None:
         self.side = side
-        self._halo = side - 1
         self._shape = shape
+        self._device = torch.device(device)
         self._above_PHW: Tensor | None = None
         self._block: Block | None = None
         self._pixels_PHW: Tensor
         self.dtype: torch.dtype
 
-    def extend(self, block: Block, tile_PHW: Tensor) -> None:
-        """Add the block just read; ``tile_PHW`` has one plane per channel or mask."""
-        self.dtype = tile_PHW.dtype
-        tile_PHW = as_bits(tile_PHW)
-        planes, height, width = tile_PHW.shape
-        halo, last = self._halo, self._block
+    def extend(self, block: Block, layer: Layer) -> None:
+        """Add the block just read; on a CPU, its memory becomes the canvas's."""
+        padded_PHW = upload(layer.padded_PHW, self._device)
+        self.dtype = padded_PHW.dtype
+        pixels_PHW = as_bits(padded_PHW)
+        planes, height, width = len(pixels_PHW), block.y1 - block.y0, layer.width
+        halo, last = layer.halo, self._block
         if self._above_PHW is None or last is None or last.band != block.band:
             last = None
-            self._above_PHW = tile_PHW.new_zeros((planes, halo, block.band[1] - block.band[0]))
+            self._above_PHW = pixels_PHW.new_zeros((planes, halo, block.band[1] - block.band[0]))
         above_PHW = self._above_PHW[:, :, block.x0 - block.band[0] : block.x1 - block.band[0]]
-        beyond = self.side // 2 if block.x1 == self._shape[1] else 0
-        pixels_PHW = tile_PHW.new_zeros((planes, halo + height, halo + width + beyond))
         here = slice(halo, halo + width)
         if last is not None and (last.y0, last.x1) == (block.y0, block.x0) and halo:
             pixels_PHW[:, :, :halo] = self._pixels_PHW[:, :, -halo:]
         pixels_PHW[:, :halo, here] = above_PHW
-        pixels_PHW[:, halo:, here] = tile_PHW
         above_PHW.copy_(pixels_PHW[:, height:, here])
-        self._pixels_PHW = pixels_PHW
-        self._block = block
+        self._pixels_PHW, self._halo, self._block = pixels_PHW, halo, block
+        beyond = pixels_PHW.shape[2] - halo - width
         if block.x0 == 0:
             self._mirror(block, np.arange(-halo, 0))
         self._mirror(block, np.arange(block.x1, block.x1 + beyond))

@@ -125,7 +125,7 @@ class PatchReader:
         yield from cutter.rest()
 
     def tiles(self, *, every_channel: bool = False) -> Iterator[Tile]:
-        """Yield the blocks that hold the patches, each read once.
+        """Yield the blocks that hold the patches, each read once; valid until the next but one.
 
         Parameters
         ----------
@@ -134,7 +134,11 @@ class PatchReader:
             every cell of the sites was seen whole, however far it reaches out of its patch.
         """
         source = TileSource(
-            self.channels, self.regions, self._stored, self.blank_missing, every_channel
+            self.channels,
+            self.regions,
+            self._stored,
+            blank_missing=self.blank_missing,
+            further=every_channel,
         )
         return source.tiles(self._blocks(every_channel=every_channel))
 
@@ -180,12 +184,12 @@ class Cutter:
     def cut(self, tile: Tile) -> Iterator[PatchBatch]:
         """Yield every batch that is full once this tile is read."""
         field, batch = tile.field, self._batch
-        layers = (tile.pixels[: self._planes], tile.labels, tile.regions)
+        layers = (tile.pixels.first(self._planes), tile.labels, tile.regions)
         if field is not self._field:
-            self._field = field
-            self._canvases = [Canvas(field.side, field.masked.image.shape) for _ in layers]
+            self._field, shape = field, field.masked.image.shape
+            self._canvases = [Canvas(field.side, shape, self._device) for _ in layers]
         for canvas, layer in zip(self._canvases, layers, strict=True):
-            canvas.extend(tile.block, upload(layer, self._device))
+            canvas.extend(tile.block, layer)
         rows = tile.block.rows
         while len(rows):
             piece, rows = rows[: batch.room], rows[batch.room :]

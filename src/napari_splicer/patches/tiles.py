@@ -44,6 +44,32 @@ class FieldSites:
     starts: NDArray[np.int64]
 
 
+class Layer:
+    """Planes of a block, with room around them for what lies beside it.
+
+    Parameters
+    ----------
+    padded_PHW : (P, halo + h, halo + w + beyond)
+        Memory that is used again for a later tile: valid until the next but one is asked for.
+    halo, width : int
+        Pixels above and left of the block, and the block's own width.
+    """
+
+    def __init__(self, padded_PHW: NDArray[Any], halo: int, width: int) -> None:
+        self.padded_PHW = padded_PHW
+        self.halo = halo
+        self.width = width
+
+    @property
+    def pixels_PHW(self) -> NDArray[Any]:
+        """The block itself, (P, h, w)."""
+        return self.padded_PHW[:, self.halo :, self.halo : self.halo + self.width]
+
+    def first(self, planes: int) -> Layer:
+        """Return the first planes alone."""
+        return Layer(self.padded_PHW[:planes], self.halo, self.width)
+
+
 @dataclass(frozen=True, eq=False)
 class Tile:
     """A block as it was read.
@@ -55,22 +81,25 @@ class Tile:
         ``rows`` and ``whole`` are positions in ``field.rows``.
     channels : tuple of str
         Names of the planes of ``pixels``.
-    pixels : (C, h, w)
+    pixels : Layer (C, h, w)
         As stored.
-    labels : (1, h, w)
+    labels : Layer (1, h, w)
         The cell mask; 0 without one.
-    regions : bool (R, h, w)
+    regions : Layer of bool (R, h, w)
     """
 
     field: FieldSites
     block: Block
     channels: tuple[str, ...]
-    pixels: NDArray[Any]
-    labels: NDArray[Any]
-    regions: NDArray[np.bool_]
+    pixels: Layer
+    labels: Layer
+    regions: Layer
 
 
-@dataclass(frozen=True)
+_BUFFERS = 3
+"""Tiles in memory: the one in use, the one before (neighbours need its edge), the next one."""
+
+
 class TileSource:
     """What is read of every block.
 
@@ -93,56 +122,102 @@ class TileSource:
         While reading, if a field lacks a channel or a mask and may not.
     """
 
-    channels: Sequence[str]
-    regions: Sequence[str]
-    dtype: np.dtype[Any]
-    blank_missing: bool = False
-    further: bool = False
-
-    def names(self, masked: MaskedImage) -> tuple[str, ...]:
-        """Return the channels that come out of a field."""
-        here = masked.image.channels if self.further else ()
-        return tuple(dict.fromkeys([*self.channels, *here]))
+    def __init__(
+        self,
+        channels: Sequence[str],
+        regions: Sequence[str],
+        dtype: np.dtype[Any],
+        *,
+        blank_missing: bool = False,
+        further: bool = False,
+    ) -> None:
+        self._channels = channels
+        self._regions = regions
+        self._dtype = dtype
+        self._blank_missing = blank_missing
+        self._further = further
+        self._memory: dict[tuple[str, int], NDArray[np.uint8]] = {}
 
     def tiles(self, blocks: Iterable[tuple[FieldSites, Block]]) -> Iterator[Tile]:
         """Yield every block with its pixels while the next one is being read."""
         with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
             last: Future[Tile] | None = None
-            for field, block in blocks:
-                reading = pool.submit(self._read, field, block)
+            for number, (field, block) in enumerate(blocks):
+                reading = pool.submit(self._read, field, block, number % _BUFFERS)
                 if last is not None:
                     yield last.result()
                 last = reading
             if last is not None:
                 yield last.result()
 
-    def _read(self, field: FieldSites, block: Block) -> Tile:
+    def _read(self, field: FieldSites, block: Block, buffer: int) -> Tile:
         masked, box = field.masked, (block.y0, block.y1, block.x0, block.x1)
-        size = (block.y1 - block.y0, block.x1 - block.x0)
-        channels = self.names(masked)
-        pixels = self._read_pixels(masked, box, channels).astype(self.dtype, copy=False)
-        labels = np.zeros(size, np.uint8) if masked.cells is None else masked.cells.read(*box)
-        regions = np.empty((len(self.regions), *size), dtype=bool)
-        for plane, name in zip(regions, self.regions, strict=True):
-            if name not in masked.regions and self.blank_missing:
-                plane.fill(False)
-                continue
-            if name not in masked.regions:
-                raise InvalidComponent(
-                    f"{masked.image.name} has no mask '{name}'.",
-                    "Add this mask to the image, or choose another region.",
-                )
-            np.not_equal(masked.regions[name].read(*box), 0, out=plane)
-        return Tile(field, block, channels, pixels, labels[None], regions)
+        here = masked.image.channels if self._further else ()
+        channels = tuple(dict.fromkeys([*self._channels, *here]))
+
+        def layer(name: str, planes: int, dtype: np.dtype[Any]) -> Layer:
+            return self._layer((name, buffer), planes, dtype, field, block)
+
+        pixels = layer("pixels", len(channels), self._dtype)
+        self._read_pixels(masked, box, channels, pixels.pixels_PHW)
+        dtype = np.dtype(np.uint8) if masked.cells is None else masked.cells.data.dtype
+        labels = layer("labels", 1, dtype)
+        if masked.cells is None:
+            labels.pixels_PHW.fill(0)
+        else:
+            masked.cells.read(*box, out=labels.pixels_PHW[0])
+        regions = layer("regions", len(self._regions), np.dtype(bool))
+        for plane, name in zip(regions.pixels_PHW, self._regions, strict=True):
+            self._read_region(masked, box, name, plane)
+        return Tile(field, block, channels, pixels, labels, regions)
+
+    def _layer(
+        self,
+        key: tuple[str, int],
+        planes: int,
+        dtype: np.dtype[Any],
+        field: FieldSites,
+        block: Block,
+    ) -> Layer:
+        """Return memory for a layer, taken again from an earlier tile where there is enough.
+
+        Fresh memory of this size costs about as much as what is decoded into it.
+        """
+        halo, width = field.side - 1, block.x1 - block.x0
+        beyond = field.side // 2 if block.x1 == field.masked.image.shape[1] else 0
+        shape = (planes, halo + block.y1 - block.y0, halo + width + beyond)
+        needed = int(np.prod(shape)) * dtype.itemsize
+        if key not in self._memory or self._memory[key].size < needed:
+            self._memory[key] = np.empty(needed, np.uint8)
+        return Layer(self._memory[key][:needed].view(dtype).reshape(shape), halo, width)
 
     def _read_pixels(
-        self, masked: MaskedImage, box: tuple[int, int, int, int], channels: Sequence[str]
-    ) -> NDArray[Any]:
+        self,
+        masked: MaskedImage,
+        box: tuple[int, int, int, int],
+        channels: Sequence[str],
+        out: NDArray[Any],
+    ) -> None:
         here = [name for name in channels if name in masked.image.channels]
-        if len(here) == len(channels) or not self.blank_missing:
-            return masked.image.read(*box, channels=channels)
-        y0, y1, x0, x1 = box
-        pixels = np.zeros((len(channels), y1 - y0, x1 - x0), masked.image.dtype)
-        place = [index for index, name in enumerate(channels) if name in here]
-        pixels[place] = masked.image.read(*box, channels=here)
-        return pixels
+        if len(here) == len(channels) or not self._blank_missing:
+            masked.image.read(*box, channels=channels, out=out)
+            return
+        out.fill(0)
+        out[[channels.index(name) for name in here]] = masked.image.read(*box, channels=here)
+
+    def _read_region(
+        self,
+        masked: MaskedImage,
+        box: tuple[int, int, int, int],
+        name: str,
+        out: NDArray[np.bool_],
+    ) -> None:
+        if name in masked.regions:
+            np.not_equal(masked.regions[name].read(*box), 0, out=out)
+        elif self._blank_missing:
+            out.fill(False)
+        else:
+            raise InvalidComponent(
+                f"{masked.image.name} has no mask '{name}'.",
+                "Add this mask to the image, or choose another region.",
+            )
