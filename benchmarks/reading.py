@@ -2,7 +2,8 @@
 
 A compressed zarr of 20 × 4,096² uint16, chunks (1, 1024, 1024), 10,000 cells:
 
-- *limit*: every chunk of image and mask is decoded once, by as many threads, and nothing else;
+- *limit*: every chunk of image and mask is decoded once, by as many threads, and nothing else
+  (the faster of two ways: chunk by chunk, or as zarr decodes a box of all channels);
 - *ours*: every cell's patch, cropped and in batches, labels included;
 - *DataLoader*: a torch Dataset that crops cell by cell from the zarr (some cells; it is slow);
 - *harpy*, *scPortrait*: their extraction of single cells, where they are installed.
@@ -43,18 +44,34 @@ TURNS = 5
 FEW = 100
 
 
-def decode(folder: Path) -> None:
-    """Decode every chunk once, and nothing else."""
-    arrays = [zarr.open_array(folder / name, mode="r") for name in ("image.zarr", "cells.zarr")]
+def by_chunk(folder: Path) -> None:
+    """Decode every chunk once, by threads that take one after the other."""
     boxes = [
         (array, (*channel, slice(y, y + CHUNK), slice(x, x + CHUNK)))
-        for array in arrays
+        for array in arrays(folder)
         for channel in product(*(range(n) for n in array.shape[:-2]))
         for y, x in product(*(range(0, n, CHUNK) for n in array.shape[-2:]))
     ]
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in pool.map(lambda item: item[0][item[1]], boxes):
             pass
+
+
+def by_block(folder: Path) -> None:
+    """Decode every chunk once, all channels of a place together, as zarr does by itself."""
+    for array in arrays(folder):
+        for y, x in product(*(range(0, n, CHUNK) for n in array.shape[-2:])):
+            array[..., y : y + CHUNK, x : x + CHUNK]
+
+
+def arrays(folder: Path) -> list[zarr.Array]:
+    """Return image and mask as they are stored."""
+    return [zarr.open_array(folder / name, mode="r") for name in ("image.zarr", "cells.zarr")]
+
+
+def decoded_by(folder: Path) -> float:
+    """Return the seconds in which every chunk is decoded, in the faster of two ways."""
+    return min(fastest(lambda: by_chunk(folder)), fastest(lambda: by_block(folder)))
 
 
 def ours(field: MaskedImage, size: int) -> None:
@@ -113,7 +130,7 @@ def main() -> None:
     slide(folder, options.side)
     field = opened(folder)
     count = len(cell_sites([field]))
-    limit = count / fastest(lambda: decode(folder))
+    limit = count / decoded_by(folder)
     lines = [
         "# Reading patches",
         "",

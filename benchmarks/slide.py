@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CHANNELS = 20
 CHUNK = 1024
+NAMES = ("image", "cells")
 SPACING = 40
 """Pixels from cell to cell, as in a dense tissue at half a micrometre."""
 
@@ -64,8 +65,7 @@ def slide(folder: Path, side: int, *, channels: int = CHANNELS, spacing: int = S
 
 def opened(folder: Path) -> MaskedImage:
     """Open a slide lazily."""
-    image, cells = (zarr.open_array(folder / name, mode="r") for name in ("image.zarr",
-                                                                          "cells.zarr"))  # fmt: skip
+    image, cells = (zarr.open_array(folder / f"{name}.zarr", mode="r") for name in NAMES)
     names = [f"marker {i}" for i in range(image.shape[0])]
     return MaskedImage(
         MultiplexImage.from_array(image, names, name=folder.name, axes="CYX", pixel_size=0.5),

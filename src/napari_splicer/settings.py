@@ -180,7 +180,12 @@ class AugmentationSettings(Settings):
 class EmbeddingSettings(Settings):
     """How patches are sent through the trained network."""
 
-    batch: int = Field(512, ge=1, description="patches at a time")
+    batch: int | None = Field(
+        None,
+        ge=1,
+        description="patches that go through the network at a time; unset: 128 on a CPU, whose "
+        "cache holds no more, else 1024",
+    )
 
 
 class ClusteringSettings(Settings):

@@ -147,6 +147,28 @@ def test_without_a_model_the_table_holds_intensities_only(
     assert record(table)["bundle"] == ""
 
 
+def test_where_memory_is_short_fewer_patches_go_at_a_time(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = table_of([*embed_cells(fields, bundle, config)])
+    embed = bundle.network.embed
+
+    def short(x_BCHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if len(x_BCHW) > 13:
+            raise torch.OutOfMemoryError("out of memory")
+        return embed(x_BCHW)
+
+    monkeypatch.setattr(bundle.network, "embed", short)
+    events = [*embed_cells(fields, bundle, config)]
+    assert warnings_of(events).endswith("so 13 at a time are embedded (embedding.batch).")
+    table = table_of(events)
+    assert table.obs_names.tolist() == expected.obs_names.tolist()
+    np.testing.assert_allclose(table.obsm["X_splicer"], expected.obsm["X_splicer"], atol=1e-5)
+    monkeypatch.setattr(bundle.network, "embed", lambda x_BCHW: short(x_BCHW.repeat(14, 1, 1, 1)))
+    with pytest.raises(InvalidSettings, match="does not hold a single patch"):
+        [*embed_cells(fields, bundle, config)]
+
+
 def test_an_image_without_the_models_channels_is_refused(
     fields: list[MaskedImage], bundle: Bundle, config: RunConfig
 ) -> None:

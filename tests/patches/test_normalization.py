@@ -43,6 +43,15 @@ def test_the_formula(dtype, curve):
     assert (low, high) == (0.0, pytest.approx(1.0))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_looking_up_is_computing(dtype):
+    x = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (4, 3, 5, 7)).astype(dtype)
+    table = Normalization(("A", "B", "C"), (10.0, 0.0, 3.0), (50.0, 9000.0, 3.0), 5.0)
+    for part in (x, x[:1], x[::2, :, 1:, ::-1].copy()):
+        expected = table.apply(torch.from_numpy(part.astype(np.float32)))
+        torch.testing.assert_close(table.apply(torch.from_numpy(part)), expected)
+
+
 def test_quantiles_of_an_image_read_whole(field_of):
     pixels = np.random.default_rng(0).gamma(2, 100, (3, 256, 256)).astype(np.float32)
     field = field_of(pixels)

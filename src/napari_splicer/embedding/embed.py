@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_splicer.embedding.forward import Forward, parts_seen
 from napari_splicer.embedding.intensities import CellMeans, Means, TileMeans
-from napari_splicer.embedding.resolve import check_channels, remarks, resolve
+from napari_splicer.embedding.resolve import batch_of, check_channels, remarks, resolve
 from napari_splicer.embedding.rows import InMemory, Rows
 from napari_splicer.embedding.stored import StoredTable
 from napari_splicer.embedding.table import (
@@ -137,11 +137,11 @@ def _reader(
         regions=() if bundle is None else parts_seen(bundle).regions,
         side=sides,
         size=run.patches.size,
-        batch=run.embedding.batch,
+        batch=batch_of(run, run.device),
         device="cpu" if bundle is None else run.device,
         blank_missing=bundle is not None and bundle.can_do_without,
     )
-    return reader.in_reading_order(every_channel=True)
+    return reader.in_reading_order()
 
 
 def _store(table: AnnData, widths: Mapping[str, int], place: Place | None) -> Store:
@@ -210,13 +210,17 @@ def _found(
 ) -> Iterator[_Found | Warned]:
     """Yield means and representations, tile by tile and batch by batch, until asked to stop."""
     measured: dict[int, Means] = {}
-    cutter = Cutter(reader)
-    for tile in reader.tiles(every_channel=True):
-        if cancel.requested:
-            return
+
+    def measure(tile: Tile) -> _Found:
         means = measured.setdefault(tile.field.index, _means(reader, tile.field))
         rows, values = means.see(tile)
-        yield _Found(rows, {"X": _under(channels, tile, values)})
+        return _Found(rows, {"X": _under(channels, tile, values)})
+
+    cutter = Cutter(reader)
+    for tile, found in reader.measured_tiles(measure):
+        if cancel.requested:
+            return
+        yield found
         if forward is None:
             continue
         for batch in cutter.cut(tile):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.embedding.resolve import batch_of
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.patches.normalization import make_normalizer
 from napari_splicer.patches.presence import Presence, blanked
@@ -48,7 +49,7 @@ class Forward:
         network = bundle.network
         self._network = network if self._device.type == "cpu" else deepcopy(network)
         self._network.to(self._device).eval()
-        self.most = run.embedding.batch
+        self.most = batch_of(run, run.device)
         """Patches that go through the network at once: fewer than asked for, if need be."""
 
     @cached_property
@@ -58,13 +59,23 @@ class Forward:
         )
 
     def widths(self) -> tuple[int, int]:
-        """Return the columns of representation and primary embedding."""
+        """Return the columns of representation and primary embedding.
+
+        Raises
+        ------
+        InvalidSettings
+            If the device's memory does not hold a single patch.
+        """
         channels = self._bundle.channels
         if self._network.sees_parts:
             channels = tuple(c for part in self._parts.components for c in part.channels)
         side = self._run.patches.size
-        with torch.inference_mode():
-            z_BZ, e_BD = self._embed(torch.zeros(1, len(channels), side, side, device=self._device))
+        try:
+            with torch.inference_mode():
+                one_BCHW = torch.zeros(1, len(channels), side, side, device=self._device)
+                z_BZ, e_BD = self._embed(one_BCHW)
+        except torch.OutOfMemoryError as error:
+            raise self._too_small() from error
         return z_BZ.shape[1], e_BD.shape[1]
 
     @torch.inference_mode()
@@ -76,16 +87,7 @@ class Forward:
         InvalidSettings
             If the device's memory does not hold a single patch.
         """
-        x_BCHW = self._normalizer.apply(batch.x_BCHW, batch.field_B)
-        if not self._presence.complete:
-            x_BCHW = blanked(x_BCHW, self._presence.of(batch.field_B).channels_BC)
-        if self._network.sees_parts:
-            x_BCHW = side_by_side(
-                replace(batch, x_BCHW=x_BCHW),
-                self._parts,
-                self._bundle.channels,
-                self._parts.regions,
-            )
+        x_BCHW = self._normalised(batch)
         done: list[tuple[Tensor, Tensor]] = []
         while (begun := sum(len(z_BZ) for z_BZ, _ in done)) < len(x_BCHW):
             try:
@@ -101,6 +103,19 @@ class Forward:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def _normalised(self, batch: PatchBatch) -> Tensor:
+        x_BCHW = self._normalizer.apply(batch.x_BCHW, batch.field_B)
+        if not self._presence.complete:
+            x_BCHW = blanked(x_BCHW, self._presence.of(batch.field_B).channels_BC)
+        if self._network.sees_parts:
+            return side_by_side(
+                replace(batch, x_BCHW=x_BCHW),
+                self._parts,
+                self._bundle.channels,
+                self._parts.regions,
+            )
+        return x_BCHW
+
     def _embed(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         with autocast(self._run, self._device):
             z_BZ, e_BD = self._network.embed(x_BCHW)
@@ -108,13 +123,16 @@ class Forward:
 
     def _halve(self, error: torch.OutOfMemoryError) -> None:
         if self.most == 1:
-            raise InvalidSettings(
-                f"The memory of {self._device} does not hold a single patch.",
-                "Close other programs that use it, or set device = 'cpu'.",
-            ) from error
+            raise self._too_small() from error
         self.most = (self.most + 1) // 2
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def _too_small(self) -> InvalidSettings:
+        return InvalidSettings(
+            f"The memory of {self._device} does not hold a single patch.",
+            "Close other programs that use it, or set device = 'cpu'.",
+        )
 
 
 def parts_seen(bundle: Bundle) -> Decomposition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -64,22 +64,14 @@ class CellMeans:
 
     def _add(self, tile: Tile) -> None:
         new = slice(tile.block.new_x0 - tile.block.x0, None)
-        labels = tile.labels.pixels_PHW[0, :, new]
-        inside = np.nonzero(labels)
-        here, cell = np.unique(labels[inside], return_inverse=True)
-        place = np.searchsorted(self._ids, here).clip(max=max(0, len(self._ids) - 1))
-        wanted = self._ids[place] == here if len(self._ids) else np.zeros(len(here), bool)
-        sums = np.zeros((len(here), len(tile.channels)))
-        counts = np.zeros_like(sums)
-        pixels = np.bincount(cell, minlength=len(here))
-        for channel, plane in enumerate(tile.pixels.pixels_PHW[:, :, new]):
-            values, counts[:, channel] = plane[inside], pixels
-            if values.dtype.kind == "f":
-                finite = np.isfinite(values)
-                values = np.where(finite, values, 0)
-                counts[:, channel] = np.bincount(cell[finite], minlength=len(here))
-            sums[:, channel] = np.bincount(cell, values, minlength=len(here))
-        self._merge(self._order[place[wanted]], sums[wanted], counts[wanted])
+        runs = _Runs(tile.labels.pixels_PHW[0, :, new])
+        place = np.searchsorted(self._ids, runs.labels).clip(max=max(0, len(self._ids) - 1))
+        wanted = np.zeros(len(runs.labels), bool)
+        if len(self._ids):
+            wanted = self._ids[place] == runs.labels
+        planes = [runs.sums(plane) for plane in tile.pixels.pixels_PHW[:, :, new]]
+        sums, counts = (np.stack(values, axis=1)[wanted] for values in zip(*planes, strict=True))
+        self._merge(self._order[place[wanted]], sums, counts)
 
     def _merge(
         self, rows: NDArray[np.int64], sums: NDArray[np.float64], counts: NDArray[np.float64]
@@ -91,6 +83,45 @@ class CellMeans:
             merged[:, earlier] = self._sums, self._counts
         merged[:, now] += sums, counts
         self._begun, (self._sums, self._counts) = begun, merged
+
+
+class _Runs:
+    """The labels of a box as runs along x: each plane is summed run by run, then label by label.
+
+    Several times faster than pixel by pixel.
+    """
+
+    def __init__(self, labels_HW: NDArray[Any]) -> None:
+        starts_here = np.ones(labels_HW.shape, bool)
+        np.not_equal(labels_HW[:, 1:], labels_HW[:, :-1], out=starts_here[:, 1:])
+        self._starts = np.flatnonzero(starts_here)
+        label = labels_HW[starts_here]
+        self._inside = np.flatnonzero(label)
+        self.labels, self._of = np.unique(label[self._inside], return_inverse=True)
+        lengths = np.diff(self._starts, append=labels_HW.size)
+        self._pixels = self._by_label(lengths[self._inside])
+
+    def sums(self, plane_HW: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return sum and number of the finite pixels of each label."""
+        flat_P = np.ascontiguousarray(plane_HW).ravel()
+        # Runs of fewer than 2¹⁶ pixels of 16 bits each have sums of 32 bits.
+        small = (
+            flat_P.dtype.kind == "u" and flat_P.dtype.itemsize <= 2 and plane_HW.shape[1] < 2**16
+        )
+        sums = self._by_run(flat_P, np.uint32 if small else np.float64)
+        if flat_P.dtype.kind != "f" or np.isfinite(sums).all():
+            return self._by_label(sums), self._pixels
+        finite_P = np.isfinite(flat_P)
+        sums = self._by_run(np.where(finite_P, flat_P, 0), np.float64)
+        return self._by_label(sums), self._by_label(self._by_run(finite_P, np.float64))
+
+    def _by_run(self, flat_P: NDArray[Any], dtype: type) -> NDArray[Any]:
+        sums: NDArray[Any] = np.add.reduceat(flat_P, self._starts, dtype=dtype)[self._inside]
+        return sums
+
+    def _by_label(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        sums = np.bincount(self._of, values, minlength=len(self.labels))
+        return np.asarray(sums, np.float64)
 
 
 class TileMeans:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Precision: TypeAlias = Literal["fp32", "bf16"]
 
+_BATCH, _CPU_BATCH = 1024, 128
+
 _OF_THE_MODEL = ("seed", "components", "normalization", "augmentation", "model", "training")
 
 
@@ -46,11 +48,17 @@ def resolve(config: RunConfig, bundle: Bundle | None) -> RunConfig:
         update={
             **{key: getattr(trained, key) for key in _OF_THE_MODEL},
             "patches": patches,
+            "embedding": config.embedding.model_copy(update={"batch": batch_of(config, device)}),
             "device": device,
             "precision": precision,
             "threads": None if wanted is None else min(wanted, os.cpu_count() or wanted),
         }
     )
+
+
+def batch_of(config: RunConfig, device: str) -> int:
+    """Return how many patches go through the network at a time."""
+    return config.embedding.batch or (_CPU_BATCH if device == "cpu" else _BATCH)
 
 
 def _where(config: RunConfig, trained: RunConfig) -> tuple[str, Precision]:

@@ -15,7 +15,7 @@ from napari_splicer.patches.sites import window_start
 from napari_splicer.patches.tiles import FieldSites, TileSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.blocks import Block
     from napari_splicer.patches.sites import Sites
-    from napari_splicer.patches.tiles import Tile
+    from napari_splicer.patches.tiles import T, Tile
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,29 +124,23 @@ class PatchReader:
             yield from cutter.cut(tile)
         yield from cutter.rest()
 
-    def tiles(self, *, every_channel: bool = False) -> Iterator[Tile]:
-        """Yield the blocks that hold the patches, each read once; valid until the next but one.
+    def tiles(self) -> Iterator[Tile]:
+        """Yield the blocks that hold the patches, each read once; valid until the next but one."""
+        for tile, _ in self._source().tiles(self._blocks(), lambda tile: None):
+            yield tile
 
-        Parameters
-        ----------
-        every_channel : bool
-            Whether the other channels of a field follow ``channels``, and blocks are read until
-            every cell of the sites was seen whole, however far it reaches out of its patch.
+    def measured_tiles(self, measure: Callable[[Tile], T]) -> Iterator[tuple[Tile, T]]:
+        """Yield the same with what ``measure``, which runs beside, makes of each.
+
+        The other channels of a field follow ``channels``, and blocks are read until every cell of
+        the sites was seen whole, however far it reaches out of its patch.
         """
-        source = TileSource(
-            self.channels,
-            self.regions,
-            self._stored,
-            blank_missing=self.blank_missing,
-            further=every_channel,
-        )
-        return source.tiles(self._blocks(every_channel=every_channel))
+        blocks = self._blocks(every_channel=True)
+        yield from self._source(every_channel=True).tiles(blocks, measure)
 
-    def in_reading_order(self, *, every_channel: bool = False) -> PatchReader:
-        """Return a reader whose sites stand in the order in which their patches come out."""
-        parts = [
-            field.rows[block.rows] for field, block in self._blocks(every_channel=every_channel)
-        ]
+    def in_reading_order(self) -> PatchReader:
+        """Return a reader whose sites stand in the order in which measured tiles hold them."""
+        parts = [field.rows[block.rows] for field, block in self._blocks(every_channel=True)]
         return self.at(np.concatenate([np.empty(0, np.int64), *parts]))
 
     @property
@@ -157,7 +151,16 @@ class PatchReader:
     def _stored(self) -> np.dtype[Any]:
         return np.result_type(*(masked.image.dtype for masked in self.fields))
 
-    def _blocks(self, *, every_channel: bool) -> Iterator[tuple[FieldSites, Block]]:
+    def _source(self, *, every_channel: bool = False) -> TileSource:
+        return TileSource(
+            self.channels,
+            self.regions,
+            self._stored,
+            blank_missing=self.blank_missing,
+            further=every_channel,
+        )
+
+    def _blocks(self, *, every_channel: bool = False) -> Iterator[tuple[FieldSites, Block]]:
         for index, (masked, side) in enumerate(zip(self.fields, self._sides, strict=True)):
             rows = np.flatnonzero(self.sites.field == index)
             if not len(rows):

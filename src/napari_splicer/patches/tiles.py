@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from napari_splicer.errors import InvalidComponent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.blocks import Block
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,12 +140,27 @@ class TileSource:
         self._further = further
         self._memory: dict[tuple[str, int], NDArray[np.uint8]] = {}
 
-    def tiles(self, blocks: Iterable[tuple[FieldSites, Block]]) -> Iterator[Tile]:
-        """Yield every block with its pixels while the next one is being read."""
+    def tiles(
+        self, blocks: Iterable[tuple[FieldSites, Block]], also: Callable[[Tile], T]
+    ) -> Iterator[tuple[Tile, T]]:
+        """Yield every block with its pixels while the next one is being read.
+
+        Parameters
+        ----------
+        blocks : iterable of (FieldSites, Block)
+        also : callable
+            What else is done with every tile, in their order, before it comes out; its result
+            comes with the tile.
+        """
+
+        def read(field: FieldSites, block: Block, buffer: int) -> tuple[Tile, T]:
+            tile = self._read(field, block, buffer)
+            return tile, also(tile)
+
         with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
-            last: Future[Tile] | None = None
+            last: Future[tuple[Tile, T]] | None = None
             for number, (field, block) in enumerate(blocks):
-                reading = pool.submit(self._read, field, block, number % _BUFFERS)
+                reading = pool.submit(read, field, block, number % _BUFFERS)
                 if last is not None:
                     yield last.result()
                 last = reading
@@ -188,7 +205,8 @@ class TileSource:
         shape = (planes, halo + block.y1 - block.y0, halo + width + beyond)
         needed = int(np.prod(shape)) * dtype.itemsize
         if key not in self._memory or self._memory[key].size < needed:
-            self._memory[key] = np.empty(needed, np.uint8)
+            # Zeros: what lies around a block before it is filled must be numbers, too.
+            self._memory[key] = np.zeros(needed, np.uint8)
         return Layer(self._memory[key][:needed].view(dtype).reshape(shape), halo, width)
 
     def _read_pixels(

@@ -1,0 +1,127 @@
+"""Embedding a slide, against what its two stages allow.
+
+A compressed zarr of 20 × 4,096² uint16, 10,000 cells. Of the whole pipeline (reading, measuring
+intensities, cropping, normalising, the network, writing the table to disk), in cells per second:
+
+- ÷ the network's forward pass alone, on random patches that lie on the device;
+- ÷ the rate that forward pass and decoding allow together: on a CPU they share the cores, so
+  1 / (1 / forward + 1 / decode); a CUDA device computes while the CPU decodes, so the lesser.
+
+    python benchmarks/embedding.py [--side 4096] [--device cuda]
+
+The table goes to ``docs/benchmarks/embedding.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from itertools import product
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_splicer import pipeline
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.config import RunConfig
+from napari_splicer.embedding.resolve import batch_of
+from napari_splicer.files import write_text
+from napari_splicer.model.bundle import Bundle
+from napari_splicer.model.objectives import build_network
+from napari_splicer.patches.normalization import fit_normalization
+from napari_splicer.training.device import autocast
+from reading import decoded_by, fastest
+from results import BUILD, PAGES, made_by
+from slide import opened, slide
+
+if TYPE_CHECKING:
+    from napari_splicer.images.masks import MaskedImage
+
+GOALS = {"cpu": 0.9, "cuda": 0.8}
+
+
+def model(field: MaskedImage, size: int, precision: str, device: str) -> Bundle:
+    """Return an untrained model of the default size, of one component per five channels."""
+    channels = field.image.channels
+    parts = Decomposition.per_channel(channels)
+    config = RunConfig(components=parts.components).with_values(
+        {"patches.size": size, "precision": precision, "device": device}
+    )
+    network = build_network(config.model, parts, channels, size, seed=0).eval()
+    scale = fit_normalization([field], channels, config.normalization)
+    return Bundle(network, parts, channels, scale, config, pixel_size=(0.5, 0.5))
+
+
+def forward_rate(bundle: Bundle) -> float:
+    """Return how many patches per second go through the network, alone."""
+    run, size = bundle.config, bundle.config.patches.size
+    device = torch.device(run.device)
+    batch = batch_of(run, run.device)
+    x_BCHW = torch.rand(batch, len(bundle.channels), size, size, device=device)
+    network = bundle.network.to(device)
+    times = max(1, 2048 // batch)
+
+    def passes() -> None:
+        with torch.inference_mode(), autocast(run, device):
+            for _ in range(times):
+                network.embed(x_BCHW)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    passes()
+    return times * batch / fastest(passes)
+
+
+def pipeline_rate(field: MaskedImage, bundle: Bundle, cells: int) -> float:
+    """Return how many cells per second are embedded, from the slide to the table on disk."""
+    path = BUILD / "slides" / "table.zarr"
+
+    def embed() -> None:
+        shutil.rmtree(path, ignore_errors=True)
+        pipeline.run(pipeline.embed([field], bundle, bundle.config, place=pipeline.Place(path)))
+
+    return cells / fastest(embed, 3)
+
+
+def main() -> None:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=4096)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    folder = BUILD / "slides" / str(options.side)
+    slide(folder, options.side)
+    field = opened(folder)
+    assert field.cells is not None
+    cells = len(field.cells.cells())
+    cuda = options.device != "cpu"
+    lines = [
+        "# Embedding a slide",
+        "",
+        f"Made by `benchmarks/embedding.py` {made_by()}, on {options.device}, "
+        f"{torch.get_num_threads()} threads. {cells:,} cells of a compressed zarr of 20 × "
+        f"{options.side}² uint16; the default network (width 32). Cells per second. *Allowed*: "
+        + ("the lesser of both. " if cuda else "1 / (1 / forward + 1 / decode). ")
+        + f"The goal is {GOALS['cuda' if cuda else 'cpu']} of that.",
+        "",
+        "| patch | precision | forward alone | decode alone | allowed | whole pipeline | "
+        "÷ forward | ÷ allowed |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for size, precision in product((32, 64), ("fp32", "bf16")):
+        bundle = model(field, size, precision, options.device)
+        forward, decode = forward_rate(bundle), cells / decoded_by(folder)
+        allowed = min(forward, decode) if cuda else 1 / (1 / forward + 1 / decode)
+        whole = pipeline_rate(field, bundle, cells)
+        rates = " | ".join(f"{rate:,.0f}" for rate in (forward, decode, allowed, whole))
+        lines.append(
+            f"| {size} px | {precision} | {rates} | {whole / forward:.2f} | {whole / allowed:.2f} |"
+        )
+        print(lines[-1], flush=True)
+    page = PAGES / f"embedding{'_cuda' if cuda else ''}.md"
+    write_text(page, "\n".join([*lines, ""]), overwrite=True)
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
