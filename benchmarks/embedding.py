@@ -40,12 +40,18 @@ if TYPE_CHECKING:
 GOALS = {"cpu": 0.9, "cuda": 0.8}
 
 
-def model(field: MaskedImage, size: int, precision: str, device: str) -> Bundle:
-    """Return an untrained model of the default size, of one component per five channels."""
+def model(field: MaskedImage, size: int, precision: str, device: str, width: int = 32) -> Bundle:
+    """Return an untrained model, by default of the default size, a component per channel."""
     channels = field.image.channels
     parts = Decomposition.per_channel(channels)
     config = RunConfig(components=parts.components).with_values(
-        {"patches.size": size, "precision": precision, "device": device}
+        {
+            "patches.size": size,
+            "precision": precision,
+            "device": device,
+            "model.width": width,
+            "training.component_dropout": 0,
+        }
     )
     network = build_network(config.model, parts, channels, size, seed=0).eval()
     scale = fit_normalization([field], channels, config.normalization)

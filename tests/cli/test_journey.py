@@ -63,6 +63,23 @@ def test_steps_one_by_one_do_the_same(finished: Path, tissue_files: Path, tmp_pa
     assert list(after.obs["groups"]) == list(before.obs["groups"])
 
 
+def test_a_table_too_large_for_memory_goes_the_whole_way(
+    finished: Path, tissue_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_splicer.embedding.stored.LARGE", 10)
+    run = [str(tissue_files / "run.toml"), "--output", str(tmp_path), "--quiet"]
+    for verb in ("train", "embed", "cluster", "export"):
+        assert call([verb, *run]) == 0
+    before = anndata.read_zarr(finished / "table.zarr")
+    after = anndata.read_zarr(tmp_path / "table.zarr")
+    np.testing.assert_array_equal(after.obsm["X_splicer"], before.obsm["X_splicer"])
+    assert list(after.obs["groups"]) == list(before.obs["groups"])
+    flat = [(folder / "export" / "cells.csv").read_bytes() for folder in (finished, tmp_path)]
+    assert flat[0] == flat[1]
+    exported = anndata.read_h5ad(tmp_path / "export" / "cells.h5ad")
+    np.testing.assert_array_equal(exported.obsm["X_splicer"], before.obsm["X_splicer"])
+
+
 @pytest.mark.parametrize("verb", ["run", "train", "embed", "cluster", "export"])
 def test_results_are_not_overwritten_unasked(
     verb: str, finished: Path, tissue_files: Path, capsys: pytest.CaptureFixture[str]

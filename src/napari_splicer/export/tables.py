@@ -104,18 +104,19 @@ def flat_rows(table: AnnData, start: int = 0, stop: int | None = None) -> pd.Dat
     obs = obs[[column for column in first if column in obs.columns] + others]
     parts = [obs]
     if "X_umap" in table.obsm:
-        parts.append(_columns(table.obsm["X_umap"][rows], obs.index, ["umap_1", "umap_2"]))
+        places = np.asarray(table.obsm["X_umap"][rows])
+        parts.append(_columns(places, obs.index, ["umap_1", "umap_2"]))
     intensities = [f"intensity_{channel}" for channel in table.var_names]
-    parts.append(_columns(np.asarray(table.X)[rows], obs.index, intensities))
+    parts.append(_columns(np.asarray(table.X[rows]), obs.index, intensities))
     if "X_splicer" in table.obsm:
-        z = np.asarray(table.obsm["X_splicer"])[rows]
+        z = np.asarray(table.obsm["X_splicer"][rows])
         parts.append(_columns(z, obs.index, [f"splicer_{i}" for i in range(z.shape[1])]))
     flat: pd.DataFrame = pd.concat(parts, axis=1).reset_index(drop=True)
     return flat
 
 
 def _columns(values: np.ndarray, index: pd.Index[str], names: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(np.asarray(values), index=index, columns=pd.Index(names))
+    return pd.DataFrame(values, index=index, columns=pd.Index(names))
 
 
 def _write_batches(
