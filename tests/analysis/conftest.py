@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 
-from napari_splicer.embedding.table import add_representation
+from napari_splicer.embedding.table import note_representation
 
 
 def make_table(groups: np.ndarray, *, markers: int = 6, width: int = 8, seed: int = 0) -> AnnData:
@@ -27,9 +27,10 @@ def make_table(groups: np.ndarray, *, markers: int = 6, width: int = 8, seed: in
         ),
         var=pd.DataFrame(index=pd.Index([f"m{i}" for i in range(markers)])),
     )
-    add_representation(
-        table, z, z, {"left": slice(0, width // 2), "right": slice(width // 2, width)}
-    )
+    z = z.astype(np.float32)
+    table.obsm.update(X_splicer=z, X_splicer_chunks=z)
+    chunks = {"left": slice(0, width // 2), "right": slice(width // 2, width)}
+    note_representation(table, width, chunks)
     return table
 
 

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_splicer.embedding.table import add_representation
+from napari_splicer.embedding.table import note_representation
 from napari_splicer.gui.explorer_widget import ExplorerWidget
 from napari_splicer.gui.session import session_for
 
@@ -56,7 +56,8 @@ def table(mask) -> ad.AnnData:
         np.float32
     )
     chunks = rng.normal(size=(len(ids), 6)).astype(np.float32)
-    add_representation(table, chunks, chunks, {"one": slice(0, 3), "two": slice(3, 6)})
+    table.obsm.update(X_splicer=chunks, X_splicer_chunks=chunks)
+    note_representation(table, 6, {"one": slice(0, 3), "two": slice(3, 6)})
     table.uns["groups_colors"] = ["#ff0000", "#00ff00"]
     table.uns["splicer"]["clusterings"] = {"groups": {}}
     return table

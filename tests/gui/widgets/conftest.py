@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_splicer.embedding.table import add_representation
+from napari_splicer.embedding.table import note_representation
 from napari_splicer.gui.session import Session
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def _make_table(cells: int = 90, groups: int = 3, seed: int = 0) -> ad.AnnData:
     chunks = rng.normal(0, 1, (cells, 8)).astype(np.float32)
     chunks[:, :4] += np.log1p(table.X[:, 1:2])
     components = {"immune": slice(0, 4), "nuclei": slice(4, 8)}
-    add_representation(table, representation.astype(np.float32), chunks, components)
+    table.obsm.update(X_splicer=representation.astype(np.float32), X_splicer_chunks=chunks)
+    note_representation(table, representation.shape[1], components)
     table.uns["kind_colors"] = [f"#{40 + 200 * i // groups:02x}8040" for i in range(groups)]
     table.uns["splicer"]["clusterings"] = {"kind": {}}
     return table
