@@ -1,13 +1,13 @@
 """Embedding a slide, against what its two stages allow.
 
-A compressed zarr of 20 × 4,096² uint16, 10,000 cells. Of the whole pipeline (reading, measuring
+A compressed zarr of 20 × 8,192² uint16, 40,000 cells. Of the whole pipeline (reading, measuring
 intensities, cropping, normalising, the network, writing the table to disk), in cells per second:
 
 - ÷ the network's forward pass alone, on random patches that lie on the device;
 - ÷ the rate that forward pass and decoding allow together: on a CPU they share the cores, so
   1 / (1 / forward + 1 / decode); a CUDA device computes while the CPU decodes, so the lesser.
 
-    python benchmarks/embedding.py [--side 4096] [--device cuda]
+    python benchmarks/embedding.py [--side 8192] [--device cuda]
 
 The table goes to ``docs/benchmarks/embedding.md``.
 """
@@ -24,7 +24,7 @@ import torch
 from napari_splicer import pipeline
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import RunConfig
-from napari_splicer.embedding.resolve import batch_of
+from napari_splicer.embedding.resolve import resolve
 from napari_splicer.files import write_text
 from napari_splicer.model.bundle import Bundle
 from napari_splicer.model.objectives import build_network
@@ -62,7 +62,7 @@ def forward_rate(bundle: Bundle) -> float:
     """Return how many patches per second go through the network, alone."""
     run, size = bundle.config, bundle.config.patches.size
     device = torch.device(run.device)
-    batch = batch_of(run, run.device)
+    batch = resolve(run, bundle).embedding.batch or 1
     x_BCHW = torch.rand(batch, len(bundle.channels), size, size, device=device)
     network = bundle.network.to(device)
     times = max(1, 2048 // batch)
@@ -86,13 +86,13 @@ def pipeline_rate(field: MaskedImage, bundle: Bundle, cells: int) -> float:
         shutil.rmtree(path, ignore_errors=True)
         pipeline.run(pipeline.embed([field], bundle, bundle.config, place=pipeline.Place(path)))
 
-    return cells / fastest(embed, 3)
+    return cells / fastest(embed, 2)
 
 
 def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--side", type=int, default=4096)
+    parser.add_argument("--side", type=int, default=8192)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     folder = BUILD / "slides" / str(options.side)

@@ -183,8 +183,8 @@ class EmbeddingSettings(Settings):
     batch: int | None = Field(
         None,
         ge=1,
-        description="patches that go through the network at a time; unset: 128 on a CPU, whose "
-        "cache holds no more, else 1024",
+        description="patches that go through the network at a time; unset: as many as a CPU's "
+        "cache holds, up to 128, or 1024 on another device",
     )
 
 

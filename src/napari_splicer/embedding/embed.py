@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_splicer.embedding.forward import Forward, parts_seen
 from napari_splicer.embedding.intensities import CellMeans, Means, TileMeans
-from napari_splicer.embedding.resolve import batch_of, check_channels, remarks, resolve
+from napari_splicer.embedding.resolve import check_channels, remarks, resolve
 from napari_splicer.embedding.rows import InMemory, Rows
 from napari_splicer.embedding.stored import StoredTable
 from napari_splicer.embedding.table import (
@@ -137,7 +137,7 @@ def _reader(
         regions=() if bundle is None else parts_seen(bundle).regions,
         side=sides,
         size=run.patches.size,
-        batch=batch_of(run, run.device),
+        batch=run.embedding.batch or 1,  # open only where no network takes batches
         device="cpu" if bundle is None else run.device,
         blank_missing=bundle is not None and bundle.can_do_without,
     )

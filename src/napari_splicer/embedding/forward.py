@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_splicer.components.decomposition import Decomposition
-from napari_splicer.embedding.resolve import batch_of
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.patches.normalization import make_normalizer
 from napari_splicer.patches.presence import Presence, blanked
@@ -49,7 +48,7 @@ class Forward:
         network = bundle.network
         self._network = network if self._device.type == "cpu" else deepcopy(network)
         self._network.to(self._device).eval()
-        self.most = batch_of(run, run.device)
+        self.most = run.embedding.batch or 1  # resolved
         """Patches that go through the network at once: fewer than asked for, if need be."""
 
     @cached_property

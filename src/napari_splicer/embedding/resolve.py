@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 Precision: TypeAlias = Literal["fp32", "bf16"]
 
-_BATCH, _CPU_BATCH = 1024, 128
+_BATCH = 1024
+_CPU_BATCH, _CPU_VALUES = 128, 2**21
+"""On a CPU, fewer patches at a time are faster: 8 MB of them stay in its cache, and the system
+gives no fresh memory for every batch."""
 
 _OF_THE_MODEL = ("seed", "components", "normalization", "augmentation", "model", "training")
 
@@ -40,6 +43,7 @@ def resolve(config: RunConfig, bundle: Bundle | None) -> RunConfig:
         return config
     trained = bundle.config
     device, precision = _where(config, trained)
+    batch = config.embedding.batch or _batch(bundle, device)
     wanted = config.threads or trained.threads
     patches = trained.patches.model_copy(
         update={"sites": config.patches.sites, "stride": config.patches.stride}
@@ -48,7 +52,7 @@ def resolve(config: RunConfig, bundle: Bundle | None) -> RunConfig:
         update={
             **{key: getattr(trained, key) for key in _OF_THE_MODEL},
             "patches": patches,
-            "embedding": config.embedding.model_copy(update={"batch": batch_of(config, device)}),
+            "embedding": config.embedding.model_copy(update={"batch": batch}),
             "device": device,
             "precision": precision,
             "threads": None if wanted is None else min(wanted, os.cpu_count() or wanted),
@@ -56,9 +60,12 @@ def resolve(config: RunConfig, bundle: Bundle | None) -> RunConfig:
     )
 
 
-def batch_of(config: RunConfig, device: str) -> int:
-    """Return how many patches go through the network at a time."""
-    return config.embedding.batch or (_CPU_BATCH if device == "cpu" else _BATCH)
+def _batch(bundle: Bundle, device: str) -> int:
+    """Return how many patches go through the network at a time if nothing else is asked for."""
+    if device != "cpu":
+        return _BATCH
+    fitting = _CPU_VALUES // (len(bundle.channels) * bundle.config.patches.size**2)
+    return max(1, min(_CPU_BATCH, fitting))
 
 
 def _where(config: RunConfig, trained: RunConfig) -> tuple[str, Precision]:
