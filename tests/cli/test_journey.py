@@ -52,10 +52,14 @@ def test_settings_as_used_repeat_the_run(finished: Path, tmp_path: Path) -> None
     assert list(after.obs["groups"]) == list(before.obs["groups"])
 
 
-def test_steps_one_by_one_do_the_same(finished: Path, tissue_files: Path, tmp_path: Path) -> None:
-    run = [str(tissue_files / "run.toml"), "--output", str(tmp_path), "--quiet"]
+def step_by_step(files: Path, folder: Path) -> None:
+    run = [str(files / "run.toml"), "--output", str(folder), "--quiet"]
     for verb in ("train", "embed", "cluster", "export"):
         assert call([verb, *run]) == 0
+
+
+def test_steps_one_by_one_do_the_same(finished: Path, tissue_files: Path, tmp_path: Path) -> None:
+    step_by_step(tissue_files, tmp_path)
     before = anndata.read_zarr(finished / "table.zarr")
     after = anndata.read_zarr(tmp_path / "table.zarr")
     np.testing.assert_array_equal(after.obsm["X_splicer"], before.obsm["X_splicer"])
@@ -67,9 +71,7 @@ def test_a_table_too_large_for_memory_goes_the_whole_way(
     finished: Path, tissue_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("napari_splicer.embedding.stored.LARGE", 10)
-    run = [str(tissue_files / "run.toml"), "--output", str(tmp_path), "--quiet"]
-    for verb in ("train", "embed", "cluster", "export"):
-        assert call([verb, *run]) == 0
+    step_by_step(tissue_files, tmp_path)
     before = anndata.read_zarr(finished / "table.zarr")
     after = anndata.read_zarr(tmp_path / "table.zarr")
     np.testing.assert_array_equal(after.obsm["X_splicer"], before.obsm["X_splicer"])

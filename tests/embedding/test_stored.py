@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anndata
@@ -164,6 +166,43 @@ def test_nothing_is_overwritten_unasked(
         last(embed_cells(fields, bundle, config, place=Place(path)))
     assert last(embed_cells(fields, None, config, place=Place(path, overwrite=True))).result
     assert "X_splicer" not in read_table(path).obsm
+
+
+def test_other_channels_do_not_go_on_with_it(
+    fields: list[MaskedImage], config: RunConfig, tmp_path: Path
+) -> None:
+    cancel, place = Cancel(), Place(tmp_path / "table.zarr", resume=True)
+    stopped_after(embed_cells(fields, None, config, place=place, cancel=cancel), cancel, 1)
+    renamed = [
+        replace(f, image=f.image.with_channels([f"{c}!" for c in f.image.channels])) for f in fields
+    ]
+    with pytest.raises(InvalidSettings, match="other cells, another model"):
+        last(embed_cells(renamed, None, config, place=place))
+    anew = last(embed_cells(renamed, None, config, place=replace(place, overwrite=True))).result
+    assert anew.var_names[0].endswith("!")
+    assert np.isfinite(anew.X).all()
+
+
+def test_where_the_name_can_not_be_given_nothing_is_lost(
+    fields: list[MaskedImage],
+    bundle: Bundle,
+    config: RunConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    expected = last(embed_cells(fields, bundle, config)).result
+    place = Place(tmp_path / "table.zarr", resume=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_splicer.files._rename", full)
+        with pytest.raises(CannotWrite, match=r"What was made lies in .*table.zarr.partial"):
+            last(embed_cells(fields, bundle, config, place=place))
+    events = [*embed_cells(fields, bundle, config, place=place)]
+    assert not [event for event in events if isinstance(event, Progress)]
+    assert_same(events[-1].result, expected)
+    assert "done" not in anndata.read_zarr(place.path).uns
 
 
 def test_a_damaged_beginning_is_refused(

@@ -116,9 +116,9 @@ class Journey:
                 self.fields, bundle, self.plan.config, place=place, cancel=self.terminal.cancel
             )
         )
-        if self.terminal.stopped:
+        if place.partial.exists():
             self.terminal.display.note("To go on from there, add --resume.")
-        elif table is not None:
+        else:
             self.terminal.wrote("table", place.path)
         return table
 

@@ -19,7 +19,7 @@ from napari_splicer.embedding.table import (
     record,
     rows_without_values,
 )
-from napari_splicer.errors import NoCells
+from napari_splicer.errors import InvalidSettings, NoCells, UnreadableFile
 from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
 from napari_splicer.images.checks import check_distinct
 from napari_splicer.patches.reader import Cutter, PatchReader
@@ -148,7 +148,11 @@ def _store(table: AnnData, widths: Mapping[str, int], place: Place | None) -> St
     if place is None:
         return InMemory(table, widths)
     if place.begun:
-        return StoredTable.go_on(place, table)
+        try:
+            return StoredTable.go_on(place, table)
+        except (InvalidSettings, UnreadableFile):
+            if not place.overwrite:
+                raise
     return StoredTable.begin(place, table, widths)
 
 

@@ -23,7 +23,8 @@ class Place:
     resume : bool
         Whether to go on with one that was begun there, if there is one.
     overwrite : bool
-        Whether it may replace one that is there, begun or whole.
+        Whether it may replace one that is there, begun or whole; with ``resume``, one that was
+        begun only if it is of other cells or another model.
     """
 
     path: Path

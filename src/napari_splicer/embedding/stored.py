@@ -108,6 +108,7 @@ class StoredTable:
             rows, noted = read_elem(group["obs"]), read_elem(group["uns/splicer"])
             stored = cls(place, group, table)
             config = RunConfig.model_validate_json(noted["config"])
+            channels = read_elem(group["var"]).index
         except (OSError, KeyError, ValueError) as error:
             raise UnreadableFile(
                 f"The table that was begun in {place.partial} can't be read: {error}.",
@@ -115,7 +116,11 @@ class StoredTable:
             ) from error
         now = record(table)
         asked = RunConfig.model_validate_json(now["config"])
-        same = len(rows) == table.n_obs and noted["bundle"] == now["bundle"]
+        same = (
+            len(rows) == table.n_obs
+            and channels.equals(table.var_names)
+            and noted["bundle"] == now["bundle"]
+        )
         same &= all(getattr(config, key) == getattr(asked, key) for key in _SAME_SETTINGS)
         if not same or not all(
             np.array_equal(rows[name].to_numpy(kind), table.obs[name].to_numpy(kind))
@@ -163,10 +168,12 @@ class StoredTable:
             If the disk is full, or something else has the name.
         """
         import zarr
-        from anndata.io import write_elem
 
-        with telling(self._place.path, f"All cells are kept in {self._place.partial}."):
-            write_elem(self._group, "uns", dict(self._table.uns))
-            zarr.consolidate_metadata(self._group.store, zarr_format=2)
-        name_finished(self._place.partial, self._place.path, overwrite=self._place.overwrite)
-        return read_table(self._place.path, lazy_above=LARGE)
+        path = self._place.path
+        name_finished(self._place.partial, path, overwrite=self._place.overwrite)
+        # Only now: what is noted as done must be there to go on with if the name can't be given.
+        with telling(path, f"All cells are kept in {path}."):
+            group = zarr.open_group(path, mode="r+")
+            del group[_DONE]
+            zarr.consolidate_metadata(group.store, zarr_format=2)
+        return read_table(path, lazy_above=LARGE)

@@ -66,14 +66,14 @@ class Normalization:
         """
         if x_BCHW.device.type == "cpu" and x_BCHW.dtype in _TABLES:
             return self._looked_up(x_BCHW)
-        return self._computed(x_BCHW)
+        return self.compute(x_BCHW)
 
     def _looked_up(self, x_BCHW: Tensor) -> Tensor:
         channels, count = len(self.channels), _TABLES[x_BCHW.dtype]
         if x_BCHW.dtype not in self._tables:
             every_1C1N = torch.arange(count, dtype=torch.float32).expand(1, channels, 1, count)
             with torch.inference_mode(False):
-                self._tables[x_BCHW.dtype] = self._computed(every_1C1N).flatten()
+                self._tables[x_BCHW.dtype] = self.compute(every_1C1N).flatten()
         first_C11 = torch.arange(channels, dtype=torch.int32)[:, None, None] * count
         place_BCHW = x_BCHW.to(torch.int32) + first_C11
         table = self._tables[x_BCHW.dtype]
@@ -83,7 +83,8 @@ class Normalization:
     def _tables(self) -> dict[torch.dtype, Tensor]:
         return {}
 
-    def _computed(self, x_BCHW: Tensor) -> Tensor:
+    def compute(self, x_BCHW: Tensor) -> Tensor:
+        """Return the same without a table, of which many images would each need one of 5 MB."""
         lower_C, upper_C = np.array([self.lower, self.upper], dtype=np.float32)
         span_C = upper_C - lower_C
         scale_C = np.divide(1, span_C, out=np.zeros_like(span_C), where=span_C > 0)
@@ -129,13 +130,12 @@ class Normalizer:
 
     def apply(self, x_BCHW: Tensor, field_B: Tensor) -> Tensor:
         """Return normalised pixels, float32, of patches from the fields ``field_B``."""
-        present = sorted(set(field_B.tolist())) if len(self.tables) > 1 else [0]
-        if len(present) == 1:
-            return self.tables[present[0]].apply(x_BCHW)
+        if len(self.tables) == 1:
+            return self.tables[0].apply(x_BCHW)
         out_BCHW = torch.empty(x_BCHW.shape, dtype=torch.float32, device=x_BCHW.device)
-        for field in present:
+        for field in sorted(set(field_B.tolist())):
             rows = (field_B == field).nonzero()[:, 0].to(x_BCHW.device)
-            out_BCHW[rows] = self.tables[field].apply(x_BCHW[rows])
+            out_BCHW[rows] = self.tables[field].compute(x_BCHW[rows])
         return out_BCHW
 
 
