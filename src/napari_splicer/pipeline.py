@@ -214,53 +214,9 @@ def cluster(
     NoCells, UnusableChannel
         If there are too few cells, or nothing differs between them.
     """
-    from napari_splicer.analysis.clustering import add_clustering, check_name, cluster_cells
-    from napari_splicer.analysis.features import check_source
-    from napari_splicer.analysis.projection import (
-        add_projection,
-        has_projection,
-        project_cells,
-    )
+    from napari_splicer.analysis.cluster import cluster_table
 
-    config, remarks = _as_the_table_allows(config, table)
-    for settings in config.clusterings:
-        check_name(table, settings.name, replace=replace)
-    for source in (*(settings.source for settings in config.clusterings), config.projection.source):
-        check_source(table, source)
-    table = table.copy()
-    todo = len(config.clusterings) + 1
-    yield Started("cluster", total=todo, unit="steps", message="Grouping similar cells")
-    for remark in remarks:
-        yield Warned("cluster", remark)
-    counts: list[str] = []
-    for done, settings in enumerate(config.clusterings):
-        if cancel is not None and cancel.requested:
-            yield Finished("cluster", table, cancelled=True, message="; ".join(counts))
-            return
-        clustering = cluster_cells(table, settings)
-        for remark in clustering.remarks:
-            yield Warned("cluster", remark)
-        add_clustering(table, clustering, replace=replace)
-        counts.append(f"{settings.name}: {len(clustering.names)} groups")
-        yield Progress("cluster", done + 1, todo, "steps", message=counts[-1])
-    if cancel is not None and cancel.requested:
-        yield Finished("cluster", table, cancelled=True, message="; ".join(counts))
-        return
-    if not has_projection(table, config.projection):
-        add_projection(table, project_cells(table, config.projection), config.projection)
-    yield Progress("cluster", todo, todo, "steps", message="Map of the cells")
-    yield Finished("cluster", table, message="; ".join(counts))
-
-
-def _as_the_table_allows(config: RunConfig, table: AnnData) -> tuple[RunConfig, tuple[str, ...]]:
-    """Replace "combined" where a table holds intensities alone; return what to say of it."""
-    sources = {f"clusterings.{i}.source": c.source for i, c in enumerate(config.clusterings)}
-    sources["projection.source"] = config.projection.source
-    both = [place for place, source in sources.items() if source == "combined"]
-    if "X_splicer" in table.obsm or not both:
-        return config, ()
-    remark = "The table was made without a model, so cells are compared by mean intensity alone."
-    return config.with_values(dict.fromkeys(both, "intensity")), (remark,)
+    yield from cluster_table(table, config, replace=replace, cancel=cancel)
 
 
 def export(

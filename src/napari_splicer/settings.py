@@ -188,6 +188,16 @@ class EmbeddingSettings(Settings):
     )
 
 
+Landmarks = Annotated[
+    int,
+    Field(
+        ge=1_000,
+        description="of more than 200,000 cells, how many are compared with one another; each of "
+        "the others goes with those it is most like",
+    ),
+]
+
+
 class ClusteringSettings(Settings):
     """One clustering of the cells.
 
@@ -205,6 +215,7 @@ class ClusteringSettings(Settings):
     resolution: float = Field(1.0, gt=0, description="for leiden: higher makes more groups")
     clusters: int = Field(8, ge=2, description="for kmeans: number of groups")
     neighbours: int = Field(15, ge=2, description="for leiden: links per cell")
+    landmarks: Landmarks = 50_000
     seed: int = Field(0, description="the same seed gives the same groups")
 
 
@@ -214,6 +225,7 @@ class ProjectionSettings(Settings):
     source: str = Field("combined", pattern=SOURCE, description="what makes cells similar")
     neighbours: int = Field(15, ge=2, description="fewer: finer islands; more: the large shape")
     min_dist: float = Field(0.3, ge=0, le=1, description="how tightly points may lie")
+    landmarks: Landmarks = 50_000
     seed: int = Field(0, description="the same seed gives the same map")
 
 

@@ -13,10 +13,10 @@ from napari_splicer.analysis.clustering import (
     add_clustering,
     cluster_cells,
     clusterings,
-    leiden,
-    numbered_by_size,
     stability,
 )
+from napari_splicer.analysis.grouping import leiden, numbered_by_size
+from napari_splicer.analysis.shares import finish
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import chunk_slices, note_blank
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
@@ -70,7 +70,7 @@ def test_leiden_separates_what_is_hardly_connected() -> None:
     weights = np.kron(np.eye(2), np.ones((5, 5))) - np.eye(10)
     weights[0, 9] = weights[9, 0] = 0.01
     graph = csr_array(np.pad(weights, (0, 1)))
-    found = leiden(graph, resolution=1.0, seed=0)
+    found = finish(leiden(graph, resolution=1.0, seed=0))
     assert len(set(found[:5])) == len(set(found[5:10])) == 1
     assert len(set(found)) == 3
 

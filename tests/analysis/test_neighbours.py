@@ -6,6 +6,7 @@ from scipy.spatial.distance import cdist
 
 from napari_splicer.analysis import neighbours
 from napari_splicer.analysis.neighbours import fuzzy_graph, nearest
+from napari_splicer.analysis.shares import finish
 from napari_splicer.errors import NoCells
 
 
@@ -15,7 +16,7 @@ def x() -> np.ndarray:
 
 
 def test_neighbours_are_the_nearest_cells(x: np.ndarray) -> None:
-    found = nearest(x, 7)
+    found = finish(nearest(x, 7))
     distances = cdist(x, x)
     np.testing.assert_array_equal(found.indices, np.argsort(distances, axis=1)[:, :8])
     np.testing.assert_allclose(found.distances, np.sort(distances, axis=1)[:, :8], atol=1e-5)
@@ -23,7 +24,7 @@ def test_neighbours_are_the_nearest_cells(x: np.ndarray) -> None:
 
 
 def test_a_cell_is_never_its_own_neighbour_even_among_equal_ones() -> None:
-    found = nearest(np.zeros((20, 3), np.float32), 5)
+    found = finish(nearest(np.zeros((20, 3), np.float32), 5))
     np.testing.assert_array_equal(found.indices[:, 0], np.arange(20))
     assert not (found.indices[:, 1:] == np.arange(20)[:, None]).any()
 
@@ -33,19 +34,19 @@ def test_descent_finds_what_comparing_all_pairs_finds(
     x: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x[100:140] = x[100]  # more equal cells than neighbours
-    exact = nearest(x, 10)
+    exact = finish(nearest(x, 10))
     monkeypatch.setattr(neighbours, "_EXACT_UP_TO", 10)
-    found = nearest(x, 10, seed=1)
+    found = finish(nearest(x, 10, seed=1))
     np.testing.assert_array_equal(found.indices[:, 0], np.arange(300))
     assert not (found.indices[:, 1:] == np.arange(300)[:, None]).any()
     shared = [len(set(a) & set(b)) for a, b in zip(found.indices, exact.indices, strict=True)]
     apart = np.r_[0:100, 140:300]
     assert np.mean(np.array(shared)[apart]) > 10.5
-    np.testing.assert_array_equal(found.indices, nearest(x, 10, seed=1).indices)
+    np.testing.assert_array_equal(found.indices, finish(nearest(x, 10, seed=1)).indices)
 
 
 def test_few_cells_get_as_many_neighbours_as_there_are(x: np.ndarray) -> None:
-    found = nearest(x[:4], 15)
+    found = finish(nearest(x[:4], 15))
     assert found.indices.shape == (4, 4)
     assert "3 others instead of 15" in found.remarks[0]
 
@@ -53,11 +54,11 @@ def test_few_cells_get_as_many_neighbours_as_there_are(x: np.ndarray) -> None:
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_fewer_than_three_cells_cannot_be_compared(x: np.ndarray, count: int) -> None:
     with pytest.raises(NoCells, match=f"{count} cell"):
-        nearest(x[:count], 15)
+        finish(nearest(x[:count], 15))
 
 
 def test_the_graph_is_symmetric_and_strongest_for_the_nearest(x: np.ndarray) -> None:
-    found = nearest(x, 10)
+    found = finish(nearest(x, 10))
     graph = fuzzy_graph(found)
     assert graph.shape == (300, 300)
     assert abs(graph - graph.T).max() == 0

@@ -1,4 +1,4 @@
-"""Groups of similar cells: Leiden on the neighbour graph, or k-means; any number side by side."""
+"""Groups of similar cells in a table: any number of divisions, side by side."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from napari_splicer.analysis.features import features, principal_components
-from napari_splicer.analysis.neighbours import fuzzy_graph, nearest
+from napari_splicer.analysis.grouping import group, numbered_by_size
 from napari_splicer.analysis.palette import UNASSIGNED, UNASSIGNED_COLOUR, group_colours
+from napari_splicer.analysis.shares import finish
+from napari_splicer.analysis.space import CellSpace
 from napari_splicer.embedding.table import record
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
 
@@ -20,11 +21,9 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
 
+    from napari_splicer.analysis.shares import Shares
     from napari_splicer.config import ClusteringSettings
-
-_ITERATIONS = 3  # full Leiden cycles, each from the groups of the one before
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +63,9 @@ class Clustering:
 def cluster_cells(table: AnnData, settings: ClusteringSettings) -> Clustering:
     """Group the cells of a table; the table is not changed.
 
-    Groups are numbered from "1" by size. Cells without any finite value are "unassigned".
+    Groups are numbered from "1" by size. Cells without any finite value are "unassigned". Of more
+    than :data:`napari_splicer.analysis.space.MANY` cells, some are grouped, and the others join
+    the group of those they are most like.
 
     Raises
     ------
@@ -73,14 +74,17 @@ def cluster_cells(table: AnnData, settings: ClusteringSettings) -> Clustering:
     NoCells
         If there are fewer than three cells.
     """
-    x = features(table, settings.source)
-    known = np.isfinite(x).all(axis=1)
-    groups, remarks = _group(x[known], settings)
-    remarks = (*remarks, *_said_of_blank(table, settings.source))
-    labels = np.full(len(x), -1)
-    labels[known] = groups
+    space = CellSpace(table, settings.source, seed=settings.seed, landmarks=settings.landmarks)
+    return finish(grouping(table, space, settings))
+
+
+def grouping(table: AnnData, space: CellSpace, settings: ClusteringSettings) -> Shares[Clustering]:
+    """Group cells as :func:`cluster_cells` does, in a space that others may use as well."""
+    labels, remarks = yield from group(space, settings)
+    remarks = (*space.remarks, *remarks, *_said_of_blank(table, settings.source))
     codes, count = numbered_by_size(labels)
     names, colours = [str(i + 1) for i in range(count)], [*group_colours(count)]
+    known = labels >= 0
     if not known.all():
         codes[~known] = count
         names, colours = [*names, UNASSIGNED], [*colours, UNASSIGNED_COLOUR]
@@ -105,97 +109,6 @@ def _said_of_blank(table: AnnData, source: str) -> Iterator[str]:
             f"{'lack' if len(images) > 1 else 'lacks'}: what it holds of cells there is guessed "
             "from the other components, so groups may follow the images."
         )
-
-
-def _group(
-    x: NDArray[np.float32], settings: ClusteringSettings
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    x = principal_components(x, seed=settings.seed)
-    if settings.method == "kmeans":
-        return _kmeans(x, settings)
-    neighbours = nearest(x, settings.neighbours, seed=settings.seed)
-    graph = fuzzy_graph(neighbours)
-    groups = leiden(graph, resolution=settings.resolution, seed=settings.seed)
-    return groups, neighbours.remarks
-
-
-def leiden(graph: csr_array, *, resolution: float, seed: int) -> NDArray[np.int64]:
-    """Find communities: the Leiden algorithm, maximising modularity.
-
-    Traag, Waltman, van Eck 2019, doi:10.1038/s41598-019-41695-z.
-
-    Parameters
-    ----------
-    graph : csr_array (n, n)
-        Symmetric, non-negative weights.
-    resolution : float
-        Higher finds more, smaller groups.
-
-    Returns
-    -------
-    int64 (n,)
-        Group of every node; a node without edges is a group of its own.
-    """
-    from graspologic_native import leiden as native_leiden
-    from scipy.sparse import triu
-
-    upper = triu(graph, k=1, format="coo")
-    node = [str(i) for i in range(graph.shape[0])]
-    edges = [
-        (node[i], node[j], weight)
-        for i, j, weight in zip(
-            upper.row.tolist(), upper.col.tolist(), upper.data.tolist(), strict=True
-        )
-    ]
-    _, found = native_leiden(edges, resolution=resolution, iterations=_ITERATIONS, seed=seed)
-    alone = len(edges) + len(node)
-    return np.array([found.get(name, alone + i) for i, name in enumerate(node)], dtype=np.int64)
-
-
-def _kmeans(
-    x: NDArray[np.float32], settings: ClusteringSettings
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    from sklearn.cluster import KMeans
-
-    if len(x) < 3:
-        raise NoCells(f"There are {len(x)} cells to group.", "Grouping needs at least three.")
-    distinct = len(np.unique(x, axis=0))
-    count = min(settings.clusters, distinct)
-    remarks: tuple[str, ...] = ()
-    if count < settings.clusters:
-        remarks = (
-            f"Made {count} groups instead of {settings.clusters}: "
-            f"there are only {distinct} different cells.",
-        )
-    found = KMeans(n_clusters=count, n_init=10, random_state=settings.seed).fit_predict(x)
-    return np.asarray(found, dtype=np.int64), remarks
-
-
-def numbered_by_size(labels: NDArray[np.int64]) -> tuple[NDArray[np.int32], int]:
-    """Renumber groups so that 0 is the largest; equal sizes in order of their first cell.
-
-    Parameters
-    ----------
-    labels : int64 (n,)
-        Any numbers; negative ones are left out.
-
-    Returns
-    -------
-    codes : int32 (n,)
-        -1 where left out.
-    count : int
-        Groups.
-    """
-    codes = np.full(len(labels), -1, np.int32)
-    kept = labels >= 0
-    _, first, inverse, sizes = np.unique(
-        labels[kept], return_index=True, return_inverse=True, return_counts=True
-    )
-    order = np.lexsort((first, -sizes))
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    codes[kept] = rank[inverse]
-    return codes, len(order)
 
 
 def add_clustering(table: AnnData, clustering: Clustering, *, replace: bool = False) -> int:
@@ -277,7 +190,5 @@ def stability(table: AnnData, settings: ClusteringSettings, *, seeds: Iterable[i
     """
     from sklearn.metrics import adjusted_rand_score
 
-    x = features(table, settings.source)
-    x = x[np.isfinite(x).all(axis=1)]
-    found = [_group(x, settings.model_copy(update={"seed": seed}))[0] for seed in seeds]
+    found = [cluster_cells(table, settings.model_copy(update={"seed": n})).codes for n in seeds]
     return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(found, 2)]))

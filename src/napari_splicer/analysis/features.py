@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,13 +13,15 @@ from napari_splicer.errors import InvalidSettings, UnusableChannel
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import ArrayLike, NDArray
+    from sklearn.decomposition import PCA
 
     Float32 = NDArray[np.float32]
+    Rows = NDArray[np.int64]
 
 _COFACTOR = 5.0  # bends the scale above a fifth of the bright cells' intensity
 _BRIGHT = 0.99
 _LARGEST_SCORE = 10.0  # a few very bright cells must not decide every distance
-_COMPONENTS = 50
+COMPONENTS = 50
 
 
 def available_sources(table: AnnData) -> tuple[str, ...]:
@@ -69,26 +72,116 @@ def features(table: AnnData, source: str) -> NDArray[np.float32]:
     UnusableChannel
         If nothing differs between the cells.
     """
-    check_source(table, source)
-    parts = [standardise(block) for block in _blocks(table, source)]
-    parts = [part for part in parts if part.shape[1]]
-    if not parts:
-        raise UnusableChannel(
-            f"No number of '{source}' differs between the cells, so they can't be compared.",
-            "Check the channels, or choose another source.",
-        )
-    return parts[0] if len(parts) == 1 else _joined(parts)
+    return Features.fit(table, source).of(table)
 
 
-def _blocks(table: AnnData, source: str) -> list[Float32]:
-    if source == "intensity":
-        return [scaled_intensities(table)]
-    if source == "representation":
-        return [np.asarray(table.obsm["X_splicer"])]
-    if source == "combined":
-        return [np.asarray(table.obsm["X_splicer"]), scaled_intensities(table)]
-    chunk = chunk_slices(table)[source.removeprefix("chunk:")]
-    return [np.asarray(table.obsm["X_splicer_chunks"])[:, chunk]]
+@dataclass(frozen=True, eq=False)
+class Features:
+    """How a table's numbers become those that cells are compared by, found on some of its cells.
+
+    Parameters
+    ----------
+    source : str
+        As :func:`features` takes it.
+    bright : float32 (C,)
+        Intensity of every channel that 1 % of the cells exceed.
+    scales : tuple of Scale
+        Of every block of numbers.
+    """
+
+    source: str
+    bright: Float32
+    scales: tuple[Scale, ...]
+
+    @classmethod
+    def fit(cls, table: AnnData, source: str, rows: Rows | None = None) -> Features:
+        """Find means and spreads, on the cells of ``rows`` or on all. Raises as :func:`features`.
+
+        Parameters
+        ----------
+        table : AnnData (n cells)
+            Its matrices may be dask arrays, of which nothing but ``rows`` is kept.
+        source : str
+        rows : int64 (m,), optional
+            Sorted.
+        """
+        check_source(table, source)
+        bright = np.empty(0, np.float32)
+        if _has_intensity(source):
+            bright = _bright(_taken(table.X, rows))
+        scales = [Scale.fit(block) for block in _blocks(table, source, bright, rows)]
+        if not any(scale.width for scale in scales):
+            raise UnusableChannel(
+                f"No number of '{source}' differs between the cells, so they can't be compared.",
+                "Check the channels, or choose another source.",
+            )
+        return cls(source, bright, tuple(scales))
+
+    def of(self, table: AnnData, rows: Rows | None = None) -> Float32:
+        """Return float32 (m, d) of the cells of ``rows``, or of all; see :func:`features`."""
+        blocks = _blocks(table, self.source, self.bright, rows)
+        found = [scale.of(block) for scale, block in zip(self.scales, blocks, strict=True)]
+        found = [part for part in found if part.shape[1]]
+        return found[0] if len(found) == 1 else _joined(found)
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Which columns of a matrix differ between cells, and their mean and standard deviation."""
+
+    columns: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    sd: NDArray[np.float64]
+
+    @property
+    def width(self) -> int:
+        """Columns that are left."""
+        return len(self.columns)
+
+    @classmethod
+    def fit(cls, x: ArrayLike) -> Scale:
+        """Find them for (n, d) numbers, of which those that are not finite count as missing."""
+        values = _missing_as_nan(x)
+        known = np.flatnonzero(~np.isnan(values).all(axis=0))
+        mean = np.asarray(np.nanmean(values[:, known], axis=0, dtype=np.float64))
+        sd = np.asarray(np.nanstd(values[:, known], axis=0, dtype=np.float64))
+        differs = sd > 1e-6 * np.maximum(np.abs(mean), 1e-12)
+        return cls(known[differs], mean[differs], sd[differs])
+
+    def of(self, x: ArrayLike) -> Float32:
+        """Return z-scores, float32 (n, width); see :func:`standardise`."""
+        values = _missing_as_nan(x)
+        empty = np.isnan(values).all(axis=1)
+        scores = (values[:, self.columns] - self.mean) / self.sd
+        scores = np.clip(np.nan_to_num(scores), -_LARGEST_SCORE, _LARGEST_SCORE)
+        scores[empty] = np.nan
+        return np.asarray(scores, dtype=np.float32)
+
+
+def _missing_as_nan(x: ArrayLike) -> Float32:
+    values = np.array(x, dtype=np.float32)
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _has_intensity(source: str) -> bool:
+    return source in ("intensity", "combined")
+
+
+def _blocks(table: AnnData, source: str, bright: Float32, rows: Rows | None) -> list[Float32]:
+    if source.startswith("chunk:"):
+        chunk = chunk_slices(table)[source.removeprefix("chunk:")]
+        return [_taken(table.obsm["X_splicer_chunks"], rows)[:, chunk]]
+    blocks = []
+    if source != "intensity":
+        blocks.append(_taken(table.obsm["X_splicer"], rows))
+    if _has_intensity(source):
+        blocks.append(_bent(_taken(table.X, rows), bright))
+    return blocks
+
+
+def _taken(matrix: Any, rows: Rows | None) -> Float32:
+    return np.asarray(matrix if rows is None else matrix[rows], dtype=np.float32)
 
 
 def scaled_intensities(table: AnnData) -> NDArray[np.float32]:
@@ -103,13 +196,21 @@ def scaled_intensities(table: AnnData) -> NDArray[np.float32]:
         NaN where the table has it.
     """
     x = np.asarray(table.X, dtype=np.float32)
-    scaled = np.empty_like(x)
+    return _bent(x, _bright(x))
+
+
+def _bright(x: Float32) -> Float32:
+    """Return of every channel the intensity that few cells exceed, and never 0."""
+    found = np.ones(x.shape[1], np.float32)
     for channel, column in enumerate(x.T):
         finite = np.abs(column[np.isfinite(column)])
         bright = float(np.quantile(finite, _BRIGHT)) if finite.size else 0.0
-        bright = bright or float(finite.max(initial=0)) or 1.0
-        scaled[:, channel] = np.arcsinh(column * (_COFACTOR / bright))
-    return scaled
+        found[channel] = bright or float(finite.max(initial=0)) or 1.0
+    return found
+
+
+def _bent(x: Float32, bright: Float32) -> Float32:
+    return np.asarray(np.arcsinh(x * (_COFACTOR / bright)), np.float32)
 
 
 def standardise(x: ArrayLike) -> NDArray[np.float32]:
@@ -125,20 +226,7 @@ def standardise(x: ArrayLike) -> NDArray[np.float32]:
     float32 (n, d')
         Missing values are 0, the mean; rows without any finite value are NaN.
     """
-    values = np.array(x, dtype=np.float32)
-    values[~np.isfinite(values)] = np.nan
-    empty = np.isnan(values).all(axis=1)
-    if empty.all():
-        return values[:, :0]
-    known = values[~empty]
-    columns = ~np.isnan(known).all(axis=0)
-    mean = np.asarray(np.nanmean(known[:, columns], axis=0, dtype=np.float64))
-    sd = np.asarray(np.nanstd(known[:, columns], axis=0, dtype=np.float64))
-    differs = sd > 1e-6 * np.maximum(np.abs(mean), 1e-12)
-    scores = (values[:, columns][:, differs] - mean[differs]) / sd[differs]
-    scores = np.clip(np.nan_to_num(scores), -_LARGEST_SCORE, _LARGEST_SCORE)
-    scores[empty] = np.nan
-    return np.asarray(scores, dtype=np.float32)
+    return Scale.fit(x).of(x)
 
 
 def _joined(parts: list[Float32]) -> Float32:
@@ -150,7 +238,7 @@ def _joined(parts: list[Float32]) -> Float32:
 
 
 def principal_components(
-    x: NDArray[np.float32], count: int = _COMPONENTS, *, seed: int = 0
+    x: NDArray[np.float32], count: int = COMPONENTS, *, seed: int = 0
 ) -> NDArray[np.float32]:
     """Return the first ``count`` principal components, or ``x`` where it has no more columns.
 
@@ -163,9 +251,14 @@ def principal_components(
     -------
     float32 (n, min(d, count, n))
     """
+    axes = principal_axes(x, count, seed=seed)
+    return x if axes is None else np.asarray(axes.transform(x), dtype=np.float32)
+
+
+def principal_axes(x: NDArray[np.float32], count: int = COMPONENTS, *, seed: int = 0) -> PCA | None:
+    """Fit what :func:`principal_components` returns; None where ``x`` has no more columns."""
     if x.shape[1] <= count:
-        return x
+        return None
     from sklearn.decomposition import PCA
 
-    pca = PCA(n_components=min(count, len(x)), random_state=seed)
-    return np.asarray(pca.fit_transform(x), dtype=np.float32)
+    return PCA(n_components=min(count, len(x)), random_state=seed).fit(x)

@@ -11,14 +11,18 @@ import numpy as np
 from napari_splicer.errors import NoCells
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
 NUMBA_LOCK = threading.Lock()
 """Held around everything that runs numba: two of its parallel jobs at once abort the process."""
 
-# Comparing all pairs takes 2 s at 20,000 cells on one core; descent compiles for most of a minute.
-_EXACT_UP_TO = 50_000
+# Comparing all pairs takes 2 s at 20,000 cells on one core; descent compiles for most of a minute
+# and can't be stopped on the way.
+_EXACT_UP_TO = 100_000
+_QUERIES = 5_000  # that are compared with all others between two looks at whether to go on
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +44,12 @@ class Neighbours:
     remarks: tuple[str, ...] = ()
 
 
-def nearest(x: NDArray[np.float32], count: int, *, seed: int = 0) -> Neighbours:
-    """Find the ``count`` nearest other cells of every cell.
+def nearest(
+    x: NDArray[np.float32], count: int, *, seed: int = 0
+) -> Generator[float, None, Neighbours]:
+    """Find the ``count`` nearest other cells of every cell; yields the share that is done.
 
-    Exact up to 50,000 cells, by nearest-neighbour descent (pynndescent) beyond.
+    Exact up to 100,000 cells, by nearest-neighbour descent (pynndescent) beyond.
 
     Parameters
     ----------
@@ -69,19 +75,48 @@ def nearest(x: NDArray[np.float32], count: int, *, seed: int = 0) -> Neighbours:
             f"Compared each cell with {n - 1} others instead of {count}: there are no more.",
         )
         count = n - 1
-    search = _exact if n <= _EXACT_UP_TO else _descent
-    indices, distances = search(x, count, seed)
+    if n <= _EXACT_UP_TO:
+        indices, distances = yield from _exact(x, count)
+    else:
+        yield 0.0
+        indices, distances = _descent(x, count, seed)
     return Neighbours(*_self_first(indices, distances), remarks)
 
 
-def _exact(
-    x: NDArray[np.float32], count: int, _seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    from sklearn.neighbors import NearestNeighbors
+class Search:
+    """The ``count`` nearest of ``x`` float32 (n, d), found exactly by comparing with all of them.
 
-    search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(x)
-    distances, indices = search.kneighbors()  # without an argument, a cell is not its own
-    return indices, distances.astype(np.float32)
+    Called with (q, d) points, it returns indices int64 (q, count), nearest first, and Euclidean
+    distances float32 (q, count).
+    """
+
+    def __init__(self, x: NDArray[np.float32], count: int) -> None:
+        from sklearn.neighbors import NearestNeighbors
+
+        self._search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(x)
+
+    def __call__(
+        self, points: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return indices and distances."""
+        width = self._search.n_neighbors
+        if not len(points):
+            return np.empty((0, width), np.int64), np.empty((0, width), np.float32)
+        distances, indices = self._search.kneighbors(points)
+        return indices, distances.astype(np.float32)
+
+
+def _exact(
+    x: NDArray[np.float32], count: int
+) -> Generator[float, None, tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    search = Search(x, count + 1)
+    found = []
+    for start in range(0, len(x), _QUERIES):
+        rows = np.arange(start, min(start + _QUERIES, len(x)))
+        found.append(_without_self(*search(x[rows]), rows))
+        yield (rows[-1] + 1) / len(x)
+    indices, distances = zip(*found, strict=True)
+    return np.concatenate(indices), np.concatenate(distances)
 
 
 def _descent(
@@ -92,11 +127,18 @@ def _descent(
 
         index = NNDescent(x, n_neighbors=count + 1, random_state=seed)
         indices, distances = index.neighbor_graph
+    return _without_self(indices, distances, np.arange(len(x)))
+
+
+def _without_self(
+    indices: NDArray[np.int64], distances: NDArray[np.float32], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Take cells, by row, off their own lists (q, k + 1)."""
     # A cell is missing from its own list where more than count others lie on the same spot.
-    own = indices == np.arange(len(x))[:, None]
+    own = indices == rows[:, None]
     own[~own.any(axis=1), -1] = True
-    others = ~own
-    return indices[others].reshape(-1, count), distances[others].reshape(-1, count)
+    others, width = ~own, indices.shape[1] - 1
+    return indices[others].reshape(-1, width), distances[others].reshape(-1, width)
 
 
 def _self_first(

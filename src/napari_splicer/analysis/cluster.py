@@ -1,0 +1,120 @@
+"""cluster_table: a table of cells → events, of which the last holds it with groups and map."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from napari_splicer.analysis.clustering import add_clustering, check_name, grouping
+from napari_splicer.analysis.features import check_source
+from napari_splicer.analysis.projection import add_projection, has_projection, projecting
+from napari_splicer.analysis.space import CellSpace
+from napari_splicer.events import Cancel, Finished, Progress, Started, Warned
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from typing import TypeVar
+
+    from anndata import AnnData
+
+    from napari_splicer.analysis.shares import Shares
+    from napari_splicer.config import ClusteringSettings, ProjectionSettings, RunConfig
+    from napari_splicer.events import Event
+
+    T = TypeVar("T")
+
+
+def cluster_table(
+    table: AnnData, config: RunConfig, *, replace: bool = False, cancel: Cancel | None = None
+) -> Iterator[Event]:
+    """Add clusterings and a map to a table; see :func:`napari_splicer.pipeline.cluster`."""
+    cancel = cancel or Cancel()
+    config, remarks = _as_the_table_allows(config, table)
+    for settings in config.clusterings:
+        check_name(table, settings.name, replace=replace)
+    for source in (*(settings.source for settings in config.clusterings), config.projection.source):
+        check_source(table, source)
+    table = table.copy()
+    steps = _Steps(len(config.clusterings) + 1, cancel)
+    spaces = _Spaces(table)
+    said = dict.fromkeys(remarks)
+    yield Started("cluster", total=100, unit="%", message="Grouping similar cells")
+    for remark in said:
+        yield Warned("cluster", remark)
+    counts: list[str] = []
+    for settings in config.clusterings:
+        work = grouping(table, spaces.of(settings), settings)
+        clustering = yield from steps.next(work, f"Groups '{settings.name}'")
+        if clustering is None:
+            yield Finished("cluster", table, cancelled=True, message="; ".join(counts))
+            return
+        for remark in clustering.remarks:
+            if remark not in said:
+                yield Warned("cluster", remark)
+            said[remark] = None
+        add_clustering(table, clustering, replace=replace)
+        counts.append(f"{settings.name}: {len(clustering.names)} groups")
+    if not has_projection(table, config.projection):
+        laying_out = projecting(spaces.of(config.projection), config.projection)
+        layout = yield from steps.next(laying_out, "Map of the cells")
+        if layout is None:
+            yield Finished("cluster", table, cancelled=True, message="; ".join(counts))
+            return
+        add_projection(table, layout, config.projection)
+    yield Finished("cluster", table, message="; ".join(counts))
+
+
+class _Spaces:
+    """The spaces in which cells are compared, each made once and kept while it is asked for."""
+
+    def __init__(self, table: AnnData) -> None:
+        self._table = table
+        self._made: tuple[tuple[str, int, int], CellSpace] | None = None
+
+    def of(self, settings: ClusteringSettings | ProjectionSettings) -> CellSpace:
+        """Return the space that settings ask for: the last one where they ask for it again."""
+        asked = (settings.source, settings.seed, settings.landmarks)
+        if self._made is None or self._made[0] != asked:
+            self._made = None  # before another takes its memory
+            source, seed, landmarks = asked
+            space = CellSpace(self._table, source, seed=seed, landmarks=landmarks)
+            self._made = (asked, space)
+        return self._made[1]
+
+
+class _Steps:
+    """Tells how far all steps are, in percent, and stops between two shares when asked to."""
+
+    def __init__(self, count: int, cancel: Cancel) -> None:
+        self._count, self._cancel, self._done = count, cancel, 0
+        self._begun = time.perf_counter()
+
+    def next(self, work: Shares[T], name: str) -> Generator[Event, None, T | None]:
+        """Do the next step; return what it made, None where it was stopped."""
+        try:
+            while not self._cancel.requested:
+                yield self._progress(self._done + next(work), name)
+        except StopIteration as end:
+            self._done += 1
+            yield self._progress(self._done, name)
+            return end.value  # type: ignore[no-any-return]  # StopIteration knows no types
+        finally:
+            work.close()
+        return None
+
+    def _progress(self, steps: float, name: str) -> Progress:
+        share = steps / self._count
+        gone = time.perf_counter() - self._begun
+        left = gone / share - gone if share else None
+        return Progress("cluster", round(100 * share), 100, "%", left, name)
+
+
+def _as_the_table_allows(config: RunConfig, table: AnnData) -> tuple[RunConfig, tuple[str, ...]]:
+    """Replace "combined" where a table holds intensities alone; return what to say of it."""
+    sources = {f"clusterings.{i}.source": c.source for i, c in enumerate(config.clusterings)}
+    sources["projection.source"] = config.projection.source
+    both = [place for place, source in sources.items() if source == "combined"]
+    if "X_splicer" in table.obsm or not both:
+        return config, ()
+    remark = "The table was made without a model, so cells are compared by mean intensity alone."
+    return config.with_values(dict.fromkeys(both, "intensity")), (remark,)
