@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
 
 from napari_splicer.embedding.table import note_representation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def make_table(groups: np.ndarray, *, markers: int = 6, width: int = 8, seed: int = 0) -> AnnData:
@@ -42,3 +47,8 @@ def groups() -> np.ndarray:
 @pytest.fixture
 def table(groups: np.ndarray) -> AnnData:
     return make_table(groups)
+
+
+@pytest.fixture
+def table_of() -> Callable[[np.ndarray], AnnData]:
+    return make_table

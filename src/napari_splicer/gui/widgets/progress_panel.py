@@ -65,7 +65,9 @@ class ProgressPanel(QWidget):
 def describe(job: Job) -> str:
     """Say how far a job is, e.g. ``"120 of 3,000 steps · 4 min left"``."""
     parts = [job.message] if job.message else []
-    if job.total:
+    if job.unit == "%":
+        parts.append(f"{job.done} %")
+    elif job.total:
         parts.append(f"{job.done:,} of {job.total:,} {job.unit}".strip())
     if job.seconds_left is not None:
         parts.append(f"{duration(job.seconds_left)} left")
