@@ -20,7 +20,8 @@ _STEP = 4  # between levels of the pyramid
 _OVERVIEW = 4096  # pixels; images no longer than this need no smaller level
 _SPAN = 8192  # pixels read at once along a row of tiles
 _BLOCK = 2048  # rows read at once
-_TIFF_LIMIT = 2**32 - 2**25  # bytes that a classic TIFF can address
+TIFF_LIMIT = 2**32 - 2**25
+"""Bytes that a classic TIFF can address."""
 
 
 class Legend(NamedTuple):
@@ -109,7 +110,7 @@ def write_ome_tiff(path: Path, image: LabelImage) -> None:
         metadata |= {"PhysicalSizeY": y, "PhysicalSizeYUnit": "µm"}
         metadata |= {"PhysicalSizeX": x, "PhysicalSizeXUnit": "µm"}
     size = image.shape[0] * image.shape[1] * image.dtype.itemsize
-    with TiffWriter(path, ome=True, bigtiff=size > _TIFF_LIMIT) as tiff:
+    with TiffWriter(path, ome=True, bigtiff=size > TIFF_LIMIT) as tiff:
         for factor in image.factors:
             tiff.write(
                 (_full(tile) for _, _, tile in image.tiles(factor)),

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_splicer.analysis.clustering import clusterings
+from napari_splicer.embedding.table import holds_tiles
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.export.cluster_image import (
     ImageFormat,
@@ -14,6 +15,7 @@ from napari_splicer.export.cluster_image import (
     legend_path,
     write_cluster_image,
 )
+from napari_splicer.export.embedding_map import write_colour_map, write_embedding_map
 from napari_splicer.export.replay import run_file
 from napari_splicer.export.tables import write_csv, write_h5ad, write_parquet, write_zarr
 from napari_splicer.files import check_free, check_writable, file_name, write_text
@@ -53,7 +55,8 @@ def plan_export(
     ----------
     table : AnnData
     fields : sequence of MaskedImage
-        Needed for cluster images: one per field of view and clustering.
+        Needed for cluster images: one per field of view and clustering. Of tiles with an
+        embedding, two more images per field are written: the embedding, and its colours.
     config : RunConfig
     folder : Path
         Made when the first file is written.
@@ -77,6 +80,8 @@ def plan_export(
     for form in config.export.formats:
         if form == "ome-tiff" or form == "ome-zarr":
             tasks.extend(_images(table, fields, form, folder, overwrite))
+            if holds_tiles(table) and "X_splicer" in table.obsm:
+                tasks.extend(_maps(table, fields, form, folder, overwrite))
         else:
             name, write = _TABLES[form]
             tasks.append(_file(write, folder / name, table, overwrite))
@@ -88,7 +93,7 @@ def plan_export(
 
 def _file(write: Callable[..., None], path: Path, content: object, overwrite: bool) -> ExportTask:
     def task() -> tuple[str, ...]:
-        write(content, path, overwrite=overwrite)
+        write(content, path=path, overwrite=overwrite)
         return ()
 
     return ExportTask(path, task)
@@ -114,6 +119,22 @@ def _images(
             check_free(legend_path(path), overwrite=overwrite)
             write = partial(write_cluster_image, image_format=form, overwrite=overwrite)
             yield ExportTask(path, partial(write, field, table, name, path))
+
+
+def _maps(
+    table: AnnData,
+    fields: Sequence[MaskedImage],
+    form: ImageFormat,
+    folder: Path,
+    overwrite: bool,
+) -> Iterator[ExportTask]:
+    """List the images that tiles' embeddings make: all their numbers, and colours."""
+    kinds = {"embedding": write_embedding_map, "embedding-colours": write_colour_map}
+    for field in fields:
+        for kind, write in kinds.items():
+            path = folder / f"{file_name(field.name)}.{kind}{_IMAGES[form]}"
+            save = partial(write, table=table, image_format=form)
+            yield _file(save, path, field, overwrite)
 
 
 def _check_distinct(names: Sequence[str]) -> None:

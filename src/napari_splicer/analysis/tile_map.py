@@ -1,0 +1,129 @@
+"""Tiles of a grid as a small image, one pixel per tile, and colours for their embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_splicer.analysis.features import principal_axes
+from napari_splicer.analysis.space import CellSpace
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+_LANDMARKS = 50_000
+_DARKEST, _BRIGHTEST = 0.01, 0.99  # quantiles; a few odd tiles must not take the whole range
+
+
+@dataclass(frozen=True, eq=False)
+class TileMap:
+    """Where the tiles of one image lie among each other.
+
+    Parameters
+    ----------
+    y, x : float64 (gy,), (gx,)
+        Centres of the rows and columns of tiles, in pixels of the image, ascending. The last ones
+        lie flush with its border, so they may be nearer to their neighbours than the others.
+    row : int64 (gy, gx)
+        Row of the table that holds each tile; -1 where there is none.
+    """
+
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
+    row: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table: AnnData, image: str) -> TileMap:
+        """Find the tiles of an image in a table."""
+        here = np.flatnonzero(table.obs["region"] == image)
+        tiles = table.obs.iloc[here]
+        y, down = np.unique(tiles["y"].to_numpy(float), return_inverse=True)
+        x, across = np.unique(tiles["x"].to_numpy(float), return_inverse=True)
+        row = np.full((len(y), len(x)), -1)
+        row[down, across] = here
+        return cls(y, x, row)
+
+    @property
+    def step(self) -> tuple[float, float]:
+        """Pixels of the image from one tile to the next, (y, x)."""
+        first, second = (
+            float(centres[1] - centres[0]) if len(centres) > 1 else 1.0
+            for centres in (self.y, self.x)
+        )
+        return first, second
+
+    def take(self, matrix: Any, band: slice = slice(None)) -> NDArray[Any]:
+        """Return the columns of a table's matrix as images.
+
+        Parameters
+        ----------
+        matrix : array (n, D)
+            Of the table; may be a dask array, of which only the rows that are asked for are read.
+        band : slice
+            Of the rows of tiles.
+
+        Returns
+        -------
+        array (D, rows, gx)
+            Of the matrix's type; NaN, or 0 where it has none, where there is no tile.
+        """
+        wanted = self.row[band]
+        there = wanted >= 0
+        rows = wanted[there]
+        order = np.argsort(rows)
+        values = np.asarray(matrix[rows[order]])
+        missing = np.nan if values.dtype.kind == "f" else 0
+        found = np.full((values.shape[1], *wanted.shape), missing, values.dtype)
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        found[:, there] = values[back].T
+        return found
+
+
+def principal_colours(
+    table: AnnData, source: str = "representation", *, seed: int = 0
+) -> NDArray[np.uint8]:
+    """Return a colour per cell or tile: the first three principal components as red, green, blue.
+
+    Alike tiles have like colours, in all images of the table. Components and their range (without
+    the most extreme hundredth on both sides) come from all tiles, or from 50,000 of many.
+
+    Parameters
+    ----------
+    table : AnnData (n)
+    source : str
+        As :func:`napari_splicer.analysis.features.features` takes it.
+
+    Returns
+    -------
+    uint8 (n, 3)
+        0 for tiles without any finite value, and where there are fewer components.
+
+    Raises
+    ------
+    InvalidSettings, UnusableChannel
+        As :func:`napari_splicer.analysis.features.features`.
+    """
+    space = CellSpace(table, source, seed=seed, landmarks=_LANDMARKS)
+    axes = principal_axes(space.x, 3, seed=seed)
+
+    def three(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        return x if axes is None else np.asarray(axes.transform(x), np.float32)
+
+    own = three(space.x)
+    low, high = np.quantile(own, [_DARKEST, _BRIGHTEST], axis=0)
+    colours = np.zeros((table.n_obs, 3), np.uint8)
+
+    def paint(rows: NDArray[np.int64], values: NDArray[np.float32]) -> None:
+        share = ((values - low) / np.maximum(high - low, 1e-12)).clip(0, 1)
+        colours[rows, : share.shape[1]] = np.round(255 * share)
+
+    paint(space.rows, own)
+    if space.sampled:
+        for _, (rows, x) in space.others():
+            if len(rows):
+                paint(rows, three(x))
+    return colours
