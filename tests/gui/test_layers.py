@@ -9,6 +9,7 @@ import tifffile
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_splicer.gui import painting
 from napari_splicer.gui.facts import examine
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.painting import GROUPS, SELECTED
@@ -128,8 +129,10 @@ def test_groups_are_painted_where_the_mask_lies(painted, viewer, tissue) -> None
 
 def test_colours_visibility_and_opacity_follow_the_legend(painted, qtbot) -> None:
     session, layer = painted.session, painted.own_layer(GROUPS)
+    pixels = layer.data
     session.recolour_group(0, "#0000ff")
     qtbot.waitUntil(lambda: np.allclose(layer.colormap.color_dict[1], (0, 0, 1, 1)))
+    assert layer.data is pixels, "no pixel is looked up again for another colour"
     session.show_group(0, False)
     qtbot.waitUntil(lambda: 1 not in np.unique(layer.data))
     session.hovered_group = 0
@@ -151,6 +154,13 @@ def test_the_mask_tells_each_cells_group(painted) -> None:
     features = painted.mask_layer.features
     row = features.set_index("label").loc[painted.session.ids()[1]]
     assert row["cluster"] == "2"
+
+
+def test_a_mask_of_very_many_cells_is_not_told_their_groups(painted, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr(painting, "_MOST_DESCRIBED", 3)
+    painted.session.show_group(0, False)
+    qtbot.waitUntil(lambda: len(painted.mask_layer.features.columns) == 0)
+    assert "cluster" in painted.own_layer(GROUPS).features.columns
 
 
 def test_a_persons_own_features_are_kept(viewer, tissue, table, qtbot) -> None:

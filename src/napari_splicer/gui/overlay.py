@@ -136,13 +136,15 @@ class ClusterLookup:
 
     @classmethod
     def from_groups(
-        cls, ids: ArrayLike, groups: Sequence[Any] | NDArray[Any] | pd.Series | pd.Categorical
+        cls,
+        ids: ArrayLike | IdIndex,
+        groups: Sequence[Any] | NDArray[Any] | pd.Series | pd.Categorical,
     ) -> ClusterLookup:
         """Build the lookup from two columns of a table, in any order.
 
         Parameters
         ----------
-        ids : array-like of int, (n,)
+        ids : array-like of int, (n,), or IdIndex
             Cell ids.
         groups : array-like of str or pandas.Categorical, (n,)
             The group of each; missing values are cells without a group. Categories keep their
@@ -151,7 +153,12 @@ class ClusterLookup:
         categories = pd.Categorical(groups)
         dtype = np.min_scalar_type(len(categories.categories))
         codes = (categories.codes.astype(np.int64) + 1).astype(dtype)
-        return cls(IdIndex(ids), codes, tuple(map(str, categories.categories)))
+        index = ids if isinstance(ids, IdIndex) else IdIndex(ids)
+        return cls(index, codes, tuple(map(str, categories.categories)))
+
+    def paints_as(self, other: ClusterLookup) -> bool:
+        """Return whether both give every pixel the same code."""
+        return self.index is other.index and np.array_equal(self._by_row, other._by_row)
 
     def hide(self, groups: Collection[str]) -> ClusterLookup:
         """Return the lookup with exactly these groups not painted."""

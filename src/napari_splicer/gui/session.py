@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from psygnal import Signal, SignalGroupDescriptor
 
+from napari_splicer.analysis.groups import colours_of
 from napari_splicer.config import RunConfig
 from napari_splicer.gui.naming import refusal
 from napari_splicer.gui.snapshot import Group, Notice, Snapshot
@@ -229,7 +230,7 @@ class Session:
         """Give a group of the active clustering another colour, ``"#rrggbb"``."""
         if self.table is None or self.clustering is None:
             return
-        colours = list(self.table.uns[f"{self.clustering}_colors"])
+        colours = colours_of(self.table, self.clustering)
         colours[group] = colour
         self.table.uns[f"{self.clustering}_colors"] = colours
         self._edited()
@@ -266,7 +267,7 @@ class Session:
             self.groups = ()
             return
         names = self.table.obs[self.clustering].cat.categories
-        colours = self.table.uns[f"{self.clustering}_colors"]
+        colours = colours_of(self.table, self.clustering)
         codes = self.codes()
         counts = np.bincount(codes[codes >= 0], minlength=len(names))
         hidden = self._hidden.get(self.clustering, frozenset())
