@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import anndata
@@ -21,6 +22,7 @@ from napari_splicer.embedding.place import Place
 from napari_splicer.embedding.table import MATRICES, read_table, record
 from napari_splicer.errors import CannotWrite, InvalidSettings, UnreadableFile, WouldOverwrite
 from napari_splicer.events import Cancel, Finished, Progress
+from napari_splicer.export.tables import write_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -247,6 +249,64 @@ if "--die" in sys.argv:
     stored.StoredTable.write = write
 pipeline.run(pipeline.embed(fields, None, config, place=place))
 """
+
+
+@pytest.fixture
+def embedded(fields: list[MaskedImage], bundle: Bundle, config: RunConfig) -> AnnData:
+    return last(embed_cells(fields, bundle, config)).result
+
+
+def _files(table: Path) -> dict[str, int]:
+    """Where every file of the matrices lies on the disk."""
+    places = ("X", *(f"obsm/{name}" for name in MATRICES))
+    return {
+        str(path.relative_to(table)): path.stat().st_ino
+        for place in places
+        for path in (table / place).iterdir()
+    }
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_clustering_adds_is_written_without_the_matrices(
+    embedded: AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    path = tmp_path / "table.zarr"
+    write_zarr(embedded, path)
+    before = _files(path)
+    if not links:
+        monkeypatch.setattr(stored, "os", SimpleNamespace(link=_no_links))  # zarr links, too
+    table = read_table(path)
+    table.obs["group"] = pd.Categorical(np.where(np.arange(len(table)) % 2, "a", "b"))
+    table.obsm["X_umap"] = np.arange(2 * len(table), dtype=np.float32).reshape(-1, 2)
+    record(table)["projection"] = {"seed": 3}
+    stored.write_changes(table, path)
+    found = anndata.read_zarr(path)
+    pd.testing.assert_frame_equal(found.obs, table.obs)
+    assert found.uns["splicer"]["projection"] == {"seed": 3}
+    for name in ("X_umap", "spatial", *MATRICES):
+        np.testing.assert_array_equal(found.obsm[name], table.obsm[name])
+    np.testing.assert_array_equal(found.X, embedded.X)
+    assert (_files(path) == before) == links
+    assert [p.name for p in tmp_path.iterdir()] == ["table.zarr"]
+
+
+def _no_links(*_: object) -> None:
+    raise OSError(errno.EPERM, "no links here")
+
+
+def test_where_changes_can_not_be_written_the_table_is_as_it_was(
+    embedded: AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "table.zarr"
+    write_zarr(embedded, path)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr("shutil.copytree", full)
+    with pytest.raises(CannotWrite, match="no room"):
+        stored.write_changes(read_table(path), path)
+    np.testing.assert_array_equal(read_table(path).X, embedded.X)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")

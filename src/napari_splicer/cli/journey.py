@@ -143,7 +143,7 @@ class Journey:
 
     def cluster(self, table: AnnData, *, replace: bool) -> AnnData | None:
         """Group the cells and keep the table."""
-        from napari_splicer.export.tables import write_zarr
+        from napari_splicer.embedding.stored import write_changes
 
         self._check_table_can_be_kept()
         grouped: AnnData | None = self.terminal.play(
@@ -151,7 +151,7 @@ class Journey:
         )
         if grouped is not None:
             with self.terminal.stoppable():
-                write_zarr(grouped, self.plan.folder.table, overwrite=True)
+                write_changes(grouped, self.plan.folder.table)
             self.terminal.wrote("table", self.plan.folder.table)
         return grouped
 

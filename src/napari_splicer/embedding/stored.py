@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +12,11 @@ from napari_splicer.config import RunConfig
 from napari_splicer.embedding.rows import PIECE
 from napari_splicer.embedding.table import read_table, record, take_rows
 from napari_splicer.errors import InvalidSettings, UnreadableFile
-from napari_splicer.files import check_writable, name_finished, remove, telling
+from napari_splicer.files import check_writable, name_finished, remove, telling, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import zarr
     from anndata import AnnData
@@ -177,3 +180,46 @@ class StoredTable:
             del group[_DONE]
             zarr.consolidate_metadata(group.store, zarr_format=2)
         return read_table(path, lazy_above=LARGE)
+
+
+def write_changes(table: AnnData, path: Path) -> None:
+    """Write a table over the one it was made from, without writing its matrices anew.
+
+    Clusterings and maps change rows' columns and notes; ``X``, the representation and the embedding
+    (nearly all of a large table) are taken over as files, by links where the disk knows them.
+
+    Parameters
+    ----------
+    table : AnnData (n cells)
+        With the matrices of the table at ``path``.
+    path : Path
+        A ``.zarr`` folder; replaced at the end, as it was before if this fails.
+
+    Raises
+    ------
+    CannotWrite
+        See :func:`napari_splicer.files.written`.
+    """
+    import zarr
+    from anndata import AnnData
+    from anndata.io import write_elem
+
+    kept = [place for place in _PLACES.values() if (path / place).is_dir()]
+    rest = {name: value for name, value in table.obsm.items() if f"obsm/{name}" not in kept}
+    light = AnnData(obs=table.obs, var=table.var, obsm=rest, uns=table.uns)
+    with written(path, overwrite=True) as temporary:
+        group = zarr.open_group(temporary, mode="w", zarr_format=2)
+        write_elem(group, "/", light)
+        for place in kept:
+            if place in group:
+                del group[place]
+            shutil.copytree(path / place, temporary / place, copy_function=_link)
+        zarr.consolidate_metadata(group.store, zarr_format=2)
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file a second name, or copy it where the disk knows no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
