@@ -84,8 +84,7 @@ def check_devices(config: RunConfig) -> None:
             f"torchrun has started {launched} processes, and training.devices is {count}.",
             "Let torchrun start one process for each device.",
         )
-    device = resolve_device(config.device)
-    if device.index is not None or device.type == "mps":
+    if ":" in config.device or resolve_device(config.device).type == "mps":
         raise InvalidSettings(
             f"The device '{config.device}' is one device, and {count} are to train.",
             "Set device to 'cuda' (or 'cpu', for processes on the CPU).",

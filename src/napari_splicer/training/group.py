@@ -208,6 +208,6 @@ def _others_needed() -> Iterator[None]:
         yield
     except RuntimeError as error:  # torch.distributed raises that, or a kind of it
         raise OthersEnded(
-            f"Another of the processes that train together can't be reached any more ({error}).",
+            "Another of the processes that train together can't be reached any more.",
             "If nothing else is said about it, it was ended from outside, or memory ran out.",
         ) from error

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-_LOADED_ONCE = ["lightning_fabric", "napari_splicer.training.worker"]
+_LOADED_ONCE = ["lightning_fabric", "napari_splicer.training.worker", "sklearn.linear_model"]
 
 
 def train_together(count: int, job: bytes, cancel: Cancel) -> Generator[Event, None, Finished]:
@@ -59,7 +59,7 @@ def train_together(count: int, job: bytes, cancel: Cancel) -> Generator[Event, N
 class _Process:
     """One of the processes: what it tells comes through ``pipe``."""
 
-    rank: int
+    name: str
     running: BaseProcess
     pipe: Connection
 
@@ -82,7 +82,7 @@ def _start(rank: int, count: int, port: int, job: bytes) -> _Process:
     running = context.Process(target=work, args=(environment, its, job), daemon=True)  # type: ignore[attr-defined]
     running.start()
     its.close()  # so that the pipe ends with the process
-    return _Process(rank, running, mine)
+    return _Process(f"{rank + 1} of {count}", running, mine)
 
 
 def _listen(processes: Sequence[_Process], cancel: Cancel) -> Generator[Event, None, Finished]:
@@ -140,9 +140,9 @@ def _told(process: _Process) -> Event | SplicerError | None:
         return None
     how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
     raise TrainingFailed(
-        f"The process of device {process.rank} has ended {how}, and training with it.",
-        "It was ended from outside, or memory ran out. With --resume, training goes on from its "
-        "last checkpoint.",
+        f"The process of device {process.name} was ended {how}, and training with it.",
+        "It was ended from outside, memory ran out, or what it says above went wrong. Training can "
+        "be gone on with from its last checkpoint.",
     )
 
 
