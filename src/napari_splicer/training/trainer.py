@@ -101,7 +101,7 @@ def fit(
     cancel = group.agreed(cancel or Cancel())
     if not fields:
         raise NoCells("There is no image to train on.", "Open at least one.")
-    seen_channels(config, fields)
+    seen_channels(config, fields)  # refuses components that do not fit before anything is said
     record = read_record(folder) if resume and folder is not None else None
     yield Started("train", unit="steps", message="Looking at the images")
     asked = config if record is None else as_begun(config, record.config)
