@@ -88,8 +88,9 @@ def lines(results: Results, steps: int) -> Iterator[str]:
     yield ""
     yield (
         "`one, rounded otherwise` computes the same numbers in another order: what it is apart "
-        "from `one` is what rounding does, in one instance. AdamW divides every gradient by its own size, so that a "
-        "weight whose gradient is rounding alone moves by a whole learning rate."
+        "from `one` is what rounding does, in one instance. AdamW divides every gradient by its "
+        "own size, so that a weight whose gradient is rounding alone moves by a whole learning "
+        "rate."
     )
     yield ""
     yield (
