@@ -87,7 +87,10 @@ class TrainingSettings(Settings):
     preset: Literal["quick", "standard", "thorough"] = Field("quick", description="how long")
     epochs: int | None = Field(None, ge=1, description="times every patch is seen; unset: preset")
     steps: int | None = Field(None, ge=1, description="number of batches; overrides epochs")
-    batch: int = Field(128, ge=4, description="patches per step")
+    batch: int = Field(128, ge=4, description="patches per step, of all devices together")
+    devices: int = Field(
+        1, ge=1, description="how many train together, each on a share of every batch"
+    )
     learning_rate: float = Field(1e-3, gt=0, description="largest, after the warm-up")
     weight_decay: float = Field(0.05, ge=0, description="of AdamW")
     warmup: float = Field(

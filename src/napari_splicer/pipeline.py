@@ -166,9 +166,9 @@ def train(
     cancel : Cancel, optional
         Stops at the next batch; the result is then the model so far, and the checkpoint stays.
     """
-    from napari_splicer.training.trainer import fit
+    from napari_splicer.training import devices
 
-    yield from fit(
+    yield from devices.train(
         fields,
         config,
         folder=RunFolder(folder).checkpoint if folder is not None else None,

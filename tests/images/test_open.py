@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
@@ -8,7 +10,7 @@ from napari_splicer.config import ImageInput
 from napari_splicer.errors import InvalidMask, SizeMismatch, UnreadableFile, UnsupportedImage
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import LabelMask
-from napari_splicer.images.open import open_image, open_input, open_mask
+from napari_splicer.images.open import open_image, open_input, open_mask, opened_as
 
 PIXELS = np.random.default_rng(0).integers(0, 200, (3, 40, 50), dtype=np.uint8)
 LABELS = np.kron(np.arange(1, 21).reshape(4, 5), np.ones((10, 10), int)).astype(np.uint16)
@@ -147,6 +149,14 @@ def test_a_run_files_input_is_opened_beside_it(tmp_path):
     assert field.regions["tumour"].name == "tumour"
     absolute = ImageInput(image=str(tmp_path / "roi.tif"))
     assert open_input(absolute).cells is None
+
+
+def test_what_an_image_was_opened_as_is_known_of_it_alone(tmp_path):
+    np.save(tmp_path / "image.npy", np.ones((2, 8, 8)))
+    settings = ImageInput(image="image.npy")
+    field = open_input(settings, tmp_path)
+    assert opened_as(field) == (settings, tmp_path)
+    assert opened_as(replace(field, image=field.image.with_pixel_size(0.5))) is None
 
 
 def test_an_input_whose_mask_does_not_fit_is_refused(tmp_path):

@@ -9,7 +9,12 @@ import pytest
 
 from napari_splicer.errors import CannotWrite
 from napari_splicer.events import Cancel, Progress
-from napari_splicer.training.checkpoint import checkpoint_path, discard
+from napari_splicer.training.checkpoint import (
+    as_begun,
+    check_same_settings,
+    checkpoint_path,
+    discard,
+)
 from napari_splicer.training.trainer import fit
 
 
@@ -35,3 +40,10 @@ def test_a_disk_too_full_for_checkpoints_is_said_before_patches_are_read(
         seen.extend(fit([field], quick, folder=tmp_path / "run", cancel=Cancel()))
     assert not [event for event in seen if isinstance(event, Progress)]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_devices_go_on_in_the_precision_of_the_first(quick):
+    past = quick.with_values({"device": "cuda:0", "precision": "bf16", "training.devices": 2})
+    now = quick.with_values({"device": "cuda", "precision": "auto", "training.devices": 4})
+    assert as_begun(now, past).precision == "bf16"
+    check_same_settings(past, now)

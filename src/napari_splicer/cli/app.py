@@ -13,6 +13,7 @@ from napari_splicer import __version__
 from napari_splicer.cli import describe, start, verbs
 from napari_splicer.cli.terminal import JsonLines, Prose, Terminal
 from napari_splicer.errors import InvalidSettings, SplicerError, WouldOverwrite
+from napari_splicer.training.launched import count_launched, first_to_tell, rank_launched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,14 +102,21 @@ def launch(
     if not debug:  # what tifffile finds wrong with a file ends in a sentence of our own
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     verb, bound, asked = app.parse_args(words, exit_on_error=False)
-    terminal = Terminal(JsonLines() if json else Prose(quiet=quiet))
+    first = rank_launched() == 0
+    terminal = Terminal(JsonLines() if json and first else Prose(quiet=quiet or not first))
     extra = dict.fromkeys(asked, terminal)
     try:
+        if count_launched() > 1 and verb is not verbs.train:
+            raise InvalidSettings(
+                "torchrun starts several processes, and only 'train' divides its work among them.",
+                "Start anything else without torchrun.",
+            )
         code: int | None = verb(*bound.args, **bound.kwargs, **extra)
     except SplicerError as error:
         if debug:
             raise
-        terminal.display.fail(_with_option(error))
+        if first_to_tell():
+            terminal.display.fail(_with_option(error))
         return error.exit_code
     return INTERRUPTED if terminal.stopped else code or 0
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from napari_splicer.cli.terminal import Terminal
 from napari_splicer.errors import InvalidSettings
+from napari_splicer.training.launched import count_launched
 
 if TYPE_CHECKING:
     from napari_splicer.cli.journey import Journey
@@ -28,6 +29,10 @@ Output = Annotated[
 ]
 Overwrite = Annotated[bool, Parameter(help="Replace results that are there already.")]
 Resume = Annotated[bool, Parameter(help="Go on where it was stopped.")]
+Devices = Annotated[
+    int | None,
+    Parameter(help="How many GPUs train together; with --set device=cpu, how many processes."),
+]
 Model = Annotated[
     Path | None, Parameter(help="A trained model elsewhere, instead of the one in the output.")
 ]
@@ -76,6 +81,7 @@ def train(
     output: Output = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    devices: Devices = None,
     screen: Screen,
 ) -> None:
     """Train a model on the images of a run file.
@@ -84,7 +90,7 @@ def train(
     'run.toml' (the settings as they were used) into the output folder. Ctrl+C stops after the
     current step and keeps the model so far; --resume then goes on.
     """
-    journey = _journey(run, changes, output, screen)
+    journey = _journey(run, changes, output, screen, devices)
     if not (overwrite or resume):
         journey.plan.refuse_to_retrain()
     journey.train(resume=resume)
@@ -152,6 +158,7 @@ def run(
     output: Output = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    devices: Devices = None,
     screen: Screen,
 ) -> None:
     """Go the whole way: train, embed, cluster and export.
@@ -159,7 +166,7 @@ def run(
     Ctrl+C stops after the current step and keeps what was made so far. --resume then goes on with
     the training or with the description of the cells, and makes what comes after anew.
     """
-    journey = _journey(run, changes, output, screen)
+    journey = _journey(run, changes, output, screen, devices)
     journey.plan.check_sources()
     folder = journey.plan.folder
     if not overwrite:
@@ -205,8 +212,18 @@ def compare(
     journey.compare(contest, overwrite=overwrite)
 
 
-def _journey(run: Path, changes: tuple[str, ...], output: Path | None, screen: Terminal) -> Journey:
+def _journey(
+    run: Path,
+    changes: tuple[str, ...],
+    output: Path | None,
+    screen: Terminal,
+    devices: int | None = None,
+) -> Journey:
     from napari_splicer.cli.journey import Journey
     from napari_splicer.cli.plan import Plan
 
+    if devices is None and count_launched() > 1:
+        devices = count_launched()
+    if devices is not None:
+        changes = (*changes, f"training.devices={devices}")
     return Journey(Plan.load(run, changes, output), screen)

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import LabelMask, MaskedImage
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import ImageInput
     from napari_splicer.images.image import PixelSize
+
+_OPENED: WeakKeyDictionary[MaskedImage, tuple[ImageInput, Path | None]] = WeakKeyDictionary()
+"""What images were opened as, as long as they live."""
 
 
 def open_image(
@@ -121,13 +125,23 @@ def open_input(settings: ImageInput, folder: Path | None = None) -> MaskedImage:
         pixel_size=settings.pixel_size,
         panel=None if settings.panel is None else base / settings.panel,
     )
-    return MaskedImage(
+    field = MaskedImage(
         image=image,
         cells=None if settings.mask is None else open_mask(base / settings.mask),
         regions={
             name: open_mask(base / path, name=name) for name, path in settings.regions.items()
         },
     )
+    _OPENED[field] = (settings, folder)
+    return field
+
+
+def opened_as(field: MaskedImage) -> tuple[ImageInput, Path | None] | None:
+    """Return what :func:`open_input` was called with for ``field``; None if it came otherwise.
+
+    Another process opens the files again by that, as no open file can be handed to it.
+    """
+    return _OPENED.get(field)
 
 
 def _open_path(path: Path, name: str | None) -> MultiplexImage:

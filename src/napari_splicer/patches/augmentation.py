@@ -44,6 +44,10 @@ class Augmentation:
         Share of the frequencies that take their amplitudes from the patch ``reference``; 0: none.
     reference : int
         A row of the batch.
+    batch : int
+        Patches that noise is drawn for.
+    rows : slice
+        Which of them these are.
     """
 
     linear_B22: Tensor
@@ -56,6 +60,23 @@ class Augmentation:
     grow_B: Tensor
     styles: float
     reference: int
+    batch: int
+    rows: slice
+
+    def of(self, rows: slice) -> Augmentation:
+        """Return what happens to some of the patches, as it does among all of them.
+
+        Not with styles, which are taken from another patch.
+        """
+        return replace(
+            self,
+            linear_B22=self.linear_B22[rows],
+            shift_B2=self.shift_B2[rows],
+            gain_BC=self.gain_BC[rows],
+            blur_B=self.blur_B[rows],
+            grow_B=self.grow_B[rows],
+            rows=rows,
+        )
 
 
 def padded_size(settings: AugmentationSettings, size: int) -> int:
@@ -105,6 +126,8 @@ def sample_augmentation(
         grow_B=torch.randint(-jitter, jitter + 1, (count,), generator=generator),
         styles=settings.styles,
         reference=int(torch.randint(count, (), generator=generator)) if settings.styles else 0,
+        batch=count,
+        rows=slice(None),
     )
 
 
@@ -204,8 +227,9 @@ def _change_intensity(x_BCHW: Tensor, augmentation: Augmentation) -> Tensor:
         x_BCHW.mul_(augmentation.gain_BC.to(device)[:, :, None, None])
     if augmentation.noise > 0:
         generator = torch.Generator(device).manual_seed(augmentation.seed)
-        noise_BCHW = torch.randn(x_BCHW.shape, generator=generator, device=device)
-        x_BCHW.add_(noise_BCHW, alpha=augmentation.noise)
+        shape = (augmentation.batch, *x_BCHW.shape[1:])
+        noise_BCHW = torch.randn(shape, generator=generator, device=device)
+        x_BCHW.add_(noise_BCHW[augmentation.rows], alpha=augmentation.noise)
     return x_BCHW
 
 

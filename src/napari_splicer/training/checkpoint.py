@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _RECORD = "napari-splicer-checkpoint"
-_FREE = {
-    "device", "precision", "threads", "output", "inputs", "embedding", "clusterings", "projection",
-    "export",
+_FREE: dict[str, Any] = {
+    "training": {"devices"}, "device": True, "precision": True, "threads": True, "output": True,
+    "inputs": True, "embedding": True, "clusterings": True, "projection": True, "export": True,
 }  # fmt: skip
-"""Sections that may differ between a checkpoint and the run that goes on from it."""
+"""What may differ between a checkpoint and the run that goes on from it."""
 
 
 class CheckpointRecord(BaseModel):
@@ -155,7 +155,7 @@ def as_begun(config: RunConfig, past: RunConfig) -> RunConfig:
     the last bit. Widths that a trial is to find are those of the same components that it found.
     """
     config = _with_widths_found(config, past)
-    if config.device not in ("auto", past.device):
+    if config.device not in ("auto", past.device, past.device.partition(":")[0]):
         return config
     precision = past.precision if config.precision == "auto" else config.precision
     threads = config.threads or past.threads

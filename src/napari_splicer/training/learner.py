@@ -16,6 +16,7 @@ from napari_splicer.quality import rankme, rankme_per_chunk
 from napari_splicer.training.averaging import Average
 from napari_splicer.training.checkpoint import CheckpointRecord
 from napari_splicer.training.device import autocast, seeded
+from napari_splicer.training.group import ALONE
 from napari_splicer.training.plateau import Plateau
 from napari_splicer.training.schedule import Draws, derive_seed, learning_rate, rows_of_step
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from napari_splicer.model.record import History
     from napari_splicer.model.splicer import SpliCER
     from napari_splicer.training.data import TrainingData
+    from napari_splicer.training.group import Group
     from napari_splicer.training.views import Views
 
 SMALLEST_BATCH = 8
@@ -56,11 +58,19 @@ class Learner:
     views : Views
     config : RunConfig
         Resolved.
+    group : Group
+        The processes that take every step together.
     """
 
     def __init__(
-        self, network: SpliCER, data: TrainingData, views: Views, config: RunConfig
+        self,
+        network: SpliCER,
+        data: TrainingData,
+        views: Views,
+        config: RunConfig,
+        group: Group = ALONE,
     ) -> None:
+        self._group = group
         self._config = config
         self._data = data
         self._views = views
@@ -117,9 +127,14 @@ class Learner:
 
     def look(self) -> dict[str, float]:
         """Return ranks and, where patches are held out, the loss on these; remember them."""
-        values = self._ranks() | self._plateau.look(self.model)
+        values, best, waited = self._group.of_first(self._looked)
+        self._plateau.best, self._plateau.waited = best, waited
         self._keep(values)
         return values
+
+    def _looked(self) -> tuple[dict[str, float], float | None, int]:
+        values = self._ranks() | self._plateau.look(self.model)
+        return values, self._plateau.best, self._plateau.waited
 
     def _ranks(self) -> dict[str, float]:
         """Return RankMe of the representation and of every chunk, on the fixed batch."""
@@ -147,10 +162,7 @@ class Learner:
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return all that was learned: weights, their average, the optimiser's memory of gradients.
-
-        The last two where there are any.
-        """
+        """Return the weights and, where there are any, their average and AdamW's moments."""
         tensors = {f"network/{k}": value for k, value in self.network.state_dict().items()}
         if self._average is not None:
             average = self._average.network.state_dict()
@@ -196,19 +208,21 @@ class Learner:
         settings, seed = self._config.training, self._config.seed
         among = self._data.trained_on
         rows_B = among[rows_of_step(seed, self.step, patches=len(among), batch=self.batch)]
-        drawn = derive_seed(seed, Draws.VIEWS, self.step)
-        viewed = self._views(self._data.take(rows_B), drawn)
+        drawn, part = derive_seed(seed, Draws.VIEWS, self.step), self._group.part(self.batch)
+        viewed = self._views.of_rows(self._data.take, rows_B, drawn, part)
         rate = learning_rate(settings, self.step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         with seeded(derive_seed(seed, Draws.LAYERS, self.step), self._device):
-            with autocast(self._config, self._device):
+            with autocast(self._config, self._device), self._group.whole_batch(self.network):
                 terms = self.network.objective(*viewed)
             self._optimizer.zero_grad(set_to_none=True)
             terms.total.backward()  # type: ignore[no-untyped-call]
+        self._group.average_gradients(self.network)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
         # Everything is read at once: each read makes the CPU wait for the device.
-        numbers = torch.stack([norm, terms.total, *terms.parts.values()]).tolist()
+        read = torch.stack([norm, terms.total, *terms.parts.values()])
+        numbers: list[float] = self._group.of_first(read.tolist)
         if not all(map(math.isfinite, numbers[:2])):
             return {}
         self._optimizer.step()
@@ -239,7 +253,8 @@ class Learner:
 
     def _halve_batch(self, error: Exception) -> Outcome:
         torch.cuda.empty_cache()
-        if self.batch // 2 < SMALLEST_BATCH:
+        # The others wait in the middle of a step: what one can't hold, all can't.
+        if self.batch // 2 < SMALLEST_BATCH or self._group.size > 1:
             raise TrainingFailed(
                 f"The device's memory does not hold a batch of {self.batch} patches.",
                 "Close other programs that use it, make the network or the patches smaller, or "

@@ -9,7 +9,7 @@ import torch
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.components.matching import common_channels
-from napari_splicer.errors import InvalidComponent, NoCells
+from napari_splicer.errors import InvalidComponent, InvalidSettings, NoCells
 from napari_splicer.model.objectives import branch_width, chunk_room
 from napari_splicer.model_settings import FEWEST_PATCHES
 from napari_splicer.patches.cache import capacity
@@ -52,7 +52,8 @@ def resolve(
     Raises
     ------
     InvalidSettings
-        If the device is not there, or there is no room for a handful of patches.
+        If the device is not there, there is no room for a handful of patches, or fewer patches than
+        several devices need.
     InvalidComponent
         If a component lacks something in one of the images, or the embedding is too narrow for
         all chunks.
@@ -195,7 +196,13 @@ def _with_size_um(settings: PatchSettings, fields: Sequence[MaskedImage]) -> Pat
 
 
 def _with_steps(settings: TrainingSettings, patches: int, device: str) -> TrainingSettings:
-    fitting = settings.model_copy(update={"batch": min(settings.batch, patches // 2)})
+    batch = min(settings.batch, patches // 2)
+    if batch < settings.devices:
+        raise InvalidSettings(
+            f"There are {patches} patches, too few to share between {settings.devices} devices.",
+            "Train on one device (training.devices).",
+        )
+    fitting = settings.model_copy(update={"batch": batch - batch % settings.devices})
     trained_on = patches - count_held_out(settings, patches)
     return fitting.model_copy(update={"steps": count_steps(fitting, trained_on, device)})
 

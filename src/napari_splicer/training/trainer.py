@@ -37,6 +37,7 @@ from napari_splicer.training.checkpoint import (
 from napari_splicer.training.data import TrainingData
 from napari_splicer.training.device import threads
 from napari_splicer.training.diagnosis import diagnose
+from napari_splicer.training.group import ALONE
 from napari_splicer.training.learner import Learner
 from napari_splicer.training.resolve import remarks, resolve, seen_channels
 from napari_splicer.training.views import Views
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from napari_splicer.model.diagnostics import Diagnostics
     from napari_splicer.model.splicer import SpliCER
     from napari_splicer.training.checkpoint import CheckpointRecord
+    from napari_splicer.training.group import Group
 
 LOOKS = 25
 """How often ranks, and the loss on held-out patches, are looked at in the course of a training."""
@@ -63,6 +65,7 @@ def fit(
     folder: Path | None = None,
     resume: bool = False,
     cancel: Cancel | None = None,
+    group: Group = ALONE,
 ) -> Iterator[Event]:
     """Train a network on the cells (or tiles) of ``fields``.
 
@@ -83,6 +86,9 @@ def fit(
     cancel : Cancel, optional
         Looked at before every batch. ``Finished.result`` is then the model so far, or None if
         training had not begun.
+    group : Group
+        The processes that train together, each of which calls this with the same. The result of
+        all but the first one is None.
 
     Raises
     ------
@@ -92,21 +98,21 @@ def fit(
     TrainingFailed
         If the loss stays not a number, or the device's memory does not hold a small batch.
     """
-    cancel = cancel or Cancel()
+    cancel = group.agreed(cancel or Cancel())
     if not fields:
         raise NoCells("There is no image to train on.", "Open at least one.")
-    channels = seen_channels(config, fields)
+    seen_channels(config, fields)  # refuses components that do not fit before anything is said
     record = read_record(folder) if resume and folder is not None else None
     yield Started("train", unit="steps", message="Looking at the images")
     asked = config if record is None else as_begun(config, record.config)
-    run = resolve(asked, fields, folder)
+    run = group.of_first(lambda: resolve(asked, fields, folder))
     if record is not None:
         check_same_settings(record.config, run)
     for remark in remarks(asked, run, fields):
         yield Warned("train", remark)
     try:
         with threads(run.threads), ExitStack() as opened:
-            finished = yield from _train(fields, run, channels, folder, record, cancel, opened)
+            finished = yield from _train(fields, run, folder, record, cancel, group, opened)
     finally:
         torch.cuda.empty_cache()  # other programs want the memory; does nothing without CUDA
     yield finished
@@ -115,13 +121,15 @@ def fit(
 def _train(
     fields: Sequence[MaskedImage],
     run: RunConfig,
-    channels: Sequence[str],
     folder: Path | None,
     record: CheckpointRecord | None,
     cancel: Cancel,
+    group: Group,
     opened: ExitStack,
 ) -> Generator[Event, None, Finished]:
     """Read the patches, train on them, and return the last event."""
+    device, run = run.device, group.here(run)
+    channels = seen_channels(run, fields)
     network = _fresh_network(run, channels)
     if folder is not None:
         check_writable(folder, room=_room(network, run))
@@ -135,16 +143,19 @@ def _train(
         if cancel.requested:
             return _not_begun()
     if needs_trial(run):
-        found = yield from try_out_widths(network, data, views, run, cancel)
+        found = yield from try_out_widths(network, data, views, run, cancel, group)
         if found is None:
             return _not_begun()
         run, network = found, _fresh_network(found, channels)
-    learner = Learner(network, data, views, run)
+    learner = Learner(network, data, views, run, group)
     if folder is not None:
         yield from _go_on(learner, folder, record)
     if cancel.requested and not learner.step:
         return _not_begun()  # an earlier training's checkpoint stays
-    yield from _learn(learner, folder, cancel)
+    yield from _learn(learner, folder if group.rank == 0 else None, cancel)
+    group.leave()
+    if group.rank:
+        return Finished("train", message="The first process has the model.")
     diagnostics = None
     if learner.step:
         diagnostics = diagnose(learner.model, data, views, run, fields=fields, steps=learner.step)
@@ -154,7 +165,7 @@ def _train(
         decomposition=Decomposition(run.components),
         channels=tuple(channels),
         normalization=data.normalization,
-        config=run,
+        config=run.model_copy(update={"device": device}),
         history=learner.history,
         diagnostics=diagnostics,
         pixel_size=next((f.image.pixel_size for f in fields if f.image.pixel_size), None),

@@ -13,7 +13,7 @@ from napari_splicer.patches.splitting import side_by_side, split
 from napari_splicer.training.reading import trained_components
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -39,6 +39,11 @@ class Viewed(NamedTuple):
     x_BCHW: Tensor
     second: list[Tensor]
     present: dict[str, Tensor] | None
+
+    def rows(self, part: slice) -> Viewed:
+        """Return what is seen of some of the patches."""
+        present = self.present and {name: here_B[part] for name, here_B in self.present.items()}
+        return Viewed(self.x_BCHW[part], [x_BCHW[part] for x_BCHW in self.second], present)
 
 
 class Views:
@@ -128,6 +133,29 @@ class Views:
             seen = self._presence.dropped(batch.field_B, self._dropout, generator)
         return self._viewed(_seen(first, there), _seen(second, there), there, seen)
 
+    def of_rows(
+        self, take: Callable[[Tensor], PatchBatch], rows_B: Tensor, seed: int, part: slice
+    ) -> Viewed:
+        """Return both views of some of a batch's patches, as they are among all of them.
+
+        Parameters
+        ----------
+        take : callable
+            Returns the patches in given rows, as :meth:`TrainingData.take`.
+        rows_B : int64 Tensor
+            Of the whole batch.
+        seed : int
+            As in :meth:`__call__`.
+        part : slice
+            Which of ``rows_B``.
+        """
+        if self._presence is not None or self._settings.styles:  # patches lend others something
+            return self(take(rows_B), seed).rows(part)
+        generator = torch.Generator().manual_seed(seed)
+        batch, count = take(rows_B[part]), len(rows_B)
+        first, second = (self._augmented(batch, generator, count, part) for _ in range(2))
+        return self._viewed(first, second, None, None)
+
     def of_primary(self, batch: PatchBatch) -> Tensor:
         """Return what the primary sees of patches of the size it takes."""
         if self._presence is not None:
@@ -177,11 +205,18 @@ class Views:
         assert self._presence is not None
         return dict(zip(self._presence.names, seen.components_BN.unbind(dim=1), strict=True))
 
-    def _augmented(self, batch: PatchBatch, generator: torch.Generator) -> PatchBatch:
+    def _augmented(
+        self,
+        batch: PatchBatch,
+        generator: torch.Generator,
+        count: int | None = None,
+        part: slice = slice(None),
+    ) -> PatchBatch:
+        """Return a view of a batch, or of that ``part`` of one of ``count`` patches."""
         augmentation = sample_augmentation(
-            self._settings, len(batch), len(self._channels), generator=generator
+            self._settings, count or len(batch), len(self._channels), generator=generator
         )
-        return apply_augmentation(batch, augmentation, self._size)
+        return apply_augmentation(batch, augmentation.of(part), self._size)
 
 
 def _seen(batch: PatchBatch, seen: Seen) -> PatchBatch:

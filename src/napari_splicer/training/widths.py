@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.events import Event, Progress, Warned
 from napari_splicer.model.objectives import chunk_room
+from napari_splicer.training.group import ALONE
 from napari_splicer.training.learner import Learner
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from napari_splicer.events import Cancel
     from napari_splicer.model.splicer import SpliCER
     from napari_splicer.training.data import TrainingData
+    from napari_splicer.training.group import Group
     from napari_splicer.training.views import Views
 
 TRIAL = 0.1
@@ -93,7 +95,12 @@ def widths_by_rank(
 
 
 def try_out_widths(
-    network: SpliCER, data: TrainingData, views: Views, run: RunConfig, cancel: Cancel
+    network: SpliCER,
+    data: TrainingData,
+    views: Views,
+    run: RunConfig,
+    cancel: Cancel,
+    group: Group = ALONE,
 ) -> Generator[Event, None, RunConfig | None]:
     """Train with equal widths for a short while, and return the run with the widths found.
 
@@ -108,6 +115,8 @@ def try_out_widths(
         Resolved, but for the widths.
     cancel : Cancel
         Looked at before every batch.
+    group : Group
+        The processes that train together.
 
     Returns
     -------
@@ -121,7 +130,7 @@ def try_out_widths(
     """
     steps = count_trial_steps(run.training.steps or 0)
     short = run.training.model_copy(update={"steps": steps, "ema": 0.0, "patience": 0})
-    trial = Learner(network, data, views, run.model_copy(update={"training": short}))
+    trial = Learner(network, data, views, run.model_copy(update={"training": short}), group)
     while trial.step < steps:
         if cancel.requested:
             return None

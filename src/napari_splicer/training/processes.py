@@ -1,0 +1,174 @@
+"""The processes of one training, seen from the one that started them: listened to, and ended."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import signal
+import socket
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING
+
+from napari_splicer.errors import SplicerError, TrainingFailed
+from napari_splicer.events import Cancel, Event, Finished
+from napari_splicer.training.group import OthersEnded
+from napari_splicer.training.worker import work
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from multiprocessing.process import BaseProcess
+
+_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_LOADED_ONCE = ["lightning_fabric", "napari_splicer.training.worker", "sklearn.linear_model"]
+
+
+def train_together(count: int, job: bytes, cancel: Cancel) -> Generator[Event, None, Finished]:
+    """Start processes that train together; yield what the first one tells, return its last event.
+
+    None of them is left when this ends, however it ends.
+
+    Parameters
+    ----------
+    count : int
+        Processes.
+    job : bytes
+        For :func:`~napari_splicer.training.worker.work`.
+    cancel : Cancel
+        Looked at whenever something is told.
+
+    Raises
+    ------
+    SplicerError
+        What one of them can't go on for.
+    TrainingFailed
+        If one was ended from outside.
+    """
+    processes: list[_Process] = []
+    with ExitStack() as ending:
+        port = _free_port()
+        with _deaf_to_interrupts():
+            for rank in range(count):
+                processes.append(_start(rank, count, port, job))
+                ending.callback(processes[-1].end)
+        return (yield from _listen(processes, cancel))
+
+
+@dataclass(frozen=True)
+class _Process:
+    """One of the processes: what it tells comes through ``pipe``."""
+
+    name: str
+    running: BaseProcess
+    pipe: Connection
+
+    def end(self) -> None:
+        """End it at once; does nothing where it has ended."""
+        self.running.kill()
+        self.running.join()
+        self.pipe.close()
+
+
+def _start(rank: int, count: int, port: int, job: bytes) -> _Process:
+    context = multiprocessing.get_context(_METHOD)
+    if _METHOD == "forkserver":  # what all need is loaded once, as loading takes seconds
+        context.set_forkserver_preload(_LOADED_ONCE)
+    mine, its = context.Pipe()
+    environment = {
+        "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count,
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
+    }  # fmt: skip
+    running = context.Process(target=work, args=(environment, its, job), daemon=True)  # type: ignore[attr-defined]
+    running.start()
+    its.close()  # so that the pipe ends with the process
+    return _Process(f"{rank + 1} of {count}", running, mine)
+
+
+def _listen(processes: Sequence[_Process], cancel: Cancel) -> Generator[Event, None, Finished]:
+    """Yield what the first process tells; return its last event.
+
+    Raises
+    ------
+    SplicerError
+        What one of them can't go on for.
+    """
+    first, asked = processes[0], False
+    unreached = TrainingFailed("The training ended without a model.")
+    speaking = list(processes)
+    try:
+        while speaking:
+            ready = wait([process.pipe for process in speaking])
+            for process in [process for process in speaking if process.pipe in ready]:
+                told = _told(process)
+                match told:
+                    case None:
+                        speaking.remove(process)
+                    case Finished():
+                        return told
+                    case OthersEnded():  # which of them, and why, is to come
+                        unreached = told
+                    case SplicerError():
+                        raise told
+                    case _:
+                        yield told
+            if cancel.requested and not asked:
+                asked = True
+                _ask_to_stop(first)
+    except GeneratorExit:
+        _ask_to_stop(first)
+        while not isinstance(_told(first), Finished | SplicerError | None):
+            pass  # until its checkpoint is written
+        raise
+    raise unreached
+
+
+def _told(process: _Process) -> Event | SplicerError | None:
+    """Wait for the next that a process tells; None where it has ended as it should.
+
+    Raises
+    ------
+    TrainingFailed
+        If it has ended otherwise.
+    """
+    with suppress(EOFError, ConnectionResetError):
+        told: Event | SplicerError = pickle.loads(process.pipe.recv_bytes())
+        return told
+    process.running.join()
+    code = process.running.exitcode
+    if not code:
+        return None
+    how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+    raise TrainingFailed(
+        f"The process of device {process.name} was ended {how}, and training with it.",
+        "It was ended from outside, memory ran out, or what it says above went wrong. Training can "
+        "be gone on with from its last checkpoint.",
+    )
+
+
+def _ask_to_stop(process: _Process) -> None:
+    with suppress(OSError):  # that it has ended is told elsewhere
+        process.pipe.send_bytes(b"")
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let processes that are started within not hear Ctrl+C, which a terminal sends to all.
+
+    It is this process's to ask them to stop.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
