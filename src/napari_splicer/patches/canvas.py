@@ -115,9 +115,13 @@ class Canvas:
         if not len(columns):
             return
         corner = self._halo - block.x0
-        source = torch.from_numpy(mirrored(columns, self._shape[1]) + corner)
         target = slice(columns[0] + corner, columns[-1] + 1 + corner)
-        self._pixels_PHW[:, :, target] = self._pixels_PHW[:, :, source.to(self._pixels_PHW.device)]
+        source = mirrored(columns, self._shape[1]) + corner
+        pixels_PHW = self._pixels_PHW
+        if (np.diff(source) == -1).all():  # several times faster than index by index
+            pixels_PHW[:, :, target] = pixels_PHW[:, :, source[-1] : source[0] + 1].flip(2)
+        else:  # a field narrower than the halo is mirrored more than once
+            pixels_PHW[:, :, target] = pixels_PHW[:, :, torch.from_numpy(source).to(self._device)]
 
 
 def mirrored(index: NDArray[np.int64], length: int) -> NDArray[np.int64]:
