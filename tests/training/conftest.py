@@ -15,6 +15,7 @@ from napari_splicer.config import (
 )
 from napari_splicer.samples import synthetic_tissue
 from napari_splicer.training import speed
+from napari_splicer.training.trainer import fit
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +48,13 @@ def quick(field):
         model=ModelSettings(width=4, embedding=8, hidden=8),
         training=TrainingSettings(steps=6, batch=16, checkpoint_every=3),
     )
+
+
+@pytest.fixture(scope="package")
+def events(field, quick):
+    return list(fit([field], quick))
+
+
+@pytest.fixture(scope="package")
+def bundle(events):
+    return events[-1].result
