@@ -80,12 +80,9 @@ def plan_blocks(
     boxes : int64 (m, 4), optional
         Half-open (y0, x0, y1, x1) of what is to be seen whole; of any size, inside the field.
     """
-    boxes = np.empty((0, 4), np.int64) if boxes is None else boxes
-    windows = np.hstack([starts.clip(0, None), np.minimum(starts + side, np.asarray(shape))])
+    needed, ends = _needed(starts, side, shape, edges, boxes)
     columns = len(edges[1]) - 1
-    reaches = [_reach(found, edges) for found in (windows, boxes)]
-    needed = _touched(np.concatenate(reaches), len(edges[0]) - 1, columns)
-    ends = [_Sorted.of(reach[:, 2] * columns + reach[:, 3]) for reach in reaches]
+    del starts, boxes  # of a million cells, they would lie in memory until the last block
     for band in _bands(edges[1]):
         x_from = max(0, int(edges[1][band.start]) - side + 1)
         for r, c in itertools.product(range(len(needed)), band):
@@ -104,19 +101,39 @@ def plan_blocks(
             )
 
 
+def _needed(
+    starts: NDArray[np.int64],
+    side: int,
+    shape: tuple[int, int],
+    edges: tuple[NDArray[np.int64], NDArray[np.int64]],
+    boxes: NDArray[np.int64] | None,
+) -> tuple[NDArray[np.bool_], list[_Sorted]]:
+    """Return which blocks are read, and in which of them windows, and boxes, end."""
+    columns = len(edges[1]) - 1
+    needed = np.zeros((len(edges[0]) - 1, columns), bool)
+    ends = []
+    windows = np.hstack([starts.clip(0, None), np.minimum(starts + side, np.asarray(shape))])
+    for found in (windows, np.empty((0, 4), np.int64) if boxes is None else boxes):
+        reach = _reach(found, edges)
+        needed |= _touched(reach, len(needed), columns)
+        ends.append(_Sorted.of(reach[:, 2] * columns + reach[:, 3]))
+    return needed, ends
+
+
 class _Sorted(NamedTuple):
     """Positions sorted by the block in which something ends, and these blocks."""
 
-    order: NDArray[np.int64]
-    place: NDArray[np.int64]
+    order: NDArray[np.uint32]
+    place: NDArray[np.uint32]
 
     @classmethod
     def of(cls, place: NDArray[np.int64]) -> _Sorted:
         order = np.argsort(place, kind="stable")
-        return cls(order, place[order])
+        return cls(order.astype(np.uint32), place[order].astype(np.uint32))
 
     def at(self, place: int) -> NDArray[np.int64]:
-        return self.order[slice(*np.searchsorted(self.place, [place, place + 1]))]
+        here = slice(*np.searchsorted(self.place, np.array([place, place + 1], np.uint32)))
+        return self.order[here].astype(np.int64)
 
 
 def _reach(

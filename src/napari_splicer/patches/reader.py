@@ -169,8 +169,15 @@ class PatchReader:
             field = FieldSites(index, masked, side, rows, _corners(sites, side))
             channels = len(masked.image.channels if every_channel else self.channels)
             edges = block_edges(masked.image, channels, side)
-            boxes = _cell_boxes(masked, sites) if every_channel else None
-            for block in plan_blocks(field.starts, side, masked.image.shape, edges, boxes):
+            blocks = plan_blocks(
+                field.starts,
+                side,
+                masked.image.shape,
+                edges,
+                _cell_boxes(masked, sites) if every_channel else None,
+            )
+            del rows, sites
+            for block in blocks:
                 yield field, block
 
 
