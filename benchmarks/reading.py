@@ -36,7 +36,7 @@ from torch.utils.data import DataLoader, Dataset
 from napari_splicer.files import write_text
 from napari_splicer.patches.reader import PatchReader
 from napari_splicer.patches.sites import cell_sites
-from results import BUILD, PAGES, made_by
+from results import BUILD, PAGES, load, made_by
 from rival_readers import Rival
 from slide import CHUNK, opened, slide
 
@@ -201,7 +201,8 @@ def main() -> None:
         "",
         f"Made by `benchmarks/reading.py` {made_by()}. A compressed zarr of 20 × {options.side}² "
         f"uint16, chunks of (1, {CHUNK}, {CHUNK}), {count:,} cells, {THREADS} threads. Cells per "
-        f"second, and ratios of what was measured in one turn: medians of {options.turns} turns.",
+        f"second, and ratios of what was measured in one turn: medians of {options.turns} turns. "
+        f"{load()}",
         "",
         "| | 32 px | ÷ limit | ours ÷ it | 64 px | ÷ limit | ours ÷ it |",
         "|---|---|---|---|---|---|---|",

@@ -26,6 +26,14 @@ def made_by() -> str:
     return f"on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} CPU cores, {versions}"
 
 
+def load() -> str:
+    """Return how busy the machine was of late, in a sentence."""
+    return (
+        f"In the last 15 minutes {os.getloadavg()[2]:.1f} threads wanted one of the "
+        f"{os.cpu_count()} cores, these benchmarks' own among them."
+    )
+
+
 class Results:
     """The scores of one benchmark by configuration, kept in ``build/<name>/``."""
 

@@ -46,7 +46,7 @@ from napari_splicer.training.device import threads
 from napari_splicer.training.learner import Learner
 from napari_splicer.training.resolve import resolve
 from napari_splicer.training.views import Views
-from results import BUILD, PAGES, made_by
+from results import BUILD, PAGES, load, made_by
 from slide import opened, slide
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def main() -> None:
         f"compact encoder of width 32, VICReg, two views, fp32. Patches per second in steps alone, "
         f"{options.steps} steps per run; medians of {options.turns} turns, in which one way "
         "follows the other. *Ours* is joint embedding, lightly's method; SpliCER has "
-        f"{COMPONENTS} components of four channels.",
+        f"{COMPONENTS} components of four channels. {load()}",
         "",
         *rows(found),
         "",
