@@ -101,7 +101,8 @@ def open_inputs(config: RunConfig, folder: Path | None = None) -> tuple[MaskedIm
     Parameters
     ----------
     config : RunConfig
-        With at least one entry in ``inputs``.
+        With at least one entry in ``inputs``; its paths may be patterns, see
+        :func:`napari_splicer.images.patterns.expand`.
     folder : Path, optional
         Where relative paths start (the run file's folder).
 
@@ -112,16 +113,15 @@ def open_inputs(config: RunConfig, folder: Path | None = None) -> tuple[MaskedIm
     UnreadableFile, UnsupportedImage, SizeMismatch
         Naming the file.
     """
-    from napari_splicer.images.checks import check_distinct
     from napari_splicer.images.open import open_input
+    from napari_splicer.images.patterns import expand
 
     if not config.inputs:
         raise InvalidSettings(
             "The run file names no image.", "Add an [[inputs]] entry with 'image' and 'mask'."
         )
-    fields = tuple(open_input(settings, folder) for settings in config.inputs)
-    check_distinct([field.name for field in fields])
-    return fields
+    folder = folder or Path()
+    return tuple(open_input(settings, folder) for settings in expand(config.inputs, folder))
 
 
 def run(events: Iterable[Event], show: Callable[[Event], Any] | None = None) -> Any:

@@ -122,6 +122,11 @@ class Journey:
             self.terminal.wrote("table", place.path)
         return table
 
+    def keep_run_file(self) -> None:
+        """Write the settings into the run's folder, for the stages that follow."""
+        self.plan.write_run_file(self.plan.config)
+        self.terminal.wrote("run file", self.plan.folder.run_file)
+
     def read_table(self) -> AnnData:
         """Read the plan's table.
 

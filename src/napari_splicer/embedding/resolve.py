@@ -130,17 +130,20 @@ def check_channels(fields: Sequence[MaskedImage], bundle: Bundle) -> None:
     Raises
     ------
     MissingChannels
-        Naming image and channels, and those of the image that may be meant; also where nothing
-        would be left to see of an image.
+        Naming every such image and what it lacks, and channels that may be meant; also where
+        nothing would be left to see of an image.
     """
+    lacking, advice = [], ""
     for field in fields:
         match, here = match_channels(bundle.channels, field.image.channels), field.image.channels
         left = bundle.decomposition.without(here) != bundle.decomposition.names
         if not (match.complete or (bundle.can_do_without and left)):
-            raise MissingChannels(
-                f"{field.name} lacks {', '.join(match.missing)}, which the model was trained on.",
-                match.advice or f"Its channels are: {', '.join(here)}.",
+            lacking.append(f"{field.name} lacks {', '.join(match.missing)}")
+            advice = (
+                advice or match.advice or f"The channels of {field.name} are: {', '.join(here)}."
             )
+    if lacking:
+        raise MissingChannels(f"{'; '.join(lacking)}, which the model was trained on.", advice)
 
 
 def _said_of_blank(fields: Sequence[MaskedImage], bundle: Bundle) -> Iterator[str]:
