@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
 import anndata
 import numpy as np
 import pytest
+from distributed import LocalCluster
 
 from napari_splicer.cli.app import call
 from napari_splicer.config import load_run
@@ -93,6 +95,39 @@ def test_what_can_not_be_meant_is_refused_before_anything_is_read(
     assert call(["embed", *words, "--model", str(model)]) == code
     assert told in capsys.readouterr().err
     assert {path.name for path in slides.iterdir()} == {"img", "masks"}
+
+
+def test_workers_of_a_scheduler_do_the_same(
+    slides: Path, model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["embed", "--images", "img/*.tiff", "--model", str(model), "--output"]
+    assert call([*words, "here", "--quiet"]) == 0
+    capfd.readouterr()
+    with LocalCluster(n_workers=2, processes=False, dashboard_address=":0") as cluster:
+        address = cluster.scheduler_address
+        assert call([*words, "there", "--scheduler", address, "--json"]) == 0
+    events = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [event["done"] for event in events if event["event"] == "progress"][-1] == 166
+    assert events[-1]["what"] == "run file"
+    here, there = (anndata.read_zarr(slides / name / "table.zarr") for name in ("here", "there"))
+    assert here.obs_names.tolist() == there.obs_names.tolist()
+    np.testing.assert_allclose(here.obsm["X_splicer"], there.obsm["X_splicer"], atol=1e-5)
+
+
+@pytest.mark.parametrize("verb", ["embed", "run"])
+def test_a_scheduler_that_does_not_answer_is_told_before_the_work(
+    verb: str,
+    tissue_files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("napari_splicer.embedding.scheduler._SECONDS_TO_CONNECT", 0.5)
+    words = [verb, str(tissue_files / "run.toml"), "--output", str(tmp_path / "out")]
+    words += ["--without-model"] if verb == "embed" else []
+    assert call([*words, "--scheduler", "tcp://127.0.0.1:9"]) == 9
+    assert "No scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_model_must_be_named(slides: Path, capsys: pytest.CaptureFixture[str]) -> None:

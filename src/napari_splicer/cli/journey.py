@@ -102,18 +102,36 @@ class Journey:
             )
         return load_bundle(place)
 
+    def check_scheduler(self, scheduler: str) -> None:
+        """Refuse a scheduler that does not answer now, before hours of training."""
+        from napari_splicer.embedding.scheduler import connected
+
+        with connected(scheduler):
+            pass
+
     def embed(
-        self, bundle: Bundle | None, *, resume: bool = False, overwrite: bool = False
+        self,
+        bundle: Bundle | None,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        scheduler: str | None = None,
     ) -> AnnData | None:
         """Embed every cell; the table grows on the disk. Without a model: mean intensities alone.
 
-        Of a table that was stopped, what was done is kept, and gone on with if asked to.
+        Of a table that was stopped, what was done is kept, and gone on with if asked to. With a
+        ``scheduler`` of dask.distributed, its workers do it.
         """
         self._check_table_can_be_kept()
         place = pipeline.Place(self.plan.folder.table, resume=resume, overwrite=overwrite)
         table: AnnData | None = self.terminal.play(
             pipeline.embed(
-                self.fields, bundle, self.plan.config, place=place, cancel=self.terminal.cancel
+                self.fields,
+                bundle,
+                self.plan.config,
+                place=place,
+                scheduler=scheduler,
+                cancel=self.terminal.cancel,
             )
         )
         if place.partial.exists():

@@ -25,6 +25,14 @@ Output = Annotated[
 ]
 Overwrite = Annotated[bool, Parameter(help="Replace results that are there already.")]
 Resume = Annotated[bool, Parameter(help="Go on where it was stopped.")]
+Scheduler = Annotated[
+    str | None,
+    Parameter(
+        name="--scheduler",
+        help="Let the workers of a dask.distributed scheduler describe the cells; its address, "
+        "e.g. tcp://host:8786.",
+    ),
+]
 Screen = Annotated[Terminal, Parameter(parse=False)]
 
 
@@ -38,7 +46,7 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Described:
-    """By which model cells are described."""
+    """By which model cells are described, and by which computers."""
 
     model: Annotated[
         Path | None,
@@ -50,6 +58,7 @@ class Described:
             "--without-model", help="Measure mean intensities alone; needs no trained model."
         ),
     ] = False
+    scheduler: Scheduler = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from napari_splicer.cli.options import (
     Resume,
     Rivals,
     RunFile,
+    Scheduler,
     Screen,
 )
 from napari_splicer.errors import InvalidSettings
@@ -77,7 +78,12 @@ def embed(
     if run is None and not (earlier.overwrite or earlier.resume):
         journey.plan.refuse_to_overwrite(journey.plan.folder.run_file)
     bundle = None if described.without_model else journey.load_model(described.model)
-    journey.embed(bundle, resume=earlier.resume, overwrite=earlier.overwrite)
+    journey.embed(
+        bundle,
+        resume=earlier.resume,
+        overwrite=earlier.overwrite,
+        scheduler=described.scheduler,
+    )
     if run is None:
         journey.keep_run_file()
 
@@ -118,6 +124,7 @@ def run(
     output: Output = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    scheduler: Scheduler = None,
     screen: Screen,
 ) -> None:
     """Go the whole way: train, embed, cluster and export.
@@ -133,10 +140,14 @@ def run(
     if not (overwrite or resume):
         journey.plan.refuse_to_retrain()
         journey.plan.refuse_to_overwrite(folder.table)
+    if scheduler is not None:
+        journey.check_scheduler(scheduler)
     bundle = journey.train(resume=resume)
     table = None
     if not screen.stopped:
-        table = journey.embed(bundle, resume=resume, overwrite=overwrite or resume)
+        table = journey.embed(
+            bundle, resume=resume, overwrite=overwrite or resume, scheduler=scheduler
+        )
     if table is not None and not screen.stopped:
         table = journey.cluster(table, replace=True)
     if table is not None and not screen.stopped:

@@ -60,6 +60,18 @@ def cell_sites(images: Sequence[MaskedImage]) -> Sites:
     NoCells
         If a field has no cell mask, or an empty one.
     """
+    check_masks(images)
+    tables = [masked.cells.cells() for masked in images if masked.cells is not None]
+    return Sites(
+        field=np.repeat(np.arange(len(tables)), [len(table) for table in tables]),
+        id=np.concatenate([table["id"].to_numpy(np.int64) for table in tables]),
+        y=np.concatenate([table["y"].to_numpy(np.float64) for table in tables]),
+        x=np.concatenate([table["x"].to_numpy(np.float64) for table in tables]),
+    )
+
+
+def check_masks(images: Sequence[MaskedImage]) -> None:
+    """Raise NoCells if a field has no cell mask, naming all of them; nothing is read."""
     lacking = [masked.name for masked in images if masked.cells is None]
     if lacking:
         several = len(lacking) > 1
@@ -68,13 +80,6 @@ def cell_sites(images: Sequence[MaskedImage]) -> Sites:
             f"{'their' if several else 'its'} cells cannot be cut out.",
             "Choose a mask of the cells, or let patches lie on a grid.",
         )
-    tables = [masked.cells.cells() for masked in images if masked.cells is not None]
-    return Sites(
-        field=np.repeat(np.arange(len(tables)), [len(table) for table in tables]),
-        id=np.concatenate([table["id"].to_numpy(np.int64) for table in tables]),
-        y=np.concatenate([table["y"].to_numpy(np.float64) for table in tables]),
-        x=np.concatenate([table["x"].to_numpy(np.float64) for table in tables]),
-    )
 
 
 def grid_sites(
