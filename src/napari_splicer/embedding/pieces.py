@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from napari_splicer.embedding.memory import keep_memory_at_hand
 from napari_splicer.errors import SplicerError, WorkersFailed
 from napari_splicer.versions import __version__
 
@@ -171,6 +172,7 @@ def describe_piece(piece: Piece, job: Job, packed: Packed | None) -> Described:
     """
     from distributed import get_worker
 
+    keep_memory_at_hand()
     worker = get_worker()
     here = f"On the worker {worker.address} ({socket.gethostname()}):"
     if job.version != __version__:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -51,13 +52,25 @@ def connected(scheduler: str) -> Iterator[Client]:
             "tcp://host:8786.",
         ) from error
     try:
-        with client:
+        with _unlogged("distributed.client"), client:
             yield client
     except (CancelledError, CommClosedError) as error:
         raise WorkersFailed(
             f"The scheduler at {scheduler} went away.",
             f"Start it and its workers anew. {KEPT}",
         ) from error
+
+
+@contextmanager
+def _unlogged(name: str) -> Iterator[None]:
+    """Keep a logger quiet: what it says of a lost scheduler ends in a sentence of our own."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def introduced(
