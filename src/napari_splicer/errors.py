@@ -117,3 +117,9 @@ class NotInstalled(SplicerError):
     """An optional package that the request needs."""
 
     exit_code = 8
+
+
+class WorkersFailed(SplicerError):
+    """A scheduler that can't be reached, or workers that differ from here, or die."""
+
+    exit_code = 9

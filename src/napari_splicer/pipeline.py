@@ -101,7 +101,8 @@ def open_inputs(config: RunConfig, folder: Path | None = None) -> tuple[MaskedIm
     Parameters
     ----------
     config : RunConfig
-        With at least one entry in ``inputs``.
+        With at least one entry in ``inputs``; its paths may be patterns, see
+        :func:`napari_splicer.images.patterns.expand`.
     folder : Path, optional
         Where relative paths start (the run file's folder).
 
@@ -112,16 +113,15 @@ def open_inputs(config: RunConfig, folder: Path | None = None) -> tuple[MaskedIm
     UnreadableFile, UnsupportedImage, SizeMismatch
         Naming the file.
     """
-    from napari_splicer.images.checks import check_distinct
     from napari_splicer.images.open import open_input
+    from napari_splicer.images.patterns import expand
 
     if not config.inputs:
         raise InvalidSettings(
             "The run file names no image.", "Add an [[inputs]] entry with 'image' and 'mask'."
         )
-    fields = tuple(open_input(settings, folder) for settings in config.inputs)
-    check_distinct([field.name for field in fields])
-    return fields
+    folder = folder or Path()
+    return tuple(open_input(settings, folder) for settings in expand(config.inputs, folder))
 
 
 def run(events: Iterable[Event], show: Callable[[Event], Any] | None = None) -> Any:
@@ -183,17 +183,19 @@ def embed(
     config: RunConfig,
     *,
     place: Place | None = None,
+    scheduler: str | None = None,
     cancel: Cancel | None = None,
 ) -> Iterator[Event]:
     """Embed every cell (or tile) of ``fields``; ``Finished.result`` is an AnnData.
 
     With ``bundle=None`` the table holds mean intensities only: enough to cluster cells when there
     are too few to train on. With a ``place`` the table grows on the disk, and what was stopped can
-    be gone on with; else in memory.
+    be gone on with; else in memory. With a ``scheduler``, the address of one of dask.distributed,
+    its workers do it: the images must lie in files that all of them see.
     """
     from napari_splicer.embedding.embed import embed_cells
 
-    yield from embed_cells(fields, bundle, config, place=place, cancel=cancel)
+    yield from embed_cells(fields, bundle, config, place=place, scheduler=scheduler, cancel=cancel)
 
 
 def cluster(

@@ -117,7 +117,12 @@ class Component(Settings):
 
 
 class ImageInput(Settings):
-    """One image with its masks, as paths."""
+    """One image with its masks, as paths; or many, as patterns.
+
+    ``image = "slides/*.ome.tif"`` stands for every image that fits; ``**`` stands for any folders.
+    In the paths of masks, ``{stem}`` then is an image's name without extensions and ``{folder}``
+    the folder that it lies in.
+    """
 
     image: str = Field(description="path of the image (OME-TIFF, TIFF, folder, OME-Zarr)")
     mask: str | None = Field(None, description="path of the cell mask (0 = no cell)")

@@ -40,6 +40,7 @@ _EXIT_CODES = """Exit codes:
   6: a file exists already or can't be written
   7: training failed
   8: an optional package is missing
+  9: the scheduler or its workers failed
   130: stopped with Ctrl+C; what was done is kept
 """
 

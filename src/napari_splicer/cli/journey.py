@@ -102,18 +102,36 @@ class Journey:
             )
         return load_bundle(place)
 
+    def check_scheduler(self, scheduler: str) -> None:
+        """Refuse a scheduler that does not answer now, before hours of training."""
+        from napari_splicer.embedding.scheduler import connected
+
+        with connected(scheduler):
+            pass
+
     def embed(
-        self, bundle: Bundle | None, *, resume: bool = False, overwrite: bool = False
+        self,
+        bundle: Bundle | None,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        scheduler: str | None = None,
     ) -> AnnData | None:
         """Embed every cell; the table grows on the disk. Without a model: mean intensities alone.
 
-        Of a table that was stopped, what was done is kept, and gone on with if asked to.
+        Of a table that was stopped, what was done is kept, and gone on with if asked to. With a
+        ``scheduler`` of dask.distributed, its workers do it.
         """
         self._check_table_can_be_kept()
         place = pipeline.Place(self.plan.folder.table, resume=resume, overwrite=overwrite)
         table: AnnData | None = self.terminal.play(
             pipeline.embed(
-                self.fields, bundle, self.plan.config, place=place, cancel=self.terminal.cancel
+                self.fields,
+                bundle,
+                self.plan.config,
+                place=place,
+                scheduler=scheduler,
+                cancel=self.terminal.cancel,
             )
         )
         if place.partial.exists():
@@ -121,6 +139,11 @@ class Journey:
         else:
             self.terminal.wrote("table", place.path)
         return table
+
+    def keep_run_file(self) -> None:
+        """Write the settings into the run's folder, for the stages that follow."""
+        self.plan.write_run_file(self.plan.config)
+        self.terminal.wrote("run file", self.plan.folder.run_file)
 
     def read_table(self) -> AnnData:
         """Read the plan's table.

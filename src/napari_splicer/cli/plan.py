@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_splicer.config import RunConfig, load_run
@@ -11,8 +12,7 @@ from napari_splicer.errors import InvalidSettings, WouldOverwrite
 from napari_splicer.pipeline import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
     from napari_splicer.config import ImageInput
 
@@ -49,6 +49,43 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 
 @dataclass(frozen=True)
+class Images:
+    """Images named on the command line, by patterns.
+
+    Parameters
+    ----------
+    patterns : sequence of str
+        Of paths.
+    masks : str, optional
+        Pattern of their masks; unset: where masks usually lie.
+    panel : Path, optional
+        Names the channels of all of them.
+    """
+
+    patterns: Sequence[str]
+    masks: str | None = None
+    panel: Path | None = None
+
+    def find(self, folder: Path, *, masks_needed: bool) -> tuple[ImageInput, ...]:
+        """Return an entry per image, with absolute paths; relative patterns start at ``folder``.
+
+        Raises
+        ------
+        UnreadableFile, InvalidSettings
+            As :mod:`napari_splicer.images.patterns` says.
+        """
+        from napari_splicer.config import ImageInput
+        from napari_splicer.images.patterns import expand, with_usual_masks
+
+        panel = None if self.panel is None else str(self.panel)
+        named = [ImageInput(image=p, mask=self.masks, panel=panel) for p in self.patterns]
+        found = expand(named, folder)
+        if self.masks is None and masks_needed:
+            found = with_usual_masks(found, folder)
+        return tuple(_absolute(item, folder) for item in found)
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a verb is to do, and where.
 
@@ -56,14 +93,14 @@ class Plan:
     ----------
     config : RunConfig
         The run file's settings with the changes from the command line.
-    source : Path
-        The run file; its relative paths start at its folder.
+    source : Path, optional
+        The run file; its relative paths start at its folder. None where images were named instead.
     folder : RunFolder
         Where results go.
     """
 
     config: RunConfig
-    source: Path
+    source: Path | None
     folder: RunFolder
 
     @classmethod
@@ -75,18 +112,38 @@ class Plan:
         UnreadableFile, InvalidSettings
             If the file or a change can't be used.
         """
-        config = load_run(run)
-        values = dict(parse_assignment(text) for text in changes)
-        if values:
-            config = config.with_values(values)
+        config = _changed(load_run(run), changes)
         source = run.resolve()
         place = output.resolve() if output is not None else source.parent / config.output
         return cls(config=config, source=source, folder=RunFolder(place))
 
+    @classmethod
+    def of_images(
+        cls, images: Images, trained: RunConfig, changes: Iterable[str], output: Path | None
+    ) -> Plan:
+        """Plan what a run of the settings ``trained`` does with other images.
+
+        Device, precision and threads are chosen anew. Relative paths start at the working
+        directory.
+
+        Raises
+        ------
+        UnreadableFile, InvalidSettings
+            If there is no such image, one of them has no mask, or a change can't be used.
+        """
+        here = Path.cwd()
+        fresh = RunConfig()
+        chosen_anew = {key: getattr(fresh, key) for key in ("device", "precision", "threads")}
+        config = _changed(trained.model_copy(update=chosen_anew), changes)
+        inputs = images.find(here, masks_needed=config.patches.sites == "cells")
+        place = here / (output or fresh.output)
+        config = config.model_copy(update={"inputs": inputs, "output": str(place)})
+        return cls(config=config, source=None, folder=RunFolder(place))
+
     @property
     def base(self) -> Path:
-        """Where the run file's relative paths start."""
-        return self.source.parent
+        """Where relative paths start: the run file's folder, or the working directory."""
+        return Path.cwd() if self.source is None else self.source.parent
 
     def refuse_to_overwrite(self, *paths: Path) -> None:
         """Raise if any of ``paths`` exists.
@@ -144,7 +201,9 @@ class Plan:
 
     def anchored(self, config: RunConfig, output: Path | str) -> RunConfig:
         """Return ``config`` with input paths that hold wherever it is kept, and ``output``."""
-        inputs = tuple(_absolute(item, self.base) for item in config.inputs)
+        from napari_splicer.images.patterns import expand
+
+        inputs = tuple(_absolute(item, self.base) for item in expand(config.inputs, self.base))
         return config.model_copy(update={"inputs": inputs, "output": str(output)})
 
     def write_run_file(self, config: RunConfig) -> None:
@@ -157,6 +216,11 @@ class Plan:
         target = self.folder.run_file
         if target != self.source:
             write_text(target, self.anchored(config, ".").to_toml(), overwrite=True)
+
+
+def _changed(config: RunConfig, changes: Iterable[str]) -> RunConfig:
+    values = dict(parse_assignment(text) for text in changes)
+    return config.with_values(values) if values else config
 
 
 def _absolute(item: ImageInput, base: Path) -> ImageInput:

@@ -2,75 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from napari_splicer.cli.terminal import Terminal
+from napari_splicer.cli.options import (
+    Changes,
+    Described,
+    Devices,
+    Earlier,
+    Others,
+    Output,
+    Overwrite,
+    Resume,
+    Rivals,
+    RunFile,
+    Scheduler,
+    Screen,
+)
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.training.launched import count_launched
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_splicer.cli.journey import Journey
-
-_MANY: Any = {"consume_multiple": True}
-RunFile = Annotated[Path, Parameter(help="The run file (TOML): images, components, settings.")]
-Changes = Annotated[
-    tuple[str, ...],
-    Parameter(
-        name="--set",
-        help="Change one setting of the run file, e.g. --set training.epochs=5. Can be repeated.",
-    ),
-]
-Output = Annotated[
-    Path | None, Parameter(help="Folder for the results instead of the run file's 'output'.")
-]
-Overwrite = Annotated[bool, Parameter(help="Replace results that are there already.")]
-Resume = Annotated[bool, Parameter(help="Go on where it was stopped.")]
-Devices = Annotated[
-    int | None,
-    Parameter(help="How many GPUs train together; with --set device=cpu, how many processes."),
-]
-Model = Annotated[
-    Path | None, Parameter(help="A trained model elsewhere, instead of the one in the output.")
-]
-WithoutModel = Annotated[
-    bool, Parameter(help="Measure mean intensities alone; needs no trained model.")
-]
-Screen = Annotated[Terminal, Parameter(parse=False)]
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """What becomes of results that are there already."""
-
-    resume: Resume = False
-    overwrite: Overwrite = False
-
-
-@dataclass(frozen=True)
-class Rivals:
-    """What is compared with what."""
-
-    objectives: Annotated[
-        tuple[str, ...],
-        Parameter("--objectives", help="Of splicer, je, sum-je and concat; default: all.", **_MANY),
-    ] = ()
-    losses: Annotated[
-        tuple[str, ...],
-        Parameter("--losses", help="Each with every objective; default: the run file's.", **_MANY),
-    ] = ()
-    seeds: Annotated[
-        int, Parameter("--seeds", help="Trainings of each, to see how far chance goes.")
-    ] = 1
-    labels: Annotated[
-        Path | None,
-        Parameter(
-            "--labels", help="CSV of known cells: instance_id, region, and a column per question."
-        ),
-    ] = None
+    from napari_splicer.cli.terminal import Terminal
 
 
 def train(
@@ -97,11 +54,11 @@ def train(
 
 
 def embed(
-    run: RunFile,
+    run: RunFile | None = None,
     /,
     *,
-    model: Model = None,
-    without_model: WithoutModel = False,
+    others: Annotated[Others, Parameter(name="*")] = Others(),
+    described: Annotated[Described, Parameter(name="*")] = Described(),
     changes: Changes = (),
     output: Output = None,
     earlier: Annotated[Earlier, Parameter(name="*")] = Earlier(),
@@ -110,16 +67,28 @@ def embed(
     """Describe every cell by a trained model: writes 'table.zarr' into the output folder.
 
     The table grows on the disk. Ctrl+C stops after the current batch; --resume then goes on.
+
+    Many images need no run file: napari-splicer embed --images "slides/*.ome.tif" --model
+    my-run/model --output new. One is then written into the output folder, for what comes after.
     """
-    if model is not None and without_model:
-        raise InvalidSettings(
-            "--model and --without-model contradict each other.", "Leave one of them out."
-        )
-    journey = _journey(run, changes, output, screen)
+    _check_no_contradiction(run, others, described)
+    if run is None:
+        journey = _journey_of(others, described, changes, output, screen)
+    else:
+        journey = _journey(run, changes, output, screen)
     if not earlier.overwrite:
         journey.plan.refuse_to_overwrite(journey.plan.folder.table)
-    bundle = None if without_model else journey.load_model(model)
-    journey.embed(bundle, resume=earlier.resume, overwrite=earlier.overwrite)
+    if run is None and not (earlier.overwrite or earlier.resume):
+        journey.plan.refuse_to_overwrite(journey.plan.folder.run_file)
+    bundle = None if described.without_model else journey.load_model(described.model)
+    journey.embed(
+        bundle,
+        resume=earlier.resume,
+        overwrite=earlier.overwrite,
+        scheduler=described.scheduler,
+    )
+    if run is None:
+        journey.keep_run_file()
 
 
 def cluster(
@@ -156,9 +125,9 @@ def run(
     *,
     changes: Changes = (),
     output: Output = None,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
+    earlier: Annotated[Earlier, Parameter(name="*")] = Earlier(),
     devices: Devices = None,
+    scheduler: Scheduler = None,
     screen: Screen,
 ) -> None:
     """Go the whole way: train, embed, cluster and export.
@@ -169,19 +138,26 @@ def run(
     journey = _journey(run, changes, output, screen, devices)
     journey.plan.check_sources()
     folder = journey.plan.folder
-    if not overwrite:
+    if not earlier.overwrite:
         journey.plan.refuse_to_overwrite(folder.exports)
-    if not (overwrite or resume):
+    if not (earlier.overwrite or earlier.resume):
         journey.plan.refuse_to_retrain()
         journey.plan.refuse_to_overwrite(folder.table)
-    bundle = journey.train(resume=resume)
+    if scheduler is not None:
+        journey.check_scheduler(scheduler)
+    bundle = journey.train(resume=earlier.resume)
     table = None
     if not screen.stopped:
-        table = journey.embed(bundle, resume=resume, overwrite=overwrite or resume)
+        table = journey.embed(
+            bundle,
+            resume=earlier.resume,
+            overwrite=earlier.overwrite or earlier.resume,
+            scheduler=scheduler,
+        )
     if table is not None and not screen.stopped:
         table = journey.cluster(table, replace=True)
     if table is not None and not screen.stopped:
-        journey.export(table, overwrite=overwrite)
+        journey.export(table, overwrite=earlier.overwrite)
 
 
 def compare(
@@ -227,3 +203,44 @@ def _journey(
     if devices is not None:
         changes = (*changes, f"training.devices={devices}")
     return Journey(Plan.load(run, changes, output), screen)
+
+
+def _check_no_contradiction(run: Path | None, others: Others, described: Described) -> None:
+    if described.model is not None and described.without_model:
+        raise InvalidSettings(
+            "--model and --without-model contradict each other.", "Leave one of them out."
+        )
+    if run is not None and others != Others():
+        raise InvalidSettings(
+            "A run file names images, masks and panels itself.",
+            "Leave out --images, --masks and --panel, or the run file.",
+        )
+    if run is not None:
+        return
+    if not others.images:
+        raise InvalidSettings(
+            "No image is named.", 'Name a run file, or images: --images "slides/*.ome.tif".'
+        )
+    if described.model is None and not described.without_model:
+        raise InvalidSettings(
+            "No model is named.",
+            "Name the folder 'model' of a training with --model, or add --without-model.",
+        )
+
+
+def _journey_of(
+    others: Others,
+    described: Described,
+    changes: tuple[str, ...],
+    output: Path | None,
+    screen: Terminal,
+) -> Journey:
+    """Return the journey of images without a run file: the settings are the model's."""
+    from napari_splicer.cli.journey import Journey
+    from napari_splicer.cli.plan import Images, Plan
+    from napari_splicer.config import RunConfig
+    from napari_splicer.model.record import inspect_bundle
+
+    trained = RunConfig() if described.model is None else inspect_bundle(described.model).config
+    images = Images(others.images, others.masks, others.panel)
+    return Journey(Plan.of_images(images, trained, changes, output), screen)

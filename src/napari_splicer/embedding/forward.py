@@ -38,10 +38,19 @@ class Forward:
     bundle : Bundle
     run : RunConfig
         As :func:`napari_splicer.embedding.resolve.resolve` makes it.
+    normalizer : Normalizer, optional
+        Of these fields; default: made when first needed.
     """
 
-    def __init__(self, fields: Sequence[MaskedImage], bundle: Bundle, run: RunConfig) -> None:
+    def __init__(
+        self,
+        fields: Sequence[MaskedImage],
+        bundle: Bundle,
+        run: RunConfig,
+        normalizer: Normalizer | None = None,
+    ) -> None:
         self._fields, self._bundle, self._run = fields, bundle, run
+        self._given = normalizer
         self._device = torch.device(run.device)
         self._presence = Presence(fields, bundle.decomposition, bundle.channels, masks=False)
         self._parts = parts_seen(bundle)
@@ -53,7 +62,7 @@ class Forward:
 
     @cached_property
     def _normalizer(self) -> Normalizer:
-        return make_normalizer(
+        return self._given or make_normalizer(
             self._fields, self._bundle.normalization, self._run.normalization, seed=self._run.seed
         )
 

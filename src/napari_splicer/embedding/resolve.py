@@ -27,12 +27,14 @@ gives no fresh memory for every batch."""
 _OF_THE_MODEL = ("seed", "components", "normalization", "augmentation", "model", "training")
 
 
-def resolve(config: RunConfig, bundle: Bundle | None) -> RunConfig:
+def resolve(
+    config: RunConfig, bundle: Bundle | None, where: tuple[str, Precision] | None = None
+) -> RunConfig:
     """Return the settings that an embedding runs by.
 
     Where patches are cut is this run's; how large they are, how they are normalised and what the
     network is, is the model's. Device, precision and threads are this run's where it names them,
-    else the model's, as far as this computer has them.
+    else the model's, as far as this computer has them; or ``where`` says device and precision.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def resolve(config: RunConfig, bundle: Bundle | None) -> RunConfig:
     if bundle is None:
         return config
     trained = bundle.config
-    device, precision = _where(config, trained)
+    device, precision = where or resolve_where(config, trained)
     batch = config.embedding.batch or _batch(bundle, device)
     wanted = config.threads or trained.threads
     patches = trained.patches.model_copy(
@@ -68,7 +70,14 @@ def _batch(bundle: Bundle, device: str) -> int:
     return max(1, min(_CPU_BATCH, fitting))
 
 
-def _where(config: RunConfig, trained: RunConfig) -> tuple[str, Precision]:
+def resolve_where(config: RunConfig, trained: RunConfig) -> tuple[str, Precision]:
+    """Return device and precision of this computer for a run with a model trained by ``trained``.
+
+    Raises
+    ------
+    InvalidSettings
+        If ``config`` names a device that is not there.
+    """
     try:
         device = resolve_device(trained.device if config.device == "auto" else config.device)
     except InvalidSettings:
@@ -130,17 +139,20 @@ def check_channels(fields: Sequence[MaskedImage], bundle: Bundle) -> None:
     Raises
     ------
     MissingChannels
-        Naming image and channels, and those of the image that may be meant; also where nothing
-        would be left to see of an image.
+        Naming every such image and what it lacks, and channels that may be meant; also where
+        nothing would be left to see of an image.
     """
+    lacking, advice = [], ""
     for field in fields:
         match, here = match_channels(bundle.channels, field.image.channels), field.image.channels
         left = bundle.decomposition.without(here) != bundle.decomposition.names
         if not (match.complete or (bundle.can_do_without and left)):
-            raise MissingChannels(
-                f"{field.name} lacks {', '.join(match.missing)}, which the model was trained on.",
-                match.advice or f"Its channels are: {', '.join(here)}.",
+            lacking.append(f"{field.name} lacks {', '.join(match.missing)}")
+            advice = (
+                advice or match.advice or f"The channels of {field.name} are: {', '.join(here)}."
             )
+    if lacking:
+        raise MissingChannels(f"{'; '.join(lacking)}, which the model was trained on.", advice)
 
 
 def _said_of_blank(fields: Sequence[MaskedImage], bundle: Bundle) -> Iterator[str]:

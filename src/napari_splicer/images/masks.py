@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +138,20 @@ class LabelMask:
             If a value is no id.
         """
         return self._cells
+
+    def with_cells(self, table: pd.DataFrame) -> LabelMask:
+        """Return this mask with the table of its cells, or of those that matter, given.
+
+        For a process that needs a few of them, and is told by one that went through the mask.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Rows of what :meth:`cells` returns, sorted by id.
+        """
+        told = replace(self)
+        vars(told)["_cells"] = table
+        return told
 
     @cached_property
     def _cells(self) -> pd.DataFrame:

@@ -66,11 +66,16 @@ def stem(path: Path) -> str:
     return _EXTENSIONS.sub("", path.name) or path.name
 
 
+def named_like_an_image(path: Path) -> bool:
+    """Return whether a file's name ends like that of a format that can be opened."""
+    return _EXTENSIONS.search(path.name) is not None
+
+
 def _read_folder(path: Path) -> Stored:
     """Join one TIFF per channel, named by their files, in natural order (CD3 before CD20)."""
     files = sorted(
         (file for file in path.iterdir() if _is_tiff(file) and not file.name.startswith(".")),
-        key=_natural,
+        key=lambda file: natural(file.name),
     )
     if not files:
         raise UnreadableFile(
@@ -115,7 +120,13 @@ def _is_tiff(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in TIFF_SUFFIXES
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Return a sort key in which numbers count by value."""
-    parts = re.findall(r"\d+|\D+", path.name.lower())
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return a sort key in which numbers count by value.
+
+    Examples
+    --------
+    >>> sorted(["CD20", "CD3"], key=natural)
+    ['CD3', 'CD20']
+    """
+    parts = re.findall(r"\d+|\D+", name.lower())
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -140,8 +141,16 @@ class PatchReader:
 
     def in_reading_order(self) -> PatchReader:
         """Return a reader whose sites stand in the order in which measured tiles hold them."""
-        parts = [field.rows[block.rows] for field, block in self._blocks(every_channel=True)]
-        return self.at(np.concatenate([np.empty(0, np.int64), *parts]))
+        return self.at(np.concatenate([np.empty(0, np.int64), *self.strips()]))
+
+    def strips(self) -> Iterator[NDArray[np.int64]]:
+        """Yield the sites that every row of blocks completes, in the order of measured tiles.
+
+        Two runs of strips share the chunks of one row at most.
+        """
+        blocks = self._blocks(every_channel=True)
+        for _, row in groupby(blocks, lambda pair: (pair[0].index, pair[1].band, pair[1].y0)):
+            yield np.concatenate([field.rows[block.rows] for field, block in row])
 
     @property
     def _sides(self) -> tuple[int, ...]:

@@ -60,20 +60,26 @@ def cell_sites(images: Sequence[MaskedImage]) -> Sites:
     NoCells
         If a field has no cell mask, or an empty one.
     """
-    tables = []
-    for masked in images:
-        if masked.cells is None:
-            raise NoCells(
-                f"{masked.image.name} has no cell mask, so its cells cannot be cut out.",
-                "Choose a mask of the cells, or let patches lie on a grid.",
-            )
-        tables.append(masked.cells.cells())
+    check_masks(images)
+    tables = [masked.cells.cells() for masked in images if masked.cells is not None]
     return Sites(
         field=np.repeat(np.arange(len(tables)), [len(table) for table in tables]),
         id=np.concatenate([table["id"].to_numpy(np.int64) for table in tables]),
         y=np.concatenate([table["y"].to_numpy(np.float64) for table in tables]),
         x=np.concatenate([table["x"].to_numpy(np.float64) for table in tables]),
     )
+
+
+def check_masks(images: Sequence[MaskedImage]) -> None:
+    """Raise NoCells if a field has no cell mask, naming all of them; nothing is read."""
+    lacking = [masked.name for masked in images if masked.cells is None]
+    if lacking:
+        several = len(lacking) > 1
+        raise NoCells(
+            f"{', '.join(lacking)} {'have' if several else 'has'} no cell mask, so "
+            f"{'their' if several else 'its'} cells cannot be cut out.",
+            "Choose a mask of the cells, or let patches lie on a grid.",
+        )
 
 
 def grid_sites(
