@@ -12,6 +12,7 @@ from napari_splicer.embedding.intensities import CellMeans, Means, TileMeans
 from napari_splicer.embedding.resolve import resolve
 from napari_splicer.embedding.table import MATRICES
 from napari_splicer.events import Warned
+from napari_splicer.memory import kept_at_hand
 from napari_splicer.patches.reader import Cutter, PatchReader
 from napari_splicer.training.device import threads
 
@@ -93,7 +94,7 @@ class Here:
         cancel: Cancel,
     ) -> Iterator[Found | Warned]:
         """Describe some sites; see :meth:`Describer.describe`."""
-        with threads(self.run.threads):
+        with kept_at_hand(), threads(self.run.threads):
             for found in described(reader.at(rows), self._forward, channels, cancel):
                 if isinstance(found, Found):
                     found = Found(rows[found.rows], found.matrices)

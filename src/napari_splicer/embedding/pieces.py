@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_splicer.embedding.memory import keep_memory_at_hand
 from napari_splicer.errors import SplicerError, WorkersFailed
+from napari_splicer.memory import kept_at_hand
 from napari_splicer.versions import __version__
 
 if TYPE_CHECKING:
@@ -172,7 +172,6 @@ def describe_piece(piece: Piece, job: Job, packed: Packed | None) -> Described:
     """
     from distributed import get_worker
 
-    keep_memory_at_hand()
     worker = get_worker()
     here = f"On the worker {worker.address} ({socket.gethostname()}):"
     if job.version != __version__:
@@ -210,7 +209,7 @@ def _described(piece: Piece, job: Job, packed: Packed | None, nthreads: int) -> 
     matrices: dict[str, NDArray[np.float32]] = {}
     warnings = []
     try:
-        with threads(job.config.threads or nthreads):
+        with kept_at_hand(), threads(job.config.threads or nthreads):
             for found in described(reader, forward, job.channels, Cancel()):
                 if not isinstance(found, Found):
                     warnings.append(found.message)

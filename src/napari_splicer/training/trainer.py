@@ -21,6 +21,7 @@ from napari_splicer.events import (
     Warned,
 )
 from napari_splicer.files import check_writable
+from napari_splicer.memory import kept_at_hand
 from napari_splicer.model.bundle import Bundle
 from napari_splicer.model.findings import findings
 from napari_splicer.model.objectives import build_network
@@ -111,7 +112,7 @@ def fit(
     for remark in remarks(asked, run, fields):
         yield Warned("train", remark)
     try:
-        with threads(run.threads), ExitStack() as opened:
+        with kept_at_hand(), threads(run.threads), ExitStack() as opened:
             finished = yield from _train(fields, run, folder, record, cancel, group, opened)
     finally:
         torch.cuda.empty_cache()  # other programs want the memory; does nothing without CUDA
