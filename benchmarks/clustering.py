@@ -1,4 +1,4 @@
-"""Time and memory of clustering and map as tables grow, and what landmarks cost in agreement.
+"""Time of clustering and map as tables grow, and what landmarks cost in agreement.
 
 Tables on disk of 250,000 to 10⁶ cells (20 markers, a representation of 128 numbers) from forty
 groups, the rarest one cell in a thousand; each in a process of its own. Two clusterings (Leiden and
@@ -25,7 +25,6 @@ import pandas as pd
 from anndata import AnnData
 from sklearn.metrics import adjusted_rand_score
 
-from memory import resident
 from napari_splicer import pipeline
 from napari_splicer.config import RunConfig
 from napari_splicer.embedding.stored import LARGE
@@ -43,7 +42,7 @@ def drawn(cells: int) -> AnnData:
     share = np.geomspace(1, 0.005, GROUPS)
     group = rng.choice(GROUPS, cells, p=share / share.sum())
     z = rng.normal(size=(cells, WIDTH), scale=1.0).astype(np.float32)
-    z += rng.normal(size=(GROUPS, WIDTH), scale=0.55).astype(np.float32)[group]
+    z += rng.normal(size=(GROUPS, WIDTH), scale=0.3).astype(np.float32)[group]
     x = rng.gamma(2, 5, (cells, MARKERS)).astype(np.float32)
     x += rng.gamma(1, 20, (GROUPS, MARKERS)).astype(np.float32)[group]
     table = AnnData(
@@ -65,7 +64,6 @@ def drawn(cells: int) -> AnnData:
 def measure(path: Path, landmarks: int) -> dict[str, float]:
     """Cluster and map a table, in a process of its own."""
     table = read_table(path, lazy_above=LARGE)
-    base = resident()
     config = RunConfig().with_values(
         {
             "clusterings": [
@@ -89,7 +87,6 @@ def measure(path: Path, landmarks: int) -> dict[str, float]:
     return {
         "cells": len(found),
         **dict(zip(("leiden, s", "kmeans, s", "map, s"), ends.tolist(), strict=True)),
-        "memory": resident() - base,
         "leiden": adjusted_rand_score(truth, found.obs["leiden"]),
         "kmeans": adjusted_rand_score(truth, found.obs["kmeans"]),
         "groups": found.obs["leiden"].nunique(),
@@ -133,20 +130,19 @@ def lines(rows: list[dict[str, float]], landmarks: int) -> list[str]:
         f"Made by `benchmarks/clustering.py` {made_by()}. {MARKERS} markers and a representation "
         f"of {WIDTH} numbers per cell, read from the disk piece by piece; {GROUPS} groups, the "
         "rarest of one cell in a thousand. Leiden, then k-means, then the map, all by 'combined'; "
-        "what the first finds of who is near whom, the others use. Memory on top of the table's "
-        "names and the imports; agreement: adjusted Rand index with the groups that cells were "
-        "drawn from; wait: the longest time without a sign of progress, after which a stop is "
-        "heeded at the latest.",
+        "what the first finds of who is near whom, the others use. Agreement: adjusted Rand index "
+        "with the groups that cells were drawn from; wait: the longest time without a sign of "
+        "progress, after which a stop is heeded at the latest.",
         "",
-        "| cells | compared | Leiden, s | k-means, s | map, s | GB | Leiden's groups | agreement "
+        "| cells | compared | Leiden, s | k-means, s | map, s | Leiden's groups | agreement "
         "| of k-means | longest wait, s |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         compared = "all" if row["landmarks"] >= row["cells"] else f"{row['landmarks']:,.0f}"
         page.append(
             f"| {row['cells']:,} | {compared} | {row['leiden, s']:.0f} | {row['kmeans, s']:.0f} "
-            f"| {row['map, s']:.0f} | {row['memory']:.2f} | {row['groups']} "
+            f"| {row['map, s']:.0f} | {row['groups']} "
             f"| {row['leiden']:.3f} | {row['kmeans']:.3f} | {row['longest wait, s']:.0f} |"
         )
     some = [row for row in rows if row["landmarks"] == landmarks]
