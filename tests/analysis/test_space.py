@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import dask.array as da
@@ -136,3 +137,14 @@ def test_a_stop_is_heeded_within_a_step(
     assert "X_umap" not in last.result.obsm
     assert not [t for t in threading.enumerate() if t.name.startswith("napari-splicer")]
     assert threading.active_count() <= threads + 1  # tqdm's monitor stays for good
+
+
+def test_after_a_stop_in_its_midst_the_map_can_be_made(many: AnnData) -> None:
+    cancel = Cancel()
+    for event in pipeline.cluster(many, _config(clusterings=[]), cancel=cancel):
+        if isinstance(event, Progress) and event.done > 30:
+            cancel.request()
+    assert event.cancelled
+    with ThreadPoolExecutor(1) as pool:  # it once waited for ever
+        again = pool.submit(lambda: pipeline.run(pipeline.cluster(many, _config(clusterings=[]))))
+        assert "X_umap" in again.result(timeout=120).obsm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,7 +120,12 @@ def _laid_out(space: CellSpace, settings: ProjectionSettings) -> Shares[NDArray[
                 densmap=False,
                 densmap_kwds={},
                 output_dens=False,
-                tqdm_kwds=_Reports(report, _EPOCHS).settings,
+                tqdm_kwds={
+                    "disable": False,
+                    "file": StringIO(),
+                    "leave": False,
+                    "miniters": _Epochs(report, _EPOCHS),
+                },
             )
         return np.asarray(layout, np.float32)
 
@@ -127,31 +133,26 @@ def _laid_out(space: CellSpace, settings: ProjectionSettings) -> Shares[NDArray[
     return layout
 
 
-class _Reports:
-    """What umap's progress bar writes to: it passes on how many epochs are done."""
+class _Epochs(int):
+    """How often umap's progress bar is drawn: asked after every epoch, it says never, and reports.
 
-    def __init__(self, report: Callable[[float], None], epochs: int) -> None:
-        self._report, self._epochs = report, epochs
+    Nowhere else can umap be stopped: what draws the bar holds a lock that is not given back when
+    drawing fails, and every bar of this process would then wait for it.
+    """
 
-    @property
-    def settings(self) -> dict[str, object]:
-        """Make umap's progress bar write here after every epoch."""
-        return {
-            "disable": False,
-            "file": self,
-            "bar_format": "{n_fmt}",
-            "mininterval": 0,
-            "miniters": 1,
-            "leave": False,
-        }
+    def __new__(cls, report: Callable[[float], None], epochs: int) -> _Epochs:
+        """Report shares of so many epochs."""
+        every = super().__new__(cls, 1)
+        every._report, every._epochs = report, epochs
+        return every
 
-    def write(self, text: str) -> None:
-        """Take what is meant for a terminal: a number, or blanks over the one before."""
-        if text.strip().isdigit():
-            self._report(int(text) / self._epochs)
+    _report: Callable[[float], None]
+    _epochs: int
 
-    def flush(self) -> None:
-        """Do what a stream must be able to."""
+    def __le__(self, done: int) -> bool:
+        """Take the number of epochs that are done: Python asks here for ``done >= self``."""
+        self._report(done / self._epochs)
+        return False
 
 
 def _fitted_in(
