@@ -87,7 +87,7 @@ class TrainingSettings(Settings):
     preset: Literal["quick", "standard", "thorough"] = Field("quick", description="how long")
     epochs: int | None = Field(None, ge=1, description="times every patch is seen; unset: preset")
     steps: int | None = Field(None, ge=1, description="number of batches; overrides epochs")
-    batch: int = Field(128, ge=4, description="patches per step, of all devices together")
+    batch: int = Field(128, ge=4, description="patches per step")
     devices: int = Field(
         1, ge=1, description="how many train together, each on a share of every batch"
     )
