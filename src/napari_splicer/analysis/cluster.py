@@ -97,7 +97,8 @@ class _Steps:
         except StopIteration as end:
             self._done += 1
             yield self._progress(self._done, name)
-            return end.value  # type: ignore[no-any-return]  # StopIteration knows no types
+            made: T = end.value
+            return made
         finally:
             work.close()
         return None

@@ -34,7 +34,8 @@ def finish(shares: Shares[T]) -> T:
         try:
             next(shares)
         except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]  # StopIteration knows no types
+            made: T = end.value
+            return made
 
 
 def part(shares: Shares[T], start: float, stop: float) -> Shares[T]:
@@ -52,7 +53,8 @@ def part(shares: Shares[T], start: float, stop: float) -> Shares[T]:
         while True:
             yield start + (stop - start) * next(shares)
     except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+        made: T = end.value
+        return made
     finally:
         shares.close()
 

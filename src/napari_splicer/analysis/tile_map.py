@@ -40,11 +40,16 @@ class TileMap:
         """Find the tiles of an image in a table."""
         here = np.flatnonzero(table.obs["region"] == image)
         tiles = table.obs.iloc[here]
-        y, down = np.unique(tiles["y"].to_numpy(float), return_inverse=True)
-        x, across = np.unique(tiles["x"].to_numpy(float), return_inverse=True)
-        row = np.full((len(y), len(x)), -1)
-        row[down, across] = here
-        return cls(y, x, row)
+        return cls.at(tiles["y"].to_numpy(float), tiles["x"].to_numpy(float), here)
+
+    @classmethod
+    def at(cls, y: NDArray[np.float64], x: NDArray[np.float64], row: NDArray[np.int64]) -> TileMap:
+        """Lay tiles out by their centres (n,) in pixels; ``row`` int64 (n,) says where they are."""
+        lines, down = np.unique(y, return_inverse=True)
+        columns, across = np.unique(x, return_inverse=True)
+        grid = np.full((len(lines), len(columns)), -1)
+        grid[down, across] = row
+        return cls(lines, columns, grid)
 
     @property
     def step(self) -> tuple[float, float]:

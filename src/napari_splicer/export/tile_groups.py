@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_splicer.analysis.tile_map import TileMap
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,11 +35,9 @@ def tile_reader(
     callable
         ``read(y0, y1, x0, x1)`` gives the groups in a half-open box; 0 where the grid lacks a tile.
     """
-    rows, row = np.unique(y, return_inverse=True)
-    columns, column = np.unique(x, return_inverse=True)
-    grid = np.zeros((len(rows), len(columns)), codes.dtype)
-    grid[row, column] = codes
-    y_borders, x_borders = ((line[1:] + line[:-1]) / 2 for line in (rows, columns))
+    tiles = TileMap.at(y, x, np.arange(len(codes)))
+    grid = np.where(tiles.row >= 0, codes[tiles.row], 0).astype(codes.dtype)
+    y_borders, x_borders = ((line[1:] + line[:-1]) / 2 for line in (tiles.y, tiles.x))
 
     def read(y0: int, y1: int, x0: int, x1: int) -> Labels:
         here = (
