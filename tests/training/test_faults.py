@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from trained import of, same, stop_after
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import (
     CannotWrite,
     TrainingFailed,
 )
-from napari_splicer.events import Cancel, Metrics, Progress, Warned
+from napari_splicer.events import Cancel, Metrics, Warned
 from napari_splicer.model.objectives import build_network
 from napari_splicer.model.splicer import SpliCER
 from napari_splicer.training.data import TrainingData
@@ -21,25 +22,6 @@ from napari_splicer.training.learner import Learner
 from napari_splicer.training.resolve import resolve, seen_channels
 from napari_splicer.training.trainer import fit
 from napari_splicer.training.views import Views
-
-
-def of(kind, events):
-    return [event for event in events if isinstance(event, kind)]
-
-
-def stop_after(step, events):
-    """Drain ``events``; ask to stop once ``step`` is done."""
-    cancel, seen = Cancel(), []
-    for event in events(cancel):
-        seen.append(event)
-        if isinstance(event, Progress) and event.unit == "steps" and event.done == step:
-            cancel.request()
-    return seen
-
-
-def same(one, other):
-    a, b = one.network.state_dict(), other.network.state_dict()
-    return all(torch.equal(a[name], b[name]) for name in a)
 
 
 def faulty(monkeypatch, fault):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from trained import of, same, stop_after
 
 from napari_splicer.errors import (
     InvalidModel,
@@ -19,25 +20,6 @@ from napari_splicer.events import Cancel, Checkpointed, Metrics, Progress, Warne
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.training import resolve as resolving
 from napari_splicer.training.trainer import fit
-
-
-def of(kind, events):
-    return [event for event in events if isinstance(event, kind)]
-
-
-def stop_after(step, events):
-    """Drain ``events``; ask to stop once ``step`` is done."""
-    cancel, seen = Cancel(), []
-    for event in events(cancel):
-        seen.append(event)
-        if isinstance(event, Progress) and event.unit == "steps" and event.done == step:
-            cancel.request()
-    return seen
-
-
-def same(one, other):
-    a, b = one.network.state_dict(), other.network.state_dict()
-    return all(torch.equal(a[name], b[name]) for name in a)
 
 
 @pytest.mark.parametrize("stop", [1, 3, 4])

@@ -7,36 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from trained import of, same, stop_after
 
 from napari_splicer.config import parse_run
 from napari_splicer.errors import (
     NoCells,
     UnusableChannel,
 )
-from napari_splicer.events import Cancel, Finished, Metrics, Progress, Started, Warned
+from napari_splicer.events import Finished, Metrics, Progress, Started, Warned
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.model.bundle import load_bundle, save_bundle
 from napari_splicer.training import trainer
 from napari_splicer.training.trainer import fit
-
-
-def of(kind, events):
-    return [event for event in events if isinstance(event, kind)]
-
-
-def stop_after(step, events):
-    """Drain ``events``; ask to stop once ``step`` is done."""
-    cancel, seen = Cancel(), []
-    for event in events(cancel):
-        seen.append(event)
-        if isinstance(event, Progress) and event.unit == "steps" and event.done == step:
-            cancel.request()
-    return seen
-
-
-def same(one, other):
-    a, b = one.network.state_dict(), other.network.state_dict()
-    return all(torch.equal(a[name], b[name]) for name in a)
 
 
 def test_events_come_in_order(events):
