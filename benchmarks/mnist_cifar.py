@@ -148,14 +148,13 @@ def runs(seeds: int) -> Iterator[Run]:
     for change in CHANGES:
         yield Run("splicer", "simclr", change=change)
     yield Run("concat", "simclr", change="sharp")
-    for seed in range(1, seeds):
-        yield Run("concat", "simclr", seed=seed)
-        yield Run("splicer", "simclr", change="sharp, consistent, wide", seed=seed)
-        yield Run("concat", "simclr", change="sharp", seed=seed)
     for objective in OBJECTIVES:
         yield Run(objective, "simclr", layout="blocks")
     for seed, loss, objective in product(range(1, seeds), LOSSES[:2], OBJECTIVES):
         yield Run(objective, loss, seed=seed)
+    for seed in range(1, seeds):
+        yield Run("splicer", "simclr", change="sharp, consistent, wide", seed=seed)
+        yield Run("concat", "simclr", change="sharp", seed=seed)
     for objective in OBJECTIVES:
         yield Run(objective, "simclr", width=32)
 

@@ -9,7 +9,7 @@ import pytest
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.errors import NoCells
 from napari_splicer.events import Finished, Metrics, Progress, Started, Warned
-from napari_splicer.gui import commands
+from napari_splicer.gui import commands, editing
 
 if TYPE_CHECKING:
     from napari_splicer.gui.commands import Run
@@ -43,7 +43,7 @@ def test_training_leads_to_groups_by_itself(session) -> None:
     by_chunk = ClusteringSettings(name="splicer_cluster", source="chunk:immune", method="kmeans")
     first = session.table.obs["splicer_cluster"].copy()
     first_map = session.table.obsm["X_umap"]
-    session.rename_group(0, "mine")
+    editing.rename(session, 0, "mine")
     carry_out(session, commands.cluster(session, by_chunk))
     assert session.clusterings == ("splicer_cluster", "splicer_cluster_2")
     assert session.clustering == "splicer_cluster_2"

@@ -9,7 +9,7 @@ import tifffile
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_splicer.gui import painting
+from napari_splicer.gui import editing, painting
 from napari_splicer.gui.facts import examine
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.painting import GROUPS, SELECTED
@@ -130,7 +130,7 @@ def test_groups_are_painted_where_the_mask_lies(painted, viewer, tissue) -> None
 def test_colours_visibility_and_opacity_follow_the_legend(painted, qtbot) -> None:
     session, layer = painted.session, painted.own_layer(GROUPS)
     pixels = layer.data
-    session.recolour_group(0, "#0000ff")
+    editing.recolour(session, 0, "#0000ff")
     qtbot.waitUntil(lambda: np.allclose(layer.colormap.color_dict[1], (0, 0, 1, 1)))
     assert layer.data is pixels, "no pixel is looked up again for another colour"
     session.show_group(0, False)

@@ -9,7 +9,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_splicer.events import Finished
-from napari_splicer.gui import commands
+from napari_splicer.gui import commands, editing
 from napari_splicer.gui.layers import ViewerLink, link_for
 from napari_splicer.gui.sample import open_sample
 from napari_splicer.samples import synthetic_tissue
@@ -64,7 +64,7 @@ def test_groups_made_for_an_image_that_was_left_wait_for_it(link, table) -> None
     grouped.obs["splicer_cluster"] = grouped.obs["first"]
     grouped.uns["splicer_cluster_colors"] = grouped.uns["first_colors"]
     grouped.uns["splicer"]["clusterings"]["splicer_cluster"] = {}
-    session.rename_group(0, "immune")
+    editing.rename(session, 0, "immune")
     choose(link, "left")
     ended(link, run, grouped)
     assert session.table is None

@@ -5,6 +5,7 @@ import gc
 import numpy as np
 import pytest
 
+from napari_splicer.gui import editing
 from napari_splicer.gui.session import Session, session_for
 from napari_splicer.gui.snapshot import Snapshot
 
@@ -56,7 +57,7 @@ def test_a_new_table_drops_what_it_does_not_have(table) -> None:
 def test_renaming_a_group_reaches_the_table(table) -> None:
     session = Session()
     session.table = table
-    assert session.rename_group(0, " tumour ")
+    assert editing.rename(session, 0, " tumour ")
     assert session.groups[0].name == "tumour"
     assert table.obs["first"].tolist().count("tumour") == 4
 
@@ -64,16 +65,16 @@ def test_renaming_a_group_reaches_the_table(table) -> None:
 def test_two_groups_never_share_a_name(table) -> None:
     session = Session()
     session.table = table
-    assert not session.rename_group(0, "2")
+    assert not editing.rename(session, 0, "2")
     assert "There is a group 2 already." in session.notice.text
-    assert not session.rename_group(0, "  ")
+    assert not editing.rename(session, 0, "  ")
     assert [g.name for g in session.groups] == ["1", "2"]
 
 
 def test_recolouring_reaches_the_table(table) -> None:
     session = Session()
     session.table = table
-    session.recolour_group(1, "#0000ff")
+    editing.recolour(session, 1, "#0000ff")
     assert list(table.uns["first_colors"]) == ["#ff0000", "#0000ff"]
     assert session.groups[1].colour == "#0000ff"
 
@@ -82,7 +83,7 @@ def test_a_hidden_group_stays_hidden_when_renamed(table) -> None:
     session = Session()
     session.table = table
     session.show_group(1, False)
-    session.rename_group(1, "stroma")
+    editing.rename(session, 1, "stroma")
     assert [g.visible for g in session.groups] == [True, False]
     session.show_group(1, True)
     assert all(g.visible for g in session.groups)
@@ -90,9 +91,9 @@ def test_a_hidden_group_stays_hidden_when_renamed(table) -> None:
 
 def test_without_a_table_there_is_nothing_to_edit() -> None:
     session = Session()
-    session.recolour_group(0, "#000000")
+    editing.recolour(session, 0, "#000000")
     session.show_group(0, False)
-    assert not session.rename_group(0, "x")
+    assert not editing.rename(session, 0, "x")
     assert session.groups == ()
     assert session.ids().tolist() == session.codes().tolist() == []
 
@@ -117,8 +118,8 @@ def test_one_session_per_viewer_and_none_after_it() -> None:
 
 def test_renaming_and_recolouring_put_an_export_out_of_date(table) -> None:
     for edit in (
-        lambda session: session.rename_group(0, "immune"),
-        lambda session: session.recolour_group(0, "#123456"),
+        lambda session: editing.rename(session, 0, "immune"),
+        lambda session: editing.recolour(session, 0, "#123456"),
     ):
         session = Session()
         session.table = table
@@ -130,7 +131,7 @@ def test_renaming_and_recolouring_put_an_export_out_of_date(table) -> None:
 @pytest.mark.parametrize("name", ["NA", "NaN", "n/a", "None", "null"])
 def test_a_name_that_tables_take_for_a_missing_value_is_refused(session, table, name) -> None:
     session.table = table
-    assert not session.rename_group(0, name)
+    assert not editing.rename(session, 0, name)
     assert f"can't be called {name}" in session.notice.text
     assert session.groups[0].name == "1"
 
@@ -138,5 +139,5 @@ def test_a_name_that_tables_take_for_a_missing_value_is_refused(session, table, 
 @pytest.mark.parametrize("name", ["Na+ channel", "naive", "1.5", "a,b", 'say "NA"', "#1"])
 def test_names_that_come_back_from_a_table_are_taken(session, table, name) -> None:
     session.table = table
-    assert session.rename_group(0, name)
+    assert editing.rename(session, 0, name)
     assert session.groups[0].name == name

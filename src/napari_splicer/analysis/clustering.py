@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from napari_splicer.analysis.grouping import group, numbered_by_size
+from napari_splicer.analysis.groups import note_edits
 from napari_splicer.analysis.palette import UNASSIGNED, UNASSIGNED_COLOUR, group_colours
 from napari_splicer.analysis.shares import finish
 from napari_splicer.analysis.space import CellSpace
@@ -145,6 +146,7 @@ def add_clustering(table: AnnData, clustering: Clustering, *, replace: bool = Fa
     table.obs[name] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
     table.uns[f"{name}_colors"] = np.array(colours)
     record(table).setdefault("clusterings", {})[name] = clustering.settings.model_dump()
+    note_edits(table, name, ())
     return missing
 
 

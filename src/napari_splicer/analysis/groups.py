@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from napari_splicer.analysis.palette import group_colours
@@ -39,3 +40,18 @@ def colours_of(table: AnnData, clustering: str) -> list[str]:
     """
     count = len(groups_of(table, clustering).cat.categories)
     return [str(colour) for colour in table.uns.get(f"{clustering}_colors", group_colours(count))]
+
+
+def edits_of(table: AnnData, clustering: str) -> tuple[str, ...]:
+    """Return what was changed by hand in a clustering, in words, as the table notes it."""
+    noted = table.uns.get("splicer", {}).get("edits", {})
+    return tuple(map(str, noted.get(clustering, ())))
+
+
+def note_edits(table: AnnData, clustering: str, edits: tuple[str, ...]) -> None:
+    """Note in a table what was changed by hand in a clustering; nothing, where it was made anew."""
+    noted = table.uns.setdefault("splicer", {}).setdefault("edits", {})
+    if edits:
+        noted[clustering] = np.array(edits)
+    else:
+        noted.pop(clustering, None)

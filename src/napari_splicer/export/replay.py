@@ -85,6 +85,19 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _heading(noted: Mapping[str, Any]) -> str:
+    return _model(noted) + _by_hand(noted)
+
+
+def _by_hand(noted: Mapping[str, Any]) -> str:
+    """Say what was changed by hand, which no run file makes again."""
+    edits = {name: list(map(str, words)) for name, words in noted.get("edits", {}).items()}
+    if not edits:
+        return ""
+    lines = [f"#   {name}: {words}" for name, each in edits.items() for words in each]
+    return "\n".join(["# By hand, in the table but not made again by this file:", *lines, ""])
+
+
+def _model(noted: Mapping[str, Any]) -> str:
     model = noted.get("bundle")
     if not model:
         return ""

@@ -1,11 +1,11 @@
-"""The Explorer dock: map of cells, groups × markers, gallery and chunks, side by side."""
+"""The Explorer dock: the map of cells, and beside it what is known of them, page by page."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QLabel, QSplitter, QStackedLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSplitter, QStackedLayout, QTabWidget, QWidget
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.docks import move_below
@@ -17,6 +17,8 @@ from napari_splicer.gui.widgets.gallery import Gallery
 from napari_splicer.gui.widgets.heat_map import HeatMap
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.viewer import Viewer
     from qtpy.QtGui import QShowEvent
 
@@ -30,7 +32,8 @@ NO_MODEL = (
     "<p>Train or load a model in the SpliCER dock, step ③; the map comes with the first groups.</p>"
 )
 NO_TABLE = "<p>Embed the cells of this image in the SpliCER dock, step ④.</p>"
-_WIDTHS = (215, 355, 262, 193)
+_MAP, _PAGES = 290, 735  # px
+_WIDTHS = (345, 230, 160)
 _HEIGHT = 230
 
 
@@ -59,20 +62,18 @@ class ExplorerWidget(QWidget):
         self._teaching.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._teaching.setWordWrap(True)
         self._stack.addWidget(self._teaching)
-        self._stack.addWidget(self._side_by_side())
+        self.pages = QTabWidget()
+        self.pages.setDocumentMode(True)
+        self.pages.addTab(
+            _side_by_side((self.heat_map, self.gallery, self.chunks), _WIDTHS), "Groups"
+        )
+        self.pages.setTabToolTip(0, "What each group of cells looks like")
+        self._stack.addWidget(_side_by_side((self.map, self.pages), (_MAP, _PAGES)))
         self.setMinimumHeight(_HEIGHT)
         for signal in (session.events.table, session.events.bundle):
             bind(self, signal, self._table_changed)
         self._follow_theme()
         self._table_changed()
-
-    def _side_by_side(self) -> QSplitter:
-        splitter = QSplitter(Qt.Orientation.Horizontal)
-        for place, (panel, width) in enumerate(zip(self._panels, _WIDTHS, strict=True)):
-            splitter.addWidget(panel)
-            splitter.setStretchFactor(place, width)
-        splitter.setSizes(_WIDTHS)
-        return splitter
 
     @property
     def is_empty(self) -> bool:
@@ -108,3 +109,12 @@ class ExplorerWidget(QWidget):
         self._theme = theme
         for panel in self._panels:
             panel.set_theme(theme)
+
+
+def _side_by_side(parts: Sequence[QWidget], widths: Sequence[int]) -> QSplitter:
+    splitter = QSplitter(Qt.Orientation.Horizontal)
+    for place, (part, width) in enumerate(zip(parts, widths, strict=True)):
+        splitter.addWidget(part)
+        splitter.setStretchFactor(place, width)
+    splitter.setSizes(list(widths))
+    return splitter

@@ -64,6 +64,7 @@ class Painter:
             events.groups,
             events.clustering,
             events.colour_by,
+            events.measures,
             events.hovered_group,
             events.cells,
         ):
@@ -88,7 +89,7 @@ class Painter:
         if session.table is None or not session.table_fits:
             self._remove(GROUPS)
         elif session.colour_by is not None:
-            lookup = _shades(self._ids(), _intensity(session.table, session.colour_by))
+            lookup = _shades(self._ids(), session.values_of(session.colour_by))
             self._show(GROUPS, lookup, _scale(lookup), opacity=session.opacity)
         elif session.clustering is None:
             self._remove(GROUPS)
@@ -204,11 +205,6 @@ def _timer(slot: Any) -> QTimer:
     timer.setSingleShot(True)
     timer.timeout.connect(slot)
     return timer
-
-
-def _intensity(table: Any, channel: str) -> NDArray[np.float64]:
-    column = table[:, channel].X
-    return np.asarray(column.toarray() if hasattr(column, "toarray") else column, float).ravel()
 
 
 def _shades(ids: IdIndex, values: NDArray[np.float64]) -> ClusterLookup:

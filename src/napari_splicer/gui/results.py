@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_splicer.analysis.groups import edits_of, note_edits
+
 if TYPE_CHECKING:
     from anndata import AnnData
 
@@ -52,6 +54,9 @@ def _take_groups(session: Session, run: Run, table: AnnData) -> None:
         for other in set(edited.uns.get("splicer", {}).get("clusterings", {})) - made:
             table.obs[other] = edited.obs[other]
             table.uns[f"{other}_colors"] = edited.uns[f"{other}_colors"]
+            note_edits(table, other, edits_of(edited, other))
+    for other in made:
+        session.history.forget(other)
     if session.table is edited:
         session.table = table
         session.clustering = name

@@ -17,8 +17,8 @@ from psygnal import Signal, SignalGroupDescriptor
 
 from napari_splicer.analysis.groups import colours_of
 from napari_splicer.config import RunConfig
-from napari_splicer.gui.naming import refusal
-from napari_splicer.gui.snapshot import Group, Notice, Snapshot
+from napari_splicer.gui.history import History
+from napari_splicer.gui.snapshot import Group, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import Component
     from napari_splicer.events import Metrics, Stage
-    from napari_splicer.gui.snapshot import Facts, Job
+    from napari_splicer.gui.snapshot import Facts, Job, Notice
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask
     from napari_splicer.model.bundle import Bundle
 
-_BY_IDENTITY = ("image", "cells", "regions", "bundle", "table", "metrics", "made_from")
+_BY_IDENTITY = ("image", "cells", "regions", "bundle", "table", "measures", "metrics", "made_from")
 
 
 def _no_cells() -> NDArray[np.int64]:
@@ -70,8 +70,10 @@ class Session:
         Name of the active clustering, a column of ``table.obs``.
     groups : tuple of Group
         Legend of the active clustering, in the order of its category codes.
+    measures : mapping of str to float (n,)
+        Further numbers of the table's cells, row by row: how alike they are to one cell, …
     colour_by : str or None
-        A channel whose mean intensity colours map and overlay; None means by group.
+        A channel, whose mean intensity colours map and overlay, or a measure; None means by group.
     opacity : float
         Of the cluster overlay, 0 to 1.
     selection : int64 (n,)
@@ -115,6 +117,7 @@ class Session:
     table: AnnData | None = None
     clustering: str | None = None
     groups: tuple[Group, ...] = ()
+    measures: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     colour_by: str | None = None
     opacity: float = 0.6
     selection: NDArray[np.int64] = field(default_factory=_no_cells)
@@ -132,6 +135,7 @@ class Session:
         self._hidden: dict[str, frozenset[str]] = {}
         self.events.table.connect(self._table_changed)
         self.events.clustering.connect(self._refresh_groups)
+        self.history = History(self)
 
     def snapshot(self) -> Snapshot:
         """Freeze what decides the next run, for a worker or for :mod:`readiness`."""
@@ -174,8 +178,11 @@ class Session:
     # selection ---------------------------------------------------------------------------------
 
     def select(self, ids: Iterable[int] | NDArray[np.int64]) -> None:
-        """Make ``ids`` the selection; an empty list clears it."""
-        self.selection = np.unique(np.fromiter(ids, np.int64))
+        """Make ``ids`` the selection, a step that can be undone; an empty list clears it."""
+        chosen = np.unique(np.fromiter(ids, np.int64))
+        cells = "1 cell" if len(chosen) == 1 else f"{len(chosen):,} cells"
+        with self.history.step(f"Select {cells}" if len(chosen) else "Clear the selection"):
+            self.selection = chosen
 
     # clusterings -------------------------------------------------------------------------------
 
@@ -198,45 +205,25 @@ class Session:
             return np.full(len(self.ids()), -1, np.int64)
         return np.asarray(self.table.obs[self.clustering].cat.codes, np.int64)
 
+    def values_of(self, name: str) -> NDArray[np.float64]:
+        """Return a measure, or a channel's mean intensity in raw units, of the table's cells."""
+        if self.table is None:
+            return np.empty(0)
+        if name in self.measures:
+            return np.asarray(self.measures[name], np.float64)
+        column = self.table.X[:, self.table.var_names.get_loc(name)]
+        return np.asarray(column.toarray() if hasattr(column, "toarray") else column, float).ravel()
+
     def cells_of(self, group: int) -> NDArray[np.int64]:
         """Return the label ids of the cells in group ``group``."""
         members: NDArray[np.int64] = self.ids()[self.codes() == group]
         return members
 
-    def rename_group(self, group: int, name: str) -> bool:
-        """Give a group of the active clustering another name; False, and why, if it can't have it.
+    def groups_edited(self) -> None:
+        """Follow a change of the active clustering's names, colours or cells.
 
-        An empty name leaves the old one.
+        What was exported is then not what the table says.
         """
-        name = name.strip()
-        if self.table is None or self.clustering is None or not name:
-            return False
-        why = refusal(name, {g.name for i, g in enumerate(self.groups) if i != group})
-        if why:
-            self.notice = Notice("error", why, "cluster")
-            return False
-        old = self.groups[group].name
-        column = self.table.obs[self.clustering]
-        self.table.obs[self.clustering] = column.cat.rename_categories({old: name})
-        hidden = self._hidden.get(self.clustering, frozenset())
-        if old in hidden:
-            self._hidden[self.clustering] = hidden - {old} | {name}
-        if self.notice is not None and self.notice.kind == "error":
-            self.notice = None  # it was, at the latest, about the name tried before
-        self._edited()
-        return True
-
-    def recolour_group(self, group: int, colour: str) -> None:
-        """Give a group of the active clustering another colour, ``"#rrggbb"``."""
-        if self.table is None or self.clustering is None:
-            return
-        colours = colours_of(self.table, self.clustering)
-        colours[group] = colour
-        self.table.uns[f"{self.clustering}_colors"] = colours
-        self._edited()
-
-    def _edited(self) -> None:
-        """Note that what was exported is not what the table says now."""
         exported = self.made_from.get("export")
         if exported is not None:
             self.made_from = {**self.made_from, "export": replace(exported, table=None)}
@@ -255,9 +242,9 @@ class Session:
         names = self.clusterings
         if self.clustering not in names:
             self.clustering = names[-1] if names else None
-        if self.colour_by is not None and (
-            self.table is None or self.colour_by not in self.table.var_names
-        ):
+        self.measures = {m: v for m, v in self.measures.items() if len(v) == len(self.ids())}
+        known = () if self.table is None else (*self.table.var_names, *self.measures)
+        if self.colour_by not in known:
             self.colour_by = None
         self.selection = np.intersect1d(self.selection, self.ids())
         self._refresh_groups()

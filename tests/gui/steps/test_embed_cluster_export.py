@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_splicer.gui import commands
+from napari_splicer.gui import commands, editing
 from napari_splicer.gui.jobs import JobRunner
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.steps.cluster_step import ClusterStep
@@ -86,7 +86,7 @@ def test_the_resolution_slider_makes_the_grouping_anew(runner, grouped, qtbot) -
 def test_groups_with_names_are_never_made_anew(runner, grouped, qtbot) -> None:
     step = shown(ClusterStep(runner), grouped)
     qtbot.addWidget(step)
-    grouped.rename_group(0, "tumour")
+    editing.rename(grouped, 0, "tumour")
     step.resolution.setValue(20)
     step.update_resolution()
     qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)

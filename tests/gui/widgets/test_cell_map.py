@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_splicer.gui import editing
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.widgets.cell_map import CellMap
 from napari_splicer.gui.widgets.theme import LIGHT
@@ -168,7 +169,7 @@ def test_colours_follow_the_groups_and_the_marker(qtbot, cell_map, session):
 
     assert brushes() == {group.colour for group in session.groups}
     assert cell_map.bar.isHidden()
-    session.recolour_group(0, "#ff00ff")
+    editing.recolour(session, 0, "#ff00ff")
     _settle(qtbot, cell_map)
     assert "#ff00ff" in brushes()
 

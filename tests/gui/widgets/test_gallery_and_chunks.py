@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_splicer.gui import editing
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.widgets import chunk_table, gallery
 from napari_splicer.gui.widgets.chunk_table import ChunkTable
@@ -67,9 +68,9 @@ def test_up_to_three_channels_can_be_chosen(qtbot, shown):
 def test_recolouring_a_group_does_not_read_the_image_again(shown, session):
     asked = []
     shown._errand.ask = lambda *arguments: asked.append(arguments)
-    session.recolour_group(0, "#123456")
+    editing.recolour(session, 0, "#123456")
     assert asked == []
-    session.rename_group(0, "tumour")
+    editing.rename(session, 0, "tumour")
     assert shown.group.itemText(0) == "tumour"
 
 

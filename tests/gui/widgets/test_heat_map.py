@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 
 from napari_splicer.analysis.profiles import profile
+from napari_splicer.gui import editing
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.widgets.heat_map import EMPTY, RAW, HeatMap
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
@@ -76,8 +77,8 @@ def test_tooltip_tells_the_numbers(heat_map):
 
 
 def test_renamed_and_recoloured_groups_follow(qtbot, heat_map, session):
-    session.rename_group(0, "tumour")
-    session.recolour_group(0, "#010203")
+    editing.rename(session, 0, "tumour")
+    editing.recolour(session, 0, "#010203")
     qtbot.waitUntil(lambda: heat_map.matrix.matrix.swatches.get("tumour") == "#010203")
     qtbot.waitUntil(lambda: "tumour" in heat_map.matrix.matrix.values.index)
     needed = heat_map.fontMetrics().horizontalAdvance("tumour")

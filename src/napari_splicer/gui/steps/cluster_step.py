@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
 )
 
+from napari_splicer.analysis.groups import edits_of
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
@@ -152,14 +153,14 @@ class ClusterStep(StepPage):
         self._runner.start(commands.cluster(self.session, self.wanted()))
 
     def update_resolution(self) -> None:
-        """Make the active grouping anew; a second one if it was made otherwise, or has names."""
+        """Make the active grouping anew; a second one if it was made otherwise, or was edited."""
         wanted, active = self.wanted(), self._made_by()
         if self.session.table is None or self._runner.busy:
             return
         alike = all(active.get(key) == getattr(wanted, key) for key in ("source", "method"))
-        untouched = all(group.name.isdigit() for group in self.session.groups)
-        if self.session.clustering is not None and alike and untouched:
-            named = wanted.model_copy(update={"name": self.session.clustering})
+        name = self.session.clustering
+        if name is not None and alike and not edits_of(self.session.table, name):
+            named = wanted.model_copy(update={"name": name})
             self._runner.start(commands.recluster(self.session, named))
         else:
             self.add()

@@ -99,6 +99,7 @@ class CellMap(QWidget):
         self._due.timeout.connect(self._draw)
         events = self._session.events
         bind(self, events.table, self._new_table)
+        bind(self, events.measures, self._list_colours)
         for signal in (events.clustering, events.groups, events.colour_by):
             bind(self, signal, self._ask_to_draw)
         bind(self, events.selection, self._draw_chosen)
@@ -135,9 +136,16 @@ class CellMap(QWidget):
             else np.full((len(self._ids), 2), np.nan)
         )
         self._tree = None
-        self.colour_by.clear()
-        self.colour_by.addItems(["group", *(() if table is None else map(str, table.var_names))])
+        self._list_colours()
         self._show_all()
+        self._ask_to_draw()
+
+    def _list_colours(self) -> None:
+        """Offer groups, measures and markers; measures come and go with what is asked for."""
+        session = self._session
+        markers = () if session.table is None else map(str, session.table.var_names)
+        self.colour_by.clear()
+        self.colour_by.addItems(["group", *session.measures, *markers])
         self._ask_to_draw()
 
     def _ask_to_draw(self) -> None:

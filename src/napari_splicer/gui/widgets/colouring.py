@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from anndata import AnnData
     from numpy.typing import ArrayLike, NDArray
 
     from napari_splicer.gui.session import Session
@@ -50,13 +49,8 @@ def colouring_of(session: Session) -> Colouring:
     if session.table is None or session.colour_by is None:
         colours = (*(group.colour for group in session.groups), NOTHING)
         return Colouring(groups, colours, shown)
-    limits = scale_limits(intensity := marker_values(session.table, session.colour_by))
-    return Colouring(scale_codes(intensity, limits), (*scale_colours(), NOTHING), shown, limits)
-
-
-def marker_values(table: AnnData, marker: str) -> NDArray[np.float64]:
-    """Return a marker's mean intensity per cell, float (n,), in raw units."""
-    return np.asarray(table.X[:, table.var_names.get_loc(marker)], np.float64).ravel()
+    limits = scale_limits(values := session.values_of(session.colour_by))
+    return Colouring(scale_codes(values, limits), (*scale_colours(), NOTHING), shown, limits)
 
 
 def scale_limits(values: ArrayLike) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, QSortFilterProx
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QTableView
 
+from napari_splicer.gui import editing
 from napari_splicer.gui.binding import bind
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ class GroupModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.CheckStateRole:
             self._session.show_group(index.row(), Qt.CheckState(value) == Qt.CheckState.Checked)
             return True
-        return role == Qt.ItemDataRole.EditRole and self._session.rename_group(
-            index.row(), str(value)
+        return role == Qt.ItemDataRole.EditRole and editing.rename(
+            self._session, index.row(), str(value)
         )
 
 
@@ -148,7 +149,7 @@ class Legend(QTableView):
         dialog.setWindowTitle(f"Colour of {old.name}")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.colorSelected.connect(
-            lambda colour: self._session.recolour_group(group, colour.name())
+            lambda colour: editing.recolour(self._session, group, colour.name())
         )
         dialog.show()
 

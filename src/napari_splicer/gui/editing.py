@@ -1,0 +1,124 @@
+"""What a person does to groups by hand, each a step that can be undone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_splicer.analysis.groups import edits_of, note_edits
+from napari_splicer.analysis.palette import UNASSIGNED
+from napari_splicer.analysis.regrouping import Groups
+from napari_splicer.gui.naming import refusal
+from napari_splicer.gui.snapshot import Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from napari_splicer.gui.session import Session
+
+
+def rename(session: Session, group: int, name: str) -> bool:
+    """Give a group of the active clustering another name; False, and why, if it can't have it.
+
+    An empty name leaves the old one.
+    """
+    groups, name = _groups(session), name.strip()
+    if groups is None or not name or not _acceptable(session, name, group):
+        return False
+    old, visible = groups.names[group], session.groups[group].visible
+    _put(session, groups.renamed(group, name), f"rename {old} to {name}")
+    session.show_group(group, visible)  # whether it is shown is known by its name
+    return True
+
+
+def recolour(session: Session, group: int, colour: str) -> None:
+    """Give a group of the active clustering another colour, ``"#rrggbb"``."""
+    groups = _groups(session)
+    if groups is not None:
+        _put(session, groups.recoloured(group, colour), f"colour {groups.names[group]}")
+
+
+def merge(session: Session, groups: Collection[int]) -> None:
+    """Make some groups of the active clustering one, with name and colour of the first."""
+    old = _groups(session)
+    if old is not None and len(groups) > 1:
+        names = [old.names[i] for i in sorted(groups)]
+        _put(session, old.merged(groups), f"merge {', '.join(names[1:])} into {names[0]}")
+
+
+def delete(session: Session, groups: Collection[int]) -> None:
+    """Take groups out of the active clustering; their cells are then "unassigned"."""
+    old = _groups(session)
+    if old is not None and groups:
+        names = ", ".join(old.names[i] for i in sorted(groups))
+        _put(session, old.without(groups), f"take out {names}")
+
+
+def group_selection(session: Session, name: str) -> bool:
+    """Make the selected cells a group of their own; False, and why, if it can't have that name."""
+    groups, name = _groups(session), name.strip()
+    rows = np.flatnonzero(np.isin(session.ids(), session.selection))
+    if groups is None or not len(rows) or not name or not _acceptable(session, name):
+        return False
+    words = f"make {len(rows):,} {'cell' if len(rows) == 1 else 'cells'} the group {name}"
+    _put(session, groups.with_group(rows, name), words)
+    return True
+
+
+def split(session: Session, group: str, parts: NDArray[np.int64]) -> None:
+    """Divide a group of the active clustering, called ``group``, into parts.
+
+    Parameters
+    ----------
+    session : Session
+    group : str
+    parts : int (m,)
+        The part of each of its cells, from 0, in the order of the table.
+    """
+    groups = _groups(session)
+    if groups is not None:
+        divided = groups.split(groups.names.index(group), parts)
+        _put(session, divided, f"split {group} into {int(parts.max()) + 1}")
+
+
+def free_group_name(session: Session) -> str:
+    """Return a name that no group of the active clustering has: the lowest free number.
+
+    Numbers go on where the largest ends, so that a name never comes back with other cells.
+    """
+    numbers = [int(group.name) for group in session.groups if group.name.isdigit()]
+    return str(max(numbers, default=0) + 1)
+
+
+def can_be_deleted(session: Session, group: int) -> bool:
+    """Return whether a group's cells may become unassigned, which they are not yet."""
+    return session.groups[group].name != UNASSIGNED
+
+
+def _groups(session: Session) -> Groups | None:
+    if session.table is None or session.clustering is None:
+        return None
+    return Groups.of(session.table, session.clustering)
+
+
+def _acceptable(session: Session, name: str, group: int | None = None) -> bool:
+    why = refusal(name, {g.name for i, g in enumerate(session.groups) if i != group})
+    if why:
+        session.notice = Notice("error", why, "cluster")
+    elif session.notice is not None and session.notice.kind == "error":
+        session.notice = None  # it was, at the latest, about the name tried before
+    return not why
+
+
+def _put(session: Session, groups: Groups, words: str) -> None:
+    """Write edited groups into the session's table, as a step that can be undone."""
+    table, clustering = session.table, session.clustering
+    assert table is not None
+    assert clustering is not None
+    with session.history.step(words[:1].upper() + words[1:], edits_groups=True):
+        groups.put(table, clustering)
+        note_edits(table, clustering, (*edits_of(table, clustering), words))
+        session.groups_edited()

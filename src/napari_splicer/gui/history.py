@@ -1,0 +1,163 @@
+"""History: selections and edits of groups that can be undone and done again."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from psygnal import Signal
+
+from napari_splicer.analysis.groups import edits_of, note_edits
+from napari_splicer.analysis.regrouping import Groups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_splicer.gui.session import Session
+
+MOST_STEPS = 100
+MOST_BYTES = 2**28
+"""Older steps are forgotten where the kept ones take more memory than this."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """What a step may change."""
+
+    selection: NDArray[np.int64]
+    clustering: str | None
+    groups: Groups | None
+    edits: tuple[str, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return self.selection.nbytes + (0 if self.groups is None else self.groups.codes.nbytes)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One change: what it is called, and what was before and after it."""
+
+    words: str
+    before: _Moment
+    after: _Moment
+
+
+class History:
+    """What was selected and edited on one table; its signal ``changed`` follows every change.
+
+    Steps belong to the cells of a table: they are forgotten when others are embedded. A clustering
+    that is made anew forgets the edits of the one before.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    changed: ClassVar[Signal] = Signal()
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._done: list[Step] = []
+        self._undone: list[Step] = []
+        self._open = False
+        session.events.table.connect(self._table_changed)
+
+    @property
+    def next_undo(self) -> str | None:
+        """What would be undone, in words; None where there is nothing."""
+        return self._done[-1].words if self._done else None
+
+    @property
+    def next_redo(self) -> str | None:
+        """What would be done again, in words; None where there is nothing."""
+        return self._undone[-1].words if self._undone else None
+
+    @contextmanager
+    def step(self, words: str, *, edits_groups: bool = False) -> Iterator[None]:
+        """Remember what is changed within as one step; steps within a step are part of it."""
+        if self._open:
+            yield
+            return
+        before = self._now(edits_groups)
+        self._open = True
+        try:
+            yield
+        finally:
+            self._open = False
+        after = self._now(edits_groups)
+        if not _alike(before, after):
+            self._done.append(Step(words, before, after))
+            self._undone.clear()
+            self._forget_the_oldest()
+            self.changed.emit()
+
+    def undo(self) -> bool:
+        """Take the last step back; return whether there was one."""
+        return self._move(self._done, self._undone, back=True)
+
+    def redo(self) -> bool:
+        """Do the step that was last undone again; return whether there was one."""
+        return self._move(self._undone, self._done, back=False)
+
+    def forget(self, clustering: str | None = None) -> None:
+        """Forget all steps, or those that edited one clustering."""
+
+        def stays(step: Step) -> bool:
+            return clustering is not None and clustering != step.before.clustering
+
+        self._done = [step for step in self._done if stays(step)]
+        self._undone = [step for step in self._undone if stays(step)]
+        self.changed.emit()
+
+    def _move(self, source: list[Step], target: list[Step], *, back: bool) -> bool:
+        if not source:
+            return False
+        step = source.pop()
+        target.append(step)
+        self._restore(step.before if back else step.after)
+        self.changed.emit()
+        return True
+
+    def _now(self, edits_groups: bool) -> _Moment:
+        session = self._session
+        table, clustering = session.table, session.clustering
+        if not edits_groups or table is None or clustering is None:
+            return _Moment(session.selection, None, None, ())
+        edits = edits_of(table, clustering)
+        return _Moment(session.selection, clustering, Groups.of(table, clustering), edits)
+
+    def _restore(self, moment: _Moment) -> None:
+        session = self._session
+        if moment.groups is not None and moment.clustering is not None:
+            assert session.table is not None
+            moment.groups.put(session.table, moment.clustering)
+            note_edits(session.table, moment.clustering, moment.edits)
+            session.clustering = moment.clustering
+            session.groups_edited()
+        session.selection = moment.selection
+
+    def _forget_the_oldest(self) -> None:
+        kept = sum(step.before.nbytes + step.after.nbytes for step in self._done)
+        while len(self._done) > MOST_STEPS or (kept > MOST_BYTES and len(self._done) > 1):
+            oldest = self._done.pop(0)
+            kept -= oldest.before.nbytes + oldest.after.nbytes
+
+    def _table_changed(self, new: AnnData | None, old: AnnData | None) -> None:
+        if new is None or old is None or not new.obs_names.equals(old.obs_names):
+            self.forget()
+
+
+def _alike(before: _Moment, after: _Moment) -> bool:
+    if not np.array_equal(before.selection, after.selection):
+        return False
+    a, b = before.groups, after.groups
+    if a is None or b is None:
+        return True
+    same_names = a.names == b.names and a.colours == b.colours
+    return same_names and np.array_equal(a.codes, b.codes)
