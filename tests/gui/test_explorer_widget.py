@@ -156,7 +156,7 @@ def test_closing_and_reopening_loses_nothing(qtbot, viewer, table):
     first.deleteLater()
     qtbot.waitUntil(lambda: len(session.events.selection) < listeners)
     again = _open(viewer)
-    qtbot.waitUntil(lambda: again.map.count.text().startswith("3 of 64 cells"))
+    qtbot.waitUntil(lambda: again.map.tools.count.text().startswith("3 of 64 cells"))
     assert again.map.colour_by.currentText() == "CD3"
 
 

@@ -1,14 +1,18 @@
-"""cluster_table: a table of cells → events, of which the last holds it with groups and map."""
+"""A table of cells → events, of which the last holds it with groups and map, or a group's parts."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_splicer.analysis.clustering import add_clustering, check_name, grouping
 from napari_splicer.analysis.features import check_source
+from napari_splicer.analysis.groups import groups_of
 from napari_splicer.analysis.projection import add_projection, has_projection, projecting
 from napari_splicer.analysis.space import CellSpace
+from napari_splicer.errors import InvalidSettings
 from napari_splicer.events import Cancel, Finished, Progress, Started, Warned
 
 if TYPE_CHECKING:
@@ -62,6 +66,54 @@ def cluster_table(
             return
         add_projection(table, layout, config.projection)
     yield Finished("cluster", table, message="; ".join(counts))
+
+
+def split_group(
+    table: AnnData, group: str, settings: ClusteringSettings, *, cancel: Cancel | None = None
+) -> Iterator[Event]:
+    """Group the cells of one group again, among themselves; the table is not changed.
+
+    Parameters
+    ----------
+    table : AnnData
+    group : str
+        Of the clustering ``settings.name``.
+    settings : ClusteringSettings
+        By what, and how, its cells are divided.
+    cancel : Cancel, optional
+
+    Yields
+    ------
+    Event
+        ``Finished.result`` is a :class:`~napari_splicer.analysis.clustering.Clustering` of these
+        cells alone, in the order of the table; None where it was stopped.
+
+    Raises
+    ------
+    InvalidSettings
+        If the table has no such group, or nothing of this source.
+    NoCells
+        If the group has fewer than three cells.
+    """
+    groups = groups_of(table, settings.name)
+    rows = np.flatnonzero(groups == group)
+    if not len(rows):
+        raise InvalidSettings(
+            f"'{settings.name}' has no group '{group}'.",
+            f"Its groups are: {', '.join(map(str, groups.cat.categories))}.",
+        )
+    check_source(table, settings.source)
+    part = table[rows].copy()
+    steps = _Steps(1, cancel or Cancel())
+    yield Started("cluster", total=100, unit="%", message=f"Dividing group {group}")
+    work = grouping(part, _Spaces(part).of(settings), settings)
+    clustering = yield from steps.next(work, f"Parts of group {group}")
+    if clustering is None:
+        yield Finished("cluster", None, cancelled=True)
+        return
+    for remark in clustering.remarks:
+        yield Warned("cluster", remark)
+    yield Finished("cluster", clustering, message=f"{group}: {len(clustering.names)} parts")
 
 
 class _Spaces:

@@ -195,7 +195,11 @@ def scaled_intensities(table: AnnData) -> NDArray[np.float32]:
     float32 (n, C)
         NaN where the table has it.
     """
-    x = np.asarray(table.X, dtype=np.float32)
+    return bent(np.asarray(table.X, dtype=np.float32))
+
+
+def bent(x: Float32) -> Float32:
+    """Return intensities, float32 (n, C), on the scale of :func:`scaled_intensities`."""
     return _bent(x, _bright(x))
 
 

@@ -137,3 +137,45 @@ class CellSpace:
         if self._axes is None or not len(x):
             return x if self._axes is None else np.empty((0, self._axes.n_components_), np.float32)
         return np.asarray(self._axes.transform(x), np.float32)
+
+
+def first_components(
+    table: AnnData, source: str, count: int, *, seed: int = 0, landmarks: int = 50_000
+) -> NDArray[np.float32]:
+    """Return every cell's place along the first principal components of its standardised numbers.
+
+    Parameters
+    ----------
+    table : AnnData (n cells)
+        Its matrices may be dask arrays, of which a piece is in memory at a time.
+    source : str
+        As :func:`napari_splicer.analysis.features.features` takes it.
+    count : int
+        How many components.
+    seed, landmarks
+        As :class:`CellSpace` takes them: components of many cells are found on a part of them.
+
+    Returns
+    -------
+    float32 (n, at most ``count``)
+        NaN for cells without any finite value; fewer columns where there are fewer components.
+
+    Raises
+    ------
+    InvalidSettings, UnusableChannel
+        As :func:`napari_splicer.analysis.features.features`.
+    """
+    space = CellSpace(table, source, seed=seed, landmarks=landmarks)
+    axes = principal_axes(space.x, count, seed=seed)
+
+    def along(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        return x[:, :count] if axes is None else np.asarray(axes.transform(x), np.float32)
+
+    own = along(space.x)
+    scores = np.full((table.n_obs, own.shape[1]), np.nan, np.float32)
+    scores[space.rows] = own
+    if space.sampled:
+        for _, (rows, x) in space.others():
+            if len(rows):
+                scores[rows] = along(x)
+    return scores

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_splicer.analysis.features import principal_axes
-from napari_splicer.analysis.space import CellSpace
+from napari_splicer.analysis.space import first_components
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-_LANDMARKS = 50_000
 _DARKEST, _BRIGHTEST = 0.01, 0.99  # quantiles; a few odd tiles must not take the whole range
 
 
@@ -93,8 +91,8 @@ def principal_colours(
 ) -> NDArray[np.uint8]:
     """Return a colour per cell or tile: the first three principal components as red, green, blue.
 
-    Alike tiles have like colours, in all images of the table. Components and their range (without
-    the most extreme hundredth on both sides) come from all tiles, or from 50,000 of many.
+    Alike tiles have like colours, in all images of the table. Components come from all tiles, or
+    from 50,000 of many; their range leaves out the most extreme hundredth on both sides.
 
     Parameters
     ----------
@@ -112,23 +110,10 @@ def principal_colours(
     InvalidSettings, UnusableChannel
         As :func:`napari_splicer.analysis.features.features`.
     """
-    space = CellSpace(table, source, seed=seed, landmarks=_LANDMARKS)
-    axes = principal_axes(space.x, 3, seed=seed)
-
-    def three(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        return x if axes is None else np.asarray(axes.transform(x), np.float32)
-
-    own = three(space.x)
-    low, high = np.quantile(own, [_DARKEST, _BRIGHTEST], axis=0)
+    scores = first_components(table, source, 3, seed=seed)
+    known = np.isfinite(scores).all(axis=1)
+    low, high = np.quantile(scores[known], [_DARKEST, _BRIGHTEST], axis=0)
     colours = np.zeros((table.n_obs, 3), np.uint8)
-
-    def paint(rows: NDArray[np.int64], values: NDArray[np.float32]) -> None:
-        share = ((values - low) / np.maximum(high - low, 1e-12)).clip(0, 1)
-        colours[rows, : share.shape[1]] = np.round(255 * share)
-
-    paint(space.rows, own)
-    if space.sampled:
-        for _, (rows, x) in space.others():
-            if len(rows):
-                paint(rows, three(x))
+    share = ((scores[known] - low) / np.maximum(high - low, 1e-12)).clip(0, 1)
+    colours[known, : share.shape[1]] = np.round(255 * share)
     return colours

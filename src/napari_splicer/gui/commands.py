@@ -49,6 +49,8 @@ class Run:
         Whether training goes on from its checkpoint.
     replace : bool
         Whether a clustering of the same name is made anew.
+    group : str or None
+        The one group that is divided into parts, instead of all cells into groups.
     cancel : Cancel
     """
 
@@ -59,6 +61,7 @@ class Run:
     folder: Path | None = None
     resume: bool = False
     replace: bool = False
+    group: str | None = None
     cancel: Cancel = field(default_factory=Cancel)
 
     def __str__(self) -> str:
@@ -75,6 +78,12 @@ class Run:
             return pipeline.embed(fields, self.inputs.bundle, self.config, cancel=self.cancel)
         if self.inputs.table is None:
             raise RuntimeError(f"there is no table to {self.stage}")
+        if self.stage == "cluster" and self.group is not None:
+            from napari_splicer.analysis.cluster import split_group
+
+            return split_group(
+                self.inputs.table, self.group, self.config.clusterings[0], cancel=self.cancel
+            )
         if self.stage == "cluster":
             return pipeline.cluster(
                 self.inputs.table, self.config, replace=self.replace, cancel=self.cancel
@@ -131,6 +140,12 @@ def cluster(session: Session, settings: ClusteringSettings = DEFAULT_CLUSTERING)
 def recluster(session: Session, settings: ClusteringSettings) -> Run:
     """Prepare the clustering ``settings.name`` anew, in place of the one of that name."""
     return replace(_grouping(session, settings), replace=True)
+
+
+def split(session: Session, group: int, settings: ClusteringSettings) -> Run:
+    """Prepare dividing one group of the active clustering, by other settings if need be."""
+    named = settings.model_copy(update={"name": session.clustering or settings.name})
+    return replace(_grouping(session, named), group=session.groups[group].name)
 
 
 def _grouping(session: Session, settings: ClusteringSettings) -> Run:

@@ -15,12 +15,13 @@ from napari_splicer.gui.widgets.cell_map import CellMap
 from napari_splicer.gui.widgets.chunk_table import ChunkTable
 from napari_splicer.gui.widgets.gallery import Gallery
 from napari_splicer.gui.widgets.heat_map import HeatMap
+from napari_splicer.gui.widgets.undo_buttons import take_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.viewer import Viewer
-    from qtpy.QtGui import QShowEvent
+    from qtpy.QtGui import QKeyEvent, QShowEvent
 
     from napari_splicer.gui.widgets.theme import Theme
 
@@ -94,6 +95,11 @@ class ExplorerWidget(QWidget):
         """Move under the image, once; afterwards the dock stays where the user puts it."""
         if not self._placed:
             self._placed = move_below(self)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Undo and redo, while the Explorer has the focus."""
+        if not take_key(event, self.session.history):
+            super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow napari's theme: it changes the style of the whole window."""

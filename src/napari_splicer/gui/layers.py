@@ -14,6 +14,7 @@ from napari.layers import Layer
 from psygnal import Signal
 
 from napari_splicer.gui.display import image_layers, mask_layer
+from napari_splicer.gui.drawing import Drawing
 from napari_splicer.gui.painting import Painter
 from napari_splicer.gui.pointing import Pointer
 from napari_splicer.gui.reading import (
@@ -68,6 +69,7 @@ class ViewerLink:
         viewer.layers.events.removed.connect(self._on_removed)
         self._painter = Painter(self)
         self._pointer = Pointer(viewer, self)
+        self._drawing = Drawing(viewer, self)
         self._guess()
 
     # from layers to the session ----------------------------------------------------------------
@@ -225,7 +227,7 @@ class ViewerLink:
 
     # from the session to layers ----------------------------------------------------------------
 
-    def own_layer(self, role: str) -> Labels | None:
+    def own_layer(self, role: str) -> Any:
         """Return the layer that this plugin drew for ``role``, if it is still there."""
         for layer in self.layers:
             if is_own(layer) and layer.metadata[OWN]["role"] == role:

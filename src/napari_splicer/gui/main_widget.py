@@ -31,9 +31,11 @@ from napari_splicer.gui.steps.model_step import ModelStep
 from napari_splicer.gui.steps.page import rule, text
 from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.step_header import StepHeader
+from napari_splicer.gui.widgets.undo_buttons import take_key
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from qtpy.QtGui import QKeyEvent
 
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.steps.page import StepPage
@@ -219,6 +221,11 @@ class SplicerWidget(QWidget):
         if event.type() == QEvent.Type.Resize and watched is self._area.viewport():
             self._area.widget().setMaximumWidth(self._area.viewport().width())
         return bool(super().eventFilter(watched, event))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Undo and redo, while this dock has the focus."""
+        if not take_key(event, self.session.history):
+            super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow napari's theme: it changes the style of the whole window."""

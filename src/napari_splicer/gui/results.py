@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+
 from napari_splicer.analysis.groups import edits_of, note_edits
+from napari_splicer.gui import editing
+from napari_splicer.gui.snapshot import Notice
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from napari_splicer.analysis.clustering import Clustering
     from napari_splicer.events import Finished
     from napari_splicer.gui.commands import Run
     from napari_splicer.gui.session import Session
@@ -23,6 +29,8 @@ def keep(session: Session, run: Run, event: Finished) -> None:
         session.bundle = event.result
     elif run.stage == "embed" and not event.cancelled:
         _take_table(session, run, event.result)
+    elif run.stage == "cluster" and run.group is not None and not event.cancelled:
+        _take_parts(session, run, event.result)
     elif run.stage == "cluster" and not event.cancelled:
         _take_groups(session, run, event.result)
     elif run.stage == "export" and session.table is run.inputs.table:
@@ -43,6 +51,31 @@ def _take_table(session: Session, run: Run, table: AnnData) -> None:
     if other:
         session.exported = ()
     session.table = table
+
+
+def _take_parts(session: Session, run: Run, parts: Clustering) -> None:
+    """Divide a group as found, unless its cells are others by now."""
+    name, group = run.config.clusterings[0].name, str(run.group)
+    if not parts.cells.equals(_members(session, name, group)):
+        words = f"Group {group} was changed meanwhile, so it was not divided."
+        session.notice = Notice("info", words, "cluster")
+    elif len(parts.names) < 2:
+        words = (
+            f"The cells of group {group} are too alike to be divided. Move the resolution to the "
+            "right, or divide them by something else."
+        )
+        session.notice = Notice("info", words, "cluster")
+    else:
+        editing.split(session, group, np.asarray(parts.codes, np.int64))
+
+
+def _members(session: Session, clustering: str, group: str) -> pd.Index[str]:
+    """Return the names of a group's cells; none if another clustering is active."""
+    if session.table is None or session.clustering != clustering:
+        return pd.Index([], dtype=object)
+    members = np.asarray(session.table.obs[clustering] == group)
+    names: pd.Index[str] = session.table.obs_names[members]
+    return names
 
 
 def _take_groups(session: Session, run: Run, table: AnnData) -> None:

@@ -101,6 +101,7 @@ class Session:
         }
     )
     cell_requested: ClassVar[Signal] = Signal(int, description="Fly to this cell in the viewer")
+    drawing_requested: ClassVar[Signal] = Signal(description="Select by drawing on the image")
     table_left: ClassVar[Signal] = Signal(
         object, object, str, description="A table of an image left meanwhile, its successor, groups"
     )
@@ -206,13 +207,23 @@ class Session:
         return np.asarray(self.table.obs[self.clustering].cat.codes, np.int64)
 
     def values_of(self, name: str) -> NDArray[np.float64]:
-        """Return a measure, or a channel's mean intensity in raw units, of the table's cells."""
+        """Return a measure, a channel's mean intensity in raw units, or a column of numbers."""
         if self.table is None:
             return np.empty(0)
         if name in self.measures:
             return np.asarray(self.measures[name], np.float64)
+        if name not in self.table.var_names:
+            return np.asarray(self.table.obs[name], np.float64)
         column = self.table.X[:, self.table.var_names.get_loc(name)]
         return np.asarray(column.toarray() if hasattr(column, "toarray") else column, float).ravel()
+
+    def further_numbers(self) -> tuple[str, ...]:
+        """Return the names of the table's other numbers of cells, such as their area."""
+        if self.table is None:
+            return ()
+        columns = self.table.obs.select_dtypes("number").columns.drop("instance_id")
+        taken = {*self.table.var_names, *self.measures}
+        return tuple(str(name) for name in columns if name not in taken)
 
     def cells_of(self, group: int) -> NDArray[np.int64]:
         """Return the label ids of the cells in group ``group``."""

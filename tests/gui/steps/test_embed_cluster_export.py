@@ -94,6 +94,34 @@ def test_groups_with_names_are_never_made_anew(runner, grouped, qtbot) -> None:
     assert "tumour" in grouped.table.obs["splicer_cluster"].cat.categories
 
 
+def test_a_group_is_split_and_made_whole_again(runner, grouped, qtbot) -> None:
+    step = shown(ClusterStep(runner), grouped)
+    qtbot.addWidget(step)
+    step.method.setCurrentIndex(step.method.findData("kmeans"))
+    step.number.setValue(2)
+    first, others = grouped.groups[0], grouped.groups[1:]
+    step.legend.selectRow(0)
+    step.tools.split.click()
+    qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
+    parts = [group for group in grouped.groups if group.name in ("1a", "1b")]
+    assert sum(part.count for part in parts) == first.count
+    assert parts[0].colour == first.colour
+    assert set(others) < set(grouped.groups)
+    step.tools.undo.undo.click()
+    assert grouped.groups == (first, *others)
+
+
+def test_a_group_that_was_changed_meanwhile_is_not_divided(runner, grouped, qtbot) -> None:
+    step = shown(ClusterStep(runner), grouped)
+    qtbot.addWidget(step)
+    step.split(0)
+    grouped.select(grouped.cells_of(0)[:1])
+    editing.group_selection(grouped, "mine")
+    qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
+    assert "changed meanwhile" in grouped.notice.text
+    assert not any(group.name.startswith("1a") for group in grouped.groups)
+
+
 def test_opacity_reaches_the_session(runner, session, qtbot) -> None:
     step = ClusterStep(runner)
     qtbot.addWidget(step)

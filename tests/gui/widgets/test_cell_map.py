@@ -85,7 +85,70 @@ def test_lasso_selects_the_cells_inside_by_id(cell_map, session):
     np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(1)))
     _drag(cell_map, _around(*LEFT_GROUP))
     np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(0)))
-    assert cell_map.count.text().startswith("30 of 90 cells selected")
+    assert cell_map.tools.count.text().startswith("30 of 90 cells")
+
+
+def test_with_ctrl_a_rectangle_selects(cell_map, session):
+    x, y = RIGHT_GROUP
+    corners = [(x - 3, y - 1.5), (x - 2, y + 2), (x + 1.5, y + 2)]  # only first and last count
+    _drag(cell_map, corners, Qt.KeyboardModifier.ControlModifier)
+    np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(1)))
+
+
+def test_shift_and_alt_keep_what_is_in_both(cell_map, session):
+    session.select([*session.cells_of(0), *session.cells_of(1)])
+    _drag(cell_map, _around(*RIGHT_GROUP), SHIFT | ALT)
+    np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(1)))
+
+
+def test_the_rest_is_selected_instead(cell_map, session):
+    session.select(session.cells_of(0))
+    cell_map.tools.inverse.trigger()
+    assert len(session.selection) == 60
+    cell_map.tools.everything.trigger()
+    assert len(session.selection) == 90
+    cell_map.tools.nothing.trigger()
+    assert cell_map.tools.count.text().startswith("90 cells")
+    assert not cell_map.tools.nothing.isEnabled()
+
+
+def test_one_marker_against_another(qtbot, cell_map, session):
+    axes = cell_map.axes
+    axes.kind.setCurrentIndex(axes.kind.findData("numbers"))
+    axes.kind.activated.emit(axes.kind.currentIndex())
+    assert axes.x.isVisibleTo(cell_map)
+    axes.y.setCurrentText("area")
+    axes.y.activated.emit(axes.y.currentIndex())
+    assert axes.places.labels == (session.table.var_names[0], "area")
+    np.testing.assert_array_equal(axes.places.points[:, 1], session.table.obs["area"])
+    by_marker = np.argsort(axes.places.points[:, 0])
+    assert (np.diff(np.asarray(session.table.X)[by_marker, 0]) >= 0).all()
+    assert not cell_map.view.state["aspectLocked"]
+    x0, y0, x1, y1 = cell_map.view.viewRect().getCoords()
+    assert y0 < session.table.obs["area"].min() < session.table.obs["area"].max() < y1
+    assert x1 - x0 < 10
+
+
+def test_principal_components_part_the_groups(qtbot, cell_map, session):
+    axes = cell_map.axes
+    axes.kind.setCurrentIndex(axes.kind.findData("components"))
+    with qtbot.waitSignal(axes.changed, timeout=30_000):
+        axes.kind.activated.emit(axes.kind.currentIndex())
+    points, codes = axes.places.points, session.codes()
+    centres = np.array([points[codes == group].mean(axis=0) for group in range(3)])
+    spread = max(points[codes == group].std() for group in range(3))
+    apart = np.linalg.norm(centres[:, None] - centres[None], axis=2)[np.triu_indices(3, 1)]
+    assert apart.min() > 2 * spread
+
+
+def test_a_measure_can_be_shown_and_goes_with_its_cells(qtbot, cell_map, session):
+    session.measures = {"likeness": np.linspace(0, 1, 90)}
+    session.colour_by = "likeness"
+    qtbot.waitUntil(lambda: cell_map.colour_by.currentText() == "likeness")
+    assert cell_map.bar.isVisibleTo(cell_map)
+    session.table = session.table[:30].copy()
+    assert session.measures == {}
+    assert session.colour_by is None
 
 
 def test_shift_adds_alt_takes_away_escape_clears(qtbot, cell_map, session):
@@ -146,7 +209,7 @@ def test_ids_that_the_table_does_not_have_are_ignored(cell_map, session):
     session.hovered = 123_456_789_012
     session.picked = 123_456_789_012
     session.select([*session.cells_of(0)[:2], 123_456_789_012])
-    assert "of 90 cells" in cell_map.count.text()
+    assert "of 90 cells" in cell_map.tools.count.text()
     assert not cell_map._label.isVisible()
     drawn = sum(len(batch.data) for batch in cell_map._chosen._batches)
     assert drawn == 2
@@ -207,13 +270,13 @@ def test_empty_session_then_table_without_map(qtbot, make_table):
     del table.obsm["X_umap"]
     session.table = table
     session.hovered = int(session.ids()[0])
-    qtbot.waitUntil(lambda: cell_map.count.text().startswith("90 cells"))
+    qtbot.waitUntil(lambda: cell_map.tools.count.text().startswith("90 cells"))
     assert cell_map._cloud._batches == []
 
 
 def test_closed_map_no_longer_listens(qtbot, session):
     before = len(session.events.selection)
     cell_map = CellMap(session)
-    assert len(session.events.selection) == before + 1
+    assert len(session.events.selection) == before + 2  # map and its bar
     cell_map.deleteLater()
     qtbot.waitUntil(lambda: len(session.events.selection) == before)

@@ -23,6 +23,7 @@ from napari_splicer.config import ClusteringSettings
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.steps.page import StepPage, allow, heading, text
+from napari_splicer.gui.widgets.group_tools import GroupTools
 from napari_splicer.gui.widgets.legend import Legend
 from napari_splicer.gui.widgets.progress_panel import ProgressPanel
 
@@ -64,6 +65,9 @@ class ClusterStep(StepPage):
         self.legend = Legend(self.session)
         self.legend.setMinimumHeight(170)
         self.column.addWidget(self.legend, 1)
+        self.tools = GroupTools(self.session, self.legend)
+        self.tools.split_wanted.connect(self.split)
+        self.column.addWidget(self.tools)
         self.column.addLayout(self._opacity())
         self.column.addWidget(ProgressPanel(runner, "cluster", "The groups stay as they are."))
         self.column.addWidget(heading("Group in another way"))
@@ -152,6 +156,10 @@ class ClusterStep(StepPage):
         """Add the wanted grouping to the list."""
         self._runner.start(commands.cluster(self.session, self.wanted()))
 
+    def split(self, group: int) -> None:
+        """Divide one group in the wanted way."""
+        self._runner.start(commands.split(self.session, group, self.wanted()))
+
     def update_resolution(self) -> None:
         """Make the active grouping anew; a second one if it was made otherwise, or was edited."""
         wanted, active = self.wanted(), self._made_by()
@@ -182,7 +190,7 @@ class ClusterStep(StepPage):
     def _refresh(self) -> None:
         session = self.session
         names = session.clusterings
-        for widget in (self.list, self.legend):
+        for widget in (self.list, self.legend, self.tools):
             widget.setVisible(bool(names))
         self.empty.setVisible(not names)
         self.list.blockSignals(True)

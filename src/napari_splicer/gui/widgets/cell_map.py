@@ -1,4 +1,4 @@
-"""Map of the cells: similar cells lie close together; a lasso selects them."""
+"""Map of the cells: similar cells lie close together; a lasso or rectangle selects them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import colouring_of
 from napari_splicer.gui.widgets.lasso import LassoView, combine, inside
+from napari_splicer.gui.widgets.map_axes import MapAxes
 from napari_splicer.gui.widgets.point_cloud import PointCloud, Points
+from napari_splicer.gui.widgets.selection_bar import SelectionBar
 from napari_splicer.gui.widgets.theme import DARK
 
 if TYPE_CHECKING:
@@ -30,11 +32,12 @@ _RING, _PULSE = 14, 44  # screen pixels
 
 
 class CellMap(QWidget):
-    """The table's ``X_umap``, coloured by group or marker, tied to the session.
+    """The table's cells, by default on its ``X_umap``, coloured by group or number.
 
-    Drag selects (Shift adds, Alt takes away, Esc clears), a click selects one cell and asks the
-    viewer to fly to it, the cell under the mouse becomes ``session.hovered``. What others select,
-    hover or pick is shown. Cells are told by id: ids that the table does not have are ignored.
+    Drag selects (Shift adds, Alt takes away, both intersect, Esc clears), a click selects one cell
+    and asks the viewer to fly to it, the cell under the mouse becomes ``session.hovered``. What
+    others select, hover or pick is shown. Cells are told by id: ids that the table does not have
+    are ignored.
 
     Parameters
     ----------
@@ -74,11 +77,11 @@ class CellMap(QWidget):
         self._beat = QVariantAnimation(self, startValue=_PULSE, endValue=_RING, duration=700)
         self._beat.valueChanged.connect(self._pulse.setSize)
 
+        self.axes = MapAxes(self._session)
+        self.tools = SelectionBar(self._session)
         self.colour_by = QComboBox()
         self.colour_by.setToolTip("What the colours of map and overlay stand for")
         self.bar = ColourBar()
-        self.count = QLabel()
-        self.count.setWordWrap(True)
         top = QHBoxLayout()
         top.addWidget(QLabel("Colour by"))
         top.addWidget(self.colour_by)
@@ -88,8 +91,9 @@ class CellMap(QWidget):
         layout.setContentsMargins(4, 2, 4, 4)
         layout.setSpacing(4)
         layout.addLayout(top)
+        layout.addWidget(self.axes)
         layout.addWidget(self.plot, stretch=1)
-        layout.addWidget(self.count)
+        layout.addWidget(self.tools)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.set_theme(DARK)
 
@@ -106,6 +110,7 @@ class CellMap(QWidget):
         bind(self, events.hovered_group, self._draw_chosen)
         bind(self, events.hovered, self._draw_hovered)
         bind(self, events.picked, self._draw_picked)
+        self.axes.changed.connect(self._place)
         self.colour_by.activated.connect(self._colour_chosen)
         self.view.lassoed.connect(self._lassoed)
         self.view.clicked.connect(self._clicked)
@@ -120,6 +125,9 @@ class CellMap(QWidget):
         self._ring.setPen(pg.mkPen(theme.accent, width=2))
         self._pulse.setPen(pg.mkPen(theme.accent, width=2))
         self._label.setColor(theme.text)
+        for side in ("bottom", "left"):
+            self.plot.getAxis(side).setPen(theme.text)
+            self.plot.getAxis(side).setTextPen(theme.text)
         self._label.fill = pg.mkBrush(theme.background)
         self.bar.set_theme(theme)
         self._draw_chosen()
@@ -127,16 +135,21 @@ class CellMap(QWidget):
     # drawing -----------------------------------------------------------------------------------
 
     def _new_table(self) -> None:
-        table = self._session.table
         self._ids = self._session.ids()
-        has_map = table is not None and "X_umap" in table.obsm
-        self._points = (
-            np.asarray(table.obsm["X_umap"], np.float64)[:, :2]
-            if table is not None and has_map
-            else np.full((len(self._ids), 2), np.nan)
-        )
-        self._tree = None
         self._list_colours()
+        self._place()
+
+    def _place(self) -> None:
+        """Draw the cells where the chosen axes put them; where that is not known yet, none."""
+        places = self.axes.places
+        known = len(places.points) == len(self._ids)
+        self._points = places.points if known else np.full((len(self._ids), 2), np.nan)
+        self._tree = None
+        meant = any(places.labels)
+        self.view.setAspectLocked(not meant)
+        for side, words in zip(("bottom", "left"), places.labels, strict=True):
+            self.plot.showAxis(side, meant)
+            self.plot.setLabel(side, words)
         self._show_all()
         self._ask_to_draw()
 
@@ -175,7 +188,7 @@ class CellMap(QWidget):
     def _draw_chosen(self) -> None:
         """Draw the hovered group, or else the selected cells, over the others."""
         session = self._session
-        if len(self._colouring.codes) != len(self._ids):
+        if not len(self._colouring.codes) == len(self._ids) == len(self._points):
             return
         lit = session.hovered_group
         meant = np.isin(self._ids, session.selection) if lit is None else session.codes() == lit
@@ -186,14 +199,6 @@ class CellMap(QWidget):
         self._chosen.draw(
             self._points, self._colouring, chosen, size=self._size() + 1, outline=outline
         )
-        selected, total = len(session.selection), len(self._ids)
-        words = (
-            f"{selected:,} of {total:,} cells selected · Shift adds · Alt removes · Esc clears"
-            if selected
-            else f"{total:,} cells · drag around some to select them · wheel zooms"
-        )
-        self.count.setText(words)
-        self.count.setToolTip(words)
 
     def _row(self, cell: int | None) -> int | None:
         """Return the row of a cell that has a place on the map."""

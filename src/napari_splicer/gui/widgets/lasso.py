@@ -1,4 +1,4 @@
-"""A plot's view in which the left button draws a lasso."""
+"""A plot's view in which the left button draws a lasso, or a rectangle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHORTEST = 3  # corners
 
 
 class LassoView(pg.ViewBox):
-    """Left drag draws a lasso, middle drag pans, right drag and wheel zoom.
+    """Left drag draws a lasso, with Ctrl a rectangle; middle drag pans, right drag, wheel zoom.
 
     Signals
     -------
@@ -59,7 +59,12 @@ class LassoView(pg.ViewBox):
             self._corners = [self._place(ev.buttonDownPos())]
         if not self._corners:
             return
-        self._corners.append(self._place(ev.pos()))
+        place = self._place(ev.pos())
+        if ev.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            (x, y), (x1, y1) = self._corners[0], place
+            self._corners = [(x, y), (x1, y), (x1, y1), (x, y1)]
+        else:
+            self._corners.append(place)
         self._line.setData(*np.array([*self._corners, self._corners[0]]).T)
         if ev.isFinish():
             corners = np.array(self._corners)
@@ -93,9 +98,16 @@ def inside(points: NDArray[Any], corners: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def combine(old: NDArray[np.int64], chosen: NDArray[np.int64], modifiers: Any) -> NDArray[np.int64]:
-    """Return the new selection: Shift adds ``chosen``, Alt takes them away, else they replace."""
-    if modifiers & Qt.KeyboardModifier.ShiftModifier:
+    """Return the new selection: Shift adds ``chosen``, Alt takes them away, else they replace.
+
+    Both together keep what is in both.
+    """
+    adds = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+    takes = bool(modifiers & Qt.KeyboardModifier.AltModifier)
+    if adds and takes:
+        return np.intersect1d(old, chosen)
+    if adds:
         return np.union1d(old, chosen)
-    if modifiers & Qt.KeyboardModifier.AltModifier:
+    if takes:
         return np.setdiff1d(old, chosen)
     return chosen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, QSortFilterProxyModel, Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QTableView
@@ -93,8 +94,9 @@ class GroupModel(QAbstractTableModel):
 class Legend(QTableView):
     """A table of the active clustering's groups; all changes go through the session.
 
-    Tick to show, click a swatch to change its colour, a name to select its cells, double-click it
-    to rename. The row under the mouse becomes ``session.hovered_group``.
+    Tick to show, click a swatch to change its colour, a name to select its cells (with Ctrl or
+    Shift, those of several groups), double-click it to rename. The row under the mouse becomes
+    ``session.hovered_group``.
 
     Parameters
     ----------
@@ -128,7 +130,7 @@ class Legend(QTableView):
         self.setShowGrid(False)
         self.setMouseTracking(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(
             QAbstractItemView.EditTrigger.DoubleClicked
             | QAbstractItemView.EditTrigger.EditKeyPressed
@@ -141,7 +143,13 @@ class Legend(QTableView):
         if index.column() == COLOUR:
             self._choose_colour(self._group(index))
         elif index.column() != SHOWN:
-            self._session.select(self._session.cells_of(self._group(index)))
+            session = self._session
+            session.select(session.ids()[np.isin(session.codes(), self.marked())])
+
+    def marked(self) -> list[int]:
+        """Return the groups whose rows are marked, as indices into ``session.groups``, sorted."""
+        groups = {self._group(index) for index in self.selectionModel().selectedRows()}
+        return sorted(group for group in groups if group < len(self._session.groups))
 
     def _choose_colour(self, group: int) -> None:
         old = self._session.groups[group]

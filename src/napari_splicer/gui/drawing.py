@@ -1,0 +1,124 @@
+"""Drawing: cells are selected by drawing around them on the image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Shapes
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
+from napari_splicer.gui.painting import place_of
+from napari_splicer.gui.reading import OWN
+from napari_splicer.gui.snapshot import Notice
+from napari_splicer.gui.widgets.lasso import combine, inside
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_splicer.gui.layers import ViewerLink
+
+DRAWING = "drawing"
+_NAME = "SpliCER drawing"
+_HOW = (
+    "Draw around cells on the image to select them. Shift adds to the selection, Alt takes away. "
+    "Choose another layer to end."
+)
+
+
+class Drawing:
+    """A layer that selects the cells in every shape drawn on it, and then forgets the shape.
+
+    It comes when ``session.drawing_requested`` is emitted, and goes when another layer becomes the
+    active one.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    link : ViewerLink
+    """
+
+    def __init__(self, viewer: Viewer, link: ViewerLink) -> None:
+        self._link = link
+        self._under_way = False
+        link.session.drawing_requested.connect(self._begin)
+        viewer.layers.selection.events.active.connect(self._on_active)
+
+    def _begin(self) -> None:
+        viewer, mask, session = self._link.viewer, self._link.mask_layer, self._link.session
+        if viewer is None or mask is None or session.table is None:
+            return
+        layer = self._layer
+        if layer is None:
+            layer = Shapes(
+                ndim=mask.ndim,
+                name=_NAME,
+                metadata={OWN: {"role": DRAWING}},
+                edge_color="white",
+                face_color="transparent",
+                **place_of(mask),
+            )
+            layer.events.data.connect(self._on_shape)
+            self._link.add_layer(layer)
+        viewer.layers.selection.active = layer
+        self._under_way = True
+        layer.mode = "add_polygon_lasso"
+        session.notice = Notice("info", _HOW)
+
+    @property
+    def _layer(self) -> Any:
+        return self._link.own_layer(DRAWING)
+
+    def _on_shape(self, event: Any) -> None:
+        layer = self._layer
+        if layer is None or event.action != "added" or not layer.data:
+            return
+        corners = np.asarray(layer.data[-1])[:, -2:]
+        is_ellipse = layer.shape_type[-1] == "ellipse"
+        session = self._link.session
+        assert session.table is not None
+        places = session.table.obs[["y", "x"]].to_numpy(float)
+        within = in_ellipse(places, corners) if is_ellipse else inside(places, corners)
+        chosen = session.ids()[within]
+        session.select(combine(session.selection, chosen, QApplication.keyboardModifiers()))
+        # Not at once: napari is not done with the shape yet.
+        QTimer.singleShot(0, self._forget_shapes)
+
+    def _forget_shapes(self) -> None:
+        layer = self._layer
+        if layer is not None and layer.data:
+            layer.selected_data = set()
+            layer.data = []
+
+    def _on_active(self, event: Any) -> None:
+        layer = self._layer
+        if self._under_way and event.value is not layer:
+            self._under_way = False
+            session = self._link.session
+            if session.notice is not None and session.notice.text == _HOW:
+                session.notice = None
+            # Not at once: napari is in the midst of choosing.
+            QTimer.singleShot(0, self._leave)
+
+    def _leave(self) -> None:
+        if self._layer is not None and not self._under_way:
+            self._link.remove_layer(self._layer)
+
+
+def in_ellipse(points: NDArray[Any], corners: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of ``points`` (n, 2) lie in the ellipse that a box with ``corners`` holds.
+
+    Parameters
+    ----------
+    points : float (n, 2)
+    corners : float (4, 2)
+        Of a box that may be turned, one after the other.
+    """
+    centre = corners.mean(axis=0)
+    distance = np.zeros(len(points))
+    for axis in ((corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2):
+        distance += ((points - centre) @ axis / max(float(axis @ axis), 1e-12)) ** 2
+    within: NDArray[np.bool_] = distance <= 1
+    return within

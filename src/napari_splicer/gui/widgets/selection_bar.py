@@ -1,0 +1,79 @@
+"""SelectionBar: how many cells are selected, and what can be done with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
+
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.widgets.undo_buttons import UndoButtons
+
+if TYPE_CHECKING:
+    from napari_splicer.gui.session import Session
+
+HINT = (
+    "Drag around cells to select them; with Ctrl, drag a rectangle. Shift adds to the selection, "
+    "Alt takes away, both together keep what lies in both; Esc clears it. The wheel zooms, the "
+    "middle button moves the map, a double click shows all of it."
+)
+
+
+class SelectionBar(QWidget):
+    """A line under the map.
+
+    Parameters
+    ----------
+    session : Session
+        Read and written.
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.count = QLabel()
+        self.count.setToolTip(HINT)
+        self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.select = QToolButton()
+        self.select.setText("Select")
+        self.select.setToolTip("Other ways to select cells")
+        self.select.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.select)
+        menu.setToolTipsVisible(True)
+        self.drawing = menu.addAction("Draw around cells in the image")
+        self.inverse = menu.addAction("All others instead")
+        self.everything = menu.addAction("All cells")
+        self.nothing = menu.addAction("None")
+        self.select.setMenu(menu)
+        self.drawing.triggered.connect(lambda: session.drawing_requested.emit())
+        self.inverse.triggered.connect(self.invert)
+        self.everything.triggered.connect(lambda: session.select(session.ids()))
+        self.nothing.triggered.connect(lambda: session.select([]))
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(4)
+        line.addWidget(self.count, 1)
+        line.addWidget(self.select)
+        line.addWidget(UndoButtons(session))
+        for signal in (session.events.selection, session.events.table, session.events.cells):
+            bind(self, signal, self._refresh)
+        self._refresh()
+
+    def invert(self) -> None:
+        """Select the cells that are not selected."""
+        self._session.select(np.setdiff1d(self._session.ids(), self._session.selection))
+
+    def _refresh(self) -> None:
+        selected, total = len(self._session.selection), len(self._session.ids())
+        few = f"{selected:,} of {total:,} cells"
+        self.count.setText(few if selected else f"{total:,} cells · drag to select")
+        self.nothing.setEnabled(selected > 0)
+        self.nothing.setToolTip("" if selected else "Nothing is selected")
+        fits = self._session.table_fits
+        self.drawing.setEnabled(fits)
+        self.drawing.setToolTip(
+            "Every shape that you then draw on the image selects the cells in it"
+            if fits
+            else "The image and mask of these cells are not the chosen ones: see step ① Image"
+        )
