@@ -34,7 +34,7 @@ NO_MODEL = (
 )
 NO_TABLE = "<p>Embed the cells of this image in the SpliCER dock, step ④.</p>"
 _MAP, _PAGES = 290, 735  # px
-_WIDTHS = (345, 230, 160)
+_WIDTHS = (445, 290)
 _HEIGHT = 230
 
 
@@ -65,10 +65,12 @@ class ExplorerWidget(QWidget):
         self._stack.addWidget(self._teaching)
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
-        self.pages.addTab(
-            _side_by_side((self.heat_map, self.gallery, self.chunks), _WIDTHS), "Groups"
-        )
-        self.pages.setTabToolTip(0, "What each group of cells looks like")
+        groups = _side_by_side((self.heat_map, self.gallery), _WIDTHS)
+        for page, title, tip in (
+            (groups, "Groups", "What each group of cells looks like"),
+            (self.chunks, "Components", "What each component's part of the embedding tells apart"),
+        ):
+            self.pages.setTabToolTip(self.pages.addTab(page, title), tip)
         self._stack.addWidget(_side_by_side((self.map, self.pages), (_MAP, _PAGES)))
         self.setMinimumHeight(_HEIGHT)
         for signal in (session.events.table, session.events.bundle):

@@ -148,8 +148,8 @@ class CellMap(QWidget):
         meant = any(places.labels)
         self.view.setAspectLocked(not meant)
         for side, words in zip(("bottom", "left"), places.labels, strict=True):
+            self.plot.setLabel(side, words)  # which also shows the axis
             self.plot.showAxis(side, meant)
-            self.plot.setLabel(side, words)
         self._show_all()
         self._ask_to_draw()
 

@@ -52,7 +52,7 @@ class Gallery(Panel):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         self.pictures, self.legend = QListWidget(), QLabel()
-        self.channels = QToolButton(text="Channels")
+        self.channels = QToolButton(text="Channels  ")
         self.legend.setWordWrap(True)
         super().__init__("Cells", self._lay_out(), parent)
         self._session = session

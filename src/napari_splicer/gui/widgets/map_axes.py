@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
@@ -72,12 +72,15 @@ class MapAxes(QWidget):
             box.setMinimumWidth(_NARROW)
             box.activated.connect(self._ask)
         self.kind.activated.connect(self._choose)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.kind)
+        line = QHBoxLayout()
         line.setSpacing(4)
-        line.addWidget(self.kind, 1)
         for widget in (self.x, self._against, self.y):
             line.addWidget(widget, 1 if isinstance(widget, QComboBox) else 0)
+        layout.addLayout(line)
         bind(self, session.events.table, self._new_table)
         bind(self, session.events.measures, self._list_numbers)
         self._new_table()

@@ -33,10 +33,9 @@ class SelectionBar(QWidget):
         super().__init__(parent)
         self._session = session
         self.count = QLabel()
-        self.count.setToolTip(HINT)
         self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.select = QToolButton()
-        self.select.setText("Select")
+        self.select.setText("Select  ")  # room for the arrow, which lies over the text
         self.select.setToolTip("Other ways to select cells")
         self.select.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.select)
@@ -66,8 +65,9 @@ class SelectionBar(QWidget):
 
     def _refresh(self) -> None:
         selected, total = len(self._session.selection), len(self._session.ids())
-        few = f"{selected:,} of {total:,} cells"
-        self.count.setText(few if selected else f"{total:,} cells · drag to select")
+        words = f"{selected:,} of {total:,} cells"
+        self.count.setText(words if selected else "Drag around cells")
+        self.count.setToolTip(f"{words} selected. {HINT}")
         self.nothing.setEnabled(selected > 0)
         self.nothing.setToolTip("" if selected else "Nothing is selected")
         fits = self._session.table_fits
