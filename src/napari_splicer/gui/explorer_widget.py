@@ -13,6 +13,7 @@ from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.cell_map import CellMap
 from napari_splicer.gui.widgets.chunk_table import ChunkTable
+from napari_splicer.gui.widgets.comparison import Comparison
 from napari_splicer.gui.widgets.gallery import Gallery
 from napari_splicer.gui.widgets.heat_map import HeatMap
 from napari_splicer.gui.widgets.undo_buttons import take_key
@@ -57,7 +58,8 @@ class ExplorerWidget(QWidget):
         self.heat_map = HeatMap(session)
         self.gallery = Gallery(session)
         self.chunks = ChunkTable(session)
-        self._panels = (self.map, self.heat_map, self.gallery, self.chunks)
+        self.comparison = Comparison(session)
+        self._panels = (self.map, self.heat_map, self.gallery, self.chunks, self.comparison)
         self._stack = QStackedLayout(self)
         self._teaching = QLabel()
         self._teaching.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -69,6 +71,7 @@ class ExplorerWidget(QWidget):
         for page, title, tip in (
             (groups, "Groups", "What each group of cells looks like"),
             (self.chunks, "Components", "What each component's part of the embedding tells apart"),
+            (self.comparison, "Compare", "Two groupings of the same cells, side by side"),
         ):
             self.pages.setTabToolTip(self.pages.addTab(page, title), tip)
         self._stack.addWidget(_side_by_side((self.map, self.pages), (_MAP, _PAGES)))

@@ -26,6 +26,7 @@ from napari_splicer.gui.steps.page import StepPage, allow, heading, text
 from napari_splicer.gui.widgets.group_tools import GroupTools
 from napari_splicer.gui.widgets.legend import Legend
 from napari_splicer.gui.widgets.progress_panel import ProgressPanel
+from napari_splicer.gui.widgets.trust_line import TrustLine
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -68,6 +69,8 @@ class ClusterStep(StepPage):
         self.tools = GroupTools(self.session, self.legend)
         self.tools.split_wanted.connect(self.split)
         self.column.addWidget(self.tools)
+        self.trust = TrustLine(self.session)
+        self.column.addWidget(self.trust)
         self.column.addLayout(self._opacity())
         self.column.addWidget(ProgressPanel(runner, "cluster", "The groups stay as they are."))
         self.column.addWidget(heading("Group in another way"))
@@ -190,7 +193,7 @@ class ClusterStep(StepPage):
     def _refresh(self) -> None:
         session = self.session
         names = session.clusterings
-        for widget in (self.list, self.legend, self.tools):
+        for widget in (self.list, self.legend, self.tools, self.trust):
             widget.setVisible(bool(names))
         self.empty.setVisible(not names)
         self.list.blockSignals(True)

@@ -1,0 +1,156 @@
+"""Comparison: two groupings of the same cells side by side, and the cells that moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtWidgets import QComboBox, QLabel, QPushButton
+
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.widgets.colour_bar import ColourBar
+from napari_splicer.gui.widgets.colouring import scale_colours
+from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
+from napari_splicer.gui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.analysis.agreement import Agreement
+    from napari_splicer.gui.session import Session
+    from napari_splicer.gui.widgets.theme import Theme
+
+EMPTY = (
+    "Here two groupings of the same cells are compared. Make a second one in step ⑤ Cluster, "
+    "under “Group in another way”."
+)
+
+
+class Comparison(Panel):
+    """How the cells of every group of one clustering spread over those of another.
+
+    A click on a cell of the matrix selects the cells in both groups, on a name those of the group.
+
+    Parameters
+    ----------
+    session : Session
+        Read and written.
+    parent : QWidget, optional
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        self.matrix = MatrixView()
+        super().__init__("Groups of", self.matrix, parent)
+        self._session = session
+        self._found: Agreement | None = None
+        self._errand = Errand(self, self._show)
+        self.first, self.second = QComboBox(), QComboBox()
+        self.index = QLabel()
+        self.index.setToolTip(
+            "Adjusted Rand index: 1 where both group alike, about 0 where no more than by chance"
+        )
+        self.moved = QPushButton("Select cells that moved")
+        self.bar = ColourBar()
+        self.bar.set_scale(scale_colours(), "0 %", "100 %")
+        self.bar.setToolTip("Share of the row's cells that are in the column's group")
+        for box, words in ((self.first, "rows"), (self.second, "columns")):
+            box.setToolTip(f"The grouping whose groups are the {words}")
+            box.setMinimumWidth(90)
+            box.activated.connect(self._ask)
+        for widget in (self.first, QLabel("against"), self.second, self.index, self.moved):
+            self.tools.addWidget(widget)
+        self.tools.addStretch()
+        self.tools.addWidget(self.bar)
+        self.moved.clicked.connect(self._select_moved)
+        self.matrix.cell_clicked.connect(self._select_both)
+        self.matrix.row_clicked.connect(lambda name: self._select_group(self.first, name))
+        self.matrix.column_clicked.connect(lambda name: self._select_group(self.second, name))
+        for signal in (session.events.table, session.events.clustering, session.events.groups):
+            bind(self, signal, self._changed)
+        self._changed()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Paint in the theme's colours."""
+        self.matrix.set_theme(theme)
+        self.bar.set_theme(theme)
+
+    def _changed(self) -> None:
+        names = list(self._session.clusterings)
+        for box, active in ((self.first, True), (self.second, False)):
+            kept = box.currentText()
+            box.clear()
+            box.addItems(names)
+            if kept in names:
+                box.setCurrentText(kept)
+            elif names:
+                box.setCurrentIndex(len(names) - 1 if active else max(len(names) - 2, 0))
+        self._ask()
+
+    def _ask(self) -> None:
+        table = self._session.table
+        names = (self.first.currentText(), self.second.currentText())
+        self._found = None
+        self.moved.setEnabled(False)
+        if table is None or len(self._session.clusterings) < 2:
+            self.index.clear()
+            self.say(EMPTY)
+            return
+        self._errand.ask(_compare, _excerpt(table, names), names)
+
+    def _show(self, found: Agreement) -> None:
+        self._found = found
+        moved = int(found.moved.sum())
+        self.index.setText(f"agreement {found.rand_index:.2f}")
+        self.moved.setEnabled(moved > 0)
+        self.moved.setText(f"Select {moved:,} cells that moved")
+        self.moved.setToolTip(
+            "Cells whose group in one is not the match of their group in the other"
+            if moved
+            else "No cell moved: both group alike"
+        )
+        shares = found.counts.div(found.counts.sum(axis=1).clip(lower=1), axis=0)
+        self.matrix.set_matrix(
+            Matrix(found.counts, shares.to_numpy(np.float64), scale_colours(), self._tip)
+        )
+        self.show_content()
+
+    def _tip(self, row: int, column: int) -> str:
+        assert self._found is not None
+        counts = self._found.counts
+        cells = int(counts.to_numpy()[row, column])
+        total = int(counts.iloc[row].sum())
+        return (
+            f"{cells:,} of the {total:,} cells of group {counts.index[row]} "
+            f"are in group {counts.columns[column]}"
+        )
+
+    def _members(self, box: QComboBox, group: str) -> NDArray[np.bool_]:
+        assert self._session.table is not None
+        return np.asarray(self._session.table.obs[box.currentText()].astype(str) == group)
+
+    def _select_both(self, row: str, column: str) -> None:
+        both = self._members(self.first, row) & self._members(self.second, column)
+        self._session.select(self._session.ids()[both])
+
+    def _select_group(self, box: QComboBox, group: str) -> None:
+        self._session.select(self._session.ids()[self._members(box, group)])
+
+    def _select_moved(self) -> None:
+        if self._found is not None:
+            self._session.select(self._session.ids()[self._found.moved])
+
+
+def _excerpt(table: AnnData, names: tuple[str, str]) -> AnnData:
+    """Return a table of its own with these clusterings alone."""
+    from anndata import AnnData
+
+    return AnnData(obs=table.obs[list(dict.fromkeys(names))].copy())
+
+
+def _compare(excerpt: AnnData, names: tuple[str, str]) -> Agreement:
+    from napari_splicer.analysis.agreement import compare_clusterings
+
+    return compare_clusterings(excerpt, *names)
