@@ -118,6 +118,11 @@ def test_a_table_that_was_stopped_goes_on(
     assert "91 of" not in capsys.readouterr().err
     assert np.isfinite(anndata.read_zarr(out / "table.zarr").obsm["X_splicer"]).all()
     assert "table.zarr.partial" not in names(out)
+    made = (out / "table.zarr").stat().st_mtime_ns
+    capsys.readouterr()
+    assert call(["embed", *run, *small, "--resume"]) == 0
+    assert "is finished. To make it anew, add --overwrite" in capsys.readouterr().err
+    assert (out / "table.zarr").stat().st_mtime_ns == made
 
 
 def test_ctrl_c_while_the_model_is_written_does_not_lose_it(

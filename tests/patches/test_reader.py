@@ -6,6 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import torch
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,11 +35,27 @@ def make_field(shape, chunks=64, dtype=np.uint16, seed=0, name="field", count=40
             log.append((name, *block_info[0]["chunk-location"]))
         return block
 
-    lazy = da.from_array(data, chunks=(1, chunks, chunks)).map_blocks(logged, dtype=dtype)
+    chunks = (chunks, chunks) if isinstance(chunks, int) else chunks
+    lazy = da.from_array(data, chunks=(1, *chunks)).map_blocks(logged, dtype=dtype)
     image = MultiplexImage.from_array(lazy, CHANNELS, name=name, axes="CYX")
     cells = LabelMask.from_array(da.from_array(labels, chunks=chunks), name="cells")
     regions = {"upper": LabelMask.from_array(upper, name="upper")}
     return MaskedImage(image, cells, regions)
+
+
+def in_zarr(field, chunk, *, shards):
+    """Return the same field with its pixels in a Zarr array, several chunks to a shard or none."""
+    data = field.image.data.compute()
+    stored = zarr.create_array(
+        zarr.storage.MemoryStore(),
+        shape=data.shape,
+        dtype=data.dtype,
+        chunks=(1, *chunk),
+        shards=(2, 2 * chunk[0], 3 * chunk[1]) if shards else None,
+    )
+    stored[:] = data
+    image = MultiplexImage.from_array(stored, CHANNELS, name=field.image.name, axes="CYX")
+    return MaskedImage(image, field.cells, field.regions)
 
 
 def read_all(reader) -> PatchBatch:
@@ -100,15 +117,19 @@ def test_patches_equal_a_plain_loop(dtype, small_blocks):
 
 @settings(max_examples=25, deadline=None)
 @given(
-    height=st.integers(1, 100),
-    width=st.integers(1, 100),
-    chunk=st.integers(15, 60),
+    shape=st.tuples(st.integers(1, 100), st.integers(1, 100)),
+    chunk=st.tuples(st.integers(5, 60), st.integers(5, 60)),
+    dtype=st.sampled_from([np.uint8, np.uint16, np.int16, np.uint32, np.float32]),
+    stored=st.sampled_from(["dask", "zarr", "shards"]),
     side=st.integers(1, 40),
     band=st.integers(1, 100),
     seed=st.integers(0, 999),
 )
-def test_any_geometry(height, width, chunk, side, band, seed):
-    field = make_field((height, width), chunk, seed=seed, count=8)
+def test_any_geometry(shape, chunk, dtype, stored, side, band, seed):
+    field = make_field(shape, chunk, dtype, seed=seed, count=8)
+    if stored != "dask":
+        field = in_zarr(field, chunk, shards=stored == "shards")
+    height, width = shape
     rng = np.random.default_rng(seed)
     y, x = rng.uniform(0, height - 1, 8), rng.uniform(0, width - 1, 8)
     sites = Sites(np.zeros(8, np.int64), np.arange(1, 9), y, x)

@@ -109,6 +109,15 @@ class Journey:
         with connected(scheduler):
             pass
 
+    def table_is_whole(self) -> bool:
+        """Return, and say, whether there is nothing to go on with: the table was finished."""
+        place = pipeline.Place(self.plan.folder.table)
+        whole = place.path.exists() and not place.partial.exists()
+        if whole:
+            words = f"{place.path} is finished. To make it anew, add --overwrite."
+            self.terminal.display.note(words)
+        return whole
+
     def embed(
         self,
         bundle: Bundle | None,

@@ -76,6 +76,8 @@ def embed(
         journey = _journey_of(others, described, changes, output, screen)
     else:
         journey = _journey(run, changes, output, screen)
+    if earlier.resume and not earlier.overwrite and journey.table_is_whole():
+        return
     if not earlier.overwrite:
         journey.plan.refuse_to_overwrite(journey.plan.folder.table)
     if run is None and not (earlier.overwrite or earlier.resume):
