@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 from napari.layers import Layer
+from vispy.util.keys import ALT, SHIFT, Key
 
 from napari_splicer.gui import editing, painting
 from napari_splicer.gui.facts import examine
@@ -208,8 +209,8 @@ def test_the_cell_under_the_mouse_is_found_and_outlined(viewer, tissue) -> None:
     assert not outline.visible
 
 
-def click(viewer, position, *, drag: bool = False) -> None:
-    event = SimpleNamespace(position=position, button=1, type="mouse_press")
+def click(viewer, position, *keys: Key, drag: bool = False) -> None:
+    event = SimpleNamespace(position=position, button=1, type="mouse_press", modifiers=keys)
     own = [c for c in viewer.mouse_drag_callbacks if isinstance(getattr(c, "__self__", 0), Pointer)]
     running = [callback(viewer, event) for callback in own]
     for generator in running:
@@ -229,6 +230,19 @@ def test_a_click_picks_a_cell_and_a_drag_does_not(viewer, tissue) -> None:
     assert link.session.picked is None
     click(viewer, world)
     assert link.session.picked == np.asarray(tissue.cells.data)[tuple(inside)]
+
+
+def test_with_shift_a_click_also_selects_and_with_alt_no_longer(painted, viewer) -> None:
+    session = painted.session
+    for row in (0, 3):
+        place = session.table.obs.iloc[row][["y", "x"]].astype(int)
+        world = painted.mask_layer.data_to_world(place)
+        click(viewer, world, SHIFT)
+        assert session.picked == session.ids()[row]
+    assert set(session.selection) == set(session.ids()[[0, 3]])
+    click(viewer, world, ALT)
+    assert session.selection.tolist() == [session.ids()[0]]
+    assert session.history.next_undo == "Select 1 cell"
 
 
 def test_painting_labels_is_no_picking(viewer, tissue) -> None:

@@ -14,7 +14,7 @@ from napari_splicer.gui.painting import place_of
 from napari_splicer.gui.reading import OWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from napari.viewer import Viewer
     from numpy.typing import NDArray
@@ -61,7 +61,7 @@ class Pointer:
             self._session.hovered = self._cell_at(event.position)
 
     def _on_drag(self, viewer: Viewer, event: Any) -> Iterator[None]:
-        """Take a press and release without a move in between for picking a cell."""
+        """Take a press and release without a move in between for a click on a cell."""
         active = viewer.layers.selection.active
         if event.button != 1 or (active is not None and active.mode not in _LOOKING):
             return
@@ -71,7 +71,18 @@ class Pointer:
             dragged = True
             yield
         if not dragged:
-            self._session.picked = self._cell_at(event.position)
+            self._pick(self._cell_at(event.position), event.modifiers)
+
+    def _pick(self, cell: int | None, modifiers: Collection[str]) -> None:
+        """Note the cell that was clicked; with Shift, select it too, with Alt, no longer."""
+        session = self._session
+        session.picked = cell
+        if cell is None:
+            return
+        if "Shift" in modifiers:
+            session.select(np.union1d(session.selection, [cell]))
+        elif "Alt" in modifiers:
+            session.select(np.setdiff1d(session.selection, [cell]))
 
     def _cell_at(self, position: Any) -> int | None:
         layer, mask = self._link.mask_layer, self._session.cells
