@@ -6,8 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_splicer.analysis.profiles import Profiles, profile, similar_order, top_markers
-from napari_splicer.errors import InvalidSettings
+from napari_splicer.analysis.features import scaled_intensities
+from napari_splicer.analysis.profiles import (
+    Profiles,
+    histograms,
+    profile,
+    similar_order,
+    top_markers,
+)
+from napari_splicer.errors import InvalidSettings, MissingChannels
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -79,3 +86,22 @@ def test_what_is_no_clustering_is_refused(clustered: AnnData) -> None:
     for name in ("nothing", "instance_id"):
         with pytest.raises(InvalidSettings, match=f"no clustering '{name}'"):
             profile(clustered, name)
+
+
+def test_histograms_count_every_known_cell_in_its_group(table: AnnData, groups: np.ndarray) -> None:
+    table.obs["kind"] = pd.Categorical(np.where(groups == 0, None, groups.astype(str)))
+    table.X[3, 1] = np.nan
+    marker = str(table.var_names[1])
+    found = histograms(table, "kind", marker, bins=8)
+    known = (groups != 0) & (np.arange(len(groups)) != 3)
+    assert found.counts.to_numpy().sum() == known.sum()
+    assert found.counts.loc["1"].sum() == (known & (groups == 1)).sum()
+    of_one = scaled_intensities(table)[known & (groups == 1), 1]
+    expected, _ = np.histogram(of_one.clip(max=found.edges[-1]), found.edges)
+    assert found.counts.loc["1"].tolist() == expected.tolist()
+
+
+def test_histograms_of_an_unknown_marker_name_those_there_are(table: AnnData) -> None:
+    table.obs["kind"] = pd.Categorical(["a"] * table.n_obs)
+    with pytest.raises(MissingChannels, match="no marker ghost"):
+        histograms(table, "kind", "ghost")

@@ -1,4 +1,4 @@
-"""What groups of cells look like: clusters × markers, counts, and the markers that stand out."""
+"""What groups look like: clusters × markers, counts, spread, and the markers that stand out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from napari_splicer.analysis.features import scaled_intensities
+from napari_splicer.analysis.features import bent, scaled_intensities
 from napari_splicer.analysis.groups import groups_of
+from napari_splicer.errors import MissingChannels
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from numpy.typing import NDArray
 
 _STANDS_OUT = 0.5  # standard deviations
 
@@ -106,3 +108,49 @@ def _in_words(scores: pd.Series, count: int) -> str:
     low = ", ".join(map(str, strongest.index[strongest < 0]))
     parts = [f"{word} {names}" for word, names in (("high", high), ("low", low)) if names]
     return "; ".join(parts) or "close to the average"
+
+
+@dataclass(frozen=True, eq=False)
+class Histograms:
+    """How a marker is spread in every group.
+
+    Parameters
+    ----------
+    edges : float (bins + 1,)
+        On the arcsinh scale of :func:`napari_splicer.analysis.features.scaled_intensities`.
+    counts : DataFrame of int (groups, bins)
+        Cells; those without a value or a group are left out.
+    """
+
+    edges: NDArray[np.float64]
+    counts: pd.DataFrame
+
+
+def histograms(table: AnnData, clustering: str, marker: str, *, bins: int = 64) -> Histograms:
+    """Count the cells of every group by the mean intensity of one marker.
+
+    The bins span all but the highest thousandth of the cells, which fall into the last bin.
+
+    Raises
+    ------
+    InvalidSettings
+        If the table has no such clustering.
+    MissingChannels
+        If it has no such marker.
+    """
+    groups = groups_of(table, clustering)
+    if marker not in table.var_names:
+        raise MissingChannels(
+            f"The table has no marker {marker}.",
+            f"Its markers are: {', '.join(map(str, table.var_names))}.",
+        )
+    values = bent(np.asarray(table[:, [marker]].X, np.float32))[:, 0]
+    codes = np.asarray(groups.cat.codes, np.int64)
+    known = np.isfinite(values) & (codes >= 0)
+    values, codes = values[known], codes[known]
+    low, high = np.quantile(values, [0, 0.999]) if len(values) else (0.0, 1.0)
+    edges = np.linspace(low, max(high, low + 1e-6), bins + 1)
+    place = np.digitize(values, edges[1:-1])
+    names = groups.cat.categories.astype(str)
+    counts = np.bincount(codes * bins + place, minlength=len(names) * bins)
+    return Histograms(edges, pd.DataFrame(counts.reshape(len(names), bins), index=names))

@@ -16,6 +16,7 @@ from napari_splicer.gui.widgets.chunk_table import ChunkTable
 from napari_splicer.gui.widgets.comparison import Comparison
 from napari_splicer.gui.widgets.gallery import Gallery
 from napari_splicer.gui.widgets.heat_map import HeatMap
+from napari_splicer.gui.widgets.spread import Spread
 from napari_splicer.gui.widgets.undo_buttons import take_key
 
 if TYPE_CHECKING:
@@ -59,7 +60,15 @@ class ExplorerWidget(QWidget):
         self.gallery = Gallery(session)
         self.chunks = ChunkTable(session)
         self.comparison = Comparison(session)
-        self._panels = (self.map, self.heat_map, self.gallery, self.chunks, self.comparison)
+        self.spread = Spread(session)
+        self._panels = (
+            self.map,
+            self.heat_map,
+            self.gallery,
+            self.spread,
+            self.chunks,
+            self.comparison,
+        )
         self._stack = QStackedLayout(self)
         self._teaching = QLabel()
         self._teaching.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -70,6 +79,7 @@ class ExplorerWidget(QWidget):
         groups = _side_by_side((self.heat_map, self.gallery), _WIDTHS)
         for page, title, tip in (
             (groups, "Groups", "What each group of cells looks like"),
+            (self.spread, "Markers", "How a marker is spread over the cells of every group"),
             (self.chunks, "Components", "What each component's part of the embedding tells apart"),
             (self.comparison, "Compare", "Two groupings of the same cells, side by side"),
         ):

@@ -40,7 +40,7 @@ def test_groups_are_matched_and_cells_that_moved_selected(qtbot, twice) -> None:
     panel.first.setCurrentText("kind")
     panel.second.setCurrentText("other")
     panel.first.activated.emit(0)
-    qtbot.waitUntil(lambda: panel.moved.isEnabled())
+    qtbot.waitUntil(panel.moved.isEnabled, timeout=60_000)
     assert panel.matrix.matrix.values.loc["1", "w"] == 29
     assert "29 of the 30 cells of group 1 are in group w" in panel.matrix.matrix.tip(0, 0)
     qtbot.mouseClick(panel.moved, Qt.MouseButton.LeftButton)
@@ -51,6 +51,18 @@ def test_groups_are_matched_and_cells_that_moved_selected(qtbot, twice) -> None:
     assert len(twice.selection) == 30
     panel.matrix.column_clicked.emit("x")
     assert len(twice.selection) == 31
+
+
+def test_the_active_grouping_is_compared_with_the_one_before(qtbot, session, twice) -> None:
+    panel = Comparison(twice)
+    qtbot.addWidget(panel)
+    assert {panel.first.currentText(), panel.second.currentText()} == {"kind", "other"}
+    assert panel.first.currentText() == twice.clustering
+    qtbot.waitUntil(panel.moved.isEnabled, timeout=60_000)
+    shown = panel.matrix.model()
+    texts = [shown.index(0, column).data() for column in range(shown.columnCount())]
+    assert sorted(texts)[0] == ""
+    assert all(text == "" or text.isdigit() for text in texts)
 
 
 def test_trust_is_measured_when_asked_and_forgotten_with_the_groups(qtbot, session) -> None:

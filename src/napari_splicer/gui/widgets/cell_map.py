@@ -71,6 +71,7 @@ class CellMap(QWidget):
         self._ring = Points(size=_RING, brush=pg.mkBrush(None), pxMode=True)
         self._pulse = Points(size=_RING, brush=pg.mkBrush(None), pxMode=True)
         self._label = pg.TextItem()
+        self._label.hide()  # also an empty one has a background
         for item in (self._ring, self._pulse, self._label):
             item.setZValue(20)
             self.view.addItem(item, ignoreBounds=True)

@@ -52,13 +52,13 @@ class Comparison(Panel):
         self.index.setToolTip(
             "Adjusted Rand index: 1 where both group alike, about 0 where no more than by chance"
         )
-        self.moved = QPushButton("Select cells that moved")
+        self.moved = QPushButton("Select moved")
         self.bar = ColourBar()
         self.bar.set_scale(scale_colours(), "0 %", "100 %")
         self.bar.setToolTip("Share of the row's cells that are in the column's group")
         for box, words in ((self.first, "rows"), (self.second, "columns")):
             box.setToolTip(f"The grouping whose groups are the {words}")
-            box.setMinimumWidth(90)
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
             box.activated.connect(self._ask)
         for widget in (self.first, QLabel("against"), self.second, self.index, self.moved):
             self.tools.addWidget(widget)
@@ -79,14 +79,15 @@ class Comparison(Panel):
 
     def _changed(self) -> None:
         names = list(self._session.clusterings)
-        for box, active in ((self.first, True), (self.second, False)):
-            kept = box.currentText()
+        kept = [box.currentText() for box in (self.first, self.second)]
+        newest_first = [*reversed(names)]
+        if len(set(kept) & set(names)) < 2:  # nothing was chosen yet, or one of them is gone
+            active = self._session.clustering
+            kept = sorted(newest_first, key=lambda name: name != active)[:2]
+        for box, name in zip((self.first, self.second), kept, strict=False):
             box.clear()
             box.addItems(names)
-            if kept in names:
-                box.setCurrentText(kept)
-            elif names:
-                box.setCurrentIndex(len(names) - 1 if active else max(len(names) - 2, 0))
+            box.setCurrentText(name)
         self._ask()
 
     def _ask(self) -> None:
@@ -105,7 +106,7 @@ class Comparison(Panel):
         moved = int(found.moved.sum())
         self.index.setText(f"agreement {found.rand_index:.2f}")
         self.moved.setEnabled(moved > 0)
-        self.moved.setText(f"Select {moved:,} cells that moved")
+        self.moved.setText(f"Select moved ({moved:,})")
         self.moved.setToolTip(
             "Cells whose group in one is not the match of their group in the other"
             if moved
@@ -113,7 +114,9 @@ class Comparison(Panel):
         )
         shares = found.counts.div(found.counts.sum(axis=1).clip(lower=1), axis=0)
         self.matrix.set_matrix(
-            Matrix(found.counts, shares.to_numpy(np.float64), scale_colours(), self._tip)
+            Matrix(
+                found.counts, shares.to_numpy(np.float64), scale_colours(), self._tip, counts=True
+            )
         )
         self.show_content()
 

@@ -43,6 +43,8 @@ class Matrix:
         From row and column number to the tooltip.
     swatches : mapping of str to str
         Colours beside the names of rows.
+    counts : bool
+        Whether values are numbers of cells.
     """
 
     values: pd.DataFrame
@@ -50,6 +52,7 @@ class Matrix:
     colours: tuple[str, ...]
     tip: Callable[[int, int], str]
     swatches: Mapping[str, str] = field(default_factory=dict)
+    counts: bool = False
 
     def number(self, row: int, column: int) -> float:
         """Return the value of a cell."""
@@ -111,8 +114,13 @@ class MatrixModel(QAbstractTableModel):
             return self.matrix.tip(index.row(), index.column())
         if role == Qt.ItemDataRole.DisplayRole:
             value = self.matrix.number(index.row(), index.column())
-            return _text(value)
+            return _count(value) if self.matrix.counts else _text(value)
         return None
+
+
+def _count(value: float) -> str:
+    """Return a number of cells; nothing where there are none, so that the others stand out."""
+    return f"{int(value):,}" if value else ""
 
 
 def _text(value: float) -> str:
