@@ -13,6 +13,7 @@ from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import scale_colours
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
 from napari_splicer.gui.widgets.panel import Panel
+from napari_splicer.gui.widgets.save_button import SaveButton
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +51,7 @@ class ChunkTable(Panel):
         self.bar.set_scale(scale_colours(), 0, 1)
         self.tools.addStretch()
         self.tools.addWidget(self.bar)
+        self.tools.addWidget(SaveButton(self.matrix, "Components × markers"))
         self.matrix.cell_clicked.connect(lambda _, marker: self._colour_by(marker))
         self.matrix.column_clicked.connect(self._colour_by)
         bind(self, session.events.table, self._changed)

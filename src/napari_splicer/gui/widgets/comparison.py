@@ -13,6 +13,7 @@ from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import scale_colours
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
 from napari_splicer.gui.widgets.panel import Panel
+from napari_splicer.gui.widgets.save_button import SaveButton
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -64,6 +65,7 @@ class Comparison(Panel):
             self.tools.addWidget(widget)
         self.tools.addStretch()
         self.tools.addWidget(self.bar)
+        self.tools.addWidget(SaveButton(self.matrix, "Groups × groups"))
         self.moved.clicked.connect(self._select_moved)
         self.matrix.cell_clicked.connect(self._select_both)
         self.matrix.row_clicked.connect(lambda name: self._select_group(self.first, name))

@@ -14,6 +14,7 @@ from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import scale_colours
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
 from napari_splicer.gui.widgets.panel import Panel
+from napari_splicer.gui.widgets.save_button import SaveButton
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -60,6 +61,7 @@ class HeatMap(Panel):
         self.tools.addWidget(self.mode)
         self.tools.addStretch()
         self.tools.addWidget(self.bar)
+        self.tools.addWidget(SaveButton(self.matrix, "Groups × markers"))
         self.mode.currentTextChanged.connect(self._paint)
         self.matrix.cell_clicked.connect(self._cell_clicked)
         self.matrix.row_clicked.connect(self._select)

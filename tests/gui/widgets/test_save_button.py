@@ -1,0 +1,81 @@
+"""What a matrix shows is saved as a picture, a drawing, or numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from napari_splicer.errors import InvalidSettings
+from napari_splicer.export.matrix_figure import matrix_figure, write_matrix
+from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
+from napari_splicer.gui.widgets.save_button import SaveButton
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VALUES = pd.DataFrame(
+    [[0.5, np.nan], [-1.25, 2.0]], index=["tumour", "T cells"], columns=["A", "B"]
+)
+SHADES = np.array([[0.5, np.nan], [0.0, 1.0]])
+COLOURS = ("#000000", "#ff0000", "#ffffff")
+
+
+@pytest.fixture
+def button(qtbot) -> SaveButton:
+    view = MatrixView()
+    view.set_matrix(Matrix(VALUES, SHADES, COLOURS, lambda *_: "", {"tumour": "#00ff00"}))
+    button = SaveButton(view, "Groups × markers")
+    button.view = view
+    qtbot.addWidget(view)
+    qtbot.addWidget(button)
+    return button
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "written"),
+    [("map.png", "", "map.png"), ("map", "Drawing (*.svg)", "map.svg"), ("m.csv", "", "m.csv")],
+)
+def test_the_chosen_kind_is_written(
+    button, qtbot, tmp_path: Path, monkeypatch, typed: str, kind: str, written: str
+) -> None:
+    asked = []
+
+    def choose(parent, title, suggested, kinds):
+        asked.append((suggested, kinds))
+        return str(tmp_path / typed), kind
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    path = tmp_path / written
+    qtbot.waitUntil(lambda: "Saved" in button.toolTip(), timeout=60_000)
+    assert asked[0][0].endswith("groups-x-markers.png")
+    if written.endswith("csv"):
+        pd.testing.assert_frame_equal(pd.read_csv(path, index_col=0), VALUES)
+    elif written.endswith("svg"):
+        assert "tumour" in path.read_text() or "<path" in path.read_text()
+    else:
+        colours = {colour for _, colour in Image.open(path).convert("RGB").getcolors(2**24)}
+        assert {(255, 0, 0), (0, 255, 0), (0, 0, 0)} <= colours
+
+
+def test_another_ending_is_refused(tmp_path: Path) -> None:
+    figure = matrix_figure(VALUES, SHADES, COLOURS, title="x")
+    with pytest.raises(InvalidSettings, match=r"\.png .* \.svg .* \.csv"):
+        write_matrix(tmp_path / "map.bmp", VALUES, figure)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_with_nothing_to_save_nothing_is_asked(qtbot, monkeypatch) -> None:
+    view = MatrixView()
+    button = SaveButton(view, "x")
+    button.view = view
+    qtbot.addWidget(view)
+    qtbot.addWidget(button)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked"))
+    button.ask()
