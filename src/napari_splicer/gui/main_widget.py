@@ -52,6 +52,7 @@ _DECIDING = (
     "bundle",
     "table",
     "clustering",
+    "groups",
     "job",
     "made_from",
 )

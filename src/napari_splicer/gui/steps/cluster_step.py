@@ -83,7 +83,7 @@ class ClusterStep(StepPage):
         self.column.addStretch()  # takes the room while there is no legend
         for signal in (self.session.events.table, self.session.events.clustering):
             bind(self, signal, self._refresh)
-        bind(self, self.session.events.groups, self._count)
+        bind(self, self.session.events.groups, self._groups_changed)
         self._refresh()
 
     def _opacity(self) -> QHBoxLayout:
@@ -191,6 +191,17 @@ class ClusterStep(StepPage):
         self.session.opacity = percent / 100
 
     def _refresh(self) -> None:
+        self._list_groupings()
+        self._list_sources()
+        self._show_settings()
+        self._count()
+
+    def _groups_changed(self) -> None:
+        """Say how many groups there are; what is set below for the next grouping stays."""
+        self._list_groupings()
+        self._count()
+
+    def _list_groupings(self) -> None:
         session = self.session
         names = session.clusterings
         for widget in (self.list, self.legend, self.tools, self.trust):
@@ -213,9 +224,6 @@ class ClusterStep(StepPage):
         self.list.blockSignals(False)
         rows = min(max(len(names), 1), 4)
         self.list.setFixedHeight(rows * (self.fontMetrics().height() + 8) + 8)
-        self._list_sources()
-        self._show_settings()
-        self._count()
 
     def _list_sources(self) -> None:
         chosen = self.source.currentData()

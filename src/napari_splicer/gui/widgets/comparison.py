@@ -9,7 +9,6 @@ from qtpy.QtWidgets import QComboBox, QLabel, QPushButton
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
-from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import scale_colours
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
 from napari_splicer.gui.widgets.panel import Panel
@@ -33,6 +32,8 @@ EMPTY = (
 class Comparison(Panel):
     """How the cells of every group of one clustering spread over those of another.
 
+    The brighter a cell of the matrix, the more of its row's cells it holds.
+
     A click on a cell of the matrix selects the cells in both groups, on a name those of the group.
 
     Parameters
@@ -44,7 +45,7 @@ class Comparison(Panel):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         self.matrix = MatrixView()
-        super().__init__("Groups of", self.matrix, parent)
+        super().__init__("Groups", self.matrix, parent)
         self._session = session
         self._found: Agreement | None = None
         self._errand = Errand(self, self._show)
@@ -54,17 +55,13 @@ class Comparison(Panel):
             "Adjusted Rand index: 1 where both group alike, about 0 where no more than by chance"
         )
         self.moved = QPushButton("Select moved")
-        self.bar = ColourBar()
-        self.bar.set_scale(scale_colours(), "0 %", "100 %")
-        self.bar.setToolTip("Share of the row's cells that are in the column's group")
         for box, words in ((self.first, "rows"), (self.second, "columns")):
             box.setToolTip(f"The grouping whose groups are the {words}")
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
             box.activated.connect(self._ask)
-        for widget in (self.first, QLabel("against"), self.second, self.index, self.moved):
+        for widget in (self.first, QLabel("×"), self.second, self.index, self.moved):
             self.tools.addWidget(widget)
         self.tools.addStretch()
-        self.tools.addWidget(self.bar)
         self.tools.addWidget(SaveButton(self.matrix, "Groups × groups"))
         self.moved.clicked.connect(self._select_moved)
         self.matrix.cell_clicked.connect(self._select_both)
@@ -77,7 +74,6 @@ class Comparison(Panel):
     def set_theme(self, theme: Theme) -> None:
         """Paint in the theme's colours."""
         self.matrix.set_theme(theme)
-        self.bar.set_theme(theme)
 
     def _changed(self) -> None:
         names = list(self._session.clusterings)
@@ -108,7 +104,7 @@ class Comparison(Panel):
         moved = int(found.moved.sum())
         self.index.setText(f"agreement {found.rand_index:.2f}")
         self.moved.setEnabled(moved > 0)
-        self.moved.setText(f"Select moved ({moved:,})")
+        self.moved.setText(f"Select {moved:,} moved")
         self.moved.setToolTip(
             "Cells whose group in one is not the match of their group in the other"
             if moved

@@ -1,0 +1,260 @@
+"""Walk through the program with mouse and keys, and make docs/tour.md with its pictures.
+
+With a display:      python docs/tour.py
+Without one (Xvfb):  xvfb-run -a -s "-screen 0 1400x900x24" python docs/tour.py
+One's own image:     python docs/tour.py --image slide.ome.tif --mask mask.tif --folder pictures
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+import napari
+import numpy as np
+from person import CTRL, LEFT, SHIFT, Person, open_field
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QPushButton
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari_splicer.config import RunConfig
+
+DOCS = Path(__file__).parent
+NAME = 2  # column of the legend
+WORDS = {
+    "empty": "The SpliCER dock, opened from *Plugins > SpliCER*. It says what to do first.",
+    "image": (
+        "Image and mask are found by themselves. Channels can be renamed, and anything odd is "
+        "said in a line."
+    ),
+    "components": (
+        "Components are suggested, with their reasons. Below, one cell as every component sees "
+        "it; click another cell in the image to see that one."
+    ),
+    "model": "How long shall it train? The times were measured on this computer.",
+    "training": (
+        "While it trains: the loss, how many dimensions each component uses, the time left. "
+        "*Cancel* keeps every step so far."
+    ),
+    "cluster": (
+        "The cells are embedded and grouped without being asked. The groups lie over the image; "
+        "the legend names, colours, hides and sorts them."
+    ),
+    "explorer": (
+        "The Explorer: a map on which alike cells lie close, what each group looks like marker by "
+        "marker, and pictures of its most typical or most borderline cells."
+    ),
+    "markers": "How a marker is spread over the cells of every group.",
+    "chunks": "What each component's part of the embedding tells apart.",
+    "lasso": "A lasso on the map: the cells light up in the image.",
+    "drawn": "Drawn around in the image: the cells light up on the map.",
+    "edited": (
+        "Two groups were merged and named. Every edit can be undone. *How sure?* says whether "
+        "groups depend on chance."
+    ),
+    "compare": "A second grouping beside the first: which groups go together, who moved.",
+    "export": "Written: tables, cluster image, figures, and the run file that makes them again.",
+}
+
+
+class Tour:
+    """The story of a first hour, scene by scene.
+
+    Parameters
+    ----------
+    person : Person
+    output : str
+        Folder for results.
+    settings : mapping of str to value
+        What is set by hand before training, by dotted key.
+    files : (str, str), optional
+        Image and mask; default: the synthetic sample.
+    """
+
+    def __init__(
+        self,
+        person: Person,
+        output: str,
+        settings: dict[str, object],
+        files: tuple[str, str] | None = None,
+    ) -> None:
+        self.person, self.files = person, files
+        self._own = {"output": output, **settings}
+
+    def scenes(self) -> Iterator[str]:
+        """Act scene by scene; yield the name of its picture, a key of :data:`WORDS`."""
+        for act in (self.begin, self.train, self.look, self.select, self.edit, self.keep):
+            yield from act()
+
+    def _set(self, config: RunConfig) -> RunConfig:
+        return config.with_values(self._own)
+
+    def begin(self) -> Iterator[str]:
+        """Open an image, look at the components."""
+        person = self.person
+        session, dock = person.session, person.dock
+        yield "empty"
+        if self.files is None:
+            sample = next(
+                button
+                for button in dock.pages["image"].findChildren(QPushButton)
+                if "synthetic sample" in button.text()
+            )
+            person.click(sample)
+        else:
+            open_field(person, *self.files)
+        person.wait(lambda: session.facts is not None and bool(session.components))
+        session.settings = self._set(session.settings)
+        yield "image"
+        person.click(dock.headers["components"])
+        session.picked = int(session.cells.cells()["id"].iloc[len(session.cells.cells()) // 2])
+        person.wait(lambda: len(dock.pages["components"].preview.strip.titles) > 1)
+        yield "components"
+
+    def train(self) -> Iterator[str]:
+        """Train, until the first groups appear by themselves."""
+        person, session = self.person, self.person.session
+        dock, panel = person.dock, person.dock.pages["model"].train_panel
+        person.click(dock.headers["model"])
+        person.wait(lambda: "about" in panel.presets["quick"].note)
+        yield "model"
+        person.click(panel.button)
+        total = self._own.get("training.steps", 100)
+        person.wait(lambda: len(session.metrics) > 0.6 * total or session.job is None)
+        yield "training"
+        person.wait(lambda: session.job is None and bool(session.groups))
+        yield "cluster"
+
+    def look(self) -> Iterator[str]:
+        """Open the Explorer, page by page."""
+        person = self.person
+        person.click(person.dock.pages["cluster"].explorer)
+        explorer = person.explorer
+        person.wait(lambda: explorer.gallery.pictures.count() > 0)
+        person.wait(lambda: explorer.heat_map.matrix.matrix is not None)
+        yield "explorer"
+        for page, name in (("Markers", "markers"), ("Components", "chunks")):
+            self._turn_to(page)
+            person.wait(self._filled(page))
+            yield name
+        self._turn_to("Groups")
+
+    def select(self) -> Iterator[str]:
+        """Select on the map, then in the image."""
+        person, session = self.person, self.person.session
+        group = session.cells_of(0)
+        person.draw(person.around(group))
+        assert np.isin(session.selection, group).mean() > 0.5
+        yield "lasso"
+        outside = int(np.setdiff1d(session.ids(), session.selection)[0])
+        before = len(session.selection)
+        person.click_cell(outside, SHIFT)
+        person.wait(lambda: session.picked == outside)
+        assert len(session.selection) == before + 1
+        explorer = person.explorer
+        explorer.map.tools.drawing.trigger()
+        person.wait(lambda: "Draw around" in (session.notice.text if session.notice else ""))
+        person.draw_in_image(150)
+        person.wait(lambda: outside in session.selection)
+        assert 0 < len(session.selection) < len(session.ids())
+        yield "drawn"
+        person.viewer.layers.selection.active = person.viewer.layers[0]
+
+    def edit(self) -> Iterator[str]:
+        """Merge, undo, name, split."""
+        person, session = self.person, self.person.session
+        step = person.dock.pages["cluster"]
+        person.click(person.dock.headers["cluster"])
+        groups = session.groups
+        person.click_row(step.legend, (0, NAME))
+        person.click_row(step.legend, (1, NAME), CTRL)
+        person.click(step.tools.merge)
+        assert len(session.groups) == len(groups) - 1
+        person.click(step.tools.undo.undo)
+        assert session.groups == groups
+        person.click(step.tools.undo.redo)
+        person.edit_row(step.legend, (0, NAME), "my cells")
+        person.wait(lambda: session.groups[0].name == "my cells")
+        person.click_row(step.legend, (0, NAME))
+        person.click(step.trust.button)
+        person.wait(step.trust.button.isEnabled)
+        yield "edited"
+        person.choose(step.method, "k-means (you say how many)")
+        person.click(step.button)
+        person.wait(lambda: session.job is None and len(session.clusterings) == 2)
+        self._turn_to("Compare")
+        person.wait(self._filled("Compare"))
+        yield "compare"
+
+    def keep(self) -> Iterator[str]:
+        """Export."""
+        person, session = self.person, self.person.session
+        person.click(person.dock.headers["export"])
+        person.click(person.dock.pages["export"].button)
+        person.wait(lambda: bool(session.exported))
+        yield "export"
+
+    def _turn_to(self, title: str) -> None:
+        pages = self.person.explorer.pages
+        place = [pages.tabText(i) for i in range(pages.count())].index(title)
+        bar = pages.tabBar()
+        QTest.mouseClick(bar, LEFT, pos=bar.tabRect(place).center())
+        assert pages.currentIndex() == place
+
+    def _filled(self, page: str) -> Callable[[], bool]:
+        explorer = self.person.explorer
+        panel = {
+            "Markers": explorer.spread,
+            "Components": explorer.chunks,
+            "Compare": explorer.comparison,
+        }[page]
+        return lambda: not panel.message
+
+
+def page(seen: list[str]) -> str:
+    """Return docs/tour.md."""
+    lines = [
+        "# A tour in pictures",
+        "",
+        "Made by `docs/tour.py`, which works the real window with mouse and keys, on the synthetic",
+        "sample.",
+    ]
+    for number, name in enumerate(seen, 1):
+        lines += ["", f"**{number}.** {WORDS[name]}", "", f"![{name}](images/{name}.jpg)"]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Read the command line, walk, and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, help="for pictures alone; default: the docs")
+    parser.add_argument("--steps", type=int, default=300, help="of training")
+    parser.add_argument("--theme", default="dark", choices=["dark", "light"])
+    parser.add_argument("--image")
+    parser.add_argument("--mask")
+    options = parser.parse_args()
+    folder = options.folder or DOCS / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = (options.image, options.mask) if options.image else None
+    viewer = napari.Viewer(show=True)
+    viewer.theme = options.theme
+    person = Person(viewer, folder)
+    seen: list[str] = []
+    with TemporaryDirectory(prefix="splicer-") as output:
+        for name in Tour(person, output, {"training.steps": options.steps}, files).scenes():
+            person.take(name)
+            seen.append(name)
+        person.close()
+    if options.folder is None:
+        (DOCS / "tour.md").write_text(page(seen), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The whole story by mouse and keys, in the real window: a short run of docs/tour.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anndata
+import pytest
+from person import Person
+from tour import WORDS, Tour
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.gui, pytest.mark.timeout(900)]
+SMALL = {"training.steps": 8, "model.width": 4, "model.embedding": 32, "threads": 1}
+
+
+def test_from_the_first_pixel_to_the_exported_table(make_napari_viewer, tmp_path: Path) -> None:
+    person = Person(make_napari_viewer(show=True))
+    seen = list(Tour(person, str(tmp_path), SMALL).scenes())
+    assert seen == list(WORDS)
+    _check_export(person)
+
+
+@pytest.mark.real_data
+def test_on_a_field_of_breast_tissue(make_napari_viewer, data_folder: Path, tmp_path: Path) -> None:
+    field = data_folder / "mibi_dcis_risom_dev" / "Point2331_pt1105_30985"
+    files = (f"{field}.ome.tif", f"{field}_mask.tif")
+    person = Person(make_napari_viewer(show=True))
+    seen = list(Tour(person, str(tmp_path), SMALL, files).scenes())
+    assert seen == list(WORDS)
+    _check_export(person)
+
+
+def _check_export(person: Person) -> None:
+    session = person.session
+    written = next(path for path in session.exported if path.suffix == ".h5ad")
+    table = anndata.read_h5ad(written)
+    groups = set(table.obs[session.clusterings[0]].cat.categories)
+    assert "my cells" in groups
+    assert any("merge" in words for words in table.uns["splicer"]["edits"][session.clusterings[0]])
