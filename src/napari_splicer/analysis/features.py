@@ -122,7 +122,7 @@ class Features:
         blocks = _blocks(table, self.source, self.bright, rows)
         found = [scale.of(block) for scale, block in zip(self.scales, blocks, strict=True)]
         found = [part for part in found if part.shape[1]]
-        return found[0] if len(found) == 1 else _joined(found)
+        return side_by_side(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +180,20 @@ def _blocks(table: AnnData, source: str, bright: Float32, rows: Rows | None) -> 
     return blocks
 
 
+def said_of_blank(table: AnnData, source: str) -> tuple[str, ...]:
+    """Say which images lack the component whose chunk the cells are compared by, if any does."""
+    blank = table.uns.get("splicer", {}).get("blank", {"region": (), "component": ()})
+    pairs = zip(blank["region"], blank["component"], strict=True)
+    images = [str(region) for region, name in pairs if source == f"chunk:{name}"]
+    if not images:
+        return ()
+    return (
+        f"'{source}' is of a component that {', '.join(images)} "
+        f"{'lack' if len(images) > 1 else 'lacks'}: what it holds of cells there is guessed "
+        "from the other components, so likeness may follow the images.",
+    )
+
+
 def _taken(matrix: Any, rows: Rows | None) -> Float32:
     return np.asarray(matrix if rows is None else matrix[rows], dtype=np.float32)
 
@@ -233,8 +247,10 @@ def standardise(x: ArrayLike) -> NDArray[np.float32]:
     return Scale.fit(x).of(x)
 
 
-def _joined(parts: list[Float32]) -> Float32:
-    """Put blocks side by side; each has the same total variance, however many columns it has."""
+def side_by_side(parts: list[Float32]) -> Float32:
+    """Join standardised blocks, (n, d) each; all get the same total variance, however wide."""
+    if len(parts) == 1:
+        return parts[0]
     width = sum(part.shape[1] for part in parts)
     weights = [np.sqrt(width / (len(parts) * part.shape[1])) for part in parts]
     weighted = [part * np.float32(weight) for part, weight in zip(parts, weights, strict=True)]
