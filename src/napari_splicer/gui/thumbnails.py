@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_splicer.analysis.exemplars import borderline_cells, typical_cells
-from napari_splicer.analysis.features import available_sources, features, standardise
+from napari_splicer.analysis.features import Scale, available_sources, features
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -22,6 +22,7 @@ HUES = ("#ffffff",), ("#ff50e6", "#50ff50"), ("#ff50e6", "#ffe600", "#32c8ff")
 
 _REFERENCES = 24  # cells all over the image that the contrast is taken from
 _QUANTILES = (0.02, 0.998)
+_LOOKED_AT = 20_000  # cells in which channels are compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,33 +77,61 @@ def excerpt(table: AnnData) -> AnnData:
 
 
 def make_thumbnails(query: Query) -> Thumbnails:
-    """Find the cells and read their crops; only chunks that they touch are decoded."""
+    """Find the cells of a group and read their crops."""
     table = query.table
-    ids = table.obs["instance_id"].to_numpy(np.int64)
     source = "representation" if "representation" in available_sources(table) else "intensity"
     choose = borderline_cells if query.borderline else typical_cells
     rows = choose(features(table, source), query.codes, query.group, query.count)
-    channels = query.channels or outstanding(table, query.codes == query.group, query.image)
+    members = np.flatnonzero(query.codes == query.group)
+    channels = query.channels or outstanding(table, members, query.image)
+    return picture(query.image, table, rows, channels)
+
+
+def picture(
+    image: MultiplexImage, table: AnnData, rows: NDArray[np.int64], channels: tuple[str, ...]
+) -> Thumbnails:
+    """Read the crops of some cells; only chunks that they touch are decoded.
+
+    Parameters
+    ----------
+    image : MultiplexImage
+    table : AnnData (n cells)
+        From :func:`excerpt`.
+    rows : int64 (m,)
+    channels : tuple of str
+        One to three of the image's; empty for those in which the first of the cells stands out.
+    """
+    channels = channels or outstanding(table, rows[:1], image)
+    ids = table.obs["instance_id"].to_numpy(np.int64)
     places = table.obs[["y", "x"]].to_numpy(np.float64)
     side = _side(table)
     references = np.random.default_rng(0).permutation(len(ids))[:_REFERENCES]
-    limits = _contrast(read_crops(query.image, places[references], side, channels))
+    limits = _contrast(read_crops(image, places[references], side, channels))
     hues = HUES[len(channels) - 1]
-    crops = read_crops(query.image, places[rows], side, channels)
+    crops = read_crops(image, places[rows], side, channels)
     return Thumbnails(ids[rows], composite(crops, limits, hues), channels, hues)
 
 
 def outstanding(
-    table: AnnData, members: NDArray[np.bool_], image: MultiplexImage, count: int = 3
+    table: AnnData, rows: NDArray[np.int64], image: MultiplexImage, count: int = 3
 ) -> tuple[str, ...]:
-    """Return the image's channels that are highest in ``members`` (n,), as against all cells."""
-    names = [name for name in map(str, table.var_names) if name in image.channels]
-    scores = {}
-    for name in names:
-        values = standardise(np.asarray(table[:, name].X, np.float32).reshape(-1, 1))
-        scores[name] = float(values[members].mean()) if values.size and members.any() else -np.inf
-    best = sorted(names, key=lambda name: -scores[name])[:count]
-    return tuple(best) or image.channels[:count]
+    """Return the image's channels that are highest in the cells ``rows``, as against all cells.
+
+    Of very many cells, some that are drawn at random stand for all.
+    """
+    columns = [i for i, name in enumerate(table.var_names) if name in image.channels]
+    random = np.random.default_rng(0)
+    members, others = (
+        cells
+        if len(cells) <= _LOOKED_AT
+        else np.sort(random.choice(cells, _LOOKED_AT, replace=False))
+        for cells in (np.sort(rows), np.arange(table.n_obs))
+    )
+    scale = Scale.fit(np.asarray(table.X[others], np.float32)[:, columns])
+    scores = scale.of(np.asarray(table.X[members], np.float32)[:, columns])
+    height = np.nan_to_num(scores).mean(axis=0) if len(members) else np.empty(0)
+    best = [columns[scale.columns[i]] for i in np.argsort(-height, kind="stable")[:count]]
+    return tuple(str(table.var_names[i]) for i in best) or image.channels[:count]
 
 
 def read_crops(
