@@ -22,6 +22,7 @@ HUES = ("#ffffff",), ("#ff50e6", "#50ff50"), ("#ff50e6", "#ffe600", "#32c8ff")
 
 _REFERENCES = 24  # cells all over the image that the contrast is taken from
 _QUANTILES = (0.02, 0.998)
+_STANDS_OUT = 0.2  # standard deviations
 _LOOKED_AT = 20_000  # cells in which channels are compared
 
 
@@ -99,9 +100,9 @@ def picture(
         From :func:`excerpt`.
     rows : int64 (m,)
     channels : tuple of str
-        One to three of the image's; empty for those in which the first of the cells stands out.
+        One to three of the image's; empty for those in which these cells stand out.
     """
-    channels = channels or outstanding(table, rows[:1], image)
+    channels = channels or outstanding(table, rows, image)
     ids = table.obs["instance_id"].to_numpy(np.int64)
     places = table.obs[["y", "x"]].to_numpy(np.float64)
     side = _side(table)
@@ -127,10 +128,13 @@ def outstanding(
         else np.sort(random.choice(cells, _LOOKED_AT, replace=False))
         for cells in (np.sort(rows), np.arange(table.n_obs))
     )
+    x = np.nan_to_num(np.asarray(table.X[members], np.float32))[:, columns]
     scale = Scale.fit(np.asarray(table.X[others], np.float32)[:, columns])
-    scores = scale.of(np.asarray(table.X[members], np.float32)[:, columns])
-    height = np.nan_to_num(scores).mean(axis=0) if len(members) else np.empty(0)
-    best = [columns[scale.columns[i]] for i in np.argsort(-height, kind="stable")[:count]]
+    height = scale.of(x).mean(axis=0) if len(x) else np.empty(0)
+    # Where cells hold less of nearly everything, what they do hold is better than a black picture.
+    share = x[:, scale.columns].mean(axis=0) / (scale.mean + 3 * scale.sd) if len(x) else height
+    order = np.lexsort((-np.where(height > _STANDS_OUT, height, share), height <= _STANDS_OUT))
+    best = [columns[scale.columns[i]] for i in order[:count]]
     return tuple(str(table.var_names[i]) for i in best) or image.channels[:count]
 
 
