@@ -48,8 +48,8 @@ class Taught:
     accuracy : float or None
         Share of examples whose type is told rightly by a probe that has not seen them, as the mean
         over types; None where there are fewer than three of a type.
-    doubtful : tuple of str
-        Examples of which such a probe says that they are of another type.
+    doubtful : int64 (d,)
+        Rows of examples of which such a probe says that they are of another type.
     proposed : int64 (k,)
         Rows of cells worth showing next: uncertain ones, each unlike the others.
     """
@@ -57,7 +57,7 @@ class Taught:
     clustering: Clustering
     uncertainty: NDArray[np.float32]
     accuracy: float | None
-    doubtful: tuple[str, ...]
+    doubtful: NDArray[np.int64]
     proposed: NDArray[np.int64]
 
 
@@ -115,7 +115,7 @@ def teaching(table: AnnData, settings: TaughtSettings) -> Shares[Taught]:
         _clustering(table, settings, lesson, codes, numbers.remarks),
         uncertainty,
         accuracy,
-        tuple(table.obs_names[lesson.rows[doubtful]]),
+        lesson.rows[doubtful],
         proposals(numbers, uncertainty, lesson.rows),
     )
 

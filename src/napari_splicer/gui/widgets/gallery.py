@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_splicer.gui.binding import bind
@@ -13,6 +12,7 @@ from napari_splicer.gui.thumbnails import Query, Thumbnails, excerpt, make_thumb
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
 from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.picture_list import PictureList
+from napari_splicer.gui.widgets.swatch import swatch
 
 if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
@@ -93,9 +93,7 @@ class Gallery(Panel):
             self.group.blockSignals(False)
             self._ask()
         for row, group in enumerate(session.groups):
-            swatch = QPixmap(12, 12)
-            swatch.fill(QColor(group.colour))
-            self.group.setItemIcon(row, QIcon(swatch))
+            self.group.setItemIcon(row, swatch(group.colour))
 
     def _ask(self) -> None:
         session, group = self._session, self.group.currentIndex()
