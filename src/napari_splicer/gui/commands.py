@@ -155,7 +155,8 @@ def _grouping(session: Session, settings: ClusteringSettings) -> Run:
     if session.table is not None and "X_splicer" not in session.table.obsm:
         settings = settings.model_copy(update={"source": "intensity"})
         projection = projection.model_copy(update={"source": "intensity"})
-    config = run.config.model_copy(update={"clusterings": (settings,), "projection": projection})
+    changes = {"clusterings": (settings,), "taught": (), "projection": projection}
+    config = run.config.model_copy(update=changes)
     return replace(run, config=config)
 
 

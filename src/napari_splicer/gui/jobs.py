@@ -199,6 +199,11 @@ class Errand:
         """Whether something runs, of use or not."""
         return self._worker is not None
 
+    @property
+    def asked(self) -> bool:
+        """Whether a result is waited for."""
+        return self._next is not None or (self._wanted and self.busy)
+
     def _end(self) -> None:
         self.forget()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
 from napari_splicer.gui import lessons
@@ -17,6 +17,7 @@ from napari_splicer.gui.widgets.picture_list import PictureList
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from qtpy.QtGui import QKeyEvent
 
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.thumbnails import Thumbnails
@@ -61,12 +62,18 @@ class ExampleGallery(QWidget):
         self.pictures.pressed_on.connect(self._fly_to)
         self.pictures.itemSelectionChanged.connect(self._refresh)
         self.out.clicked.connect(self._take_out)
-        QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self, self._take_out)
         self.channels.changed.connect(self._ask)
         types.currentCellChanged.connect(self._ask)
         for signal in (session.events.lesson, session.events.table):
             bind(self, signal, self._ask)
         self._ask()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Take out the example that is marked, with Delete."""
+        if event.key() == Qt.Key.Key_Delete:
+            self._take_out()
+        else:
+            super().keyPressEvent(event)
 
     def set_theme(self, theme: Theme) -> None:
         """Put the pictures on the theme's background."""

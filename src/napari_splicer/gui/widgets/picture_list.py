@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from qtpy.QtCore import QEvent
+    from qtpy.QtGui import QKeyEvent
     from qtpy.QtWidgets import QWidget
 
     from napari_splicer.gui.session import Session
@@ -91,6 +92,13 @@ class PictureList(QListWidget):
         """Let no cell be under the mouse once it has left."""
         self._session.hovered = None
         super().leaveEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave what is typed to the page, instead of looking for a caption that begins with it."""
+        if event.text().isprintable() and event.text():
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
     def _clicked(self, index: QModelIndex) -> None:
         self.pressed_on.emit(int(index.data(_CELL)))

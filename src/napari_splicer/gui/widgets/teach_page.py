@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QCheckBox,
     QLabel,
@@ -26,6 +25,8 @@ from napari_splicer.gui.widgets.source_menu import SourceMenu
 from napari_splicer.gui.widgets.type_table import TypeTable
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QKeyEvent
+
     from napari_splicer.analysis.teaching import Taught
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
@@ -39,6 +40,7 @@ HOW = (
     "them in the image or on the map, and press <b>Add the clicked cell</b>. <b>3.</b> With "
     "examples of two types, every cell gets its type; more examples make it surer."
 )
+LEARNING = "Learning from the examples …"
 _BLOCKING = ("cluster", "export")  # stages during which the table must stay as it is
 
 
@@ -102,9 +104,13 @@ class TeachPage(Panel):
         self.tools.addStretch()
         self.tools.addWidget(self.unsure)
         self.tools.addWidget(self.next)
-        for digit in range(1, 10):
-            key = QShortcut(QKeySequence(str(digit)), self)
-            key.activated.connect(lambda place=digit - 1: self.example_tools.add_picked(place))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keys 1 to 9 show the clicked cell as the type of that number."""
+        if event.text() in tuple("123456789"):
+            self.example_tools.add_picked(int(event.text()) - 1)
+        else:
+            super().keyPressEvent(event)
 
     def set_theme(self, theme: Theme) -> None:
         """Put the pictures on the theme's background."""
@@ -174,7 +180,7 @@ class TeachPage(Panel):
             else few
         )
         if taught is None:
-            self.says.setText(HOW if not self._errand.busy else self.says.text())
+            self.says.setText(LEARNING if self._errand.asked else HOW)
             return
         parts = [_how_well(taught), *taught.clustering.remarks, self._of_picked(taught)]
         self.says.setText(" ".join(part for part in parts if part))

@@ -12,6 +12,7 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.widgets.swatch import SWATCH, ask_for_colour, swatch
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QKeyEvent
     from qtpy.QtWidgets import QWidget
 
     from napari_splicer.gui.session import Session
@@ -64,6 +65,13 @@ class TypeTable(QTableWidget):
         """Choose a type and let its name be typed."""
         self.setCurrentCell(place, NAME)
         self.editItem(self.item(place, NAME))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave digits to the page, instead of looking for a row that begins with them."""
+        if event.text().isdigit():
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
     def _refresh(self) -> None:
         kinds, found = self._session.lesson.types, lessons.counts(self._session)
