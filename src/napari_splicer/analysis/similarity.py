@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,8 +51,12 @@ class Similarity:
 
     def count_above(self, least: float) -> int:
         """Return how many of :attr:`order` are at least so similar."""
-        falling = self.values[self.order]
-        return int(np.searchsorted(-falling, -np.float32(least), side="right"))
+        return int(np.searchsorted(self._rising, -np.float32(least), side="right"))
+
+    @cached_property
+    def _rising(self) -> NDArray[np.float32]:
+        negated: NDArray[np.float32] = -self.values[self.order]
+        return negated
 
     def nearest(self, count: int) -> NDArray[np.int64]:
         """Return the cells asked about and the ``count`` most alike of the others, int64 rows."""

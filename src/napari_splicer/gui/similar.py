@@ -21,23 +21,22 @@ _LIKE = "like "
 
 def ask(session: Session, cells: Iterable[int], source: str) -> None:
     """Ask which cells are like some: those of them that the table has; nothing without any."""
-    known = np.intersect1d(np.fromiter(cells, np.int64), session.ids())
+    known = cells_at(session, _rows(session, cells))
     if len(known):
-        session.sought = Sought(tuple(known.tolist()), source)
+        session.sought = Sought(tuple(sorted(known.tolist())), source)
 
 
 def is_known(session: Session) -> bool:
     """Return whether the cells that are asked about are in the table."""
     sought = session.sought
-    return sought is not None and bool(np.isin(sought.cells, session.ids()).all())
+    return sought is not None and len(_rows(session, sought.cells)) == len(sought.cells)
 
 
 def names_of(session: Session, cells: Iterable[int]) -> tuple[str, ...]:
     """Return the names in the table of cells given by label id; ids that it lacks are left out."""
     if session.table is None:
         return ()
-    rows = np.flatnonzero(np.isin(session.ids(), np.fromiter(cells, np.int64)))
-    return tuple(map(str, session.table.obs_names[rows]))
+    return tuple(map(str, session.table.obs_names[_rows(session, cells)]))
 
 
 def measure_of(sought: Sought) -> str:
@@ -60,3 +59,8 @@ def cells_at(session: Session, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the label ids of rows of the table."""
     ids: NDArray[np.int64] = session.ids()[rows]
     return ids
+
+
+def _rows(session: Session, cells: Iterable[int]) -> NDArray[np.int64]:
+    wanted = cells if isinstance(cells, np.ndarray) else np.fromiter(cells, np.int64)
+    return np.flatnonzero(np.isin(session.ids(), wanted))

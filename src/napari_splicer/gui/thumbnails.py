@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -65,6 +65,34 @@ class Thumbnails:
     hues: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """What pictures of a table's cells need: arrays that never change, none of them copied.
+
+    Parameters
+    ----------
+    intensities : (n, C)
+        Numpy or dask.
+    markers : tuple of str
+    ids : int64 (n,)
+    y, x, area : float (n,)
+        In pixels.
+    """
+
+    intensities: Any
+    markers: tuple[str, ...]
+    ids: NDArray[np.int64]
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
+    area: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: AnnData) -> Cells:
+        """Take them from a table, in no time however large it is."""
+        ids, y, x, area = (table.obs[name].to_numpy() for name in ("instance_id", "y", "x", "area"))
+        return cls(table.X, tuple(map(str, table.var_names)), ids, y, x, area)
+
+
 def excerpt(table: AnnData) -> AnnData:
     """Return a table of its own with what thumbnails need; arrays that never change are shared."""
     from anndata import AnnData
@@ -83,59 +111,59 @@ def make_thumbnails(query: Query) -> Thumbnails:
     source = "representation" if "representation" in available_sources(table) else "intensity"
     choose = borderline_cells if query.borderline else typical_cells
     rows = choose(features(table, source), query.codes, query.group, query.count)
-    members = np.flatnonzero(query.codes == query.group)
-    channels = query.channels or outstanding(table, members, query.image)
-    return picture(query.image, table, rows, channels)
+    cells, members = Cells.of(table), np.flatnonzero(query.codes == query.group)
+    channels = query.channels or outstanding(cells, members, query.image)
+    return picture(query.image, cells, rows, channels)
 
 
 def picture(
-    image: MultiplexImage, table: AnnData, rows: NDArray[np.int64], channels: tuple[str, ...]
+    image: MultiplexImage, cells: Cells, rows: NDArray[np.int64], channels: tuple[str, ...]
 ) -> Thumbnails:
     """Read the crops of some cells; only chunks that they touch are decoded.
 
     Parameters
     ----------
     image : MultiplexImage
-    table : AnnData (n cells)
-        From :func:`excerpt`.
+    cells : Cells
     rows : int64 (m,)
     channels : tuple of str
         One to three of the image's; empty for those in which these cells stand out.
     """
-    channels = channels or outstanding(table, rows, image)
-    ids = table.obs["instance_id"].to_numpy(np.int64)
-    places = table.obs[["y", "x"]].to_numpy(np.float64)
-    side = _side(table)
-    references = np.random.default_rng(0).permutation(len(ids))[:_REFERENCES]
-    limits = _contrast(read_crops(image, places[references], side, channels))
+    channels = channels or outstanding(cells, rows, image)
+    side = _side(cells)
+    references = np.random.default_rng(0).permutation(len(cells.ids))[:_REFERENCES]
+    limits = _contrast(read_crops(image, _places(cells, references), side, channels))
     hues = HUES[len(channels) - 1]
-    crops = read_crops(image, places[rows], side, channels)
-    return Thumbnails(ids[rows], composite(crops, limits, hues), channels, hues)
+    crops = read_crops(image, _places(cells, rows), side, channels)
+    ids = cells.ids[rows].astype(np.int64)
+    return Thumbnails(ids, composite(crops, limits, hues), channels, hues)
+
+
+def _places(cells: Cells, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.stack([cells.y[rows], cells.x[rows]], axis=1)
 
 
 def outstanding(
-    table: AnnData, rows: NDArray[np.int64], image: MultiplexImage, count: int = 3
+    cells: Cells, rows: NDArray[np.int64], image: MultiplexImage, count: int = 3
 ) -> tuple[str, ...]:
     """Return the image's channels that are highest in the cells ``rows``, as against all cells.
 
     Of very many cells, some that are drawn at random stand for all.
     """
-    columns = [i for i, name in enumerate(table.var_names) if name in image.channels]
+    columns = [i for i, name in enumerate(cells.markers) if name in image.channels]
     random = np.random.default_rng(0)
     members, others = (
-        cells
-        if len(cells) <= _LOOKED_AT
-        else np.sort(random.choice(cells, _LOOKED_AT, replace=False))
-        for cells in (np.sort(rows), np.arange(table.n_obs))
+        some if len(some) <= _LOOKED_AT else np.sort(random.choice(some, _LOOKED_AT, replace=False))
+        for some in (np.sort(rows), np.arange(len(cells.ids)))
     )
-    x = np.nan_to_num(np.asarray(table.X[members], np.float32))[:, columns]
-    scale = Scale.fit(np.asarray(table.X[others], np.float32)[:, columns])
+    x = np.nan_to_num(np.asarray(cells.intensities[members], np.float32))[:, columns]
+    scale = Scale.fit(np.asarray(cells.intensities[others], np.float32)[:, columns])
     height = scale.of(x).mean(axis=0) if len(x) else np.empty(0)
     # Where cells hold less of nearly everything, what they do hold is better than a black picture.
     share = x[:, scale.columns].mean(axis=0) / (scale.mean + 3 * scale.sd) if len(x) else height
     order = np.lexsort((-np.where(height > _STANDS_OUT, height, share), height <= _STANDS_OUT))
     best = [columns[scale.columns[i]] for i in order[:count]]
-    return tuple(str(table.var_names[i]) for i in best) or image.channels[:count]
+    return tuple(cells.markers[i] for i in best) or image.channels[:count]
 
 
 def read_crops(
@@ -185,7 +213,7 @@ def _contrast(crops: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack([low, np.where(high > low, high, low + 1)]).astype(np.float32)
 
 
-def _side(table: AnnData) -> int:
+def _side(cells: Cells) -> int:
     """Return three times the diameter of a usual cell, in pixels."""
-    diameter = np.sqrt(float(np.median(table.obs["area"])) * 4 / np.pi)
+    diameter = np.sqrt(float(np.median(cells.area)) * 4 / np.pi)
     return int(np.clip(round(3 * diameter), 16, 160))

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVB
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
-from napari_splicer.gui.thumbnails import excerpt, picture
+from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
 from napari_splicer.gui.widgets.picture_list import PictureList
 
@@ -96,8 +96,8 @@ class ExampleGallery(QWidget):
         elif session.image is None:
             self._say("Choose the table's image in step ① Image to see pictures of its cells.")
         else:
-            table = excerpt(session.table)
-            self._errand.ask(picture, session.image, table, rows, self.channels.chosen)
+            cells = Cells.of(session.table)
+            self._errand.ask(picture, session.image, cells, rows, self.channels.chosen)
         self._refresh()
 
     def _say(self, sentence: str) -> None:

@@ -18,7 +18,7 @@ from napari_splicer.gui import similar
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.naming import offered_sources, source_words
-from napari_splicer.gui.thumbnails import excerpt, picture
+from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.widgets.alike_selector import AlikeSelector
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
@@ -198,8 +198,8 @@ class SimilarPage(Panel):
             self.say(_NO_IMAGE)
             return
         rows = np.concatenate([found.asked[:_ASKED], found.order[:_PICTURES]])
-        table = excerpt(session.table)
-        self._picturing.ask(picture, session.image, table, rows, self.channels.chosen)
+        cells = Cells.of(session.table)
+        self._picturing.ask(picture, session.image, cells, rows, self.channels.chosen)
 
     def _show(self, thumbnails: Thumbnails) -> None:
         found = self._found
