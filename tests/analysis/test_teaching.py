@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from napari_splicer import pipeline
 from napari_splicer.analysis import standardised
+from napari_splicer.analysis.agreement import trust
 from napari_splicer.analysis.clustering import clusterings
 from napari_splicer.analysis.groups import colours_of, groups_of
 from napari_splicer.analysis.teaching import Taught, add_taught, taught_settings, teach
@@ -179,6 +180,11 @@ def test_the_table_holds_types_uncertainty_and_examples(table: AnnData, tmp_path
         np.testing.assert_array_equal(again.obs["taught_uncertainty"], taught.uncertainty)
         assert taught_settings(again, "taught") == settings
         assert list(clusterings(again)) == ["taught"]
+
+
+def test_chance_has_no_part_in_what_was_taught(table: AnnData) -> None:
+    add_taught(table, teach(table, four(table)))
+    assert trust(table, "taught").stability is None
 
 
 def test_a_column_of_somebody_else_is_not_written_over(table: AnnData) -> None:

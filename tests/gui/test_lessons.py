@@ -96,7 +96,8 @@ def test_what_is_learned_is_a_clustering_with_its_uncertainty(taught_session: Se
 
 def test_groups_that_were_edited_by_hand_are_not_taught_over(taught_session: Session) -> None:
     session = taught_session
-    editing.rename(session, 0, "mine")
+    session.select(session.ids()[:4])
+    assert editing.group_selection(session, "mine")
     lessons.take_free_name(session)
     assert session.lesson.name == "taught"  # nothing new was shown
     lessons.add_type(session, "c")
@@ -107,6 +108,25 @@ def test_groups_that_were_edited_by_hand_are_not_taught_over(taught_session: Ses
     assert list(session.measures) == ["uncertainty of taught_2"]
     session.history.undo()
     assert session.lesson.name == "taught_2"  # the edited groups stay as they are
+
+
+def test_names_and_colours_given_in_a_legend_are_the_lessons_too(taught_session: Session) -> None:
+    session = taught_session
+    before = session.lesson
+    editing.rename(session, 1, "B cell")
+    editing.recolour(session, 1, "#123456")
+    kind = session.lesson.types[1]
+    assert (kind.name, kind.colour, kind.cells) == ("B cell", "#123456", before.types[1].cells)
+    assert lessons.is_kept(session)
+    lessons.take_free_name(session)
+    assert session.lesson.name == "taught"
+    session.history.undo()
+    session.history.undo()
+    assert session.lesson == before
+    assert [group.name for group in session.groups] == ["a", "b"]
+    session.clustering = "kind"
+    editing.rename(session, 0, "a")  # of another clustering
+    assert session.lesson == before
 
 
 def test_a_column_of_the_table_is_never_taught_over() -> None:

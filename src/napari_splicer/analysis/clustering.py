@@ -135,9 +135,14 @@ def add_clustering(table: AnnData, clustering: Clustering, *, replace: bool = Fa
     codes = np.where(rows >= 0, clustering.codes[rows], len(names) - 1)
     table.obs[name] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
     table.uns[f"{name}_colors"] = np.array(colours)
-    record(table).setdefault("clusterings", {})[name] = _noted(clustering.settings)
+    note_settings(table, clustering.settings)
     note_edits(table, name, ())
     return missing
+
+
+def note_settings(table: AnnData, settings: ClusteringSettings | TaughtSettings) -> None:
+    """Note in a table how its clustering ``settings.name`` was made."""
+    record(table).setdefault("clusterings", {})[settings.name] = _noted(settings)
 
 
 def _noted(settings: ClusteringSettings | TaughtSettings) -> dict[str, Any]:

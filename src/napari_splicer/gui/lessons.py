@@ -16,12 +16,11 @@ from napari_splicer.analysis.teaching import (
     uncertainty_column,
 )
 from napari_splicer.config import CellType, TaughtSettings
-from napari_splicer.gui.commands import free_name
-from napari_splicer.gui.naming import refusal
+from napari_splicer.gui.naming import free_name, refusal
 from napari_splicer.gui.similar import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -148,6 +147,22 @@ def keep(session: Session, taught: Taught) -> None:
     if session.clustering != name:
         session.clustering = name
     session.groups_edited()
+
+
+def with_group(session: Session, group: str, change: Mapping[str, str]) -> TaughtSettings | None:
+    """Return the lesson with a type changed as its group is to be, by hand, in name or colour.
+
+    None where the active groups are not just what the lesson teaches.
+    """
+    table, lesson = session.table, session.lesson
+    names = [kind.name for kind in lesson.types]
+    if table is None or session.clustering != lesson.name or group not in names:
+        return None
+    if not is_kept(session) or edits_of(table, lesson.name):
+        return None
+    place = names.index(group)
+    kind = lesson.types[place].model_copy(update=dict(change))
+    return lesson.model_copy(update={"types": _with(lesson.types, place, kind)})
 
 
 def uncertainty_measure(session: Session) -> str:

@@ -6,7 +6,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from anndata import AnnData
 
@@ -37,6 +37,21 @@ def _reads_as_missing(name: str) -> bool:
 
     text = pd.DataFrame({"group": [name]}).to_csv(index=False)
     return bool(pd.read_csv(StringIO(text))["group"].isna().any())
+
+
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """Return ``wanted``, numbered if it is taken.
+
+    Examples
+    --------
+    >>> free_name("groups", ["groups", "groups_2"])
+    'groups_3'
+    """
+    used = {name.lower() for name in taken}
+    name, number = wanted, 2
+    while name.lower() in used:
+        name, number = f"{wanted}_{number}", number + 1
+    return name
 
 
 def source_words(source: str) -> str:
