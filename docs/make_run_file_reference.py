@@ -31,6 +31,8 @@ SECTIONS: dict[str, type[config.Settings]] = {
     "[training]": config.TrainingSettings,
     "[embedding]": config.EmbeddingSettings,
     "[[clusterings]]": config.ClusteringSettings,
+    "[[taught]]": config.TaughtSettings,
+    "[[taught.types]]": config.CellType,
     "[projection]": config.ProjectionSettings,
     "[export]": config.ExportSettings,
 }

@@ -22,6 +22,7 @@ from napari_splicer.settings import (
     PATTERNS,
     TABLE_COLUMNS,
     AugmentationSettings,
+    CellType,
     ClusteringSettings,
     Component,
     EmbeddingSettings,
@@ -36,6 +37,7 @@ from napari_splicer.settings import (
     RegionKind,
     Ring,
     Settings,
+    TaughtSettings,
 )
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AugmentationSettings",
+    "CellType",
     "ClusteringSettings",
     "Component",
     "EmbeddingSettings",
@@ -59,6 +62,7 @@ __all__ = [
     "Ring",
     "RunConfig",
     "Settings",
+    "TaughtSettings",
     "TrainingSettings",
     "load_run",
     "parse_run",
@@ -87,12 +91,13 @@ class RunConfig(Settings):
     training: TrainingSettings = TrainingSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     clusterings: tuple[ClusteringSettings, ...] = (ClusteringSettings(),)
+    taught: tuple[TaughtSettings, ...] = ()
     projection: ProjectionSettings = ProjectionSettings()
     export: ExportSettings = ExportSettings()
 
     @model_validator(mode="after")
     def _unique_names(self) -> RunConfig:
-        groups = [clustering.name for clustering in self.clusterings]
+        groups = [c.name for c in self.clusterings] + [taught.name for taught in self.taught]
         for what, names in (
             ("components", [component.name for component in self.components]),
             ("clusterings", [name.lower() for name in groups]),  # they become names of files

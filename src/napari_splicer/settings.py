@@ -15,6 +15,7 @@ RegionKind = Literal[
 
 SOURCE = r"^(representation|intensity|combined|chunk:.+)$"
 COLUMN = r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$"
+COLOUR = r"^#[0-9A-Fa-f]{6}$"
 DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 
 TABLE_COLUMNS = ("instance_id", "region", "area", "y", "x", "touches_border")
@@ -23,6 +24,7 @@ TABLE_COLUMNS = ("instance_id", "region", "area", "y", "x", "touches_border")
 PATTERNS = {
     SOURCE: "must be combined, representation, intensity or chunk:<name of a component>",
     COLUMN: "must be one word of letters, digits, _, - and .",
+    COLOUR: "must be a colour such as #E69F00",
     DEVICE: "must be auto, cpu, mps, cuda or cuda:<number>",
 }
 """What the patterns ask for, in words."""
@@ -222,6 +224,46 @@ class ClusteringSettings(Settings):
     neighbours: int = Field(15, ge=2, description="for leiden: links per cell")
     landmarks: Landmarks = 50_000
     seed: int = Field(0, description="the same seed gives the same groups")
+
+
+class CellType(Settings):
+    """A type of cell, and the cells that were shown as examples of it."""
+
+    name: str = Field(min_length=1, description="of the group that its cells are in")
+    colour: str | None = Field(
+        None, pattern=COLOUR, description="of the group; unset: the next that is free"
+    )
+    cells: tuple[str, ...] = Field(
+        (), description='the examples, named by image and number: `["slide_12", "slide_40"]`'
+    )
+
+
+class TaughtSettings(Settings):
+    """A clustering that was taught by examples: every cell is of the type that it resembles.
+
+    ``sources``: one or more of those of a clustering, such as ``["chunk:granules"]``.
+    """
+
+    name: str = Field(
+        "taught",
+        pattern=COLUMN,
+        description="its column in the table; every clustering has its own",
+    )
+    sources: tuple[Annotated[str, Field(pattern=SOURCE)], ...] = Field(
+        ("representation",), min_length=1, description="what makes cells similar"
+    )
+    types: tuple[CellType, ...] = Field((), description="two or more, see below")
+
+    @model_validator(mode="after")
+    def _unambiguous(self) -> TaughtSettings:
+        names = [kind.name for kind in self.types]
+        if len(set(names)) < len(names):
+            raise ValueError("two types of cells have the same name")
+        cells = [cell for kind in self.types for cell in kind.cells]
+        if len(set(cells)) < len(cells):
+            twice = next(cell for cell in cells if cells.count(cell) > 1)
+            raise ValueError(f"the cell {twice} is an example twice")
+        return self
 
 
 class ProjectionSettings(Settings):

@@ -34,7 +34,7 @@ MAP = ProjectionSettings(landmarks=1000)
 def many(table_of: Callable[[np.ndarray], AnnData], monkeypatch: pytest.MonkeyPatch) -> AnnData:
     """3,000 cells, where 2,000 are many already, read in pieces."""
     monkeypatch.setattr(space, "MANY", 2000)
-    monkeypatch.setattr(space, "_PIECE", 700)
+    monkeypatch.setattr(space, "PIECE", 700)
     return table_of(GROUPS)
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tifffile
 
-from napari_splicer.config import ImageInput, RunConfig, parse_run
+from napari_splicer import pipeline
+from napari_splicer.analysis.teaching import add_taught, teach
+from napari_splicer.config import CellType, ImageInput, RunConfig, TaughtSettings, parse_run
 from napari_splicer.export.replay import files_of, run_file
 from napari_splicer.images.open import open_input
 
@@ -31,6 +33,21 @@ def test_clusterings_are_those_of_the_table_and_the_rest_is_as_asked(clustered: 
     assert {(c.name, c.clusters) for c in made.clusterings} == {("kinds", 4), ("fine.kinds", 7)}
     assert made.output == "here"
     assert made.export == config.export
+
+
+def test_what_was_taught_is_taught_again_by_the_same_cells(clustered: AnnData) -> None:
+    cells = tuple(clustered.obs_names)
+    types = (CellType(name="a", cells=cells[:3]), CellType(name="b/c", cells=cells[3:6]))
+    settings = TaughtSettings(types=types, sources=("chunk:c", "intensity"))
+    add_taught(clustered, teach(clustered, settings))
+    text = run_file(clustered, (), RunConfig())
+    assert text.startswith("# 'taught' was taught by 6 cells")
+    config = parse_run(tomllib.loads(text))
+    assert config.taught == (settings,)
+    assert [c.name for c in config.clusterings] == ["kinds", "fine.kinds"]
+    again = pipeline.run(pipeline.cluster(clustered, config, replace=True))
+    assert again.obs["taught"].equals(clustered.obs["taught"])
+    assert again.obs["taught_uncertainty"].equals(clustered.obs["taught_uncertainty"])
 
 
 def test_what_the_model_resolved_wins_over_what_was_asked(clustered: AnnData) -> None:

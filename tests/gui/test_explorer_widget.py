@@ -10,6 +10,7 @@ from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_splicer.embedding.table import note_representation
+from napari_splicer.gui import lessons
 from napari_splicer.gui.explorer_widget import ExplorerWidget
 from napari_splicer.gui.session import session_for
 
@@ -127,6 +128,51 @@ def test_click_on_the_map_centres_the_viewer_on_that_cell(qtbot, viewer, table):
     expected = 0.5 * table.obs[["y", "x"]].to_numpy()[row]
     np.testing.assert_allclose(viewer.scene.camera.center[-2:], expected, atol=0.5)
     assert session.picked == session.ids()[row]
+
+
+def test_cells_like_the_one_clicked_are_painted_by_likeness(qtbot, viewer, table, mask):
+    session = session_for(viewer)
+    row, empty = (int(i) for i in np.flatnonzero(table.obs["instance_id"] != 99)[[5, 8]])
+    table.obsm["X_splicer"][empty] = np.nan
+    session.table = table
+    explorer = _open(viewer)
+    _ready(qtbot, explorer)
+    explorer.pages.setCurrentWidget(explorer.similar)
+    x, y = table.obsm["X_umap"][row]
+    explorer.map.view.clicked.emit(QPointF(float(x), float(y)), Qt.KeyboardModifier.NoModifier)
+    qtbot.waitUntil(lambda: explorer.similar.pictures.count() > 1)
+    cell = int(session.ids()[row])
+    assert session.colour_by == f"like cell {cell}"
+    overlay = viewer.layers["SpliCER groups"]
+    qtbot.waitUntil(lambda: np.asarray(overlay.data)[mask == cell].min() == 64)  # the last shade
+    nothing = np.asarray(overlay.data)[mask == int(session.ids()[empty])]
+    assert (nothing == 0).all()  # what can't be compared is not painted as unlike
+    assert explorer.map.bar.isVisible()
+
+
+def test_what_is_taught_is_painted_and_goes_on_in_another_dock(qtbot, viewer, table, mask):
+    session = session_for(viewer)
+    session.table = table
+    explorer = _open(viewer)
+    _ready(qtbot, explorer)
+    explorer.pages.setCurrentWidget(explorer.teach)
+    for group, colour in ((0, "#0000ff"), (1, "#ffffff")):
+        lessons.add_type(session)
+        lessons.recolour_type(session, group, colour)
+        lessons.show(session, group, session.cells_of(group)[:4])
+    qtbot.waitUntil(lambda: session.clustering == "taught", timeout=60_000)
+    overlay = viewer.layers["SpliCER groups"]
+    cell = int(session.ids()[lessons.examples(session, 0)[1]])
+    place = tuple(np.argwhere(mask == cell)[30])
+    qtbot.waitUntil(
+        lambda: tuple(overlay.get_color(np.asarray(overlay.data)[place])[:3]) == (0, 0, 1)
+    )
+    lesson, names = session.lesson, session.clusterings
+    viewer.window.remove_dock_widget(explorer)
+    explorer.deleteLater()
+    again = _open(viewer)
+    qtbot.waitUntil(lambda: again.teach.next.isEnabled(), timeout=20_000)
+    assert (session.lesson, session.clusterings) == (lesson, names)
 
 
 def test_a_cell_that_the_mask_lacks_and_one_that_the_table_lacks_do_no_harm(

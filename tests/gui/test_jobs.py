@@ -16,7 +16,7 @@ from napari_splicer.gui.jobs import Errand, JobRunner
 from napari_splicer.gui.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 
 @dataclass
@@ -173,10 +173,35 @@ def test_a_result_that_was_forgotten_is_dropped(qtbot) -> None:
     errand.ask(go_on.wait)
     errand.forget()
     go_on.set()
-    qtbot.waitUntil(lambda: not errand._busy)
+    qtbot.waitUntil(lambda: not errand.busy)
     assert seen == []
     errand.ask(str, "later")
     qtbot.waitUntil(lambda: seen == ["later"])
+
+
+def test_work_in_shares_tells_how_far_it_is_and_stops_for_the_next(qtbot) -> None:
+    widget, answers, shares, ended = QWidget(), [], [], []
+    qtbot.addWidget(widget)
+
+    def count(name: str, steps: int) -> Generator[float, None, str]:
+        try:
+            for step in range(steps):
+                yield step / steps
+        finally:
+            ended.append(name)
+        return name
+
+    errand = Errand(widget, answers.append, progress=shares.append)
+    errand.ask(count, "endless", 10**9)
+    qtbot.waitUntil(lambda: len(shares) > 1)
+    errand.ask(count, "short", 2)
+    qtbot.waitUntil(lambda: answers == ["short"])
+    assert ended == ["endless", "short"]
+    assert shares[-1] == 0.5
+    errand.ask(count, "endless", 10**9)
+    errand.forget()
+    qtbot.waitUntil(lambda: not errand.busy)
+    assert answers == ["short"]
 
 
 def test_a_file_in_the_way_is_told_with_the_tick_that_allows_it(runner, notes, qtbot) -> None:

@@ -234,6 +234,8 @@ def test_a_click_picks_a_cell_and_a_drag_does_not(viewer, tissue) -> None:
 
 def test_with_shift_a_click_also_selects_and_with_alt_no_longer(painted, viewer) -> None:
     session = painted.session
+    clicked: list[int] = []
+    session.cell_clicked.connect(clicked.append)
     for row in (0, 3):
         place = session.table.obs.iloc[row][["y", "x"]].astype(int)
         world = painted.mask_layer.data_to_world(place)
@@ -243,6 +245,9 @@ def test_with_shift_a_click_also_selects_and_with_alt_no_longer(painted, viewer)
     click(viewer, world, ALT)
     assert session.selection.tolist() == [session.ids()[0]]
     assert session.history.next_undo == "Select 1 cell"
+    assert clicked == []
+    click(viewer, world)
+    assert clicked == [session.ids()[3]]
 
 
 def test_painting_labels_is_no_picking(viewer, tissue) -> None:

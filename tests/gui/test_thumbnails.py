@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 
 from napari_splicer.gui.thumbnails import (
+    Cells,
     Query,
     composite,
     excerpt,
     make_thumbnails,
     outstanding,
+    picture,
     read_crops,
 )
 from napari_splicer.images.image import MultiplexImage
@@ -68,13 +70,13 @@ def test_composite_adds_light_within_limits():
 
 
 def test_channels_that_stand_out_are_those_highest_in_the_group(image, table):
-    first = np.arange(20) < 10
-    assert outstanding(table, first, image, count=1) == ("row",)
-    assert outstanding(table, ~first, image, count=1) == ("column",)
+    assert outstanding(Cells.of(table), np.arange(10), image, count=1) == ("row",)
+    assert outstanding(Cells.of(table), np.arange(10, 20), image, count=1) == ("column",)
+    assert outstanding(Cells.of(table), np.array([4]), image, count=1) == ("row",)
 
 
 def test_a_constant_channel_does_not_stand_out(image, table):
-    assert "flat" not in outstanding(table, np.arange(20) < 10, image, count=1)
+    assert "flat" not in outstanding(Cells.of(table), np.arange(10), image, count=1)
 
 
 def test_thumbnails_belong_to_the_groups_cells(image, table):
@@ -85,11 +87,20 @@ def test_thumbnails_belong_to_the_groups_cells(image, table):
     assert len(thumbnails.ids) == 6
     assert thumbnails.pictures.dtype == np.uint8
     assert thumbnails.channels[0] == "column"
-    assert len(thumbnails.hues) == len(thumbnails.channels) == 3
+    assert len(thumbnails.hues) == len(thumbnails.channels) == 2  # the third is flat
     assert thumbnails.pictures.shape[0] == 6
 
     chosen = make_thumbnails(Query(image, excerpt(table), codes, 1, True, ("flat",), count=2))
     assert chosen.channels == ("flat",)
+
+
+def test_pictures_come_in_the_order_that_is_asked_for(image, table):
+    rows = np.array([13, 12, 7])
+    shown = picture(image, Cells.of(table), rows, ())
+    assert shown.ids.tolist() == table.obs["instance_id"].to_numpy()[rows].tolist()
+    assert shown.channels[0] == "column"  # in which they stand out
+    alone = picture(image, Cells.of(table), rows[2:], shown.channels)
+    np.testing.assert_array_equal(alone.pictures[0], shown.pictures[2])
 
 
 def test_excerpt_does_not_follow_later_changes(table):

@@ -150,9 +150,11 @@ def _counted(
 
 
 def _stability(table: AnnData, clustering: str, seeds: Sequence[int]) -> float | None:
-    """Return how alike groups of other seeds are; None of those that were not found but edited."""
+    """Return how alike groups of other seeds are; None of those that were edited or taught."""
     settings = clusterings(table).get(clustering)
     if not settings or edits_of(table, clustering) or table.n_obs < _FEWEST:
+        return None
+    if settings.get("method") == "taught":
         return None
     return stability(table, ClusteringSettings.model_validate(settings), seeds=seeds)
 

@@ -12,6 +12,7 @@ from napari_splicer.analysis.features import check_source
 from napari_splicer.analysis.groups import groups_of
 from napari_splicer.analysis.projection import add_projection, has_projection, projecting
 from napari_splicer.analysis.space import CellSpace
+from napari_splicer.analysis.teaching import add_taught, check_taught_name, teaching
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.events import Cancel, Finished, Progress, Started, Warned
 
@@ -36,10 +37,12 @@ def cluster_table(
     config, remarks = _as_the_table_allows(config, table)
     for settings in config.clusterings:
         check_name(table, settings.name, replace=replace)
-    for source in (*(settings.source for settings in config.clusterings), config.projection.source):
+    for taught in config.taught:
+        check_taught_name(table, taught.name, replace=replace)
+    for source in _sources(config):
         check_source(table, source)
     table = table.copy()
-    steps = _Steps(len(config.clusterings) + 1, cancel)
+    steps = _Steps(len(config.clusterings) + len(config.taught) + 1, cancel)
     spaces = _Spaces(table)
     said = dict.fromkeys(remarks)
     yield Started("cluster", total=100, unit="%", message="Grouping similar cells")
@@ -58,6 +61,15 @@ def cluster_table(
             said[remark] = None
         add_clustering(table, clustering, replace=replace)
         counts.append(f"{settings.name}: {len(clustering.names)} groups")
+    for taught in config.taught:
+        learned = yield from steps.next(teaching(table, taught), f"Types '{taught.name}'")
+        if learned is None:
+            yield Finished("cluster", table, cancelled=True, message="; ".join(counts))
+            return
+        for remark in learned.clustering.remarks:
+            yield Warned("cluster", remark)
+        add_taught(table, learned, replace=replace)
+        counts.append(f"{taught.name}: {len(learned.clustering.names)} types")
     if not has_projection(table, config.projection):
         laying_out = projecting(spaces.of(config.projection), config.projection)
         layout = yield from steps.next(laying_out, "Map of the cells")
@@ -116,6 +128,13 @@ def split_group(
     yield Finished("cluster", clustering, message=f"{group}: {len(clustering.names)} parts")
 
 
+def _sources(config: RunConfig) -> set[str]:
+    """Return everything that cells are to be compared by."""
+    grouped = {settings.source for settings in config.clusterings}
+    taught = {source for settings in config.taught for source in settings.sources}
+    return {*grouped, *taught, config.projection.source}
+
+
 class _Spaces:
     """The spaces in which cells are compared, each made once and kept while it is asked for."""
 
@@ -166,6 +185,11 @@ def _as_the_table_allows(config: RunConfig, table: AnnData) -> tuple[RunConfig, 
     """Replace "combined" where a table holds intensities alone; return what to say of it."""
     sources = {f"clusterings.{i}.source": c.source for i, c in enumerate(config.clusterings)}
     sources["projection.source"] = config.projection.source
+    sources |= {
+        f"taught.{i}.sources.{k}": source
+        for i, settings in enumerate(config.taught)
+        for k, source in enumerate(settings.sources)
+    }
     both = [place for place, source in sources.items() if source == "combined"]
     if "X_splicer" in table.obsm or not both:
         return config, ()

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from napari_splicer.analysis.features import said_of_blank
 from napari_splicer.analysis.grouping import group, numbered_by_size
 from napari_splicer.analysis.groups import note_edits
 from napari_splicer.analysis.palette import UNASSIGNED, UNASSIGNED_COLOUR, group_colours
 from napari_splicer.analysis.shares import finish
 from napari_splicer.analysis.space import CellSpace
+from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import record
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from napari_splicer.analysis.shares import Shares
-    from napari_splicer.config import ClusteringSettings
+    from napari_splicer.config import TaughtSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +43,7 @@ class Clustering:
         Index into ``names``.
     names, colours : tuple of str
         One per group, the largest group first; ``"unassigned"``, where there is one, last.
-    settings : ClusteringSettings
+    settings : ClusteringSettings or TaughtSettings
         How it was made.
     remarks : tuple of str
         What the user should know, in sentences.
@@ -52,7 +54,7 @@ class Clustering:
     codes: NDArray[np.int32]
     names: tuple[str, ...]
     colours: tuple[str, ...]
-    settings: ClusteringSettings
+    settings: ClusteringSettings | TaughtSettings
     remarks: tuple[str, ...] = ()
 
     @property
@@ -82,7 +84,7 @@ def cluster_cells(table: AnnData, settings: ClusteringSettings) -> Clustering:
 def grouping(table: AnnData, space: CellSpace, settings: ClusteringSettings) -> Shares[Clustering]:
     """Group cells as :func:`cluster_cells` does, in a space that others may use as well."""
     labels, remarks = yield from group(space, settings)
-    remarks = (*space.remarks, *remarks, *_said_of_blank(table, settings.source))
+    remarks = (*space.remarks, *remarks, *said_of_blank(table, settings.source))
     codes, count = numbered_by_size(labels)
     names, colours = [str(i + 1) for i in range(count)], [*group_colours(count)]
     known = labels >= 0
@@ -99,24 +101,12 @@ def grouping(table: AnnData, space: CellSpace, settings: ClusteringSettings) -> 
     )
 
 
-def _said_of_blank(table: AnnData, source: str) -> Iterator[str]:
-    """Say which images lack the component whose chunk the cells are compared by."""
-    blank = table.uns.get("splicer", {}).get("blank", {"region": (), "component": ()})
-    pairs = zip(blank["region"], blank["component"], strict=True)
-    images = [str(region) for region, name in pairs if source == f"chunk:{name}"]
-    if images:
-        yield (
-            f"'{source}' is of a component that {', '.join(images)} "
-            f"{'lack' if len(images) > 1 else 'lacks'}: what it holds of cells there is guessed "
-            "from the other components, so groups may follow the images."
-        )
-
-
 def add_clustering(table: AnnData, clustering: Clustering, *, replace: bool = False) -> int:
     """Write a clustering into a table, beside those it has.
 
     Adds ``obs[name]`` (categorical), ``uns["<name>_colors"]`` and
-    ``uns["splicer"]["clusterings"][name]`` (its settings).
+    ``uns["splicer"]["clusterings"][name]`` (its settings; of what was taught: ``method`` "taught",
+    ``sources``, and the examples as JSON).
 
     Returns
     -------
@@ -145,9 +135,25 @@ def add_clustering(table: AnnData, clustering: Clustering, *, replace: bool = Fa
     codes = np.where(rows >= 0, clustering.codes[rows], len(names) - 1)
     table.obs[name] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
     table.uns[f"{name}_colors"] = np.array(colours)
-    record(table).setdefault("clusterings", {})[name] = clustering.settings.model_dump()
+    note_settings(table, clustering.settings)
     note_edits(table, name, ())
     return missing
+
+
+def note_settings(table: AnnData, settings: ClusteringSettings | TaughtSettings) -> None:
+    """Note in a table how its clustering ``settings.name`` was made."""
+    record(table).setdefault("clusterings", {})[settings.name] = _noted(settings)
+
+
+def _noted(settings: ClusteringSettings | TaughtSettings) -> dict[str, Any]:
+    if isinstance(settings, ClusteringSettings):
+        return settings.model_dump()
+    return {
+        "name": settings.name,
+        "method": "taught",
+        "sources": np.array(settings.sources),
+        "examples": settings.model_dump_json(),  # a type's name may hold signs that no key may
+    }
 
 
 def clusterings(table: AnnData) -> dict[str, dict[str, object]]:

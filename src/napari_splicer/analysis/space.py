@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 MANY = 200_000
 """With more cells than this, landmarks are grouped, and the others join those they are near to."""
 
-_PIECE = 5 * 4096  # rows that are compared at once; tables on disk keep 4,096 in a piece
+PIECE = 5 * 4096
+"""Rows that are compared at once; tables on disk keep 4,096 in a piece."""
 
 
 class Near(NamedTuple):
@@ -126,8 +127,8 @@ class CellSpace:
         """
         is_landmark = np.zeros(self.count, bool)
         is_landmark[self._drawn] = True
-        for start in range(0, self.count, _PIECE):
-            stop = min(start + _PIECE, self.count)
+        for start in range(0, self.count, PIECE):
+            stop = min(start + PIECE, self.count)
             rows = start + np.flatnonzero(~is_landmark[start:stop])
             x = self._features.of(self._table, rows)
             known = np.isfinite(x).all(axis=1)

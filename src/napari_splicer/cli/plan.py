@@ -191,11 +191,13 @@ class Plan:
         names = [component.name for component in config.components]
         names += ["shared"] if config.model.shared else []
         chunks = [f"chunk:{name}" for name in names if config.model.objective == "splicer"]
-        sources = {f"clusterings.{i}": item.source for i, item in enumerate(config.clusterings)}
-        for place, source in {**sources, "projection": config.projection.source}.items():
+        asked = [(f"clusterings.{i}.source", c.source) for i, c in enumerate(config.clusterings)]
+        for i, taught in enumerate(config.taught):
+            asked += [(f"taught.{i}.sources", source) for source in taught.sources]
+        for place, source in (*asked, ("projection.source", config.projection.source)):
             if source.startswith("chunk:") and source not in chunks:
                 raise InvalidSettings(
-                    f"{place}.source is '{source}', but there will be no such chunk.",
+                    f"{place} names '{source}', but there will be no such chunk.",
                     f"Choose one of: {', '.join(['combined', 'representation', *chunks])}.",
                 )
 

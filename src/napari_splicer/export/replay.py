@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_splicer.analysis.clustering import clusterings
+from napari_splicer.analysis.teaching import taught_settings
 from napari_splicer.config import ImageInput, RunConfig, parse_run
 from napari_splicer.errors import SplicerError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
+    from napari_splicer.config import TaughtSettings
     from napari_splicer.images.masks import MaskedImage
 
 
@@ -36,8 +38,7 @@ def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -
     made = config
     if "config" in noted:
         made = parse_run(json.loads(noted["config"]))
-    grouped = [_plain(settings) for settings in clusterings(table).values()]
-    values: dict[str, Any] = {"clusterings": grouped} if grouped else {}
+    values = _groupings(table)
     if "projection" in noted:
         values["projection"] = _plain(noted["projection"])
     data = made.model_dump(mode="json") | values
@@ -48,7 +49,18 @@ def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -
             "export": config.export,
         }
     )
-    return _heading(noted) + replayed.to_toml()
+    return _heading(noted, replayed.taught) + replayed.to_toml()
+
+
+def _groupings(table: AnnData) -> dict[str, Any]:
+    """Return the settings of what a table's cells are grouped by; none where they are not."""
+    if not clusterings(table):
+        return {}
+    taught = {name: taught_settings(table, name) for name in clusterings(table)}
+    return {
+        "clusterings": [_plain(s) for name, s in clusterings(table).items() if not taught[name]],
+        "taught": [s.model_dump(mode="json") for s in taught.values() if s],
+    }
 
 
 def files_of(fields: Sequence[MaskedImage]) -> tuple[ImageInput, ...]:
@@ -84,8 +96,20 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: v.item() if hasattr(v, "item") else v for key, v in settings.items()}
 
 
-def _heading(noted: Mapping[str, Any]) -> str:
-    return _model(noted) + _by_hand(noted)
+def _heading(noted: Mapping[str, Any], taught: Sequence[TaughtSettings]) -> str:
+    return _model(noted) + _by_example(taught) + _by_hand(noted)
+
+
+def _by_example(taught: Sequence[TaughtSettings]) -> str:
+    """Say which groups are made again from cells that a person has shown."""
+    lines = []
+    for settings in taught:
+        count = sum(len(kind.cells) for kind in settings.types)
+        lines.append(
+            f"# '{settings.name}' was taught by {count} cells, shown by hand as examples. 'cluster'"
+            "\n# teaches it again by the same cells, found by image name and number in the mask.\n"
+        )
+    return "".join(lines)
 
 
 def _by_hand(noted: Mapping[str, Any]) -> str:

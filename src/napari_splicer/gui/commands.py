@@ -16,6 +16,7 @@ from napari_splicer import pipeline
 from napari_splicer.config import ClusteringSettings, RunConfig
 from napari_splicer.events import Cancel, Finished, Metrics, Progress, Started, Warned
 from napari_splicer.files import file_name
+from napari_splicer.gui.naming import free_name
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.results import keep
 from napari_splicer.gui.snapshot import Job, Notice
@@ -155,28 +156,14 @@ def _grouping(session: Session, settings: ClusteringSettings) -> Run:
     if session.table is not None and "X_splicer" not in session.table.obsm:
         settings = settings.model_copy(update={"source": "intensity"})
         projection = projection.model_copy(update={"source": "intensity"})
-    config = run.config.model_copy(update={"clusterings": (settings,), "projection": projection})
+    changes = {"clusterings": (settings,), "taught": (), "projection": projection}
+    config = run.config.model_copy(update=changes)
     return replace(run, config=config)
 
 
 def export(session: Session, folder: Path) -> Run:
     """Prepare writing the table and the cluster image into ``folder``."""
     return _run(session, "export", folder=folder)
-
-
-def free_name(wanted: str, taken: Iterable[str]) -> str:
-    """Return ``wanted``, numbered if it is taken.
-
-    Examples
-    --------
-    >>> free_name("groups", ["groups", "groups_2"])
-    'groups_3'
-    """
-    used = {name.lower() for name in taken}
-    name, number = wanted, 2
-    while name.lower() in used:
-        name, number = f"{wanted}_{number}", number + 1
-    return name
 
 
 def _run(

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_splicer.analysis.clustering import note_settings
 from napari_splicer.analysis.groups import edits_of, note_edits
 from napari_splicer.analysis.palette import UNASSIGNED
 from napari_splicer.analysis.regrouping import Groups
+from napari_splicer.gui import lessons
 from napari_splicer.gui.naming import refusal
 from napari_splicer.gui.snapshot import Notice
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_splicer.config import TaughtSettings
     from napari_splicer.gui.session import Session
 
 
@@ -29,7 +32,8 @@ def rename(session: Session, group: int, name: str) -> bool:
     if groups is None or not name or not _acceptable(session, name, group):
         return False
     old, visible = groups.names[group], session.groups[group].visible
-    _put(session, groups.renamed(group, name), f"rename {old} to {name}")
+    lesson = lessons.with_group(session, old, {"name": name})
+    _put(session, groups.renamed(group, name), f"rename {old} to {name}", lesson)
     session.show_group(group, visible)  # whether it is shown is known by its name
     return True
 
@@ -38,7 +42,9 @@ def recolour(session: Session, group: int, colour: str) -> None:
     """Give a group of the active clustering another colour, ``"#rrggbb"``."""
     groups = _groups(session)
     if groups is not None:
-        _put(session, groups.recoloured(group, colour), f"colour {groups.names[group]}")
+        name = groups.names[group]
+        lesson = lessons.with_group(session, name, {"colour": colour})
+        _put(session, groups.recoloured(group, colour), f"colour {name}", lesson)
 
 
 def merge(session: Session, groups: Collection[int]) -> None:
@@ -113,12 +119,21 @@ def _acceptable(session: Session, name: str, group: int | None = None) -> bool:
     return not why
 
 
-def _put(session: Session, groups: Groups, words: str) -> None:
-    """Write edited groups into the session's table, as a step that can be undone."""
+def _put(
+    session: Session, groups: Groups, words: str, lesson: TaughtSettings | None = None
+) -> None:
+    """Write edited groups into the session's table, as a step that can be undone.
+
+    With the lesson that teaches these very groups, they are as taught as before.
+    """
     table, clustering = session.table, session.clustering
     assert table is not None
     assert clustering is not None
     with session.history.step(words[:1].upper() + words[1:], edits_groups=True):
         groups.put(table, clustering)
-        note_edits(table, clustering, (*edits_of(table, clustering), words))
+        if lesson is None:
+            note_edits(table, clustering, (*edits_of(table, clustering), words))
+        else:
+            note_settings(table, lesson)
+            session.lesson = lesson
         session.groups_edited()

@@ -16,7 +16,9 @@ from napari_splicer.gui.widgets.chunk_table import ChunkTable
 from napari_splicer.gui.widgets.comparison import Comparison
 from napari_splicer.gui.widgets.gallery import Gallery
 from napari_splicer.gui.widgets.heat_map import HeatMap
+from napari_splicer.gui.widgets.similar_page import SimilarPage
 from napari_splicer.gui.widgets.spread import Spread
+from napari_splicer.gui.widgets.teach_page import TeachPage
 from napari_splicer.gui.widgets.undo_buttons import take_key
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class ExplorerWidget(QWidget):
         self.chunks = ChunkTable(session)
         self.comparison = Comparison(session)
         self.spread = Spread(session)
+        self.similar = SimilarPage(session)
+        self.teach = TeachPage(session)
         self._panels = (
             self.map,
             self.heat_map,
@@ -68,6 +72,8 @@ class ExplorerWidget(QWidget):
             self.spread,
             self.chunks,
             self.comparison,
+            self.similar,
+            self.teach,
         )
         self._stack = QStackedLayout(self)
         self._teaching = QLabel()
@@ -80,6 +86,8 @@ class ExplorerWidget(QWidget):
         for page, title, tip in (
             (groups, "Groups", "What each group of cells looks like"),
             (self.spread, "Markers", "How a marker is spread over the cells of every group"),
+            (self.similar, "Similar", "Find the cells that are like one that you click"),
+            (self.teach, "Teach", "Show a few cells of each type; all others are told by them"),
             (self.chunks, "Components", "What each component's part of the embedding tells apart"),
             (self.comparison, "Compare", "Two groupings of the same cells, side by side"),
         ):

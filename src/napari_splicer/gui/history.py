@@ -1,4 +1,4 @@
-"""History: selections and edits of groups that can be undone and done again."""
+"""History: selections, edits of groups and examples that can be undone and done again."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_splicer.config import TaughtSettings
     from napari_splicer.gui.session import Session
 
 MOST_STEPS = 100
@@ -30,6 +31,7 @@ class _Moment:
     """What a step may change."""
 
     selection: NDArray[np.int64]
+    lesson: TaughtSettings
     clustering: str | None
     groups: Groups | None
     edits: tuple[str, ...]
@@ -128,9 +130,10 @@ class History:
         session = self._session
         table, clustering = session.table, session.clustering
         if not edits_groups or table is None or clustering is None:
-            return _Moment(session.selection, None, None, ())
+            return _Moment(session.selection, session.lesson, None, None, ())
         edits = edits_of(table, clustering)
-        return _Moment(session.selection, clustering, Groups.of(table, clustering), edits)
+        groups = Groups.of(table, clustering)
+        return _Moment(session.selection, session.lesson, clustering, groups, edits)
 
     def _restore(self, moment: _Moment) -> None:
         session = self._session
@@ -141,6 +144,8 @@ class History:
             session.clustering = moment.clustering
             session.groups_edited()
         session.selection = moment.selection
+        # Where the lesson's groups were edited since, it goes on under the name it has now.
+        session.lesson = moment.lesson.model_copy(update={"name": session.lesson.name})
 
     def _forget_the_oldest(self) -> None:
         kept = sum(step.before.nbytes + step.after.nbytes for step in self._done)
@@ -154,7 +159,7 @@ class History:
 
 
 def _alike(before: _Moment, after: _Moment) -> bool:
-    if not np.array_equal(before.selection, after.selection):
+    if not np.array_equal(before.selection, after.selection) or before.lesson != after.lesson:
         return False
     a, b = before.groups, after.groups
     if a is None or b is None:

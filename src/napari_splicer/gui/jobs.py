@@ -7,6 +7,8 @@ the run's cancel token, so that a stage always ends by itself and keeps what it 
 from __future__ import annotations
 
 import time
+from contextlib import closing
+from inspect import isgeneratorfunction
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
+    from napari_splicer.analysis.shares import Shares
     from napari_splicer.events import Event
     from napari_splicer.gui.commands import Run
     from napari_splicer.gui.session import Session
@@ -142,8 +145,29 @@ def tell(error: Exception) -> None:
         notification_manager.receive_error(type(error), error, error.__traceback__)
 
 
+class SharesWorker(WorkerBase):  # type: ignore[misc]  # Qt is untyped here
+    """Runs work that yields how much of it is done; stops at its next share when asked to quit."""
+
+    def __init__(self, shares: Shares[Any]) -> None:
+        super().__init__(SignalsClass=GeneratorWorkerSignals)
+        self._shares = shares
+
+    def work(self) -> Any:
+        """Return what the work made, None where it was stopped."""
+        with closing(self._shares):
+            try:
+                while not self.abort_requested:
+                    self.yielded.emit(next(self._shares))
+            except StopIteration as end:
+                return end.value
+        return None
+
+
 class Errand:
     """Small work for one widget in a thread, e.g. reading a preview; only the latest ask counts.
+
+    Work that yields shares (:mod:`napari_splicer.analysis.shares`) is stopped when it is asked for
+    anew; other work runs to its end.
 
     Parameters
     ----------
@@ -153,6 +177,8 @@ class Errand:
         Takes the result, in the GUI thread.
     failed : callable
         Takes the error, in the GUI thread.
+    progress : callable, optional
+        Takes the share that is done, 0 to 1, of work that yields shares; in the GUI thread.
     """
 
     def __init__(
@@ -160,12 +186,23 @@ class Errand:
         widget: QWidget,
         done: Callable[[Any], None],
         failed: Callable[[Exception], None] = tell,
+        progress: Callable[[float], None] | None = None,
     ) -> None:
-        self._done, self._failed = done, failed
-        self._busy = False
+        self._done, self._failed, self._progress = done, failed, progress
+        self._worker: Any = None
         self._wanted = True
         self._next: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
         widget.destroyed.connect(self._end)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs, of use or not."""
+        return self._worker is not None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a result is waited for."""
+        return self._next is not None or (self._wanted and self.busy)
 
     def _end(self) -> None:
         self.forget()
@@ -174,24 +211,39 @@ class Errand:
         """Drop what was asked for; a result that still comes is of no use any more."""
         self._wanted = False
         self._next = None
+        self._stop()
 
     def ask(self, work: Callable[..., Any], *arguments: Any) -> None:
         """Run ``work(*arguments)`` as soon as the one under way is done; forget older asks."""
         self._next = (work, arguments)
         self._wanted = True
-        if not self._busy:
+        if self._worker is None:
             self._start()
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
+        if isinstance(self._worker, SharesWorker):
+            self._worker.quit()
 
     def _start(self) -> None:
         if self._next is None:
             return
         (work, arguments), self._next = self._next, None
-        self._busy = True
-        worker = FunctionWorker(work, *arguments)
+        if isgeneratorfunction(work):
+            worker = SharesWorker(work(*arguments))
+            worker.yielded.connect(self._on_share)
+        else:
+            worker = FunctionWorker(work, *arguments)
+        self._worker = worker
         worker.returned.connect(self._on_returned)
         worker.errored.connect(self._on_errored)
         worker.finished.connect(self._on_finished)
         worker.start()
+
+    def _on_share(self, share: float) -> None:
+        if self._wanted and self._next is None and self._progress is not None:
+            self._progress(share)
 
     def _on_returned(self, result: Any) -> None:
         if self._wanted and self._next is None:
@@ -202,7 +254,7 @@ class Errand:
             self._failed(error)
 
     def _on_finished(self) -> None:
-        self._busy = False
+        self._worker = None
         self._start()
 
 

@@ -1,4 +1,4 @@
-"""Names that a group of cells can't have."""
+"""Names: those that a group of cells can't have, and what cells are compared by, in words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
+
+    from anndata import AnnData
 
 
 def refusal(name: str, taken: Collection[str]) -> str:
@@ -35,3 +37,43 @@ def _reads_as_missing(name: str) -> bool:
 
     text = pd.DataFrame({"group": [name]}).to_csv(index=False)
     return bool(pd.read_csv(StringIO(text))["group"].isna().any())
+
+
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """Return ``wanted``, numbered if it is taken.
+
+    Examples
+    --------
+    >>> free_name("groups", ["groups", "groups_2"])
+    'groups_3'
+    """
+    used = {name.lower() for name in taken}
+    name, number = wanted, 2
+    while name.lower() in used:
+        name, number = f"{wanted}_{number}", number + 1
+    return name
+
+
+def source_words(source: str) -> str:
+    """Return a source in a biologist's words.
+
+    Examples
+    --------
+    >>> source_words("chunk:immune")
+    'component immune'
+    """
+    words = {
+        "combined": "looks and intensity together",
+        "representation": "looks (the model's numbers)",
+        "intensity": "mean marker intensity",
+    }
+    return words.get(source, f"component {source.removeprefix('chunk:')}")
+
+
+def offered_sources(table: AnnData) -> tuple[str, ...]:
+    """Return what the cells of a table can be compared by, the most telling first."""
+    from napari_splicer.analysis.features import available_sources
+
+    sources = available_sources(table)
+    first = [s for s in ("combined", "representation", "intensity") if s in sources]
+    return (*first, *(source for source in sources if source not in first))

@@ -138,7 +138,7 @@ class ClusterLookup:
     def from_groups(
         cls,
         ids: ArrayLike | IdIndex,
-        groups: Sequence[Any] | NDArray[Any] | pd.Series | pd.Categorical,
+        groups: Sequence[Any] | NDArray[Any] | pd.Series[Any] | pd.Categorical[Any],
     ) -> ClusterLookup:
         """Build the lookup from two columns of a table, in any order.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 from qtpy.QtCore import QTimer
@@ -208,13 +209,13 @@ def _timer(slot: Any) -> QTimer:
 
 
 def _shades(ids: IdIndex, values: NDArray[np.float64]) -> ClusterLookup:
-    """Cut a marker's range, without the most extreme cells, into shades."""
-    low, high = np.nanquantile(values, (0.01, 0.99))
-    scaled = np.nan_to_num((values - low) / max(high - low, 1e-9)).clip(0, 1)
-    steps = (scaled * (_SHADES - 1)).round().astype(int)
-    return ClusterLookup.from_groups(
-        ids, np.array([f"{step + 1:02d} of {_SHADES}" for step in steps])
-    )
+    """Cut a number's range, without the most extreme cells, into shades; none where it lacks."""
+    known = np.isfinite(values)
+    low, high = np.quantile(values[known], (0.01, 0.99)) if known.any() else (0.0, 1.0)
+    scaled = (np.where(known, values, low) - low) / max(high - low, 1e-9)
+    steps = np.where(known, (scaled.clip(0, 1) * (_SHADES - 1)).round(), -1).astype(np.int64)
+    names = pd.Index([f"{step + 1:02d} of {_SHADES}" for step in range(_SHADES)])
+    return ClusterLookup.from_groups(ids, pd.Categorical.from_codes(steps, categories=names))
 
 
 def _scale(lookup: ClusterLookup) -> DirectLabelColormap:

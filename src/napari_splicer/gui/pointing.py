@@ -83,6 +83,8 @@ class Pointer:
             session.select(np.union1d(session.selection, [cell]))
         elif "Alt" in modifiers:
             session.select(np.setdiff1d(session.selection, [cell]))
+        else:
+            session.cell_clicked.emit(cell)
 
     def _cell_at(self, position: Any) -> int | None:
         layer, mask = self._link.mask_layer, self._session.cells

@@ -58,6 +58,20 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Sought:
+    """A question: which cells are like these (label ids), compared by a source of the table."""
+
+    cells: tuple[int, ...]
+    source: str
+
+    @property
+    def words(self) -> str:
+        """What is asked about, e.g. ``"cell 12"``."""
+        count = len(self.cells)
+        return f"cell {self.cells[0]}" if count == 1 else f"{count:,} cells"
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What an image and its mask hold; found by reading them, so in a worker.
 

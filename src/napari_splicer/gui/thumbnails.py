@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from napari_splicer.analysis.exemplars import borderline_cells, typical_cells
-from napari_splicer.analysis.features import available_sources, features, standardise
+from napari_splicer.analysis.features import Scale, available_sources, features
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -22,6 +22,8 @@ HUES = ("#ffffff",), ("#ff50e6", "#50ff50"), ("#ff50e6", "#ffe600", "#32c8ff")
 
 _REFERENCES = 24  # cells all over the image that the contrast is taken from
 _QUANTILES = (0.02, 0.998)
+_STANDS_OUT = 0.2  # standard deviations
+_LOOKED_AT = 20_000  # cells in which channels are compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,34 @@ class Thumbnails:
     hues: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """What pictures of a table's cells need: arrays that never change, none of them copied.
+
+    Parameters
+    ----------
+    intensities : (n, C)
+        Numpy or dask.
+    markers : tuple of str
+    ids : int64 (n,)
+    y, x, area : float (n,)
+        In pixels.
+    """
+
+    intensities: Any
+    markers: tuple[str, ...]
+    ids: NDArray[np.int64]
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
+    area: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: AnnData) -> Cells:
+        """Take them from a table, in no time however large it is."""
+        ids, y, x, area = (table.obs[name].to_numpy() for name in ("instance_id", "y", "x", "area"))
+        return cls(table.X, tuple(map(str, table.var_names)), ids, y, x, area)
+
+
 def excerpt(table: AnnData) -> AnnData:
     """Return a table of its own with what thumbnails need; arrays that never change are shared."""
     from anndata import AnnData
@@ -76,33 +106,64 @@ def excerpt(table: AnnData) -> AnnData:
 
 
 def make_thumbnails(query: Query) -> Thumbnails:
-    """Find the cells and read their crops; only chunks that they touch are decoded."""
+    """Find the cells of a group and read their crops."""
     table = query.table
-    ids = table.obs["instance_id"].to_numpy(np.int64)
     source = "representation" if "representation" in available_sources(table) else "intensity"
     choose = borderline_cells if query.borderline else typical_cells
     rows = choose(features(table, source), query.codes, query.group, query.count)
-    channels = query.channels or outstanding(table, query.codes == query.group, query.image)
-    places = table.obs[["y", "x"]].to_numpy(np.float64)
-    side = _side(table)
-    references = np.random.default_rng(0).permutation(len(ids))[:_REFERENCES]
-    limits = _contrast(read_crops(query.image, places[references], side, channels))
+    cells, members = Cells.of(table), np.flatnonzero(query.codes == query.group)
+    channels = query.channels or outstanding(cells, members, query.image)
+    return picture(query.image, cells, rows, channels)
+
+
+def picture(
+    image: MultiplexImage, cells: Cells, rows: NDArray[np.int64], channels: tuple[str, ...]
+) -> Thumbnails:
+    """Read the crops of some cells; only chunks that they touch are decoded.
+
+    Parameters
+    ----------
+    image : MultiplexImage
+    cells : Cells
+    rows : int64 (m,)
+    channels : tuple of str
+        One to three of the image's; empty for those in which these cells stand out.
+    """
+    channels = channels or outstanding(cells, rows, image)
+    side = _side(cells)
+    references = np.random.default_rng(0).permutation(len(cells.ids))[:_REFERENCES]
+    limits = _contrast(read_crops(image, _places(cells, references), side, channels))
     hues = HUES[len(channels) - 1]
-    crops = read_crops(query.image, places[rows], side, channels)
-    return Thumbnails(ids[rows], composite(crops, limits, hues), channels, hues)
+    crops = read_crops(image, _places(cells, rows), side, channels)
+    ids = cells.ids[rows].astype(np.int64)
+    return Thumbnails(ids, composite(crops, limits, hues), channels, hues)
+
+
+def _places(cells: Cells, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.stack([cells.y[rows], cells.x[rows]], axis=1)
 
 
 def outstanding(
-    table: AnnData, members: NDArray[np.bool_], image: MultiplexImage, count: int = 3
+    cells: Cells, rows: NDArray[np.int64], image: MultiplexImage, count: int = 3
 ) -> tuple[str, ...]:
-    """Return the image's channels that are highest in ``members`` (n,), as against all cells."""
-    names = [name for name in map(str, table.var_names) if name in image.channels]
-    scores = {}
-    for name in names:
-        values = standardise(np.asarray(table[:, name].X, np.float32).reshape(-1, 1))
-        scores[name] = float(values[members].mean()) if values.size and members.any() else -np.inf
-    best = sorted(names, key=lambda name: -scores[name])[:count]
-    return tuple(best) or image.channels[:count]
+    """Return the image's channels that are highest in the cells ``rows``, as against all cells.
+
+    Of very many cells, some that are drawn at random stand for all.
+    """
+    columns = [i for i, name in enumerate(cells.markers) if name in image.channels]
+    random = np.random.default_rng(0)
+    members, others = (
+        some if len(some) <= _LOOKED_AT else np.sort(random.choice(some, _LOOKED_AT, replace=False))
+        for some in (np.sort(rows), np.arange(len(cells.ids)))
+    )
+    x = np.nan_to_num(np.asarray(cells.intensities[members], np.float32))[:, columns]
+    scale = Scale.fit(np.asarray(cells.intensities[others], np.float32)[:, columns])
+    height = scale.of(x).mean(axis=0) if len(x) else np.empty(0)
+    # Where cells hold less of nearly everything, what they do hold is better than a black picture.
+    share = x[:, scale.columns].mean(axis=0) / (scale.mean + 3 * scale.sd) if len(x) else height
+    order = np.lexsort((-np.where(height > _STANDS_OUT, height, share), height <= _STANDS_OUT))
+    best = [columns[scale.columns[i]] for i in order[:count]]
+    return tuple(cells.markers[i] for i in best) or image.channels[:count]
 
 
 def read_crops(
@@ -152,7 +213,7 @@ def _contrast(crops: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack([low, np.where(high > low, high, low + 1)]).astype(np.float32)
 
 
-def _side(table: AnnData) -> int:
+def _side(cells: Cells) -> int:
     """Return three times the diameter of a usual cell, in pixels."""
-    diameter = np.sqrt(float(np.median(table.obs["area"])) * 4 / np.pi)
+    diameter = np.sqrt(float(np.median(cells.area)) * 4 / np.pi)
     return int(np.clip(round(3 * diameter), 16, 160))

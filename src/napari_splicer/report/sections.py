@@ -41,7 +41,7 @@ _SIDE_BY_SIDE = 8
 """Chunks of which two tables fit beside each other."""
 
 _ELSEWHERE = {"version", "inputs", "components", "output"}
-_LATER = {"embedding", "clusterings", "projection", "export"}
+_LATER = {"embedding", "clusterings", "taught", "projection", "export"}
 """Settings that are told in sections of their own or are paths, and those of later stages."""
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _RECORD = "napari-splicer-checkpoint"
 _FREE: dict[str, Any] = {
     "training": {"devices"}, "device": True, "precision": True, "threads": True, "output": True,
-    "inputs": True, "embedding": True, "clusterings": True, "projection": True, "export": True,
+    "inputs": True, "embedding": True, "clusterings": True, "taught": True, "projection": True,
+    "export": True,
 }  # fmt: skip
 """What may differ between a checkpoint and the run that goes on from it."""
 

@@ -152,7 +152,7 @@ def test_a_message_about_a_file_goes_when_the_next_one_opens(step, tmp_path) -> 
 def test_facts_of_an_image_that_is_gone_are_not_taken(step, viewer, tissue, qtbot) -> None:
     add_tissue(viewer, tissue)
     viewer.layers.clear()
-    qtbot.waitUntil(lambda: not step._examination._busy)
+    qtbot.waitUntil(lambda: not step._examination.busy)
     assert step.session.facts is None
 
 

@@ -33,7 +33,7 @@ def shown(qtbot, session, image) -> Gallery:
 
 
 def _cells(shown: Gallery) -> list[int]:
-    return [shown.pictures.item(i).data(gallery._CELL) for i in range(shown.pictures.count())]
+    return shown.pictures.cells
 
 
 def test_shows_cells_of_the_chosen_group(qtbot, shown, session):
@@ -55,13 +55,15 @@ def test_click_selects_and_flies_to_the_cell(qtbot, shown, session):
 
 
 def test_up_to_three_channels_can_be_chosen(qtbot, shown):
-    actions = {action.text(): action for action in shown._actions()}
+    actions = shown.channels.actions_by_channel
     for name in ("DAPI", "CD3", "CD20"):
         actions[name].trigger()
-    qtbot.waitUntil(lambda: "CD20" in shown.legend.text() and "DAPI" in shown.legend.text())
+    qtbot.waitUntil(
+        lambda: "CD20" in shown.channels.legend.text() and "DAPI" in shown.channels.legend.text()
+    )
     assert not actions["PanCK"].isEnabled()
-    shown.channels.menu().actions()[0].trigger()  # automatic
-    assert shown._channels == ()
+    shown.channels.button.menu().actions()[0].trigger()  # automatic
+    assert shown.channels.chosen == ()
     assert actions["PanCK"].isEnabled()
 
 

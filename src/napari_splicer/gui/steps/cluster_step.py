@@ -22,6 +22,7 @@ from napari_splicer.analysis.groups import edits_of
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.naming import offered_sources, source_words
 from napari_splicer.gui.steps.page import StepPage, allow, heading, text
 from napari_splicer.gui.widgets.group_tools import GroupTools
 from napari_splicer.gui.widgets.legend import Legend
@@ -29,6 +30,8 @@ from napari_splicer.gui.widgets.progress_panel import ProgressPanel
 from napari_splicer.gui.widgets.trust_line import TrustLine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qtpy.QtWidgets import QWidget
 
     from napari_splicer.gui.jobs import JobRunner
@@ -212,12 +215,9 @@ class ClusterStep(StepPage):
         for name in names:
             made = session.table.uns["splicer"]["clusterings"][name] if session.table else {}
             groups = len(session.table.obs[name].cat.categories) if session.table else 0
-            item = QListWidgetItem(f"{name} · {groups} groups")
+            item = QListWidgetItem(_listed(name, groups))
             item.setData(Qt.ItemDataRole.UserRole, name)
-            item.setToolTip(
-                f"By {source_words(made['source'])}; "
-                + ", ".join(f"{key} {value}" for key, value in made.items() if key != "source")
-            )
+            item.setToolTip(_how_made(made))
             self.list.addItem(item)
         if session.clustering in names:
             self.list.setCurrentRow(names.index(session.clustering))
@@ -231,18 +231,14 @@ class ClusterStep(StepPage):
         if self.session.table is None:
             self.source.addItem(source_words("combined"), "combined")
             return
-        from napari_splicer.analysis.features import available_sources
-
-        sources = available_sources(self.session.table)
-        order = [s for s in ("combined", "representation", "intensity") if s in sources]
-        for source in [*order, *(s for s in sources if s not in order)]:
+        for source in offered_sources(self.session.table):
             self.source.addItem(source_words(source), source)
         self.source.setCurrentIndex(max(self.source.findData(chosen), 0))
 
     def _show_settings(self) -> None:
         """Put the form where the active grouping was made, so that the slider continues there."""
         made = self._made_by()
-        if made:
+        if made.get("method") in _METHODS:
             self.source.setCurrentIndex(max(self.source.findData(made["source"]), 0))
             self.method.setCurrentIndex(self.method.findData(made["method"]))
             self.resolution.setValue(round(made["resolution"] * 10))
@@ -254,6 +250,9 @@ class ClusterStep(StepPage):
         known = made.get("method") == "leiden" and abs(made["resolution"] - resolution) < 0.05
         groups = f"{len(self.session.groups)} groups" if known else "…"
         self.count.setText(f"{resolution:.1f} · {groups}")
+        active = self.list.currentItem()
+        if active is not None and active.data(Qt.ItemDataRole.UserRole) == self.session.clustering:
+            active.setText(_listed(self.session.clustering, len(self.session.groups)))
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable what can be done now."""
@@ -264,20 +263,17 @@ class ClusterStep(StepPage):
         self.why.setVisible(bool(state.why))
 
 
-def source_words(source: str) -> str:
-    """Return a source in a biologist's words.
+def _listed(name: str | None, groups: int) -> str:
+    return f"{name} · {groups} groups"
 
-    Examples
-    --------
-    >>> source_words("chunk:immune")
-    'component immune'
-    """
-    words = {
-        "combined": "looks and intensity together",
-        "representation": "looks (the model's numbers)",
-        "intensity": "mean marker intensity",
-    }
-    return words.get(source, f"component {source.removeprefix('chunk:')}")
+
+def _how_made(made: Mapping[str, Any]) -> str:
+    """Say how a grouping was made, in a tool tip."""
+    if made.get("method") == "taught":
+        sources = ", ".join(source_words(str(source)) for source in made["sources"])
+        return f"Taught by examples, by {sources}: see the Explorer's page Teach"
+    settings = ", ".join(f"{key} {value}" for key, value in made.items() if key != "source")
+    return f"By {source_words(made['source'])}; {settings}"
 
 
 def _column_name(source: str, method: str) -> str:

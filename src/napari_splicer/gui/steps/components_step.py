@@ -13,8 +13,8 @@ from napari_splicer.components.suggestion import suggestions
 from napari_splicer.config import Component
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.commands import free_name
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.naming import free_name
 from napari_splicer.gui.steps.cell_preview import CellPreview
 from napari_splicer.gui.steps.page import StepPage, allow, text
 from napari_splicer.gui.widgets.component_editor import ComponentEditor

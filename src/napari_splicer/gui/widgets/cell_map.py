@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt, QTimer, QVariantAnimation
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import colouring_of
 from napari_splicer.gui.widgets.lasso import LassoView, combine, inside
 from napari_splicer.gui.widgets.map_axes import MapAxes
+from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.point_cloud import PointCloud, Points
 from napari_splicer.gui.widgets.selection_bar import SelectionBar
 from napari_splicer.gui.widgets.theme import DARK
@@ -80,8 +81,8 @@ class CellMap(QWidget):
 
         self.axes = MapAxes(self._session)
         self.tools = SelectionBar(self._session)
-        self.colour_by = QComboBox()
-        self.colour_by.setToolTip("What the colours of map and overlay stand for")
+        self.colour_by = NarrowBox()
+        self.colour_by.tip = "What the colours of map and overlay stand for"
         self.bar = ColourBar()
         top = QHBoxLayout()
         top.addWidget(QLabel("Colour by"))
@@ -255,6 +256,7 @@ class CellMap(QWidget):
         session.select(combine(session.selection, np.array([cell]), modifiers))
         if modifiers == Qt.KeyboardModifier.NoModifier:
             session.cell_requested.emit(cell)
+            session.cell_clicked.emit(cell)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Esc drops the lasso under way, or else the selection."""

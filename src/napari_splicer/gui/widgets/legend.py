@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, QSortFilterProxyModel, Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QTableView
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_splicer.gui import editing
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.widgets.swatch import SWATCH, ask_for_colour, swatch
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QEvent
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 SHOWN, COLOUR, NAME, CELLS = range(4)
 TITLES = ("", "", "Group", "Cells")
 _SORT = Qt.ItemDataRole.UserRole
-_SWATCH = 14  # px
 
 
 class GroupModel(QAbstractTableModel):
@@ -70,7 +69,7 @@ class GroupModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.CheckStateRole and column == SHOWN:
             return Qt.CheckState.Checked if group.visible else Qt.CheckState.Unchecked
         if role == Qt.ItemDataRole.DecorationRole and column == COLOUR:
-            return _swatch(group.colour)
+            return swatch(group.colour)
         if role == Qt.ItemDataRole.TextAlignmentRole and column == CELLS:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -126,7 +125,7 @@ class Legend(QTableView):
         header.setHighlightSections(False)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
-        self.setIconSize(QSize(_SWATCH, _SWATCH))
+        self.setIconSize(QSize(SWATCH, SWATCH))
         self.setShowGrid(False)
         self.setMouseTracking(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -153,13 +152,9 @@ class Legend(QTableView):
 
     def _choose_colour(self, group: int) -> None:
         old = self._session.groups[group]
-        dialog = QColorDialog(QColor(old.colour), self)
-        dialog.setWindowTitle(f"Colour of {old.name}")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.colorSelected.connect(
-            lambda colour: editing.recolour(self._session, group, colour.name())
+        ask_for_colour(
+            self, old.name, old.colour, lambda new: editing.recolour(self._session, group, new)
         )
-        dialog.show()
 
     def _entered(self, index: QModelIndex) -> None:
         self._session.hovered_group = self._group(index)
@@ -171,9 +166,3 @@ class Legend(QTableView):
         """Let no group be lit once the mouse has left."""
         self._left()
         super().leaveEvent(event)
-
-
-def _swatch(colour: str) -> QIcon:
-    pixmap = QPixmap(_SWATCH, _SWATCH)
-    pixmap.fill(QColor(colour))
-    return QIcon(pixmap)

@@ -1,0 +1,100 @@
+"""ExampleTools: buttons that make types, and cells their examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
+
+from napari_splicer.gui import lessons
+from napari_splicer.gui.binding import bind
+
+if TYPE_CHECKING:
+    from napari_splicer.gui.session import Session
+    from napari_splicer.gui.widgets.type_table import TypeTable
+
+_NO_TYPE = "Make a type first, and choose it in the list"
+
+
+class ExampleTools(QWidget):
+    """What can be done with the type chosen in a table, the cell clicked and the cells selected.
+
+    Parameters
+    ----------
+    session : Session
+        Read and written.
+    types : TypeTable
+    """
+
+    def __init__(self, session: Session, types: TypeTable, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._types = session, types
+        self.new, self.remove = QPushButton("New type"), QPushButton("Remove type")
+        self.add, self.add_selected = QPushButton("Add the clicked cell"), QPushButton()
+        self.follow = QCheckBox("every click")
+        self.new.setToolTip("Add a type of cells, and name it")
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.new, 0, 0)
+        layout.addWidget(self.remove, 0, 1)
+        layout.addWidget(self.follow, 0, 2)
+        layout.addWidget(self.add, 1, 0)
+        layout.addWidget(self.add_selected, 1, 1, 1, 2)
+        self.new.clicked.connect(self._new_type)
+        self.remove.clicked.connect(lambda: lessons.remove_type(session, types.place))
+        self.add.clicked.connect(lambda: self.add_picked(types.place))
+        self.add_selected.clicked.connect(self._add_selected)
+        types.currentCellChanged.connect(self._refresh)
+        events = session.events
+        for signal in (events.picked, events.selection, events.lesson, events.table):
+            bind(self, signal, self._refresh)
+        bind(self, session.cell_clicked, self._cell_clicked)
+        self._refresh()
+
+    def add_picked(self, place: int) -> None:
+        """Make the cell that was last clicked, or flown to, an example of a type."""
+        if self._session.picked is not None and 0 <= place < len(self._session.lesson.types):
+            lessons.show(self._session, place, [self._session.picked])
+
+    def _new_type(self) -> None:
+        lessons.add_type(self._session)
+        self._types.edit_name(len(self._session.lesson.types) - 1)
+
+    def _add_selected(self) -> None:
+        lessons.show(self._session, self._types.place, self._session.selection)
+
+    def _cell_clicked(self, cell: int) -> None:
+        if self.follow.isChecked() and self.isVisible() and self._types.place >= 0:
+            lessons.show(self._session, self._types.place, [cell])
+
+    def _refresh(self, *_: object) -> None:
+        session, place = self._session, self._types.place
+        chosen = 0 <= place < len(session.lesson.types)
+        name = session.lesson.types[place].name if chosen else ""
+        self.remove.setEnabled(chosen)
+        self.remove.setToolTip(f"Take out {name} with all its examples" if chosen else _NO_TYPE)
+        self.follow.setEnabled(chosen)
+        self.follow.setToolTip(
+            f"Every cell that you click in the image or on the map becomes an example of {name}"
+            if chosen
+            else _NO_TYPE
+        )
+        known = session.picked is not None and session.picked in session.ids()
+        self.add.setEnabled(chosen and known)
+        if not chosen:
+            self.add.setToolTip(_NO_TYPE)
+        elif known:
+            self.add.setToolTip(f"Cell {session.picked} is an example of {name} (key {place + 1})")
+        else:
+            self.add.setToolTip("Click a cell of this table in the image or on the map first")
+        count = int(np.isin(session.selection, session.ids()).sum())
+        self.add_selected.setText(f"Add {count:,} selected" if count else "Add the selected")
+        self.add_selected.setEnabled(chosen and count > 0)
+        if not chosen:
+            self.add_selected.setToolTip(_NO_TYPE)
+        elif count:
+            self.add_selected.setToolTip(f"The {count:,} selected cells are examples of {name}")
+        else:
+            self.add_selected.setToolTip("Select cells first: drag around them on the map")

@@ -1,0 +1,228 @@
+"""TeachPage: a few example cells of each type, and every other cell is told by them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_splicer.analysis.teaching import FEWEST, teaching
+from napari_splicer.gui import lessons, similar
+from napari_splicer.gui.binding import bind
+from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.widgets.example_gallery import ExampleGallery
+from napari_splicer.gui.widgets.example_tools import ExampleTools
+from napari_splicer.gui.widgets.panel import Panel
+from napari_splicer.gui.widgets.source_menu import SourceMenu
+from napari_splicer.gui.widgets.type_table import TypeTable
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QKeyEvent
+
+    from napari_splicer.analysis.teaching import Taught
+    from napari_splicer.gui.session import Session
+    from napari_splicer.gui.widgets.theme import Theme
+
+EMPTY = (
+    "Here you show a few cells of each type, and all others are told by them. Step ④ Embed "
+    "describes the cells first."
+)
+HOW = (
+    "<b>1.</b> Press <b>New type</b> twice and name the types. <b>2.</b> Click a cell of one of "
+    "them in the image or on the map, and press <b>Add the clicked cell</b>. <b>3.</b> With "
+    "examples of two types, every cell gets its type; more examples make it surer."
+)
+LEARNING = "Learning from the examples …"
+_BLOCKING = ("cluster", "export")  # stages during which the table must stay as it is
+
+
+class TeachPage(Panel):
+    """Teaches the session's lesson as it changes, and keeps what was learned in the table.
+
+    Parameters
+    ----------
+    session : Session
+        Read and written.
+    parent : QWidget, optional
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        self._session = session
+        self._taught: Taught | None = None
+        self._kept = True  # whether the table holds what was learned
+        self._asked = -1  # which of the proposed cells was flown to
+        self.types = TypeTable(session)
+        self.example_tools = ExampleTools(session, self.types)
+        self.gallery = ExampleGallery(session, self.types)
+        self.says = QLabel()
+        super().__init__("Teach", self._lay_out(), parent)
+        self._errand = Errand(self, self._take, self._refuse, self._say_share)
+        self._dress()
+        events = session.events
+        bind(self, events.table, self._table_changed)
+        bind(self, events.lesson, self._teach)
+        bind(self, events.job, self._job_changed)
+        bind(self, events.colour_by, self._colour_changed)
+        bind(self, events.picked, self._say)
+        self._table_changed()
+
+    def _lay_out(self) -> QWidget:
+        left, right = QWidget(), QWidget()
+        for side, parts in (
+            (left, ((self.types, 1), (self.example_tools, 0))),
+            (right, ((self.says, 0), (self.gallery, 1))),
+        ):
+            column = QVBoxLayout(side)
+            column.setContentsMargins(0, 0, 0, 0)
+            column.setSpacing(4)
+            for part, stretch in parts:
+                column.addWidget(part, stretch)
+        content = QSplitter()
+        content.addWidget(left)
+        content.addWidget(right)
+        content.setSizes([320, 400])
+        self.says.setWordWrap(True)
+        return content
+
+    def _dress(self) -> None:
+        self.sources = SourceMenu(self._session)
+        self.next = QPushButton("Next uncertain cell")
+        self.unsure = QCheckBox("uncertainty on map and image")
+        self.unsure.setToolTip("Colour map and image by how unsure each cell's type is")
+        self.next.clicked.connect(self.fly_to_next)
+        self.unsure.toggled.connect(self._colour)
+        self.tools.addWidget(QLabel("by"))
+        self.tools.addWidget(self.sources)
+        self.tools.addStretch()
+        self.tools.addWidget(self.unsure)
+        self.tools.addWidget(self.next)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keys 1 to 9 show the clicked cell as the type of that number."""
+        if event.text() in tuple("123456789"):
+            self.example_tools.add_picked(int(event.text()) - 1)
+        else:
+            super().keyPressEvent(event)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Put the pictures on the theme's background."""
+        self.gallery.set_theme(theme)
+
+    # what is asked -----------------------------------------------------------------------------
+
+    def _table_changed(self) -> None:
+        if self._session.table is None:
+            self._errand.forget()
+            self.say(EMPTY)
+            return
+        self.show_content()
+        lessons.resume(self._session)
+        self._teach()
+
+    def _teach(self) -> None:
+        session = self._session
+        self._taught, self._asked = None, -1
+        self.gallery.doubt(np.empty(0, np.int64))
+        if session.table is None:
+            return
+        shown = [i for i in range(len(session.lesson.types)) if len(lessons.examples(session, i))]
+        if len(shown) < 2:
+            self._errand.forget()
+        else:
+            lessons.take_free_name(session)
+            self._errand.ask(teaching, session.table, session.lesson)
+        self._say()
+
+    # what comes --------------------------------------------------------------------------------
+
+    def _say_share(self, share: float) -> None:
+        self.says.setText(f"Telling {len(self._session.ids()):,} cells: {share:.0%}")
+
+    def _refuse(self, error: Exception) -> None:
+        self.says.setText(str(error))
+
+    def _take(self, taught: Taught) -> None:
+        self._taught, self._kept = taught, lessons.is_kept(self._session)
+        self.gallery.doubt(similar.cells_at(self._session, taught.doubtful))
+        self._job_changed()
+        self._say()
+
+    def _job_changed(self) -> None:
+        """Keep what was learned as soon as nobody else reads or groups the table."""
+        job = self._session.job
+        if self._taught is None or self._kept or (job is not None and job.stage in _BLOCKING):
+            return
+        self._kept = True
+        lessons.keep(self._session, self._taught)
+
+    def _say(self) -> None:
+        taught, few = self._taught, "Show cells of at least two types first"
+        there = taught is not None
+        self.next.setEnabled(taught is not None and len(taught.proposed) > 0)
+        self.next.setToolTip(
+            "Fly to a cell whose type is unsure: say what it is, and others become surer"
+            if self.next.isEnabled()
+            else few
+        )
+        self.unsure.setEnabled(there)
+        self.unsure.setToolTip(
+            "Colour map and image by how unsure each cell's type is: 0 is sure, at 1 two types are "
+            "equally likely"
+            if there
+            else few
+        )
+        if taught is None:
+            self.says.setText(LEARNING if self._errand.asked else HOW)
+            return
+        parts = [_how_well(taught), *taught.clustering.remarks, self._of_picked(taught)]
+        self.says.setText(" ".join(part for part in parts if part))
+
+    def _of_picked(self, taught: Taught) -> str:
+        rows = np.flatnonzero(self._session.ids() == self._session.picked)
+        if not len(rows):
+            return ""
+        name = taught.clustering.names[taught.clustering.codes[rows[0]]]
+        return (
+            f"Cell {self._session.picked} is taken for <b>{name}</b>, uncertainty "
+            f"{taught.uncertainty[rows[0]]:.2f}."
+        )
+
+    # what follows from it ----------------------------------------------------------------------
+
+    def fly_to_next(self) -> None:
+        """Fly to the next of the cells that are worth showing."""
+        if self._taught is not None and len(self._taught.proposed):
+            self._asked = (self._asked + 1) % len(self._taught.proposed)
+            row = self._taught.proposed[self._asked : self._asked + 1]
+            self._session.cell_requested.emit(int(similar.cells_at(self._session, row)[0]))
+
+    def _colour(self, wanted: bool) -> None:
+        name = lessons.uncertainty_measure(self._session)
+        if wanted and name in self._session.measures:
+            self._session.colour_by = name
+        elif self._session.colour_by == name:
+            self._session.colour_by = None
+
+    def _colour_changed(self) -> None:
+        self.unsure.blockSignals(True)
+        now = self._session.colour_by == lessons.uncertainty_measure(self._session)
+        self.unsure.setChecked(now)
+        self.unsure.blockSignals(False)
+
+
+def _how_well(taught: Taught) -> str:
+    types = len(set(taught.clustering.codes.tolist()))
+    if taught.accuracy is None:
+        return f"With {FEWEST} examples of every type, it is said here how well they are told."
+    return (
+        f"Of examples kept aside, {taught.accuracy:.0%} are told rightly (guessing: "
+        f"{1 / max(types, 1):.0%})."
+    )
