@@ -162,21 +162,29 @@ def test_lengths_are_pixels_where_the_pixel_size_is_unknown(tissue) -> None:
     unknown = MultiplexImage.from_array(dna, ["DNA"])
     known = MultiplexImage.from_array(dna, ["DNA"], pixel_size=0.5)
     np.testing.assert_array_equal(pixels(made(unknown, in_pixels)), pixels(made(known)))
+    with pytest.raises(InvalidSettings, match="not known how many pixels wide"):
+        made(unknown, SegmentationSettings())
     with pytest.raises(InvalidSettings, match="2 pixels wide would be 2 pixels"):
         made(unknown, SegmentationSettings(diameter=2))
     with pytest.raises(InvalidSettings, match="200 µm wide would be 400 pixels"):
         made(known, SegmentationSettings(diameter=200))
 
 
+def test_what_is_not_given_is_what_is_usual(tissue) -> None:
+    usual = SegmentationSettings(diameter=8.0, expansion=2.0)
+    expected = pixels(made(tissue.image, usual))
+    np.testing.assert_array_equal(pixels(made(tissue.image, SegmentationSettings())), expected)
+
+
 def test_an_image_without_nuclei_is_told_so(tmp_path) -> None:
-    flat = MultiplexImage.from_array(np.full((1, 64, 64), 7, np.uint16), ["DNA"])
+    flat = MultiplexImage.from_array(np.full((1, 64, 64), 7, np.uint16), ["DNA"], pixel_size=1)
     with pytest.raises(UnusableChannel, match="DNA of image shows no nuclei"):
         made(flat)
     speck = np.zeros((1, 256, 256), np.uint16)
     speck[0, 100, 100] = 9
     path = tmp_path / "cells.ome.zarr"
     with pytest.raises(NoCells, match="No nucleus was found in image by DNA"):
-        made(MultiplexImage.from_array(speck, ["DNA"]), path=path)
+        made(MultiplexImage.from_array(speck, ["DNA"], pixel_size=1), path=path)
     assert not path.exists()
 
 
@@ -193,7 +201,7 @@ def test_a_file_that_breaks_on_the_way_is_named_and_nothing_is_left(tmp_path, mo
     )
     stored[:] = rng.integers(0, 99, stored.shape, dtype=np.uint16)
     (source / "0.2.0").write_bytes(b"broken")  # in no window that is looked at first
-    image = open_image(source, channels=["DNA"])
+    image = open_image(source, channels=["DNA"], pixel_size=0.5)
     with pytest.raises(UnreadableFile, match=r"image\.zarr"):
         made(image, SegmentationSettings(), path=tmp_path / "cells.ome.zarr")
     assert [file.name for file in tmp_path.iterdir()] == ["image.zarr"]

@@ -147,7 +147,7 @@ class Nuclei:
         float | None,
         Parameter(
             "--pixel-size",
-            help="µm; instead of the image's own. If neither tells, lengths are in pixels.",
+            help="µm; instead of the image's own. If neither tells, give lengths in pixels.",
         ),
     ] = None
 

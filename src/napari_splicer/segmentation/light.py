@@ -81,18 +81,19 @@ def lengths_in(image: MultiplexImage, settings: SegmentationSettings) -> Lengths
     Raises
     ------
     InvalidSettings
-        If nuclei would be too few, or too many, pixels wide.
+        If nuclei would be too few, or too many, pixels wide, or nobody says how many.
     """
+    width, reach = settings.lengths(in_pixels=image.pixel_size is None)
     pixel = float(np.mean(image.pixel_size or 1.0))
     unit = "pixels" if image.pixel_size is None else "µm"
-    diameter = settings.diameter / pixel
+    diameter = width / pixel
     if not _NARROWEST <= diameter <= _WIDEST:
         raise InvalidSettings(
-            f"A nucleus {settings.diameter:g} {unit} wide would be {diameter:.3g} pixels wide in "
+            f"A nucleus {width:g} {unit} wide would be {diameter:.3g} pixels wide in "
             f"{image.name}; {_NARROWEST:g} to {_WIDEST:g} can be found.",
             "Correct the width of a nucleus, or the image's pixel size.",
         )
-    return Lengths(diameter, settings.expansion / pixel)
+    return Lengths(diameter, reach / pixel)
 
 
 def _windows(shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:

@@ -202,7 +202,10 @@ def _write(pieces: Iterator[Piece], store: Any, total: int) -> Generator[Event, 
 
 
 def _how_made(light: NuclearLight, settings: SegmentationSettings) -> dict[str, Any]:
-    used = settings.model_copy(update={"channels": light.channels})
+    diameter, expansion = settings.lengths(in_pixels=light.image.pixel_size is None)
+    used = settings.model_copy(
+        update={"channels": light.channels, "diameter": diameter, "expansion": expansion}
+    )
     versions = package_versions("scikit-image", "scipy")
     return {"segmentation": used.model_dump(mode="json"), "versions": versions}
 

@@ -20,6 +20,10 @@ BETTER = (
 """What everyone should know who makes a mask here."""
 
 
+USUAL_DIAMETER = 8.0
+"""Width of a nucleus in a section of tissue, µm."""
+
+
 class SegmentationSettings(Settings):
     """How nuclei are found and grown into cells.
 
@@ -29,13 +33,34 @@ class SegmentationSettings(Settings):
     channels: tuple[str, ...] = Field(
         (), description="channels that stain nuclei, added up; empty: the first found by its name"
     )
-    diameter: float = Field(8.0, gt=0, description="width of a typical nucleus, µm")
-    expansion: float = Field(
-        2.0, ge=0, description="how far a cell reaches beyond its nucleus, µm; 0: nuclei alone"
+    diameter: float | None = Field(
+        None, gt=0, description="width of a typical nucleus; unset: 8 µm, if a µm is known"
+    )
+    expansion: float | None = Field(
+        None,
+        ge=0,
+        description="how far a cell reaches beyond its nucleus; 0: nuclei alone; unset: a quarter "
+        "of the diameter",
     )
     sensitivity: float = Field(
         1.0, ge=0.1, le=10, description="above 1 takes dimmer pixels for nuclei, below 1 fewer"
     )
+
+    def lengths(self, *, in_pixels: bool) -> tuple[float, float]:
+        """Return diameter and expansion, as they are if unset, too.
+
+        Raises
+        ------
+        InvalidSettings
+            If nobody says how many pixels wide a nucleus is.
+        """
+        if self.diameter is None and in_pixels:
+            raise InvalidSettings(
+                "It is not known how many pixels wide a nucleus is.",
+                "Give the image's pixel size, or the width of a nucleus in pixels.",
+            )
+        diameter = USUAL_DIAMETER if self.diameter is None else self.diameter
+        return diameter, diameter / 4 if self.expansion is None else self.expansion
 
 
 def checked(values: Mapping[str, Any]) -> SegmentationSettings:
