@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.segmentation.preview import Preview
 
-_TITLE = "No mask? Make one from a nuclear channel"
+_TITLE = "Make a mask from a nuclear channel"
 _WORD = (
     f"{BETTER} If you can, use one of them and open its mask above. This way is simple: it looks "
     "for bright nuclei, divides those that touch, and lets each grow into a cell."
@@ -70,13 +70,12 @@ class MaskMaker(QWidget):
         )
         events = self._session.events
         bind(self, events.image, self._on_image)
-        bind(self, events.cells, self._on_cells)
+        bind(self, events.cells, self._open_or_close)
         bind(self, events.segmentation, self._on_settings)
         bind(self, events.job, self._allow)
         self.fold.toggled.connect(self._on_fold)
         self.destroyed.connect(partial(_let_go, link, WeakMethod(self._on_view)))
         self._on_image()
-        self._on_cells()
 
     # parts -------------------------------------------------------------------------------------
 
@@ -159,8 +158,9 @@ class MaskMaker(QWidget):
         self.channel_box.addItems(channels)
         self._session.segmentation = settings
         self._on_settings()
+        self._open_or_close()
 
-    def _on_cells(self) -> None:
+    def _open_or_close(self) -> None:
         if self._session.cells is None and self._session.image is not None:
             self.fold.expand(animate=False)
         else:
