@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
@@ -48,8 +50,10 @@ def test_the_fold_is_open_while_an_image_has_no_mask(maker, viewer, tissue) -> N
     assert not maker.fold.isExpanded()
     add_image(viewer, tissue)
     assert maker.fold.isExpanded()
+    assert maker.word.isVisibleTo(maker)
     viewer.add_labels(np.asarray(tissue.cells.data), name="cells")
     assert not maker.fold.isExpanded()
+    assert not maker.word.isVisibleTo(maker)
 
 
 def test_the_channel_is_guessed_and_lengths_are_in_micrometres(maker, viewer, tissue) -> None:
@@ -58,7 +62,7 @@ def test_the_channel_is_guessed_and_lengths_are_in_micrometres(maker, viewer, ti
     assert maker.diameter.text() == "8.0 µm"
     assert maker.expansion.text() == "2.0 µm"
     assert maker.make.isEnabled()
-    assert "Cellpose, StarDist and Mesmer" in maker.findChildren(type(maker.said))[0].text()
+    assert "Cellpose, StarDist and Mesmer" in maker.word.text()
 
 
 def test_without_a_guess_the_buttons_say_what_is_missing(maker, viewer, tissue) -> None:
@@ -128,6 +132,19 @@ def test_the_preview_goes_with_its_image(maker, viewer, tissue, qtbot) -> None:
     viewer.layers.remove(image)
     assert shown(maker) is None
     assert not maker.preview.isChecked()
+
+
+def test_a_closed_dock_leaves_no_preview_and_follows_no_view(viewer, tissue, qtbot) -> None:
+    link = link_for(viewer)
+    maker = MaskMaker(link, runner_for(viewer))
+    add_image(viewer, tissue)
+    maker.preview.click()
+    qtbot.waitUntil(lambda: shown(maker) is not None, timeout=PATIENCE)
+    maker.deleteLater()
+    QApplication.sendPostedEvents(maker, QEvent.Type.DeferredDelete)
+    assert link.own_layer(PREVIEW) is None
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.zoom *= 2  # what still listened would fail
 
 
 def test_a_mask_is_made_shown_and_chosen(maker, viewer, tissue, tmp_path, qtbot) -> None:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 _TITLE = "Make a mask from a nuclear channel"
 _WORD = (
-    f"{BETTER} If you can, use one of them and open its mask above. This way is simple: it looks "
-    "for bright nuclei, divides those that touch, and lets each grow into a cell."
+    "This way is simple: it looks for bright nuclei, divides those that touch, and lets each grow "
+    f"into a cell. {BETTER} If you can, use one of them, and open its mask above."
 )
 _NO_CHANNEL = "Choose the channel that stains nuclei."
 _EXACTLY = Qt.MatchFlag.MatchExactly | Qt.MatchFlag.MatchCaseSensitive
@@ -64,7 +64,10 @@ class MaskMaker(QWidget):
         self.fold.addWidget(self._content())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fold)
+        # Beside the fold, which would give lines that wrap too little height.
+        self.said, self.word = text(small=True), text(_WORD, small=True)
+        for part in (self.fold, self.said, self.word):
+            layout.addWidget(part)
         layout.addWidget(
             ProgressPanel(runner, "segment", "Nothing is kept of a mask that is not whole.", self)
         )
@@ -75,6 +78,7 @@ class MaskMaker(QWidget):
         bind(self, events.job, self._allow)
         self.fold.toggled.connect(self._on_fold)
         self.destroyed.connect(partial(_let_go, link, WeakMethod(self._on_view)))
+        self._say("")
         self._on_image()
 
     # parts -------------------------------------------------------------------------------------
@@ -115,14 +119,11 @@ class MaskMaker(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.preview)
         buttons.addWidget(self.make)
-        self.said = text(small=True)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(text(_WORD, small=True))
         column.addLayout(form)
         column.addLayout(buttons)
-        column.addWidget(self.said)
         return content
 
     def _length(self, name: str, least: float, tip: str) -> QDoubleSpinBox:
@@ -202,6 +203,7 @@ class MaskMaker(QWidget):
     # the preview -------------------------------------------------------------------------------
 
     def _on_fold(self, opened: bool) -> None:
+        self.word.setVisible(opened)
         if not opened:
             self.preview.setChecked(False)
 
@@ -211,7 +213,7 @@ class MaskMaker(QWidget):
             self._look()
             return
         self._looking.forget()
-        self.said.clear()
+        self._say("")
         hide_preview(self._link)
 
     def _follow_view(self, on: bool) -> None:
@@ -230,7 +232,7 @@ class MaskMaker(QWidget):
         image = self._session.image
         if image is None or not self.preview.isChecked():
             return
-        self.said.setText("Looking for nuclei …")
+        self._say("Looking for nuclei …")
         settings = in_full(self._session.segmentation, image)
         self._looking.ask(preview, image, settings, box_in_sight(self._link))
 
@@ -241,13 +243,17 @@ class MaskMaker(QWidget):
         show_preview(self._link, image, shown)
         y0, y1, x0, x1 = shown.box
         part = "" if (y1 - y0, x1 - x0) == image.shape else f" in {y1 - y0} × {x1 - x0} px"
-        self.said.setText(
+        self._say(
             f"{shown.cells:,} cells{part}, by {' and '.join(shown.channels)}. Zoom in to see "
             "whether their outlines suit you."
         )
 
+    def _say(self, words: str) -> None:
+        self.said.setText(words)
+        self.said.setVisible(bool(words))
+
     def _refuse(self, error: Exception) -> None:
-        self.said.setText(str(error))
+        self._say(str(error))
         hide_preview(self._link)
         if not isinstance(error, SplicerError):
             tell(error)
