@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from napari_splicer.images.open import open_image, open_mask
     from napari_splicer.model.bundle import Bundle, load_bundle, save_bundle
     from napari_splicer.model.splicer import SpliCER
-    from napari_splicer.pipeline import cluster, embed, export, open_inputs, train
+    from napari_splicer.pipeline import cluster, embed, export, open_inputs, segment, train
     from napari_splicer.report.write import write_report
     from napari_splicer.samples import synthetic_tissue
+    from napari_splicer.segmentation.settings import SegmentationSettings
 
 _HOMES = {
     "Bundle": "model.bundle",
@@ -32,6 +33,7 @@ _HOMES = {
     "MultiplexImage": "images.image",
     "Region": "config",
     "RunConfig": "config",
+    "SegmentationSettings": "segmentation.settings",
     "SpliCER": "model.splicer",
     "cluster": "pipeline",
     "embed": "pipeline",
@@ -42,6 +44,7 @@ _HOMES = {
     "open_inputs": "pipeline",
     "open_mask": "images.open",
     "save_bundle": "model.bundle",
+    "segment": "pipeline",
     "synthetic_tissue": "samples",
     "train": "pipeline",
     "write_report": "report.write",
@@ -56,6 +59,7 @@ __all__ = [
     "MultiplexImage",
     "Region",
     "RunConfig",
+    "SegmentationSettings",
     "SpliCER",
     "__version__",
     "cluster",
@@ -67,6 +71,7 @@ __all__ = [
     "open_inputs",
     "open_mask",
     "save_bundle",
+    "segment",
     "synthetic_tissue",
     "train",
     "write_report",

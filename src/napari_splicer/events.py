@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
 
-Stage: TypeAlias = Literal["open", "train", "embed", "cluster", "export", "compare", "demo"]
+Stage: TypeAlias = Literal[
+    "open", "segment", "train", "embed", "cluster", "export", "compare", "demo"
+]
 
 
 @dataclass(frozen=True, slots=True)

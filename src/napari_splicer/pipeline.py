@@ -1,5 +1,7 @@
 """The verbs train, embed, cluster and export: inputs + :class:`RunConfig` → events.
 
+Before them, where an image has no cell mask, stands segment.
+
 The one door through which the command line, the GUI and a reader's own script go, so that all three
 do the same. Every verb is an iterator of :mod:`~napari_splicer.events`; the last event is
 ``Finished`` with what was made. :func:`run` drains one for those who want only that.
@@ -24,12 +26,14 @@ from napari_splicer.config import RunConfig
 from napari_splicer.embedding.place import Place
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
+from napari_splicer.segmentation.settings import SegmentationSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from anndata import AnnData
 
+    from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.model.bundle import Bundle
 
@@ -38,11 +42,13 @@ __all__ = [
     "Place",
     "RunConfig",
     "RunFolder",
+    "SegmentationSettings",
     "cluster",
     "embed",
     "export",
     "open_inputs",
     "run",
+    "segment",
     "train",
 ]
 
@@ -73,6 +79,11 @@ class RunFolder:
     def report(self) -> Path:
         """What the model learned, to be read in a browser."""
         return self.path / "report.html"
+
+    @property
+    def masks(self) -> Path:
+        """The cell masks that were made of nuclear channels."""
+        return self.path / "masks"
 
     @property
     def checkpoint(self) -> Path:
@@ -139,6 +150,36 @@ def run(events: Iterable[Event], show: Callable[[Event], Any] | None = None) -> 
         if isinstance(event, Finished):
             result = event.result
     return result
+
+
+def segment(
+    image: MultiplexImage,
+    settings: SegmentationSettings,
+    *,
+    path: Path | None = None,
+    overwrite: bool = False,
+    threads: int | None = None,
+    cancel: Cancel | None = None,
+) -> Iterator[Event]:
+    """Make a cell mask from nuclear channels; ``Finished.result`` is a :class:`LabelMask`.
+
+    It goes to ``path`` (OME-Zarr), or stays in memory. For images without a mask: Cellpose,
+    StarDist and Mesmer find cells better.
+
+    Raises
+    ------
+    MissingChannels, UnusableChannel, InvalidSettings
+        If the image has no such nuclear channel, or nuclei of that width can't be found in it.
+    NoCells
+        If no nucleus was found.
+    WouldOverwrite, CannotWrite
+        Before anything is read, if ``path`` is taken or can't be written to.
+    """
+    from napari_splicer.segmentation import segment as segmentation
+
+    yield from segmentation.segment(
+        image, settings, path=path, overwrite=overwrite, threads=threads, cancel=cancel
+    )
 
 
 def train(

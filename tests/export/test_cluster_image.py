@@ -14,9 +14,9 @@ from hypothesis.extra.numpy import arrays
 
 from napari_splicer.embedding.table import rows_without_values
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
-from napari_splicer.export import label_image
 from napari_splicer.export.cluster_image import GroupCodes, legend_path, write_cluster_image
-from napari_splicer.export.label_image import LabelImage, Legend, write_ome_tiff, write_ome_zarr
+from napari_splicer.images import label_image
+from napari_splicer.images.label_image import LabelImage, Legend, write_ome_tiff, write_ome_zarr
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.images.open import open_mask
 from napari_splicer.patches.sites import grid_sites

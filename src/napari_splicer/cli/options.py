@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from napari_splicer.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from napari_splicer.segmentation.settings import SegmentationSettings
 
 _MANY: Any = {"consume_multiple": True}
 
@@ -114,3 +117,48 @@ class Rivals:
             "--labels", help="CSV of known cells: instance_id, region, and a column per question."
         ),
     ] = None
+
+
+@dataclass(frozen=True)
+class Nuclei:
+    """How nuclei are found and grown; what is left out is as in SegmentationSettings."""
+
+    channels: Annotated[
+        tuple[str, ...],
+        Parameter(
+            "--channel",
+            help="The channel that stains nuclei, or several. Default: the first one named like "
+            "DNA, DAPI, Hoechst, Ir191, HH3.",
+            **_MANY,
+        ),
+    ] = ()
+    diameter: Annotated[
+        float | None, Parameter("--diameter", help="Width of a typical nucleus, µm. Default: 8.")
+    ] = None
+    expansion: Annotated[
+        float | None,
+        Parameter("--expansion", help="How far cells reach beyond nuclei, µm. Default: 2."),
+    ] = None
+    sensitivity: Annotated[
+        float | None,
+        Parameter("--sensitivity", help="Above 1 finds dimmer nuclei, below 1 fewer. Default: 1."),
+    ] = None
+    pixel_size: Annotated[
+        float | None,
+        Parameter(
+            "--pixel-size",
+            help="µm; instead of the image's own. If neither tells, give lengths in pixels.",
+        ),
+    ] = None
+
+    def settings(self) -> SegmentationSettings:
+        """Return what was given, and the schema's own values for what was not."""
+        from napari_splicer.segmentation.settings import checked
+
+        given = {
+            "diameter": self.diameter,
+            "expansion": self.expansion,
+            "sensitivity": self.sensitivity,
+        }
+        set_ = {name: value for name, value in given.items() if value is not None}
+        return checked({"channels": self.channels, **set_})

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _STAGES = {
     "open": "Opening",
+    "segment": "Segmenting",
     "train": "Training",
     "embed": "Embedding",
     "cluster": "Clustering",

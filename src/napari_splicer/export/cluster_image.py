@@ -11,9 +11,9 @@ import pandas as pd
 from napari_splicer.analysis.groups import colours_of, groups_of
 from napari_splicer.embedding.table import holds_tiles
 from napari_splicer.errors import NoCells
-from napari_splicer.export.label_image import LabelImage, Legend, write_ome_tiff, write_ome_zarr
 from napari_splicer.export.tile_groups import tile_reader
 from napari_splicer.files import check_free, written
+from napari_splicer.images.label_image import LabelImage, Legend, write_ome_tiff, write_ome_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from napari_splicer.analysis.tile_map import TileMap, principal_colours
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.export.cluster_image import check_image
-from napari_splicer.export.label_image import TIFF_LIMIT
 from napari_splicer.files import written
+from napari_splicer.images.label_image import TIFF_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -269,6 +269,7 @@ def _finish(session: Session, run: Run, event: Finished) -> None:
 
 
 _CANCELLED: dict[Stage, str] = {
+    "segment": "Stopped.",
     "train": "Training was stopped; every step so far is kept.",
     "embed": "Embedding was stopped; the table is as it was before.",
     "cluster": "Grouping was stopped; the groups are as they were before.",

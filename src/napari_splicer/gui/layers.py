@@ -13,8 +13,9 @@ from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 from napari.layers import Layer
 from psygnal import Signal
 
-from napari_splicer.gui.display import image_layers, mask_layer
+from napari_splicer.gui.display import image_layers
 from napari_splicer.gui.drawing import Drawing
+from napari_splicer.gui.mask_layers import bring_made_mask, bring_mask
 from napari_splicer.gui.painting import Painter
 from napari_splicer.gui.pointing import Pointer
 from napari_splicer.gui.reading import (
@@ -29,7 +30,6 @@ from napari_splicer.gui.reading import (
 from napari_splicer.gui.session import session_for, unwrapped
 from napari_splicer.gui.shelf import Shelf
 from napari_splicer.gui.strokes import StrokeWatch
-from napari_splicer.images.image import Affine2D
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,7 @@ class ViewerLink:
         self._painter = Painter(self)
         self._pointer = Pointer(viewer, self)
         self._drawing = Drawing(viewer, self)
+        self.session.mask_made.connect(self._take_made_mask)
         self._guess()
 
     # from layers to the session ----------------------------------------------------------------
@@ -229,10 +230,8 @@ class ViewerLink:
 
     def own_layer(self, role: str) -> Any:
         """Return the layer that this plugin drew for ``role``, if it is still there."""
-        for layer in self.layers:
-            if is_own(layer) and layer.metadata[OWN]["role"] == role:
-                return layer
-        return None
+        own = (layer for layer in self.layers if is_own(layer))
+        return next((layer for layer in own if layer.metadata[OWN]["role"] == role), None)
 
     def add_layer(self, layer: Layer) -> None:
         """Put a layer on top, leaving the person's choice of active layer alone."""
@@ -283,10 +282,10 @@ class ViewerLink:
         """
         from napari_splicer.images.open import open_mask
 
-        image = self.session.image
-        layer = Layer.create(*mask_layer(open_mask(path), image.transform if image else Affine2D()))
-        self.add_layer(layer)
-        self.use_mask(layer)
+        bring_mask(self, open_mask(path))
+
+    def _take_made_mask(self, mask: LabelMask) -> None:
+        bring_made_mask(self, mask)
 
 
 _LINKS: WeakKeyDictionary[Any, ViewerLink] = WeakKeyDictionary()

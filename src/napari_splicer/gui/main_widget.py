@@ -75,7 +75,7 @@ class SplicerWidget(QWidget):
         cluster_step = ClusterStep(runner)
         cluster_step.explorer_wanted.connect(self.open_explorer)
         pages: list[StepPage] = [
-            ImageStep(link),
+            ImageStep(link, runner),
             ComponentsStep(self.session),
             ModelStep(runner),
             EmbedStep(runner),

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
+from napari.utils.transforms import Affine
 from qtpy.QtCore import QTimer
 
 from napari_splicer.gui.overlay import ClusterLookup, IdIndex
@@ -199,6 +200,12 @@ def place_of(layer: Labels) -> dict[str, Any]:
         "units": layer.units,
         "axis_labels": layer.axis_labels,
     }
+
+
+def linear_of(layer: Labels) -> NDArray[np.float64]:
+    """Return what a layer does to distances, (ndim, ndim), but for its affine transform."""
+    own = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim)
+    return np.asarray(own.linear_matrix, float)
 
 
 def _timer(slot: Any) -> QTimer:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
-from napari.utils.transforms import Affine
 
-from napari_splicer.gui.painting import place_of
+from napari_splicer.gui.painting import linear_of, place_of
 from napari_splicer.gui.reading import OWN
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ class Pointer:
         where = place_of(mask)
         shift = np.zeros(mask.ndim)
         shift[-2:] = corner
-        where["translate"] = mask.translate + _linear(mask) @ shift
+        where["translate"] = mask.translate + linear_of(mask) @ shift
         data = crop.reshape((1,) * (mask.ndim - 2) + crop.shape)
         own = self._link.own_layer(CELL)
         if own is None:
@@ -160,11 +159,6 @@ class Pointer:
         camera.center = (0.0, float(world[-2]), float(world[-1]))
         camera.zoom = max(camera.zoom, _ZOOM / float(layer.scale[-1]))
         self._session.picked = cell
-
-
-def _linear(layer: Labels) -> NDArray[np.float64]:
-    own = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim)
-    return np.asarray(own.linear_matrix, float)
 
 
 def _read_tile(mask: LabelMask, row: int, column: int) -> NDArray[np.int64]:

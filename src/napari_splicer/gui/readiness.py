@@ -21,6 +21,7 @@ Status: TypeAlias = Literal["done", "stale", "running", "ready", "blocked"]
 STEPS: tuple[StepName, ...] = ("image", "components", "model", "embed", "cluster", "export")
 STEP_OF: Mapping[Stage, StepName] = {
     "open": "image",
+    "segment": "image",
     "train": "model",
     "embed": "embed",
     "cluster": "cluster",
@@ -28,6 +29,7 @@ STEP_OF: Mapping[Stage, StepName] = {
 }
 _DOING = {
     "open": "An image is being read",
+    "segment": "A cell mask is being made",
     "train": "The model is being trained",
     "embed": "Cells are being embedded",
     "cluster": "Cells are being grouped",
@@ -92,7 +94,9 @@ def _image(now: Snapshot) -> StepState:
         return StepState("ready", "Open an image and its cell mask to begin, or try the sample.")
     if now.cells is None:
         return StepState(
-            "ready", "Open the cell mask, or choose the layer that holds it.", _channels(now)
+            "ready",
+            "Open the cell mask, choose its layer, or make one from a nuclear channel.",
+            _channels(now),
         )
     try:
         now.fields()
@@ -266,6 +270,7 @@ def _advice_while_running(job: Job) -> str:
         "cluster": "The groups will appear on the image and in the Explorer.",
         "export": "The paths of the written files will appear here.",
         "open": "The image appears when it is read.",
+        "segment": "The mask appears over the image, and is chosen, when it is made.",
     }[job.stage]
 
 

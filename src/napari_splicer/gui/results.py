@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_splicer.events import Finished
     from napari_splicer.gui.commands import Run
     from napari_splicer.gui.session import Session
+    from napari_splicer.images.image import MultiplexImage
 
 
 def keep(session: Session, run: Run, event: Finished) -> None:
@@ -27,6 +28,8 @@ def keep(session: Session, run: Run, event: Finished) -> None:
     if run.stage == "train":
         session.made_from = {**session.made_from, "train": made}
         session.bundle = event.result
+    elif run.stage == "segment":
+        _take_mask(session, run, event)
     elif run.stage == "embed" and not event.cancelled:
         _take_table(session, run, event.result)
     elif run.stage == "cluster" and run.group is not None and not event.cancelled:
@@ -38,6 +41,20 @@ def keep(session: Session, run: Run, event: Finished) -> None:
             made = replace(made, table=session.table)
             session.made_from = {**session.made_from, "export": made}
         session.exported = tuple(event.result)
+
+
+def _take_mask(session: Session, run: Run, event: Finished) -> None:
+    """Hand a mask that was made to the viewer, if its image is still there; say where it lies."""
+    words = f"{event.message} The mask is kept in {run.folder}."
+    made_of, now = run.inputs.image, session.image
+    if made_of is not None and now is not None and _same(made_of, now):
+        session.mask_made.emit(event.result)
+    session.notice = Notice("info", words, "segment")
+
+
+def _same(image: MultiplexImage, other: MultiplexImage) -> bool:
+    """Tell whether the pixels are the same, perhaps with other names for their channels."""
+    return all(a.name == b.name for a, b in zip(image.levels, other.levels, strict=False))
 
 
 def _take_table(session: Session, run: Run, table: AnnData) -> None:

@@ -19,6 +19,7 @@ from napari_splicer.analysis.groups import colours_of
 from napari_splicer.config import RunConfig, TaughtSettings
 from napari_splicer.gui.history import History
 from napari_splicer.gui.snapshot import Group, Snapshot
+from napari_splicer.segmentation.settings import SegmentationSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,6 +63,8 @@ class Session:
         Those of them that were put there unasked, until a person changes one.
     settings : RunConfig
         All other settings; its own ``inputs`` and ``components`` stay empty.
+    segmentation : SegmentationSettings
+        How a cell mask is made where there is none.
     bundle : Bundle or None
         The model, trained here or loaded.
     table : AnnData or None
@@ -106,6 +109,7 @@ class Session:
     )
     cell_requested: ClassVar[Signal] = Signal(int, description="Fly to this cell in the viewer")
     cell_clicked: ClassVar[Signal] = Signal(int, description="Clicked in the image or on the map")
+    mask_made: ClassVar[Signal] = Signal(object, description="A cell mask of the image was made")
     drawing_requested: ClassVar[Signal] = Signal(description="Select by drawing on the image")
     table_left: ClassVar[Signal] = Signal(
         object, object, str, description="A table of an image left meanwhile, its successor, groups"
@@ -119,6 +123,7 @@ class Session:
     components: tuple[Component, ...] = ()
     suggested: tuple[Component, ...] = ()
     settings: RunConfig = field(default_factory=RunConfig)
+    segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
     bundle: Bundle | None = None
     table: AnnData | None = None
     clustering: str | None = None

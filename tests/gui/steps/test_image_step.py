@@ -8,6 +8,7 @@ import tifffile
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
+from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.steps.image_step import ImageStep
@@ -23,7 +24,7 @@ def viewer() -> ViewerModel:
 
 @pytest.fixture
 def step(viewer, qtbot) -> ImageStep:
-    made = ImageStep(link_for(viewer))
+    made = ImageStep(link_for(viewer), runner_for(viewer))
     qtbot.addWidget(made)
     return made
 
@@ -62,7 +63,7 @@ def test_renaming_a_channel_reaches_image_and_components(step, viewer, session, 
     own = step.session
     own.components = session.components
     row = own.image.channels.index("CD45")
-    step.channel_table.item(row, 0).setText("PTPRC")
+    step.names.table.item(row, 0).setText("PTPRC")
     assert own.image.channels[row] == "PTPRC"
     assert own.components[0].channels[0] == "PTPRC"
 
@@ -72,16 +73,16 @@ def test_a_panel_file_names_the_channels(step, viewer, tissue, tmp_path, qtbot) 
     names = [f"marker {i}" for i in range(12)]
     panel = tmp_path / "markers.csv"
     panel.write_text("marker_name\n" + "\n".join(names) + "\n")
-    step.apply_panel(panel)
+    step.names.apply_panel(panel)
     assert step.session.image.channels == tuple(names)
-    assert step.channel_table.item(3, 0).text() == "marker 3"
+    assert step.names.table.item(3, 0).text() == "marker 3"
 
 
 def test_a_panel_that_does_not_fit_changes_nothing(step, viewer, tissue, tmp_path, qtbot) -> None:
     add_tissue(viewer, tissue)
     panel = tmp_path / "markers.csv"
     panel.write_text("marker_name\nonly one\n")
-    step.apply_panel(panel)
+    step.names.apply_panel(panel)
     assert step.session.image.channels == tissue.image.channels
 
 
@@ -160,9 +161,9 @@ def test_facts_of_an_image_that_is_gone_are_not_taken(step, viewer, tissue, qtbo
 def test_a_channel_name_that_is_empty_or_taken_is_refused(step, viewer, tissue, name) -> None:
     add_tissue(viewer, tissue)
     row = step.session.image.channels.index("CD45")
-    step.channel_table.item(row, 0).setText(name)
+    step.names.table.item(row, 0).setText(name)
     assert step.session.image.channels == tissue.image.channels
-    assert step.channel_table.item(row, 0).text() == "CD45"
+    assert step.names.table.item(row, 0).text() == "CD45"
     assert (step.session.notice is not None) == (name == "CD3")
 
 
@@ -182,9 +183,9 @@ def test_a_panels_groups_follow_its_names_and_go_with_the_image(
 ) -> None:
     add_tissue(viewer, tissue)
     session, channels = step.session, tissue.image.channels
-    step.apply_panel(panel_with_groups(tmp_path, channels))
+    step.names.apply_panel(panel_with_groups(tmp_path, channels))
     assert session.panel_groups == {"first": channels[:5], "second": channels[5:11]}
-    step.channel_table.item(0, 0).setText("nuclei")
+    step.names.table.item(0, 0).setText("nuclei")
     assert session.panel_groups["first"] == ("nuclei", *channels[1:5])
     viewer.add_image(np.random.default_rng(0).random((2, 30, 30)), name="other")
     step.image_box.activated.emit(step.image_box.findText("other"))
@@ -198,10 +199,10 @@ def test_groups_replace_what_was_suggested_but_nothing_of_a_persons_own(
     add_tissue(viewer, tissue)
     own, panel = step.session, panel_with_groups(tmp_path, tissue.image.channels)
     own.components = session.components
-    step.apply_panel(panel)
+    step.names.apply_panel(panel)
     assert own.components == session.components
     own.suggested = own.components
-    step.apply_panel(panel)
+    step.names.apply_panel(panel)
     assert own.components == ()
 
 
@@ -212,7 +213,7 @@ def test_the_panels_groups_become_components(step, viewer, tissue, tmp_path, qtb
     session = step.session
     qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
     assert "panel" not in components.reason.text()
-    step.apply_panel(panel_with_groups(tmp_path, tissue.image.channels))
+    step.names.apply_panel(panel_with_groups(tmp_path, tissue.image.channels))
     qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
     assert [c.name for c in session.components] == ["first", "second", "surroundings"]
     assert "groups of your panel file" in components.suggest_button.menu().actions()[0].text()

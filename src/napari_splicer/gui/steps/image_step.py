@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QFormLayout,
-    QHeaderView,
     QListWidget,
     QListWidgetItem,
     QPushButton,
     QStackedWidget,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.facts import examine, remarks, summary
-from napari_splicer.gui.jobs import Errand, tell
+from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.snapshot import Notice
+from napari_splicer.gui.steps.channel_names import ChannelNames
+from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.page import StepPage, fold, heading, text, with_button
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_splicer.gui.jobs import JobRunner
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.snapshot import Facts
-    from napari_splicer.images.image import MultiplexImage
 
 _FILES = "Images (*.tif *.tiff *.ome.tif *.npy);;All files (*)"
 
@@ -47,26 +43,27 @@ class ImageStep(StepPage):
     Parameters
     ----------
     link : ViewerLink
+    runner : JobRunner
     """
 
     name: ClassVar[StepName] = "image"
     title = "Image"
     tip = "Choose the layers with the channels, and the one with the cell mask."
 
-    def __init__(self, link: ViewerLink, parent: QWidget | None = None) -> None:
+    def __init__(self, link: ViewerLink, runner: JobRunner, parent: QWidget | None = None) -> None:
         super().__init__(link.session, parent)
-        self._link = link
+        self._link, self._runner = link, runner
         self._examination = Errand(self, self._take_facts)
         self._pages = QStackedWidget()
         self._pages.addWidget(self._empty())
         self._pages.addWidget(self._chooser())
         self.column.addWidget(self._pages)
         bind(self, link.changed, self._refresh)
-        bind(self, self.session.events.image, self._on_image)
+        bind(self, self.session.events.image, self._examine)
         bind(self, self.session.events.cells, self._examine)
         bind(self, self.session.events.facts, self._describe)
         self._refresh()
-        self._on_image()
+        self._examine()
 
     # parts -------------------------------------------------------------------------------------
 
@@ -79,7 +76,7 @@ class ImageStep(StepPage):
             text(
                 "Open an image whose channels are markers, and the mask of its cells (a Labels "
                 "layer in which every cell has a number of its own). Both will be found here by "
-                "themselves."
+                "themselves. Without a mask, one can be made of a channel that stains nuclei."
             )
         )
         sample = QPushButton("Open the synthetic sample")
@@ -109,31 +106,14 @@ class ImageStep(StepPage):
         layout.addLayout(form)
         self.facts = text()
         self.remarks = text(small=True)
+        self.maker = MaskMaker(self._link, self._runner)
+        layout.addWidget(self.maker)
         layout.addWidget(self.facts)
         layout.addWidget(self.remarks)
-        layout.addWidget(heading("Channels"))
-        layout.addWidget(self._channel_table())
-        panel = QPushButton("Names and groups from a panel file …")
-        panel.setToolTip(
-            "A panel.csv (steinbock) or markers.csv (MCMICRO), in the image's order. If it has a "
-            "column 'group', step 2 suggests its groups as components."
-        )
-        panel.clicked.connect(self._ask_for_panel)
-        layout.addWidget(panel)
+        self.names = ChannelNames(self.session)
+        layout.addWidget(self.names)
         layout.addWidget(self._regions())
         return page
-
-    def _channel_table(self) -> QTableWidget:
-        table = QTableWidget(0, 1)
-        table.setToolTip("Double-click a name to change it")
-        table.horizontalHeader().hide()
-        table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setMinimumHeight(180)
-        table.itemChanged.connect(self._rename_channel)
-        self.channel_table = table
-        return table
 
     def _regions(self) -> QWidget:
         regions = fold("More masks (tumour, vessels, …)")
@@ -204,73 +184,6 @@ class ImageStep(StepPage):
             opener(path)
         except SplicerError as error:
             self.session.notice = Notice("error", str(error), "open")
-
-    def _ask_for_panel(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Panel file", filter="CSV (*.csv)")
-        if path:
-            self.apply_panel(Path(path))
-
-    def apply_panel(self, path: Path) -> None:
-        """Take channel names from a panel file, and its groups if it has any.
-
-        Components that were merely suggested give way to the groups, as long as nothing is made.
-        """
-        from napari_splicer.images.panel import read_panel
-
-        session = self.session
-        if session.image is None:
-            return
-        try:
-            panel = read_panel(path)
-            named = panel.apply(session.image)
-        except SplicerError as error:
-            tell(error)
-            return
-        if panel.groups and session.bundle is None and session.components == session.suggested:
-            session.components = ()
-        session.panel_groups = {}
-        self._take_image(named)
-        session.panel_groups = panel.groups
-
-    def _rename_channel(self, item: QTableWidgetItem) -> None:
-        image = self.session.image
-        if image is None:
-            return
-        old, new = image.channels[item.row()], item.text().strip()
-        if new and new not in image.channels:
-            names = [new if name == old else name for name in image.channels]
-            self._take_image(image.with_channels(names))
-            return
-        if new and new != old:
-            self.session.notice = Notice(
-                "error", f"There is a channel {new} already, so {old} keeps its name.", "open"
-            )
-        item.setText(old)
-
-    def _take_image(self, renamed: MultiplexImage) -> None:
-        """Take other channel names, for the components' channels too where all are kept."""
-        image = self.session.image
-        if image is None:
-            return
-        components = self.session.components
-        if len(image.channels) == len(renamed.channels):
-            new = dict(zip(image.channels, renamed.channels, strict=True))
-            components = Decomposition(components).rename_channels(new).components
-            self.session.rename_channels(renamed)
-        else:
-            self.session.image = renamed
-        self.session.components = components
-
-    def _on_image(self) -> None:
-        image = self.session.image
-        table = self.channel_table
-        table.blockSignals(True)
-        channels = () if image is None else image.channels
-        table.setRowCount(len(channels))
-        for row, name in enumerate(channels):
-            table.setItem(row, 0, QTableWidgetItem(name))
-        table.blockSignals(False)
-        self._examine()
 
     def _examine(self) -> None:
         self.session.facts = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -44,7 +44,7 @@ class LabelImage:
     shape : (int, int)
         Height and width in pixels.
     dtype : numpy.dtype
-        uint8 or uint16.
+        Unsigned.
     pixel_size : (float, float), optional
         µm, (y, x).
     legend : sequence of Legend
@@ -131,31 +131,87 @@ def write_ome_zarr(path: Path, image: LabelImage) -> None:
 
     group = zarr.open_group(path, mode="w", zarr_format=2)
     for level, factor in enumerate(image.factors):
-        array = group.create_array(
-            str(level),
-            shape=image.level_shape(factor),
-            chunks=(TILE, TILE),
-            dtype=image.dtype,
-            fill_value=0,
-            chunk_key_encoding={"name": "v2", "separator": "/"},
-        )
-        for y, x, tile in image.tiles(factor):
-            array[y, x] = tile
-    group.attrs.update(
-        {
-            "multiscales": [_multiscale(image)],
-            "image-label": {
-                "version": "0.4",
-                "colors": [
-                    {"label-value": entry.value, "rgba": [*bytes.fromhex(entry.colour[1:]), 255]}
-                    for entry in image.legend
-                ],
-                "properties": [
-                    {"label-value": entry.value, "name": entry.name} for entry in image.legend
-                ],
-            },
-        }
+        _fill(_new_level(group, image, level), image.tiles(factor))
+    group.attrs.update(_attributes(image))
+
+
+class LabelStore:
+    """An OME-Zarr 0.4 label image that is filled box by box, in any order; uint32.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Default: it is kept in memory, compressed.
+    name : str
+    shape : (int, int)
+        Height and width in pixels.
+    pixel_size : (float, float), optional
+        µm, (y, x).
+
+    Attributes
+    ----------
+    finest : zarr.Array
+        To be written to; 0 where nothing was written.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        name: str,
+        shape: tuple[int, int],
+        pixel_size: tuple[float, float] | None = None,
+    ) -> None:
+        import zarr
+
+        place = zarr.storage.MemoryStore() if path is None else path
+        self._group = zarr.open_group(place, mode="w", zarr_format=2)
+        self._image = LabelImage(name, self._read, shape, np.dtype(np.uint32), pixel_size)
+        self.finest = _new_level(self._group, self._image, 0)
+
+    def _read(self, y0: int, y1: int, x0: int, x1: int) -> Labels:
+        box: Labels = self.finest[y0:y1, x0:x1]
+        return box
+
+    def finish(self, made_by: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Add the coarser levels, the metadata, and how it was made; return all levels."""
+        coarser = list(enumerate(self._image.factors))[1:]
+        levels = [_new_level(self._group, self._image, level) for level, _ in coarser]
+        for array, (_, factor) in zip(levels, coarser, strict=True):
+            _fill(array, self._image.tiles(factor))
+        self._group.attrs.update({**_attributes(self._image), "napari-splicer": dict(made_by)})
+        return (self.finest, *levels)
+
+
+def _new_level(group: Any, image: LabelImage, level: int) -> Any:
+    return group.create_array(
+        str(level),
+        shape=image.level_shape(image.factors[level]),
+        chunks=(TILE, TILE),
+        dtype=image.dtype,
+        fill_value=0,
+        chunk_key_encoding={"name": "v2", "separator": "/"},
     )
+
+
+def _fill(array: Any, tiles: Iterator[tuple[slice, slice, Labels]]) -> None:
+    for y, x, tile in tiles:
+        array[y, x] = tile
+
+
+def _attributes(image: LabelImage) -> dict[str, Any]:
+    return {
+        "multiscales": [_multiscale(image)],
+        "image-label": {
+            "version": "0.4",
+            "colors": [
+                {"label-value": entry.value, "rgba": [*bytes.fromhex(entry.colour[1:]), 255]}
+                for entry in image.legend
+            ],
+            "properties": [
+                {"label-value": entry.value, "name": entry.name} for entry in image.legend
+            ],
+        },
+    }
 
 
 def _multiscale(image: LabelImage) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""From a nuclear channel to a cell mask, for images that have none."""
