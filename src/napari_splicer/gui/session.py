@@ -238,6 +238,16 @@ class Session:
         self._hidden[self.clustering] = hidden - {name} if visible else hidden | {name}
         self._refresh_groups()
 
+    @property
+    def hidden(self) -> Mapping[str, frozenset[str]]:
+        """Names of the groups that are not shown, by clustering; set as a whole."""
+        return dict(self._hidden)
+
+    @hidden.setter
+    def hidden(self, hidden: Mapping[str, frozenset[str]]) -> None:
+        self._hidden = dict(hidden)
+        self._refresh_groups()
+
     def _table_changed(self) -> None:
         names = self.clusterings
         if self.clustering not in names:
