@@ -21,6 +21,9 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _LONGEST_NAME = 200
 _FLUSHED_AT_ONCE = 16
+PROJECT_RECORD = "splicer-project.json"
+"""What tells a folder that a window's work is kept in; see :mod:`napari_splicer.gui.project`."""
+
 _OWN_FOLDERS = (".zgroup", "zarr.json", "bundle.json")
 """What tells a folder that is one thing, and may be replaced as one, from any other."""
 

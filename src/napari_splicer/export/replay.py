@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_splicer.analysis.clustering import clusterings
 from napari_splicer.config import ImageInput, RunConfig, parse_run
 from napari_splicer.errors import SplicerError
 
@@ -32,6 +31,8 @@ def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -
     config : RunConfig
         For the rest: folder, export, and the images if it names them.
     """
+    from napari_splicer.analysis.clustering import clusterings
+
     noted = table.uns.get("splicer", {})
     made = config
     if "config" in noted:

@@ -25,7 +25,7 @@ from napari_splicer.gui.torch_guard import load_torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qtpy.QtWidgets import QWidget
+    from qtpy.QtCore import QObject
 
     from napari_splicer.events import Event
     from napari_splicer.gui.commands import Run
@@ -143,11 +143,11 @@ def tell(error: Exception) -> None:
 
 
 class Errand:
-    """Small work for one widget in a thread, e.g. reading a preview; only the latest ask counts.
+    """Small work in a thread for a widget, e.g. reading a preview; only the latest ask counts.
 
     Parameters
     ----------
-    widget : QWidget
+    widget : QWidget, or another object of Qt
         With it dies the errand: results that come later are dropped.
     done : callable
         Takes the result, in the GUI thread.
@@ -157,7 +157,7 @@ class Errand:
 
     def __init__(
         self,
-        widget: QWidget,
+        widget: QObject,
         done: Callable[[Any], None],
         failed: Callable[[Exception], None] = tell,
     ) -> None:

@@ -138,3 +138,13 @@ def open_again() -> Callable[..., Window]:
 @pytest.fixture
 def ask() -> Callable[..., Question]:
     return asked
+
+
+@pytest.fixture
+def field() -> Callable[..., None]:
+    return write_field
+
+
+@pytest.fixture
+def new_window() -> Callable[[], Window]:
+    return Window.new

@@ -37,11 +37,10 @@ class ArrayWriter:
         self._folder = folder
         self._names: dict[int, tuple[Any, str]] = {}
         self._asked: dict[int, tuple[Any, str]] = {}
-        self.made: list[str] = []
 
     def begin(self) -> None:
         """Start a save: what was not asked for in the last one is forgotten."""
-        self._names, self._asked, self.made = self._asked, {}, []
+        self._names, self._asked = self._asked, {}
 
     def put(self, array: NDArray[Any]) -> str:
         """Return the name of the file that holds ``array``, written unless it is there."""
@@ -53,7 +52,6 @@ class ArrayWriter:
         if not (self._folder / name).exists():
             with written(self._folder / name) as temporary:
                 np.save(temporary, _narrow(array), allow_pickle=False)
-            self.made.append(name)
         return name
 
     def steps(self, steps: Iterable[Step]) -> tuple[StepRecord, ...]:

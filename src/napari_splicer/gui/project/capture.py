@@ -147,10 +147,12 @@ def _fields(link: ViewerLink, layers: _Layers) -> tuple[list[FieldRecord], list[
             )
         )
         tables.append(TableNow.of(kept.table))
-    if session.image is not None:
+    made = session.made_from.get("embed")
+    image = session.image or (None if made is None else made.image)
+    if image is not None:
         fields.append(
             FieldRecord(
-                **_image(session.image, link.image_layers, link, layers),
+                **_image(image, link.image_layers, link, layers),
                 panel_groups=dict(session.panel_groups),
                 mask=None if link.mask_layer is None else layers.index.get(link.mask_layer),
                 clustering=session.clustering,

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_splicer.embedding.stored import LARGE
-from napari_splicer.embedding.table import read_table
 from napari_splicer.errors import SplicerError, UnreadableFile
 from napari_splicer.gui.project.arrays import ArrayReader
 from napari_splicer.gui.project.folder import ProjectFolder
@@ -138,6 +136,9 @@ class _Reading:
         return load_bundle(self._path / name)
 
     def _table(self, name: str) -> AnnData:
+        from napari_splicer.embedding.stored import LARGE
+        from napari_splicer.embedding.table import read_table
+
         table = read_table(self._path / name, lazy_above=LARGE)
         for clustering in table.uns.get("splicer", {}).get("clusterings", {}):
             if clustering not in table.obs:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -13,7 +14,13 @@ from napari_splicer.files import check_free, file_name, remove, telling, write_t
 from napari_splicer.gui.project.arrays import ArrayWriter
 from napari_splicer.gui.project.pixels import write_pixels
 from napari_splicer.gui.project.places import relative_to, seen
-from napari_splicer.gui.project.record import RECORD, ProjectRecord, TableRecord, read_record
+from napari_splicer.gui.project.record import (
+    FOLDERS,
+    RECORD,
+    ProjectRecord,
+    TableRecord,
+    read_record,
+)
 from napari_splicer.gui.project.runs import run_text
 from napari_splicer.gui.project.tables import (
     Digests,
@@ -23,7 +30,6 @@ from napari_splicer.gui.project.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from napari_splicer.gui.project.record import FieldRecord, Origin
@@ -32,6 +38,9 @@ if TYPE_CHECKING:
     from napari_splicer.model.bundle import Bundle
 
 RUN_FILE = "run.toml"
+
+_OWN_NAMES = re.compile(r"\.[0-9a-f]{8}-.+|.+-[0-9a-f]{8}\.zarr|[0-9a-f]{32}\.npy|[0-9a-f]{16}")
+"""Names that a save gives, or gave before it was interrupted: no person's file is removed."""
 
 
 class ProjectFolder:
@@ -59,7 +68,7 @@ class ProjectFolder:
         self._pixels: dict[str, str] = {}
         self._fingerprints: dict[tuple[str, bool, str], str] = {}
         self._in_use: set[str] = set()
-        self._new: list[str] = []
+        self._begun = record is not None
         self._saving = threading.Lock()
         for origin in () if record is None else record.origins:
             self._fingerprints[origin.path, origin.mask, origin.reader] = origin.fingerprint
@@ -97,23 +106,23 @@ class ProjectFolder:
         """
         with self._saving, telling(self.path, "What was saved before is kept."):
             self._check_it_is_ours()
-            self._new = []
             self._arrays.begin()
-            with self._tidy_if_it_fails():
+            try:
                 record = self._written(state)
                 text = run_text(state, self._kept_layers(state, record))
                 write_text(self.path / RUN_FILE, text, overwrite=True)
                 write_text(self.path / RECORD, record.model_dump_json(indent=1), overwrite=True)
-            before, self._record = self._record, record
-            if before is not None:
-                self._remove(before.names() - record.names() - self._in_use)
+                self._record = record
+            finally:
+                self._remove_unnamed()
             return record
 
     def _check_it_is_ours(self) -> None:
         """Refuse a folder in which there is another project than this window has read or saved."""
         if not (self.path / RECORD).exists():
-            if self._record is None:
+            if not self._begun:
                 check_free(self.path)
+            self._begun = True
             return
         there, known = read_record(self.path), self._record
         if known is None or (there.id, there.saves) != (known.id, known.saves):
@@ -122,20 +131,15 @@ class ProjectFolder:
                 "Save this one under another name: Save as … in the menu of the project.",
             )
 
-    @contextmanager
-    def _tidy_if_it_fails(self) -> Iterator[None]:
-        done = False
-        try:
-            yield
-            done = True
-        finally:
-            if not done:
-                self._remove({*self._new, *self._arrays.made})
-
-    def _remove(self, names: set[str]) -> None:
+    def _remove_unnamed(self) -> None:
+        """Remove what the record does not name, leftovers of a save that was killed included."""
+        named = self._in_use if self._record is None else self._in_use | self._record.names()
         with suppress(OSError):  # a file that is open elsewhere stays, and does no harm
-            for name in names:
-                remove(self.path / name)
+            for name in FOLDERS:
+                folder = self.path / name
+                for entry in folder.iterdir() if folder.is_dir() else ():
+                    if _OWN_NAMES.fullmatch(entry.name) and f"{name}/{entry.name}" not in named:
+                        remove(entry)
 
     # parts -------------------------------------------------------------------------------------
 
@@ -176,7 +180,6 @@ class ProjectFolder:
         name = f"models/{bundle.hash[:16]}"
         if not (self.path / name).exists():
             save_bundle(bundle, self.path / name)
-            self._new.append(name)
         return name
 
     def _table(self, field: FieldRecord, table: TableNow | None) -> TableRecord | None:
@@ -193,7 +196,6 @@ class ProjectFolder:
         alike = with_same_matrices(known, matrices, self.path)
         name = f"tables/{file_name(field.name)}-{uuid4().hex[:8]}.zarr"
         write_table(table, self.path / name, None if alike is None else self.path / alike.kept)
-        self._new.append(name)
         return TableRecord(kept=name, matrices=matrices, rest=rest)
 
     def _origins(self, state: State) -> tuple[Origin, ...]:
@@ -215,7 +217,6 @@ class ProjectFolder:
         if name is None or not (self.path / name).exists():
             name = f"layers/{file_name(pixels.name)}-{uuid4().hex[:8]}.zarr"
             write_pixels(pixels.levels, self.path / name)
-            self._new.append(name)
             self._pixels[pixels.state] = name
         return name
 

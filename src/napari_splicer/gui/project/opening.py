@@ -100,9 +100,10 @@ def open_project(wanted: Wanted) -> Opened | Question:
             kinds = {layer.kind for layer in contents.record.layers if layer.origin == number}
             for kind in kinds & {"image", "labels"}:
                 layers[number] = [_kept(contents.pixels[number], str(origin.kept), kind)]
-        elif place is not None and place.status != "missing" and not origin.reader:
-            layers[number] = _from_file(origin, place.path)
+        elif place is not None and place.status != "missing":
             _note_place(contents, origin, place)
+            if not origin.reader:
+                layers[number] = _from_file(origin, place.path)
     return Opened(wanted, contents, places, layers)
 
 

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from napari_splicer.config import Component, RunConfig
 from napari_splicer.errors import UnreadableFile
 from napari_splicer.events import Stage
+from napari_splicer.files import PROJECT_RECORD
 from napari_splicer.mistakes import mistakes
 from napari_splicer.settings import Settings
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT_VERSION = 1
-RECORD = "splicer-project.json"
+RECORD = PROJECT_RECORD
 SUFFIX = ".splicer"
 FOLDERS = ("models", "tables", "layers", "history")
 """What a project keeps its large things in; nothing else in its folder is ever removed."""

@@ -11,10 +11,6 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 
-from napari_splicer.embedding.stored import write_changes
-from napari_splicer.embedding.table import MATRICES
-from napari_splicer.export.tables import write_zarr
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
@@ -71,6 +67,8 @@ class TableNow:
 
 def matrices_of(table: AnnData) -> dict[str, Any]:
     """Return what is large in a table: intensities, representation and embedding."""
+    from napari_splicer.embedding.table import MATRICES
+
     described = {name: table.obsm[name] for name in MATRICES if name in table.obsm}
     return {"X": table.X} | described
 
@@ -141,6 +139,9 @@ def write_table(table: TableNow, path: Path, alike: Path | None) -> None:
     CannotWrite
         See :func:`napari_splicer.files.written`.
     """
+    from napari_splicer.embedding.stored import write_changes
+    from napari_splicer.export.tables import write_zarr
+
     if alike is None:
         write_zarr(table.table(), path)
     else:
