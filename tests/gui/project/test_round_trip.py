@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import npe2
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_splicer.config import load_run
@@ -197,6 +198,7 @@ def in_memory(new_window, tissue, session, table):
     window.viewer.add_labels(np.asarray(tissue.cells.data), name="cells")
     table.obs["instance_id"] = tissue.cells.cells()["id"].iloc[:6].to_numpy()
     table.obs_names.name = None
+    table.obs["region"] = pd.Categorical(["field"] * 6)
     run = commands.embed(window.session)
     commands.begin(window.session, run)
     commands.apply(window.session, run, [Finished("embed", result=table)])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.keeper import Keeper
     from napari_splicer.gui.project.places import Place
 
-_HEIGHT = 110  # px
+_MOST_ROWS = 5  # seen at once
 
 
 class FilesForm(QFrame):
@@ -43,7 +43,6 @@ class FilesForm(QFrame):
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.title, self.words = heading(""), text()
         self.list = QListWidget()
-        self.list.setMaximumHeight(_HEIGHT)
         self.list.setToolTip("The files, each with what is the matter")
         self.list.currentRowChanged.connect(self._point)
         self.folder = _button(
@@ -80,6 +79,10 @@ class FilesForm(QFrame):
             item.setToolTip(str(place.path))
             item.setData(Qt.ItemDataRole.UserRole, place)
         self.list.setCurrentRow(0)
+        rows = min(self.list.count(), _MOST_ROWS)
+        self.list.setFixedHeight(
+            rows * self.list.sizeHintForRow(0) + 2 * self.list.frameWidth() + 2
+        )
         self.folder.setVisible(bool(missing))
         self.go_on.setText("Open without them" if missing else "Open all the same")
         self.go_on.setToolTip(

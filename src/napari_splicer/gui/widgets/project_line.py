@@ -34,6 +34,11 @@ _TIP = (
     "Image, components, model, groups, selections and what can be undone are saved by themselves "
     "as soon as you have chosen components or made something. The menu opens what you saved before."
 )
+_KEEP_TIP = (
+    "Images that a program put into napari, or that were changed here, then become part of the "
+    "project; they may be large"
+)
+_ALL_IN = "Everything in this window is in the project, or in the files it was opened from."
 
 
 class ProjectLine(QWidget):
@@ -94,7 +99,7 @@ class ProjectLine(QWidget):
     def _about_the_rest(self) -> str:
         names = self._keeper.left_out
         if not names:
-            return "Everything in this window is in the project." if self._keeper.saved else ""
+            return _ALL_IN if self._keeper.saved else ""
         return (
             f"Not part of the project, as they lie in no file: {', '.join(names)}. Save these "
             "layers with napari, or let images be kept in the project: see its menu."
@@ -124,10 +129,8 @@ class ProjectLine(QWidget):
         saving_as.setToolTip("Go on under another name; what was saved so far stays as it is")
         saving_as.setEnabled(saving.isEnabled())
         keeping = menu.addAction("Keep images that lie in no file, too")
-        keeping.setToolTip(
-            "Images that a program put into napari, or that were changed here, then become part of "
-            "the project; they may be large"
-        )
+        keeping.setToolTip(_KEEP_TIP if keeper.left_out else _ALL_IN)
+        keeping.setEnabled(bool(keeper.left_out) or keeper.keep_images)
         keeping.setCheckable(True)
         keeping.setChecked(keeper.keep_images)
         keeping.toggled.connect(self._keep_images)
