@@ -87,6 +87,12 @@ def test_a_full_disk_is_recognised_in_the_words_of_hdf5(
         raise RuntimeError("of another kind")
 
 
+def test_a_full_disk_is_recognised_while_a_folder_is_copied(tmp_path: Path) -> None:
+    failed = [("a", "b", "[Errno 28] No space left on device")]
+    with pytest.raises(CannotWrite, match="no room left"), written(tmp_path / "cells.zarr"):
+        raise shutil.Error(failed)
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_changed_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

@@ -21,6 +21,9 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _LONGEST_NAME = 200
 _FLUSHED_AT_ONCE = 16
+PROJECT_RECORD = "splicer-project.json"
+"""What tells a folder that a window's work is kept in; see :mod:`napari_splicer.gui.project`."""
+
 _OWN_FOLDERS = (".zgroup", "zarr.json", "bundle.json")
 """What tells a folder that is one thing, and may be replaced as one, from any other."""
 
@@ -263,9 +266,10 @@ def _flush_folder(folder: Path) -> None:
 def _told(error: OSError | RuntimeError, path: Path, kept: str) -> CannotWrite | None:
     """Say what is wrong in the user's words; None if it has nothing to do with files.
 
-    HDF5 has its own kinds of error, and tells the system's number only in its message.
+    HDF5, and the copying of folders, have their own kinds of error, and tell the system's number
+    only in their message.
     """
-    found = re.search(r"errno = (\d+)", str(error))
+    found = re.search(r"(?:errno = |\[Errno )(\d+)", str(error))
     number = int(found.group(1)) if found else getattr(error, "errno", None)
     if number in _FULL:
         return CannotWrite(

@@ -11,6 +11,7 @@ import pytest
 from anndata import AnnData
 
 from napari_splicer.config import Component, Region
+from napari_splicer.gui.project import recent
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Facts
 from napari_splicer.samples import synthetic_tissue
@@ -69,6 +70,15 @@ def session(tissue: MaskedImage, tmp_path: Path) -> Session:
     made.settings = made.settings.with_values({**SMALL, "output": str(tmp_path / "run")})
     made.facts = Facts(cells=len(tissue.cells.cells()))
     return made
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder and a list of recent projects of the test's own."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setattr("pathlib.Path.home", lambda: folder)
+    monkeypatch.setattr(recent, "list_file", lambda: folder / "recent-projects.json")
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from napari_splicer.config import TaughtSettings
 from napari_splicer.embedding.table import read_table
 from napari_splicer.export.tables import write_h5ad
 from napari_splicer.gui import editing, lessons
+from napari_splicer.gui.numbers import values_of
 from napari_splicer.gui.session import Session
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def test_what_is_learned_is_a_clustering_with_its_uncertainty(taught_session: Se
     assert [group.name for group in session.groups] == ["a", "b"]
     assert [group.colour for group in session.groups] == [k.colour for k in session.lesson.types]
     assert lessons.counts(session) == {group.name: group.count for group in session.groups}
-    unsure = session.values_of("uncertainty of taught")
+    unsure = values_of(session, "uncertainty of taught")
     np.testing.assert_array_equal(unsure, session.table.obs["taught_uncertainty"])
     assert lessons.is_kept(session)
     lessons.show(session, 0, session.cells_of(0)[3:5])

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from napari_splicer.cli.terminal import Terminal
 from napari_splicer.errors import InvalidSettings, NotInstalled, WouldOverwrite
+from napari_splicer.files import PROJECT_RECORD
 
 if TYPE_CHECKING:
     from napari_splicer.images.masks import MaskedImage
@@ -90,14 +91,24 @@ def init(
     screen.display.note(f"Look through it, then: napari-splicer run {file}")
 
 
-def gui(*files: Annotated[Path, Parameter(help="Images to open.")]) -> int:
+def gui(
+    *files: Annotated[
+        Path, Parameter(help="Images to open, or a project (a folder *.splicer) to go on with.")
+    ],
+) -> int:
     """Open napari with the SpliCER dock."""
     if importlib.util.find_spec("napari") is None:
         raise NotInstalled(
             "napari is not installed here.", "Install it with: pip install 'napari-splicer[all]'"
         )
-    command = [sys.executable, "-m", "napari", *map(str, files)]
+    # napari would ask which of its readers takes a folder; the record in it has one reader.
+    opened = [file / PROJECT_RECORD if _is_project(file) else file for file in files]
+    command = [sys.executable, "-m", "napari", *map(str, opened)]
     return subprocess.call([*command, "--with", "napari-splicer", "SpliCER"])
+
+
+def _is_project(path: Path) -> bool:
+    return (path / PROJECT_RECORD).is_file()
 
 
 def _open(

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_splicer.analysis.clustering import clusterings
-from napari_splicer.analysis.teaching import taught_settings
 from napari_splicer.config import ImageInput, RunConfig, parse_run
 from napari_splicer.errors import SplicerError
 
@@ -54,6 +52,9 @@ def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -
 
 def _groupings(table: AnnData) -> dict[str, Any]:
     """Return the settings of what a table's cells are grouped by; none where they are not."""
+    from napari_splicer.analysis.clustering import clusterings
+    from napari_splicer.analysis.teaching import taught_settings
+
     if not clusterings(table):
         return {}
     taught = {name: taught_settings(table, name) for name in clusterings(table)}

@@ -13,7 +13,7 @@ from napari_splicer.analysis.groups import edits_of, note_edits
 from napari_splicer.analysis.regrouping import Groups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -27,8 +27,11 @@ MOST_BYTES = 2**28
 
 
 @dataclass(frozen=True, eq=False)
-class _Moment:
-    """What a step may change."""
+class Moment:
+    """What a step may change.
+
+    ``clustering``, ``groups`` and ``edits`` are empty where the step changes the selection only.
+    """
 
     selection: NDArray[np.int64]
     lesson: TaughtSettings
@@ -38,6 +41,7 @@ class _Moment:
 
     @property
     def nbytes(self) -> int:
+        """Memory that it takes."""
         return self.selection.nbytes + (0 if self.groups is None else self.groups.codes.nbytes)
 
 
@@ -46,8 +50,8 @@ class Step:
     """One change: what it is called, and what was before and after it."""
 
     words: str
-    before: _Moment
-    after: _Moment
+    before: Moment
+    after: Moment
 
 
 class History:
@@ -107,6 +111,16 @@ class History:
         """Do the step that was last undone again; return whether there was one."""
         return self._move(self._undone, self._done, back=False)
 
+    @property
+    def steps(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        """Steps that can be undone, and those that can be done again; the last is the next."""
+        return tuple(self._done), tuple(self._undone)
+
+    def take_up(self, done: Iterable[Step], undone: Iterable[Step]) -> None:
+        """Go on with the steps of an earlier window, on the same table."""
+        self._done, self._undone = list(done), list(undone)
+        self.changed.emit()
+
     def forget(self, clustering: str | None = None) -> None:
         """Forget all steps, or those that edited one clustering."""
 
@@ -126,16 +140,16 @@ class History:
         self.changed.emit()
         return True
 
-    def _now(self, edits_groups: bool) -> _Moment:
+    def _now(self, edits_groups: bool) -> Moment:
         session = self._session
         table, clustering = session.table, session.clustering
         if not edits_groups or table is None or clustering is None:
-            return _Moment(session.selection, session.lesson, None, None, ())
+            return Moment(session.selection, session.lesson, None, None, ())
         edits = edits_of(table, clustering)
         groups = Groups.of(table, clustering)
-        return _Moment(session.selection, session.lesson, clustering, groups, edits)
+        return Moment(session.selection, session.lesson, clustering, groups, edits)
 
-    def _restore(self, moment: _Moment) -> None:
+    def _restore(self, moment: Moment) -> None:
         session = self._session
         if moment.groups is not None and moment.clustering is not None:
             assert session.table is not None
@@ -158,7 +172,7 @@ class History:
             self.forget()
 
 
-def _alike(before: _Moment, after: _Moment) -> bool:
+def _alike(before: Moment, after: Moment) -> bool:
     if not np.array_equal(before.selection, after.selection) or before.lesson != after.lesson:
         return False
     a, b = before.groups, after.groups

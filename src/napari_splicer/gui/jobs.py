@@ -27,7 +27,7 @@ from napari_splicer.gui.torch_guard import load_torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qtpy.QtWidgets import QWidget
+    from qtpy.QtCore import QObject
 
     from napari_splicer.analysis.shares import Shares
     from napari_splicer.events import Event
@@ -164,14 +164,14 @@ class SharesWorker(WorkerBase):  # type: ignore[misc]  # Qt is untyped here
 
 
 class Errand:
-    """Small work for one widget in a thread, e.g. reading a preview; only the latest ask counts.
+    """Small work in a thread for a widget, e.g. reading a preview; only the latest ask counts.
 
     Work that yields shares (:mod:`napari_splicer.analysis.shares`) is stopped when it is asked for
     anew; other work runs to its end.
 
     Parameters
     ----------
-    widget : QWidget
+    widget : QWidget, or another object of Qt
         With it dies the errand: results that come later are dropped.
     done : callable
         Takes the result, in the GUI thread.
@@ -183,7 +183,7 @@ class Errand:
 
     def __init__(
         self,
-        widget: QWidget,
+        widget: QObject,
         done: Callable[[Any], None],
         failed: Callable[[Exception], None] = tell,
         progress: Callable[[float], None] | None = None,

@@ -45,6 +45,7 @@ class ViewerLink:
     """Ties a viewer's layers to its session.
 
     Its signal ``changed`` is emitted when there are other layers to choose from, or others chosen.
+    While it is ``held``, nothing is chosen by itself.
 
     Parameters
     ----------
@@ -62,7 +63,8 @@ class ViewerLink:
         self.region_layers: dict[str, Labels] = {}
         self._used_with: WeakKeyDictionary[Labels, WeakSet[Image]] = WeakKeyDictionary()
         self._was_visible: WeakKeyDictionary[Layer, bool] = WeakKeyDictionary()
-        self._shelf = Shelf(self.session)
+        self.held = False
+        self.shelf = Shelf(self.session)
         self._strokes = StrokeWatch(self._read_mask)
         self._read_at: WeakValueDictionary[int, LabelMask] = WeakValueDictionary()
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -155,7 +157,7 @@ class ViewerLink:
     def _pair_up(self) -> None:
         if self.image_layers and self.mask_layer is not None:
             self._used_with.setdefault(self.mask_layer, WeakSet()).update(self.image_layers)
-            self._shelf.turn_to((self.image_layers[0], self.mask_layer))
+            self.shelf.turn_to((self.image_layers[0], self.mask_layer))
 
     def _may_go_with(self, mask: Labels) -> bool:
         """Return whether the mask was used with the chosen image, or with none so far."""
@@ -183,17 +185,16 @@ class ViewerLink:
 
     def _guess(self) -> None:
         """Choose an image, and a mask of its size, where none is chosen yet."""
-        if self.session.image is None:
-            choices = self.images()
-            if choices:
-                self.use_image(choices[0])
+        choices = self.images() if self.session.image is None else ()
+        if choices:
+            self.use_image(choices[0])
         if self.session.image is not None and self.mask_layer is None:
             mask = self._likely_mask()
             if mask is not None:
                 self.use_mask(mask)
 
     def _on_inserted(self, event: Any) -> None:
-        if is_own(event.value):
+        if is_own(event.value) or self.held:
             return
         self._extend(event.value)
         self._guess()
@@ -214,14 +215,14 @@ class ViewerLink:
 
     def _on_removed(self, event: Any) -> None:
         layer = event.value
-        self._shelf.forget(layer)
+        self.shelf.forget(layer)
         if layer in self.image_layers:
             self.use_image(None)
         if layer is self.mask_layer:
             self.use_mask(None)
         if layer in self.region_layers.values():
             self.use_regions([kept for kept in self.region_layers.values() if kept is not layer])
-        if is_own(layer):
+        if is_own(layer) or self.held:
             return
         self._guess()
         self.changed.emit()

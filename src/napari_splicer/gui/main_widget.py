@@ -18,8 +18,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.closing import SaveOnClose
 from napari_splicer.gui.docks import open_explorer
 from napari_splicer.gui.jobs import runner_for
+from napari_splicer.gui.keeper import keeper_for
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.readiness import STEPS, resolve
 from napari_splicer.gui.steps.cluster_step import ClusterStep
@@ -30,12 +32,15 @@ from napari_splicer.gui.steps.image_step import ImageStep
 from napari_splicer.gui.steps.model_step import ModelStep
 from napari_splicer.gui.steps.page import rule, text
 from napari_splicer.gui.theming import theme_of
+from napari_splicer.gui.widgets.files_form import FilesForm
+from napari_splicer.gui.widgets.project_line import ProjectLine
+from napari_splicer.gui.widgets.project_offer import ProjectOffer
 from napari_splicer.gui.widgets.step_header import StepHeader
 from napari_splicer.gui.widgets.undo_buttons import take_key
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-    from qtpy.QtGui import QKeyEvent
+    from qtpy.QtGui import QKeyEvent, QShowEvent
 
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.steps.page import StepPage
@@ -71,6 +76,10 @@ class SplicerWidget(QWidget):
         super().__init__()
         link, runner = link_for(napari_viewer), runner_for(napari_viewer)
         self.session = link.session
+        self.keeper = keeper_for(napari_viewer)
+        self.project = ProjectLine(self.keeper)
+        self.files_form = FilesForm(self.keeper)
+        self._on_close: SaveOnClose | None = None
         self.setMinimumWidth(_WIDTH)
         cluster_step = ClusterStep(runner)
         cluster_step.explorer_wanted.connect(self.open_explorer)
@@ -83,6 +92,8 @@ class SplicerWidget(QWidget):
             ExportStep(runner),
         ]
         self.pages: dict[StepName, StepPage] = {page.name: page for page in pages}
+        offer = ProjectOffer(link, self.keeper, self.project.open)
+        self.pages["image"].column.insertWidget(0, offer)
         self.headers: dict[StepName, StepHeader] = {}
         self._next: StepName = "image"
         self._all_done = False
@@ -106,6 +117,9 @@ class SplicerWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(2)
+        layout.addWidget(self.project)
+        layout.addWidget(self.files_form)
+        layout.addWidget(rule())
         group = QButtonGroup(self)
         for number, name in enumerate(STEPS, 1):
             page = self.pages[name]
@@ -216,6 +230,12 @@ class SplicerWidget(QWidget):
 
     def _dismiss(self) -> None:
         self.session.notice = None
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Have the window save what was done when it is closed, from when it is known."""
+        super().showEvent(event)
+        if self._on_close is None:
+            self._on_close = SaveOnClose(self.keeper, self.window())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep pages as narrow as the dock: nothing may stick out where no scroll bar leads."""

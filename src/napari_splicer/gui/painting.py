@@ -15,6 +15,7 @@ from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 from napari.utils.transforms import Affine
 from qtpy.QtCore import QTimer
 
+from napari_splicer.gui.numbers import values_of
 from napari_splicer.gui.overlay import ClusterLookup, IdIndex
 from napari_splicer.gui.reading import OWN
 
@@ -91,7 +92,7 @@ class Painter:
         if session.table is None or not session.table_fits:
             self._remove(GROUPS)
         elif session.colour_by is not None:
-            lookup = _shades(self._ids(), session.values_of(session.colour_by))
+            lookup = _shades(self._ids(), values_of(session, session.colour_by))
             self._show(GROUPS, lookup, _scale(lookup), opacity=session.opacity)
         elif session.clustering is None:
             self._remove(GROUPS)

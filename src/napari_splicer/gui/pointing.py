@@ -15,6 +15,7 @@ from napari_splicer.gui.reading import OWN
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from napari.components import Camera
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
@@ -155,10 +156,15 @@ class Pointer:
         at = np.zeros(layer.ndim)
         at[-2:] = place
         world = layer.data_to_world(at)
-        camera = getattr(viewer, "scene", viewer).camera  # moved into the scene by napari 0.9
+        camera = camera_of(viewer)
         camera.center = (0.0, float(world[-2]), float(world[-1]))
         camera.zoom = max(camera.zoom, _ZOOM / float(layer.scale[-1]))
         self._session.picked = cell
+
+
+def camera_of(viewer: Viewer) -> Camera:
+    """Return the viewer's camera, which napari 0.9 has moved into the scene."""
+    return getattr(viewer, "scene", viewer).camera
 
 
 def _read_tile(mask: LabelMask, row: int, column: int) -> NDArray[np.int64]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari_splicer import pipeline
 from napari_splicer.files import file_name
-from napari_splicer.gui.commands import Run, free_name, run_folder, spare_threads
+from napari_splicer.gui.commands import Run, run_folder, spare_threads
+from napari_splicer.gui.naming import free_name
 from napari_splicer.segmentation.settings import SegmentationSettings
 
 if TYPE_CHECKING:

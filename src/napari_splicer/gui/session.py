@@ -219,25 +219,6 @@ class Session:
             return np.full(len(self.ids()), -1, np.int64)
         return np.asarray(self.table.obs[self.clustering].cat.codes, np.int64)
 
-    def values_of(self, name: str) -> NDArray[np.float64]:
-        """Return a measure, a channel's mean intensity in raw units, or a column of numbers."""
-        if self.table is None:
-            return np.empty(0)
-        if name in self.measures:
-            return np.asarray(self.measures[name], np.float64)
-        if name not in self.table.var_names:
-            return np.asarray(self.table.obs[name], np.float64)
-        column = self.table.X[:, self.table.var_names.get_loc(name)]
-        return np.asarray(column.toarray() if hasattr(column, "toarray") else column, float).ravel()
-
-    def further_numbers(self) -> tuple[str, ...]:
-        """Return the names of the table's other numbers of cells, such as their area."""
-        if self.table is None:
-            return ()
-        columns = self.table.obs.select_dtypes("number").columns.drop("instance_id")
-        taken = {*self.table.var_names, *self.measures}
-        return tuple(str(name) for name in columns if name not in taken)
-
     def cells_of(self, group: int) -> NDArray[np.int64]:
         """Return the label ids of the cells in group ``group``."""
         members: NDArray[np.int64] = self.ids()[self.codes() == group]
@@ -260,6 +241,16 @@ class Session:
         name = self.groups[group].name
         hidden = self._hidden.get(self.clustering, frozenset())
         self._hidden[self.clustering] = hidden - {name} if visible else hidden | {name}
+        self._refresh_groups()
+
+    @property
+    def hidden(self) -> Mapping[str, frozenset[str]]:
+        """Names of the groups that are not shown, by clustering; set as a whole."""
+        return dict(self._hidden)
+
+    @hidden.setter
+    def hidden(self, hidden: Mapping[str, frozenset[str]]) -> None:
+        self._hidden = dict(hidden)
         self._refresh_groups()
 
     def _table_changed(self) -> None:

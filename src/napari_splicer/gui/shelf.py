@@ -23,7 +23,9 @@ _OF_ONE_IMAGE: tuple[Stage, ...] = ("embed", "cluster", "export")
 
 
 @dataclass(frozen=True, eq=False)
-class _Kept:
+class Kept:
+    """Results of one image and mask, and what they were made from."""
+
     table: AnnData
     clustering: str | None
     exported: tuple[Path, ...]
@@ -44,9 +46,14 @@ class Shelf:
         self._session = session
         self._now: Pair | None = None
         self._cells: dict[Pair, LabelMask | None] = {}
-        self._kept: dict[Pair, _Kept] = {}
+        self._kept: dict[Pair, Kept] = {}
         session.events.made_from.connect(self._make_room)
         session.table_left.connect(self._replace)
+
+    @property
+    def kept(self) -> Mapping[Pair, Kept]:
+        """The results that wait for their image, by image and mask."""
+        return dict(self._kept)
 
     def turn_to(self, pair: Pair) -> None:
         """Put away the results of the pair before, and take down those of ``pair``, if any.
@@ -89,7 +96,7 @@ class Shelf:
         if session.table is None or owner is None:
             return
         made = {stage: s for stage, s in made_from.items() if stage in _OF_ONE_IMAGE}
-        self._kept[owner] = _Kept(session.table, session.clustering, session.exported, made)
+        self._kept[owner] = Kept(session.table, session.clustering, session.exported, made)
 
     def _put_away(self, owner: Pair | None) -> None:
         session = self._session

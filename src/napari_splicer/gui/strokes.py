@@ -47,7 +47,7 @@ class StrokeWatch:
             layer.events.set_data.connect(self._on_redraw)
 
     def _start_anew(self) -> None:
-        self._depth = _strokes(self._layer)
+        self._depth = strokes_of(self._layer)
         self._states = [next(self._numbers) for _ in range(self._depth + 1)]
 
     def _on_data(self, event: Any = None) -> None:
@@ -55,7 +55,7 @@ class StrokeWatch:
         self._changed()
 
     def _on_stroke(self, event: Any = None) -> None:
-        before, self._depth = self._depth, _strokes(self._layer)
+        before, self._depth = self._depth, strokes_of(self._layer)
         # The oldest stroke is forgotten where there are as many as napari keeps.
         kept = self._states[: self._depth] if self._depth > before else self._states[1:]
         self._states = [*kept, next(self._numbers)]
@@ -63,12 +63,12 @@ class StrokeWatch:
 
     def _on_redraw(self, event: Any = None) -> None:
         """Find out whether a stroke was undone: napari has no event for that, but draws anew."""
-        depth = _strokes(self._layer)
+        depth = strokes_of(self._layer)
         if depth != self._depth and depth < len(self._states):
             self._depth = depth
             self._changed()
 
 
-def _strokes(layer: Labels | None) -> int:
+def strokes_of(layer: Labels | None) -> int:
     """Return how many strokes can be undone; napari has no public name for that."""
     return len(getattr(layer, "_undo_history", ()))

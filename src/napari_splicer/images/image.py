@@ -81,6 +81,8 @@ class MultiplexImage:
         What is odd about it, in sentences.
     planes : Planes, optional
         The finest level as it is stored, where it can be read from there.
+    places : tuple of int, optional
+        Which channels of the source these are, where :meth:`select` left some out.
     """
 
     name: str
@@ -92,6 +94,7 @@ class MultiplexImage:
     is_rgb: bool = False
     remarks: tuple[str, ...] = ()
     planes: Planes | None = None
+    places: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         check_count(self.name, len(self.channels), self.levels[0].shape[0])
@@ -275,7 +278,15 @@ class MultiplexImage:
         index = list(self.index(channels))
         levels = tuple(level[index] for level in self.levels)
         planes = self.planes and self.planes.take(index)
-        return replace(self, levels=levels, channels=tuple(channels), is_rgb=False, planes=planes)
+        places = tuple(index if self.places is None else (self.places[i] for i in index))
+        return replace(
+            self,
+            levels=levels,
+            channels=tuple(channels),
+            is_rgb=False,
+            planes=planes,
+            places=places,
+        )
 
 
 def _checked_pixel_size(pixel_size: float | PixelSize | None) -> PixelSize | None:

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 
 from napari_splicer.analysis.similarity import similarity
 from napari_splicer.gui import similar
+from napari_splicer.gui.numbers import values_of
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.widgets import similar_page
 from napari_splicer.gui.widgets.similar_page import SimilarPage
@@ -55,7 +56,7 @@ def test_a_click_shows_the_cells_in_order(qtbot, page, session):
 def test_map_and_image_are_coloured_by_it_as_long_as_that_is_wanted(qtbot, page, session):
     cell = _click(qtbot, page, session, 5)
     assert session.colour_by == f"like cell {cell}"
-    assert session.values_of(session.colour_by)[5] == pytest.approx(1)
+    assert values_of(session, session.colour_by)[5] == pytest.approx(1)
     page.coloured.click()
     assert session.colour_by is None
     page.source.setCurrentIndex(page.source.findData("chunk:immune"))
@@ -75,7 +76,7 @@ def test_a_component_is_asked_by_its_name(qtbot, page, session):
     page.source.activated.emit(page.source.currentIndex())
     qtbot.waitUntil(lambda: page._found is not None and page._found.source == "chunk:immune")
     expected = similarity(session.table, [session.table.obs_names[5]], "chunk:immune").values
-    np.testing.assert_allclose(session.values_of(session.colour_by), expected)
+    np.testing.assert_allclose(values_of(session, session.colour_by), expected)
 
 
 def test_selected_cells_are_compared_to_their_mean(qtbot, page, session):

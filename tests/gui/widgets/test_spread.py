@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_splicer.gui import editing
+from napari_splicer.gui.numbers import values_of
 from napari_splicer.gui.widgets.spread import EMPTY, Spread
 
 
@@ -31,7 +32,7 @@ def test_the_marker_follows_the_map_and_leads_it(qtbot, spread, session) -> None
     spread.marker.setCurrentText("CD3")
     spread.marker.activated.emit(1)
     assert session.colour_by == "CD3"
-    session.measures = {"likeness": session.values_of("CD3")}
+    session.measures = {"likeness": values_of(session, "CD3")}
     session.colour_by = "likeness"
     assert spread.marker.currentText() == "CD3"
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_splicer.gui.numbers import values_of
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -49,7 +51,7 @@ def colouring_of(session: Session) -> Colouring:
     if session.table is None or session.colour_by is None:
         colours = (*(group.colour for group in session.groups), NOTHING)
         return Colouring(groups, colours, shown)
-    limits = scale_limits(values := session.values_of(session.colour_by))
+    limits = scale_limits(values := values_of(session, session.colour_by))
     return Colouring(scale_codes(values, limits), (*scale_colours(), NOTHING), shown, limits)
 
 

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.numbers import further_numbers, values_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -93,7 +94,7 @@ class MapAxes(QWidget):
         """Offer markers and measures, keeping what is chosen."""
         session = self._session
         markers = [] if session.table is None else [str(name) for name in session.table.var_names]
-        names = [*markers, *session.measures, *session.further_numbers()]
+        names = [*markers, *session.measures, *further_numbers(session)]
         for box, place in ((self.x, 0), (self.y, 1)):
             kept = box.currentText()
             box.clear()
@@ -116,7 +117,7 @@ class MapAxes(QWidget):
             self._errand.ask(_components, table)
         elif kind == NUMBERS:
             names = (self.x.currentText(), self.y.currentText())
-            scaled = [_scaled(session.values_of(name), name in table.var_names) for name in names]
+            scaled = [_scaled(values_of(session, name), name in table.var_names) for name in names]
             self._take(Places(np.stack(scaled, axis=1), names))
         elif "X_umap" in table.obsm:
             self._take(Places(np.asarray(table.obsm["X_umap"], np.float64)[:, :2]))

@@ -1,0 +1,58 @@
+"""Saving the work of a window when it is closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QApplication, QMessageBox
+
+from napari_splicer.errors import SplicerError
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.gui.keeper import Keeper
+
+
+class SaveOnClose(QObject):  # type: ignore[misc]  # Qt is untyped here
+    """Watches one window; where its work can't be saved, asks whether it is closed all the same.
+
+    Parameters
+    ----------
+    keeper : Keeper
+    window : QWidget
+        With it dies the watch.
+    """
+
+    def __init__(self, keeper: Keeper, window: QWidget) -> None:
+        super().__init__(window)
+        self._keeper = keeper
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Save before the window hears that it is closed, or keep that from it."""
+        if event.type() == QEvent.Type.Close and watched is self.parent() and not self._finished():
+            event.ignore()
+            return True
+        return False
+
+    def _finished(self) -> bool:
+        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+        try:
+            self._keeper.finish()
+        except SplicerError as error:
+            problem = str(error)
+        else:
+            return True
+        finally:
+            QApplication.restoreOverrideCursor()
+        answer = QMessageBox.question(
+            self.parent(),
+            "SpliCER",
+            f"The project is not saved. {problem}\n\nClose the window all the same? What was done "
+            "since the last save is lost then.",
+            QMessageBox.StandardButton.Close | QMessageBox.StandardButton.Cancel,
+            QMessageBox.StandardButton.Cancel,
+        )
+        return bool(answer == QMessageBox.StandardButton.Close)

@@ -1,0 +1,287 @@
+"""Keeper: saves the work of a window by itself, and opens projects in it.
+
+A state is taken hold of in the GUI thread, which copies nothing large, and written in a worker.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_splicer.errors import SplicerError
+from napari_splicer.files import file_name
+from napari_splicer.gui.commands import run_folder
+from napari_splicer.gui.jobs import Errand, runner_for, tell
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.project.capture import capture, worth_keeping
+from napari_splicer.gui.project.folder import ProjectFolder
+from napari_splicer.gui.project.opening import Question, Wanted, open_project
+from napari_splicer.gui.project.provenance import Provenance
+from napari_splicer.gui.project.recent import note_recent
+from napari_splicer.gui.project.record import SUFFIX
+from napari_splicer.gui.project.restore import restore
+from napari_splicer.gui.reading import is_own
+from napari_splicer.gui.session import unwrapped
+from napari_splicer.gui.snapshot import Notice
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from napari.viewer import Viewer
+
+    from napari_splicer.gui.project.opening import Opened
+    from napari_splicer.gui.project.record import ProjectRecord
+    from napari_splicer.gui.project.state import State
+
+WAIT = 2.0  # seconds after a change, in which more are awaited
+_BUSY = "A project can be opened when the work that runs is done, or cancelled."
+_PATIENCE = 5  # times as long as the last save took are waited before the next
+_KEPT_FIELDS = (
+    "image",
+    "cells",
+    "regions",
+    "panel_groups",
+    "components",
+    "settings",
+    "bundle",
+    "table",
+    "clustering",
+    "groups",
+    "measures",
+    "colour_by",
+    "opacity",
+    "selection",
+    "exported",
+    "made_from",
+)
+
+
+class Keeper:
+    """Saves and opens the work of one viewer; see :func:`keeper_for`.
+
+    Nothing is written before there is something worth keeping. Its signal ``changed`` follows
+    every change of what it says of itself.
+
+    Attributes
+    ----------
+    project : ProjectFolder or None
+        Where the work is saved; None until there is something to save.
+    problem : str
+        Why the last save failed, as a sentence; empty where it did not.
+    saving, opening : bool
+        Whether a save, or the opening of a project, is under way.
+    question : Question or None
+        What is asked of the files of the project that is to be opened.
+    left_out : tuple of str
+        Layers that are no part of the project, as they lie in no file.
+    keep_images : bool
+        Whether images that lie in no file are part of the project.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._link = link_for(viewer)
+        self._runner = runner_for(viewer)
+        self._provenance = Provenance(viewer)
+        self.session = self._link.session
+        self.project: ProjectFolder | None = None
+        self.problem = ""
+        self.saving = self.opening = self.keep_images = False
+        self.question: Question | None = None
+        self.left_out: tuple[str, ...] = ()
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.save)
+        self._saving = Errand(self._timer, self._on_saved, self._on_not_saved)
+        self._opening = Errand(self._timer, self._on_opened, self._on_not_opened)
+        self._written: ProjectRecord | None = None  # what was asked to be written, and is
+        self._asked: State | None = None
+        self._restoring = self._removing = False
+        self._begun, self._took = 0.0, 0.0
+        for name in _KEPT_FIELDS:
+            self.session.events[name].connect(self._on_change)
+        for signal in (self.session.history.changed, self._link.changed, self._provenance.changed):
+            signal.connect(self._on_change)
+        viewer.layers.events.removing.connect(self._on_removing)
+
+    # saving ------------------------------------------------------------------------------------
+
+    @property
+    def saved(self) -> datetime | None:
+        """When the work was last saved."""
+        return None if self.project is None else self.project.saved
+
+    @property
+    def default_folder(self) -> Path:
+        """Where the work is saved unless a person says otherwise: the results' folder."""
+        image = self.session.image
+        name = "project" if image is None else file_name(image.name)
+        parent = run_folder(self.session).path
+        names = (name if number == 1 else f"{name}-{number}" for number in range(1, 10_000))
+        return next(p for n in names if not (p := parent / f"{n}{SUFFIX}").exists())
+
+    def _on_removing(self) -> None:
+        """Take hold of the work while it is whole: closing a viewer first removes its layers."""
+        if self._removing or self._restoring:
+            return
+        self._removing = True
+        QTimer.singleShot(0, self._removed)
+        if self._timer.isActive():
+            self.save()
+        elif self.project is not None:
+            self._state()
+
+    def _removed(self) -> None:
+        self._removing = False
+
+    def _on_change(self) -> None:
+        if self._restoring or not self.would_replace:
+            return  # an empty window is no work, and does not undo what was saved of it
+        if self.project is None and not worth_keeping(self.session):
+            return
+        if not self._timer.isActive():
+            self._timer.start(round(1000 * max(WAIT, _PATIENCE * self._took)))
+
+    def save(self) -> None:
+        """Save now, in a worker."""
+        self._timer.stop()
+        try:
+            project, state = self._project_now(), self._state()
+        except SplicerError as error:
+            self._on_not_saved(error)
+            return
+        self.saving, self._begun = True, time.monotonic()
+        self._saving.ask(_save, project, state)
+        self.changed.emit()
+
+    def save_as(self, path: Path) -> None:
+        """Go on in another folder, whose name must be free; it holds all of the work at once.
+
+        Raises
+        ------
+        WouldOverwrite
+            If there is something of that name.
+        """
+        path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+        self.project = ProjectFolder(path)
+        self.save()
+
+    def finish(self) -> None:
+        """Save what is not saved yet, before the window closes, and wait until that is done.
+
+        Raises
+        ------
+        WouldOverwrite, CannotWrite
+            See :meth:`ProjectFolder.save`.
+        """
+        pending = self._timer.isActive() or self.saving
+        self._timer.stop()
+        if self.project is None and not pending:
+            return
+        state = self._state() if self.would_replace else self._asked
+        if state is not None and (pending or self.problem or state.record != self._written):
+            _save(self._project_now(), state)
+            self._written = state.record
+
+    def _project_now(self) -> ProjectFolder:
+        if self.project is None:
+            self.project = ProjectFolder(self.default_folder)
+        return self.project
+
+    def _state(self) -> State:
+        state = capture(self._link, self._provenance, keep_images=self.keep_images)
+        self._asked, self.left_out = state, state.record.left_out
+        return state
+
+    def _on_saved(self, _: ProjectRecord) -> None:
+        self.saving, self.problem = False, ""
+        self._written = None if self._asked is None else self._asked.record
+        self._took = time.monotonic() - self._begun
+        self.changed.emit()
+
+    def _on_not_saved(self, error: Exception) -> None:
+        """Say once what is wrong; the next change tries again."""
+        said = str(error)
+        self.saving = False
+        if said != self.problem:
+            self.problem = said
+            self.session.notice = Notice("error", f"The project is not saved. {said}")
+            tell(error)
+        self.changed.emit()
+
+    # opening -----------------------------------------------------------------------------------
+
+    @property
+    def would_replace(self) -> bool:
+        """Whether there is anything in the window that opening a project would take away."""
+        return any(not is_own(layer) for layer in self._link.layers)
+
+    def open(self, wanted: Wanted) -> None:
+        """Open a project instead of what is in the window, which is saved before.
+
+        Files that are missing or have changed are asked for in :attr:`question`.
+        """
+        self.question, self.opening = None, not self._runner.busy
+        if self.opening:
+            self._opening.ask(open_project, wanted)
+        else:
+            self.session.notice = Notice("error", _BUSY)
+        self.changed.emit()
+
+    def do_not_open(self) -> None:
+        """Leave the window as it is, after a question."""
+        self.question = None
+        self.changed.emit()
+
+    def _on_opened(self, result: Opened | Question) -> None:
+        self.opening = False
+        if isinstance(result, Question):
+            self.question = result
+        elif self._runner.busy:  # begun meanwhile
+            self.session.notice = Notice("error", _BUSY)
+        else:
+            self._take(result)
+        self.changed.emit()
+
+    def _take(self, opened: Opened) -> None:
+        """Put a project into the window, after saving what is in it."""
+        if self._timer.isActive():
+            self.save()
+        self._restoring = True
+        try:
+            restore(self._link, opened)
+        finally:
+            self._restoring = False
+        self.project, self.problem = opened.contents.folder, ""
+        self._written = self._state().record
+        note_recent(self.project.path)
+
+    def _on_not_opened(self, error: Exception) -> None:
+        self.opening = False
+        if isinstance(error, SplicerError):
+            self.session.notice = Notice("error", str(error), "open")
+        tell(error)
+        self.changed.emit()
+
+
+def _save(project: ProjectFolder, state: State) -> ProjectRecord:
+    record = project.save(state)
+    note_recent(project.path)
+    return record
+
+
+_KEEPERS: WeakKeyDictionary[Any, Keeper] = WeakKeyDictionary()
+
+
+def keeper_for(viewer: Viewer) -> Keeper:
+    """Return the viewer's keeper, made when first asked for; it lives as long as the viewer."""
+    viewer = unwrapped(viewer)
+    if viewer not in _KEEPERS:
+        _KEEPERS[viewer] = Keeper(viewer)
+    return _KEEPERS[viewer]

@@ -1,0 +1,155 @@
+"""Arrays of a project: what was selected, how cells were grouped before each step, measures.
+
+Each is a file named by what it holds, so that the many that steps have in common are there once,
+and a save writes only those that are new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_splicer.analysis.regrouping import Groups
+from napari_splicer.errors import UnreadableFile
+from napari_splicer.files import written
+from napari_splicer.gui.history import Moment, Step
+from napari_splicer.gui.project.record import MomentRecord, StepRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+class ArrayWriter:
+    """Writes arrays into a project's folder, those that are there already only once.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the project.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: dict[int, tuple[Any, str]] = {}
+        self._asked: dict[int, tuple[Any, str]] = {}
+
+    def begin(self) -> None:
+        """Start a save: what was not asked for in the last one is forgotten."""
+        self._names, self._asked = self._asked, {}
+
+    def put(self, array: NDArray[Any]) -> str:
+        """Return the name of the file that holds ``array``, written unless it is there."""
+        known = self._names.get(id(array))
+        if known is None or known[0] is not array:
+            known = array, _name(_narrow(array))
+        self._asked[id(array)] = known
+        name = known[1]
+        if not (self._folder / name).exists():
+            with written(self._folder / name) as temporary:
+                np.save(temporary, _narrow(array), allow_pickle=False)
+        return name
+
+    def steps(self, steps: Iterable[Step]) -> tuple[StepRecord, ...]:
+        """Return steps as a record, with their arrays written."""
+        return tuple(
+            StepRecord(words=s.words, before=self._moment(s.before), after=self._moment(s.after))
+            for s in steps
+        )
+
+    def _moment(self, moment: Moment) -> MomentRecord:
+        selection, groups = self.put(moment.selection), moment.groups
+        if groups is None:
+            return MomentRecord(selection=selection, lesson=moment.lesson)
+        return MomentRecord(
+            selection=selection,
+            lesson=moment.lesson,
+            clustering=moment.clustering,
+            codes=self.put(groups.codes),
+            names=groups.names,
+            colours=groups.colours,
+            edits=moment.edits,
+        )
+
+
+class ArrayReader:
+    """Reads arrays of a project's folder, each once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[str, NDArray[Any]] = {}
+
+    def integers(self, name: str) -> NDArray[np.int64]:
+        """Return a row of whole numbers, int64 (m,).
+
+        Raises
+        ------
+        UnreadableFile
+            If the file is missing, damaged, or holds something else.
+        """
+        if name not in self._read:
+            array = self._load(name)
+            if array.ndim != 1 or array.dtype.kind not in "iu":
+                raise self._damaged(name, "it holds no whole numbers")
+            self._read[name] = array.astype(np.int64)
+        return self._read[name]
+
+    def numbers(self, name: str, count: int) -> NDArray[Any]:
+        """Return ``count`` numbers."""
+        array = self._load(name)
+        if array.shape != (count,) or array.dtype.kind not in "iufb":
+            raise self._damaged(name, "it is not of these cells")
+        return array
+
+    def steps(self, records: Iterable[StepRecord], count: int) -> tuple[Step, ...]:
+        """Return steps on a table of ``count`` cells."""
+        return tuple(
+            Step(r.words, self._moment(r.before, count), self._moment(r.after, count))
+            for r in records
+        )
+
+    def _moment(self, record: MomentRecord, count: int) -> Moment:
+        selection = self.integers(record.selection)
+        if record.codes is None:
+            return Moment(selection, record.lesson, None, None, ())
+        codes = self.integers(record.codes)
+        fits = codes.min(initial=-1) >= -1 and codes.max(initial=-1) < len(record.names)
+        if len(codes) != count or len(record.names) != len(record.colours) or not fits:
+            raise self._damaged(record.codes, "it is not of these cells and groups")
+        groups = Groups(codes, record.names, record.colours)
+        return Moment(selection, record.lesson, record.clustering, groups, record.edits)
+
+    def _load(self, name: str) -> NDArray[Any]:
+        try:
+            array = np.load(self._folder / name, mmap_mode=None, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise self._damaged(name, str(error)) from error
+        if not isinstance(array, np.ndarray):
+            raise self._damaged(name, "it holds something else")
+        return array
+
+    def _damaged(self, name: str, why: str) -> UnreadableFile:
+        return UnreadableFile(
+            f"{self._folder / name} is damaged: {why}.", "Copy the project's folder again."
+        )
+
+
+def _narrow(array: NDArray[Any]) -> NDArray[Any]:
+    """Return whole numbers in the narrowest type that holds them."""
+    if array.dtype.kind not in "iu" or not array.size:
+        return array
+    low, high = int(array.min()), int(array.max())
+    for kind in (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32):
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return array.astype(kind)
+    return array
+
+
+def _name(array: NDArray[Any]) -> str:
+    digest = hashlib.sha256(f"{array.dtype}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return f"history/{digest.hexdigest()[:32]}.npy"

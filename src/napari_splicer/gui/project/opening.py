@@ -1,0 +1,124 @@
+"""Opening a project, up to where the window is touched: all that reads files, for a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from napari_splicer.gui.display import image_layers, mask_layer
+from napari_splicer.gui.project.contents import read_project
+from napari_splicer.gui.project.places import find_files
+from napari_splicer.gui.project.record import RECORD, read_record
+from napari_splicer.gui.reading import OWN
+from napari_splicer.images.image import Affine2D
+from napari_splicer.images.open import open_image, open_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from napari_splicer.gui.display import LayerData
+    from napari_splicer.gui.project.contents import Contents
+    from napari_splicer.gui.project.places import Place
+    from napari_splicer.gui.project.record import Origin
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A project to be opened, and what a person has said of its files so far.
+
+    Parameters
+    ----------
+    path : Path
+        Of the project's folder, or of the record in it.
+    moved : mapping of int to Path
+        Where the files of some origins lie now.
+    as_they_are : bool
+        Whether to do without files that are missing, and to take those that have changed.
+    """
+
+    path: Path
+    moved: Mapping[int, Path] = field(default_factory=dict)
+    as_they_are: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder, absolute."""
+        path = self.path.expanduser().absolute()
+        return path.parent if path.name == RECORD else path
+
+
+@dataclass(frozen=True)
+class Question:
+    """Files of a project of which something must be asked."""
+
+    wanted: Wanted
+    places: tuple[Place, ...]
+
+    @property
+    def missing(self) -> tuple[Place, ...]:
+        """Those that were not found."""
+        return tuple(place for place in self.places if place.status == "missing")
+
+    @property
+    def changed(self) -> tuple[Place, ...]:
+        """Those that hold other pixels than when the project was saved."""
+        return tuple(place for place in self.places if place.status == "changed")
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A project that is ready to be put into a window.
+
+    ``layers`` are what its origins give that need not be opened by napari, by origin.
+    """
+
+    wanted: Wanted
+    contents: Contents
+    places: tuple[Place, ...]
+    layers: Mapping[int, list[LayerData]]
+
+
+def open_project(wanted: Wanted) -> Opened | Question:
+    """Read a project and the files of its layers; a question where some of these are not there.
+
+    Raises
+    ------
+    UnreadableFile
+        If it is no project, is damaged, or of a newer version.
+    """
+    folder = wanted.folder
+    places = find_files(read_record(folder), folder, wanted.moved)
+    if not wanted.as_they_are and any(place.status != "same" for place in places):
+        return Question(wanted, places)
+    contents = read_project(folder)
+    lying = {place.origin: place for place in places}
+    layers: dict[int, list[LayerData]] = {}
+    for number, origin in enumerate(contents.record.origins):
+        place = lying.get(number)
+        if origin.kind == "kept" and number in contents.pixels:
+            kinds = {layer.kind for layer in contents.record.layers if layer.origin == number}
+            for kind in kinds & {"image", "labels"}:
+                layers[number] = [_kept(contents.pixels[number], str(origin.kept), kind)]
+        elif place is not None and place.status != "missing":
+            _note_place(contents, origin, place)
+            if not origin.reader:
+                layers[number] = _from_file(origin, place.path)
+    return Opened(wanted, contents, places, layers)
+
+
+def _kept(levels: list[object], name: str, kind: str) -> LayerData:
+    multiscale = len(levels) > 1
+    settings = {"multiscale": multiscale, "metadata": {OWN: {"kept": name}}}
+    return (levels if multiscale else levels[0], settings, kind)
+
+
+def _from_file(origin: Origin, path: Path) -> list[LayerData]:
+    if origin.mask:
+        return [mask_layer(open_mask(path), Affine2D())]
+    return image_layers(open_image(path))
+
+
+def _note_place(contents: Contents, origin: Origin, place: Place) -> None:
+    """Make a file that was found elsewhere, or is taken as it is now, the project's."""
+    contents.folder.moved(str(place.path), origin.mask, origin.reader, place.fingerprint)

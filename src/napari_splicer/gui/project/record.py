@@ -1,0 +1,267 @@
+"""``splicer-project.json``: what a project says of itself, checked as untrusted input.
+
+It is written last. Whatever it names is complete by then and is never changed afterwards, so that
+a save which is interrupted anywhere leaves the state before.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from napari_splicer.config import Component, RunConfig, TaughtSettings
+from napari_splicer.errors import UnreadableFile
+from napari_splicer.events import Stage
+from napari_splicer.files import PROJECT_RECORD
+from napari_splicer.mistakes import mistakes
+from napari_splicer.segmentation.settings import SegmentationSettings
+from napari_splicer.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT_VERSION = 1
+RECORD = PROJECT_RECORD
+SUFFIX = ".splicer"
+FOLDERS = ("models", "tables", "layers", "history")
+"""What a project keeps its large things in; nothing else in its folder is ever removed."""
+
+_LARGEST = 64 * 2**20  # bytes
+
+Kept = Annotated[str, Field(pattern=rf"^({'|'.join(FOLDERS)})/\w[\w.+-]*$")]
+"""A file or folder within the project."""
+
+Same = Literal["image", "cells", "bundle", "table"]
+Numbers = tuple[float, ...]
+
+
+class Origin(Settings):
+    """Where layers come from.
+
+    ``path`` is absolute, ``beside`` the same path from the project's folder, so that a project can
+    travel with its images. A reader of its own is none; otherwise napari opened it with ``reader``.
+    """
+
+    kind: Literal["file", "sample", "kept"]
+    path: str = ""
+    beside: str = ""
+    reader: str = ""
+    mask: bool = False
+    sample: tuple[str, str] = ("", "")
+    kept: Kept | None = None
+    fingerprint: str = ""
+
+
+class Look(Settings):
+    """How a layer looks; what its kind does not have is None."""
+
+    visible: bool = True
+    opacity: float = 1.0
+    blending: str = "translucent"
+    gamma: float | None = None
+    colormap: str | None = None
+    contrast_limits: tuple[float, float] | None = None
+
+
+class Placing(Settings):
+    """Where a layer lies, in the terms of napari."""
+
+    scale: Numbers
+    translate: Numbers
+    rotate: tuple[Numbers, ...]
+    shear: Numbers
+    affine: tuple[Numbers, ...]
+    units: tuple[str, ...]
+
+
+class LayerRecord(Settings):
+    """One layer: the ``place``-th of those that opening ``origins[origin]`` gives."""
+
+    name: str
+    kind: str
+    origin: int = Field(ge=0)
+    place: int = Field(0, ge=0)
+    look: Look = Look()
+    placing: Placing | None = None
+
+
+class MadeFrom(Settings):
+    """What a result was made from: settings, and which things have stayed the same since."""
+
+    settings: RunConfig
+    components: tuple[Component, ...] = ()
+    panel_groups: dict[str, tuple[str, ...]] = Field({})
+    same: tuple[Same, ...] = ()
+
+
+class TableRecord(Settings):
+    """A table of cells, with digests that tell whether it has to be written anew."""
+
+    kept: Kept
+    matrices: dict[str, str] = Field({})
+    rest: str = ""
+
+
+class FieldRecord(Settings):
+    """One image with its mask, as indices into ``layers``, and what was made of it.
+
+    ``image`` is empty where its layers are no part of the project.
+    ``places`` says which channels of the layers ``channels`` names, where a panel dropped some.
+    """
+
+    name: str
+    image: tuple[int, ...] = ()
+    stacked: bool = False
+    channels: tuple[str, ...] = ()
+    places: tuple[int, ...] | None = None
+    panel_groups: dict[str, tuple[str, ...]] = Field({})
+    mask: int | None = None
+    table: TableRecord | None = None
+    clustering: str | None = None
+    exported: tuple[str, ...] = ()
+    made_from: dict[Stage, MadeFrom] = Field({})
+
+
+class MomentRecord(Settings):
+    """What was selected, and how cells were grouped, before or after a step."""
+
+    selection: Kept
+    lesson: TaughtSettings = TaughtSettings()
+    clustering: str | None = None
+    codes: Kept | None = None
+    names: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    edits: tuple[str, ...] = ()
+
+
+class StepRecord(Settings):
+    """One step that can be undone or done again."""
+
+    words: str
+    before: MomentRecord
+    after: MomentRecord
+
+
+class ViewRecord(Settings):
+    """What the viewer looks at."""
+
+    center: Numbers = ()
+    zoom: float | None = Field(None, gt=0)
+    step: tuple[int, ...] = ()
+
+
+class WorkRecord(Settings):
+    """What the session holds beside images and tables."""
+
+    settings: RunConfig = RunConfig()
+    components: tuple[Component, ...] = ()
+    suggested: tuple[Component, ...] = ()
+    bundle: Kept | None = None
+    regions: dict[str, int] = Field({})
+    colour_by: str | None = None
+    opacity: float = Field(0.6, ge=0, le=1)
+    hidden: dict[str, tuple[str, ...]] = Field({})
+    picked: int | None = None
+    selection: Kept | None = None
+    lesson: TaughtSettings = TaughtSettings()
+    segmentation: SegmentationSettings = SegmentationSettings()
+    measures: dict[str, Kept] = Field({})
+    done: tuple[StepRecord, ...] = ()
+    undone: tuple[StepRecord, ...] = ()
+    metrics: tuple[tuple[int, dict[str, float]], ...] = ()
+
+
+class ProjectRecord(Settings):
+    """``splicer-project.json``, whole.
+
+    ``id`` and ``saves`` tell whether it is still the one that a window has read or written.
+    ``set_aside`` names what could not be taken up when the project was opened: it stays there.
+    """
+
+    format: Literal["napari-splicer-project"] = "napari-splicer-project"
+    format_version: int = Field(FORMAT_VERSION, ge=1)
+    id: str = Field("", pattern=r"^[0-9a-f]*$")
+    saves: int = Field(0, ge=0)
+    date: AwareDatetime = datetime.fromtimestamp(0).astimezone()
+    name: str = ""
+    origins: tuple[Origin, ...] = ()
+    layers: tuple[LayerRecord, ...] = ()
+    fields: tuple[FieldRecord, ...] = ()  # the one that is chosen comes last
+    work: WorkRecord = WorkRecord()
+    view: ViewRecord = ViewRecord()
+    left_out: tuple[str, ...] = ()
+    set_aside: tuple[Kept, ...] = ()
+
+    def names(self) -> set[str]:
+        """Return all files and folders of the project that this needs."""
+        work = self.work
+        moments = [m for step in (*work.done, *work.undone) for m in (step.before, step.after)]
+        found = {*self.set_aside, *work.measures.values(), work.bundle, work.selection}
+        found |= {origin.kept for origin in self.origins}
+        found |= {field.table.kept for field in self.fields if field.table is not None}
+        found |= {name for moment in moments for name in (moment.selection, moment.codes)}
+        return {name for name in found if name is not None}
+
+
+def read_record(folder: Path) -> ProjectRecord:
+    """Read and check what a project says of itself.
+
+    Raises
+    ------
+    UnreadableFile
+        If ``folder`` is no project, damaged, or of a newer version.
+    """
+    path = folder / RECORD
+    if not path.is_file():
+        raise UnreadableFile(
+            f"{folder} is no SpliCER project: it has no {RECORD}.",
+            f"Choose a folder whose name ends with {SUFFIX}.",
+        )
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ValueError("it is far too large")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnreadableFile(
+            f"The project {folder} is damaged: {RECORD} can't be read ({error}).",
+            "Copy the whole folder again; its tables and models can be opened one by one.",
+        ) from error
+    if not isinstance(data, dict) or data.get("format") != "napari-splicer-project":
+        raise UnreadableFile(
+            f"{path} is of another program.", f"Choose a folder whose name ends with {SUFFIX}."
+        )
+    version = data.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise UnreadableFile(
+            f"The project {folder} was written by a newer version of napari-splicer "
+            f"(format {version}; this one reads up to {FORMAT_VERSION}).",
+            "Update napari-splicer to open it.",
+        )
+    try:
+        record = ProjectRecord.model_validate(data)
+    except ValidationError as error:
+        raise UnreadableFile(
+            f"The project {folder} is damaged: in {RECORD}, {mistakes(error)}.",
+            "Copy the whole folder again; its tables and models can be opened one by one.",
+        ) from error
+    _check_places(record, path)
+    return record
+
+
+def _check_places(record: ProjectRecord, path: Path) -> None:
+    """Refuse a record that points to layers or origins which it does not list."""
+    layers = [*record.work.regions.values()]
+    for field in record.fields:
+        layers += [*field.image, *(() if field.mask is None else (field.mask,))]
+    listed = range(len(record.layers))
+    origins = {layer.origin for layer in record.layers}
+    if any(layer not in listed for layer in layers) or max(origins, default=-1) >= len(
+        record.origins
+    ):
+        raise UnreadableFile(
+            f"{path} is damaged: it names layers that it does not describe.",
+            "Copy the whole folder again.",
+        )

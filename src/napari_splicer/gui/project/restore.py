@@ -1,0 +1,263 @@
+"""From an opened project to a window: its layers, the session, and the results on the shelf."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import fields as fields_of
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+
+from napari_splicer.events import Metrics
+from napari_splicer.gui.pointing import camera_of
+from napari_splicer.gui.project.layer_records import dress
+from napari_splicer.gui.reading import ImageChoice, image_choices
+from napari_splicer.gui.session import Session
+from napari_splicer.gui.snapshot import Notice, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from anndata import AnnData
+    from napari.viewer import Viewer
+
+    from napari_splicer.events import Stage
+    from napari_splicer.gui.layers import ViewerLink
+    from napari_splicer.gui.project.opening import Opened
+    from napari_splicer.gui.project.record import (
+        FieldRecord,
+        LayerRecord,
+        MadeFrom,
+        ProjectRecord,
+    )
+
+
+def restore(link: ViewerLink, opened: Opened) -> None:
+    """Replace all that is in a window by a project; to be called in the GUI thread."""
+    viewer, session = link.viewer, link.session
+    if viewer is None:
+        return
+    contents, record = opened.contents, opened.contents.record
+    remarks = list(contents.remarks)
+    with _held(link):
+        viewer.layers.clear()
+        _empty(session)
+        layers = _open_layers(viewer, opened, remarks)
+        _look(viewer, record)
+        session.settings, session.bundle = record.work.settings, contents.bundle
+        changed = {place.origin for place in opened.places if place.status == "changed"}
+        last = len(record.fields) - 1
+        for number, field in enumerate(record.fields):
+            own = {record.layers[i].origin for i in (*field.image, *_one(field.mask))}
+            part = _Field(field, contents.tables[number], not own & changed, number == last)
+            if part.can_be_put(layers):
+                part.put(link, layers)
+            elif field.table is not None:
+                contents.folder.set_aside(field.table.kept)
+                remarks.append(_set_aside(field, contents.folder.path))
+        regions = [layers.get(number) for number in record.work.regions.values()]
+        link.use_regions([layer for layer in regions if isinstance(layer, Labels)])
+        _take_up_work(session, opened)
+    if remarks:
+        session.notice = Notice("warning", " ".join(remarks), "open")
+
+
+@contextmanager
+def _held(link: ViewerLink) -> Iterator[None]:
+    link.held = True
+    try:
+        yield
+    finally:
+        link.held = False
+        link.changed.emit()
+
+
+def _empty(session: Session) -> None:
+    """Bring a session back to how it began."""
+    fresh = Session()
+    session.history.forget()
+    for name in ("made_from", "table", "clustering"):
+        setattr(session, name, getattr(fresh, name))
+    for each in fields_of(Session):
+        setattr(session, each.name, getattr(fresh, each.name))
+    session.hidden = {}
+
+
+# layers ----------------------------------------------------------------------------------------
+
+
+def _open_layers(viewer: Viewer, opened: Opened, remarks: list[str]) -> dict[int, Layer]:
+    """Open all layers in their order; return them by their number in the record."""
+    record = opened.contents.record
+    made: dict[int, Layer] = {}
+    given = _Given(viewer, opened)
+    for number, described in enumerate(record.layers):
+        layer = given.layer(described)
+        if layer is None:
+            remarks.append(f"The layer {described.name} could not be opened again.")
+            continue
+        dress(layer, described)
+        made[number] = layer
+    given.remove_others(set(made.values()))
+    for layer in made.values():
+        if layer in viewer.layers:
+            viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+        else:
+            viewer.add_layer(layer)
+    return made
+
+
+class _Given:
+    """The layers that origins give; each is opened when first asked for, again if need be."""
+
+    def __init__(self, viewer: Viewer, opened: Opened) -> None:
+        self._viewer = viewer
+        self._opened = opened
+        self._places = {place.origin: place for place in opened.places}
+        self._layers: dict[int, list[Layer]] = {}
+
+    def layer(self, record: LayerRecord) -> Layer | None:
+        """Return the layer that a record describes; None where its origin has none such."""
+        own = self._opened.layers.get(record.origin)
+        if own is not None:
+            return Layer.create(*own[record.place]) if record.place < len(own) else None
+        layers = self._layers.setdefault(record.origin, [])
+        while len(layers) <= record.place:
+            more = self._open(record.origin)
+            if not more:
+                return None
+            layers += more
+        return layers[record.place]
+
+    def remove_others(self, wanted: set[Layer]) -> None:
+        """Take away what came with the wanted layers and had been removed before."""
+        for layer in [layer for layers in self._layers.values() for layer in layers]:
+            if layer not in wanted:
+                self._viewer.layers.remove(layer)
+
+    def _open(self, number: int) -> list[Layer]:
+        origin = self._opened.contents.record.origins[number]
+        place = self._places.get(number)
+        try:
+            if origin.kind == "sample":
+                return list(self._viewer.open_sample(*origin.sample))
+            if place is not None and place.status != "missing":
+                return list(self._viewer.open(str(place.path), plugin=origin.reader))
+        except (OSError, ValueError, KeyError, RuntimeError):  # a reader that is not here any more
+            return []
+        return []
+
+
+def _look(viewer: Viewer, record: ProjectRecord) -> None:
+    view, camera = record.view, camera_of(viewer)
+    if len(view.center) == len(camera.center):
+        camera.center = view.center
+    if view.zoom is not None:
+        camera.zoom = view.zoom
+    if len(view.step) == viewer.dims.ndim:
+        viewer.dims.current_step = view.step
+
+
+# results ---------------------------------------------------------------------------------------
+
+
+def _set_aside(field: FieldRecord, folder: Path) -> str:
+    place = "" if field.table is None else folder / field.table.kept
+    return f"Without the image {field.name} or its mask, its results stay in {place}."
+
+
+class _Field:
+    """One image with its mask and results, to be put into a window.
+
+    Results of an image or mask that is not the same any more are taken up as out of date.
+    """
+
+    def __init__(
+        self, record: FieldRecord, table: AnnData | None, same: bool, chosen: bool
+    ) -> None:
+        self._record, self._table, self._same, self._chosen = record, table, same, chosen
+
+    def can_be_put(self, layers: Mapping[int, Layer]) -> bool:
+        """Return whether it is the chosen one, or has the layers by which it can be chosen."""
+        mask = None if self._record.mask is None else layers.get(self._record.mask)
+        return self._chosen or (self._choice(layers) is not None and mask is not None)
+
+    def put(self, link: ViewerLink, layers: Mapping[int, Layer]) -> None:
+        """Choose image and mask, and take up what was made of them.
+
+        The results of the image before go to the shelf, as when a person chooses another.
+        """
+        record, session = self._record, link.session
+        link.use_mask(None)
+        link.use_image(self._choice(layers))
+        mask = None if record.mask is None else layers.get(record.mask)
+        link.use_mask(mask if isinstance(mask, Labels) else None)
+        self._name_channels(link)
+        session.panel_groups = record.panel_groups
+        session.made_from = self._made_from(session)
+        session.table = self._table
+        if self._table is not None and record.clustering in session.clusterings:
+            session.clustering = record.clustering
+        session.exported = tuple(map(Path, record.exported))
+
+    def _choice(self, layers: Mapping[int, Layer]) -> ImageChoice | None:
+        own = tuple(layers[i] for i in self._record.image if isinstance(layers.get(i), Image))
+        if not own or len(own) < len(self._record.image):
+            return None
+        choices = image_choices(layers.values())
+        choice = next((choice for choice in choices if {*choice.layers} == {*own}), None)
+        return None if choice is None else replace(choice, layers=own)
+
+    def _name_channels(self, link: ViewerLink) -> None:
+        session, record = link.session, self._record
+        image = session.image
+        if image is None:
+            return
+        places = record.places
+        if places and max(places) < len(image.channels):
+            image = image.select([image.channels[i] for i in places])
+        if len(record.channels) == len(image.channels) and record.channels != image.channels:
+            image = image.with_channels(record.channels)
+        session.image = image
+
+    def _made_from(self, session: Session) -> dict[Stage, Snapshot]:
+        return {stage: self._snapshot(m, session) for stage, m in self._record.made_from.items()}
+
+    def _snapshot(self, made: MadeFrom, session: Session) -> Snapshot:
+        """Return what a result was made from: the very things where they are the same."""
+        same = {*made.same}
+        # By image and mask a result is known on the shelf; there, the model makes it out of date.
+        if not self._same:
+            same -= {"image", "cells"} if self._chosen else {"bundle"}
+        return Snapshot(
+            image=session.image if "image" in same else None,
+            cells=session.cells if "cells" in same else None,
+            panel_groups=made.panel_groups,
+            components=made.components,
+            settings=made.settings,
+            bundle=session.bundle if "bundle" in same else None,
+            table=self._table if "table" in same else None,
+        )
+
+
+def _take_up_work(session: Session, opened: Opened) -> None:
+    contents, work = opened.contents, opened.contents.record.work
+    session.suggested, session.components = work.suggested, work.components
+    session.metrics = tuple(Metrics("train", step, values) for step, values in work.metrics)
+    session.hidden = {name: frozenset(groups) for name, groups in work.hidden.items()}
+    session.opacity, session.picked = work.opacity, work.picked
+    session.lesson, session.segmentation = work.lesson, work.segmentation
+    if session.table is None:
+        return
+    session.measures = contents.measures
+    if work.colour_by in (*session.table.var_names, *session.measures):
+        session.colour_by = work.colour_by
+    session.selection = np.intersect1d(contents.selection, session.ids())
+    session.history.take_up(contents.done, contents.undone)
+
+
+def _one(number: int | None) -> tuple[int, ...]:
+    return () if number is None else (number,)

@@ -1,0 +1,244 @@
+"""What a window holds, before it is closed and after it was opened again."""
+
+from __future__ import annotations
+
+import npe2
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_splicer.config import load_run
+from napari_splicer.events import Finished
+from napari_splicer.gui import commands, editing
+from napari_splicer.gui.project.opening import Wanted, open_project
+from napari_splicer.gui.project.restore import restore
+from napari_splicer.gui.readiness import resolve
+from napari_splicer.images.panel import Marker, Panel
+
+
+def journey(window):
+    steps = resolve(window.session.snapshot()).steps
+    return {name: (state.status, state.summary) for name, state in steps.items()}
+
+
+def same_work(one, other) -> None:
+    a, b = one.session, other.session
+    assert journey(one) == journey(other)
+    assert a.image.channels == b.image.channels
+    assert a.components == b.components
+    assert a.settings == b.settings
+    assert a.clusterings == b.clusterings
+    assert (a.clustering, a.colour_by, a.opacity) == (b.clustering, b.colour_by, b.opacity)
+    assert a.groups == b.groups
+    np.testing.assert_array_equal(a.selection, b.selection)
+    np.testing.assert_array_equal(a.ids(), b.ids())
+    assert [layer.name for layer in one.link.layers] == [layer.name for layer in other.link.layers]
+
+
+def test_components_and_settings_before_anything_is_made(window, tmp_path, open_again) -> None:
+    window.session.settings = window.session.settings.with_values({"training.steps": 7})
+    window.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    same_work(window, again)
+    assert again.session.table is None
+    assert again.session.suggested == ()
+
+
+def test_a_trained_model_is_still_the_one_of_these_components(
+    trained, tmp_path, open_again
+) -> None:
+    trained.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    same_work(trained, again)
+    assert again.session.bundle.hash == trained.session.bundle.hash
+    assert [m.step for m in again.session.metrics] == [m.step for m in trained.session.metrics]
+    again.session.components = again.session.components[:1]
+    assert journey(again)["model"] == ("stale", "trained")
+
+
+def test_groups_selection_and_steps_come_back(grouped, tmp_path, open_again) -> None:
+    session = grouped.session
+    session.select(session.cells_of(0))
+    editing.rename(session, 0, "immune")
+    session.select([])
+    session.history.undo()
+    session.show_group(1, False)
+    session.colour_by = "CD3"
+    session.measures = {"alike": np.linspace(0, 1, len(session.ids()))}
+    grouped.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    same_work(grouped, again)
+    new, old = again.session.history, session.history
+    assert (new.next_undo, new.next_redo) == (old.next_undo, old.next_redo)
+    np.testing.assert_allclose(again.session.measures["alike"], session.measures["alike"])
+    while old.undo():
+        assert new.undo()
+        same_work(grouped, again)
+    while old.redo():
+        assert new.redo()
+        same_work(grouped, again)
+    assert new.next_undo == old.next_undo
+
+
+def test_what_was_exported_and_what_is_out_of_date_is_known(grouped, tmp_path, open_again) -> None:
+    grouped.run(commands.export(grouped.session, tmp_path / "out"))
+    grouped.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    same_work(grouped, again)
+    assert journey(again)["export"] == ("done", "exported")
+    assert again.session.exported == grouped.session.exported
+    editing.recolour(again.session, 0, "#123456")
+    again.save(tmp_path / "a.splicer")
+    once_more = open_again(tmp_path / "a.splicer")
+    assert journey(once_more)["export"] == ("stale", "exported")
+
+
+def test_the_run_file_can_be_run(project, grouped) -> None:
+    config = load_run(project / "run.toml")
+    assert [c.name for c in config.components] == ["immune", "around"]
+    assert config.inputs[0].image.endswith("left.ome.tif")
+    assert config.training.steps == 4
+
+
+def test_channels_renamed_and_dropped_by_a_panel_come_back(window, tmp_path, open_again) -> None:
+    session = window.session
+    channels = session.image.channels
+    markers = tuple(
+        Marker(channel=name, name=f"{name} x", keep=name != channels[1]) for name in channels
+    )
+    session.image = Panel(markers=markers, source="panel.csv").apply(session.image)
+    session.panel_groups = {"all": session.image.channels}
+    window.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    image = again.session.image
+    assert image.channels == session.image.channels
+    np.testing.assert_array_equal(image.read(0, 9, 0, 9), session.image.read(0, 9, 0, 9))
+    assert again.session.panel_groups == session.panel_groups
+    again.save(tmp_path / "b.splicer")
+    assert open_again(tmp_path / "b.splicer").session.image.channels == image.channels
+
+
+def test_a_painted_mask_is_kept_and_its_table_still_out_of_date(
+    grouped, tmp_path, open_again
+) -> None:
+    layer = grouped.link.mask_layer
+    layer.mode = "paint"
+    layer.paint((3, 3), 9999)
+    assert journey(grouped)["embed"][0] == "stale"
+    grouped.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    np.testing.assert_array_equal(again.link.mask_layer.data, layer.data)
+    assert journey(again)["embed"][0] == "stale"
+    config = load_run(tmp_path / "a.splicer" / "run.toml")
+    assert "a.splicer" in config.inputs[0].mask
+    again.link.mask_layer.paint((30, 30), 9998)
+    again.save(tmp_path / "a.splicer")
+    once_more = open_again(tmp_path / "a.splicer")
+    np.testing.assert_array_equal(once_more.link.mask_layer.data, again.link.mask_layer.data)
+
+
+def test_how_layers_look_and_lie_comes_back(window, tmp_path, open_again) -> None:
+    layer = window.link.layers[1]
+    layer.colormap, layer.contrast_limits, layer.visible = "magma", (3.0, 90.0), False
+    for each in window.link.layers:
+        each.scale, each.translate = (0.5, 0.5), (10.0, 20.0)
+        each.units = ("um", "um")
+    window.viewer.layers.move(1, 0)
+    window.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    found = again.viewer.layers[layer.name]
+    assert again.viewer.layers.index(found) == 0
+    assert found.colormap.name == "magma"
+    assert tuple(found.contrast_limits) == (3.0, 90.0)
+    assert not found.visible
+    np.testing.assert_array_equal(found.translate, (10.0, 20.0))
+    assert again.session.image.pixel_size == (0.5, 0.5)
+
+
+def test_results_of_every_image_come_back(grouped, images, tmp_path, open_again, field) -> None:
+    field(images, "right", seed=1)
+    left = grouped.session.groups
+    grouped.link.open_image(str(images / "right.ome.tif"))
+    grouped.link.open_mask(str(images / "right_mask.tif"))
+    grouped.run(commands.embed(grouped.session))
+    grouped.run(commands.cluster(grouped.session))
+    editing.rename(grouped.session, 0, "of the right")
+    grouped.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    same_work(grouped, again)
+    for window in (grouped, again):
+        window.link.show_image(next(c for c in window.link.images() if "left" in c.title))
+    assert again.session.groups == left
+    same_work(grouped, again)
+
+
+def test_a_sample_is_opened_again(tmp_path, open_again, new_window) -> None:
+    npe2.PluginManager.instance().discover()
+    window = new_window()
+    window.link.open_sample()
+    window.viewer.layers.remove("Ki67")
+    window.link.use_image(window.link.images()[0])
+    window.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    names = [layer.name for layer in window.link.layers]
+    assert [layer.name for layer in again.link.layers] == names
+    assert again.session.image.channels == window.session.image.channels
+    assert again.link.mask_layer.name == "cell mask"
+    again.save(tmp_path / "b.splicer")
+    once_more = open_again(tmp_path / "b.splicer")
+    assert [layer.name for layer in once_more.link.layers] == names
+
+
+@pytest.fixture
+def in_memory(new_window, tissue, session, table):
+    """A window whose image a program has put there."""
+    window = new_window()
+    pixels = np.asarray(tissue.image.data[:2])
+    window.viewer.add_image(pixels, name="field", channel_axis=None)
+    window.viewer.add_labels(np.asarray(tissue.cells.data), name="cells")
+    table.obs["instance_id"] = tissue.cells.cells()["id"].iloc[:6].to_numpy()
+    table.obs_names.name = None
+    table.obs["region"] = pd.Categorical(["field"] * 6)
+    run = commands.embed(window.session)
+    commands.begin(window.session, run)
+    commands.apply(window.session, run, [Finished("embed", result=table)])
+    return window
+
+
+def test_an_image_from_memory_is_said_to_be_left_out(in_memory, tmp_path, open_again) -> None:
+    record = in_memory.save(tmp_path / "a.splicer")
+    assert record.left_out == ("field",)
+    again = open_again(tmp_path / "a.splicer")
+    assert again.session.image is None
+    assert again.session.groups == in_memory.session.groups
+    assert again.session.table_fits
+    np.testing.assert_array_equal(again.link.mask_layer.data, in_memory.link.mask_layer.data)
+
+
+def test_an_image_from_memory_is_kept_where_that_is_asked_for(
+    in_memory, tmp_path, open_again
+) -> None:
+    record = in_memory.save(tmp_path / "a.splicer", keep_images=True)
+    assert record.left_out == ()
+    again = open_again(tmp_path / "a.splicer")
+    assert journey(again) == journey(in_memory)
+    np.testing.assert_array_equal(
+        again.session.image.read(0, 50, 0, 50), in_memory.session.image.read(0, 50, 0, 50)
+    )
+
+
+def test_another_window_full_of_work_is_emptied_first(project, images, new_window, field) -> None:
+    field(images, "right", seed=1)
+    window = new_window()
+    window.link.open_image(str(images / "right.ome.tif"))
+    window.link.open_mask(str(images / "right_mask.tif"))
+    window.run(commands.embed(window.session, with_model=False))
+    window.session.select(window.session.ids()[:3])
+    restore(window.link, open_project(Wanted(project)))
+    assert window.session.image.name == "left"
+    assert len(window.session.selection) == 0
+    assert window.session.history.next_undo is None
+    assert {layer.metadata["splicer"]["path"] for layer in window.link.layers} == {
+        str(images / "left.ome.tif"),
+        str(images / "left_mask.tif"),
+    }

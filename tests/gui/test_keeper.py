@@ -1,0 +1,208 @@
+"""Saving by itself, opening, and closing, without napari's window."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.components import ViewerModel
+
+from napari_splicer.config import Component
+from napari_splicer.errors import CannotWrite
+from napari_splicer.events import Finished
+from napari_splicer.gui import commands, editing, keeper
+from napari_splicer.gui.jobs import runner_for
+from napari_splicer.gui.keeper import keeper_for
+from napari_splicer.gui.project import folder
+from napari_splicer.gui.project.opening import Wanted
+from napari_splicer.gui.project.recent import note_recent, recent_projects
+from napari_splicer.gui.project.record import RECORD, read_record
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch) -> None:
+    monkeypatch.setattr(keeper, "WAIT", 0.05)
+    monkeypatch.setattr(keeper, "_PATIENCE", 0)
+
+
+@pytest.fixture
+def viewer(tissue):
+    made = ViewerModel()
+    made.add_image(np.asarray(tissue.image.data[:2]), name="field")
+    made.add_labels(np.asarray(tissue.cells.data), name="cells")
+    return made
+
+
+@pytest.fixture
+def kept(viewer, qtbot):
+    return keeper_for(viewer)
+
+
+@pytest.fixture
+def grouped(kept, table, tissue, qtbot):
+    """A window with a table, saved."""
+    give_table(kept.session, table, tissue)
+    wait(qtbot, lambda: is_saved(kept))
+    return kept
+
+
+def give_table(session, table, tissue) -> None:
+    table.obs_names.name = None
+    table.obs["region"] = pd.Categorical(["field"] * 6)
+    table.obs["instance_id"] = tissue.cells.cells()["id"].iloc[:6].to_numpy()
+    run = commands.embed(session)
+    commands.begin(session, run)
+    commands.apply(session, run, [Finished("embed", result=table)])
+
+
+def wait(qtbot, ready) -> None:
+    qtbot.waitUntil(ready, timeout=60_000)  # the first save loads what writes tables
+
+
+def is_saved(kept) -> bool:
+    return kept.saved is not None and not kept.saving and not kept._timer.isActive()
+
+
+def test_nothing_is_written_before_there_is_something_worth_keeping(kept, qtbot, home) -> None:
+    component = Component(name="a", channels=("channel 1",))
+    kept.session.suggested = kept.session.components = (component,)
+    qtbot.wait(200)
+    assert kept.project is None
+    assert list(home.iterdir()) == []
+    kept.session.components = (*kept.session.components, component)
+    wait(qtbot, lambda: is_saved(kept))
+    assert kept.project.path == home / "splicer-run" / "field.splicer"
+    assert [r.path for r in recent_projects()] == [kept.project.path]
+
+
+def test_every_edit_is_saved_a_moment_later(grouped, qtbot) -> None:
+    saves = read_record(grouped.project.path).saves
+    editing.rename(grouped.session, 0, "immune")
+    wait(qtbot, lambda: is_saved(grouped))
+    record = read_record(grouped.project.path)
+    assert record.saves > saves
+    assert record.work.done[-1].words.startswith("Rename")
+
+
+def test_another_work_on_an_image_of_that_name_has_a_folder_of_its_own(
+    grouped, qtbot, table, tissue
+) -> None:
+    other = ViewerModel()
+    other.add_image(np.asarray(tissue.image.data[:2]), name="field")
+    other.add_labels(np.asarray(tissue.cells.data), name="cells")
+    second = keeper_for(other)
+    give_table(second.session, table.copy(), tissue)
+    wait(qtbot, lambda: is_saved(second))
+    assert second.project.path.name == "field-2.splicer"
+
+
+def test_a_save_does_not_hold_up_the_window(grouped, qtbot, monkeypatch) -> None:
+    go_on = threading.Event()
+    write = folder.write_text
+    monkeypatch.setattr(folder, "write_text", lambda *a, **k: (go_on.wait(20), write(*a, **k)))
+    grouped.session.opacity = 0.3
+    wait(qtbot, lambda: grouped.saving)
+    grouped.session.select(grouped.session.ids()[:2])
+    assert len(grouped.session.selection) == 2
+    assert grouped.saving
+    go_on.set()
+    wait(qtbot, lambda: is_saved(grouped))
+    assert len(read_record(grouped.project.path).work.done) == 1
+
+
+def test_a_full_disk_is_said_once_and_forgotten_when_there_is_room(
+    grouped, qtbot, monkeypatch
+) -> None:
+    told = []
+    monkeypatch.setattr(keeper, "tell", told.append)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    session = grouped.session
+    with monkeypatch.context() as disk:
+        disk.setattr(folder, "write_text", full)
+        for opacity in (0.1, 0.2):
+            session.opacity = opacity
+            wait(qtbot, lambda: not grouped.saving and not grouped._timer.isActive())
+        assert len(told) == 1
+        assert isinstance(told[0], CannotWrite)
+        assert "no room left" in grouped.problem
+        assert "not saved" in session.notice.text
+        with pytest.raises(CannotWrite):
+            grouped.finish()
+    session.opacity = 0.3
+    wait(qtbot, lambda: is_saved(grouped))
+    assert grouped.problem == ""
+    assert read_record(grouped.project.path).work.opacity == 0.3
+
+
+def test_what_waits_is_saved_when_the_window_is_closed(grouped, viewer) -> None:
+    grouped.session.opacity = 0.2
+    viewer.layers[0].gamma = 0.5
+    grouped.finish()
+    record = read_record(grouped.project.path)
+    assert record.work.opacity == 0.2
+    grouped.finish()
+    assert read_record(grouped.project.path).saves == record.saves, "there was nothing new"
+
+
+def test_a_viewer_that_is_emptied_to_be_closed_is_saved_whole(grouped, viewer, qtbot) -> None:
+    grouped.session.opacity = 0.2
+    viewer.layers["cells"].opacity = 0.9
+    viewer.layers.clear()
+    grouped.finish()
+    qtbot.wait(200)
+    record = read_record(grouped.project.path)
+    assert record.work.opacity == 0.2
+    assert [layer.name for layer in record.layers] == ["cells"]
+    assert record.layers[0].look.opacity == 0.9
+    assert record.fields[-1].table is not None
+
+
+def test_a_saved_window_is_opened_in_another(grouped, qtbot) -> None:
+    grouped.session.select(grouped.session.ids()[:2])
+    grouped.finish()
+    viewer = ViewerModel()
+    other = keeper_for(viewer)
+    other.open(Wanted(grouped.project.path / RECORD))
+    assert other.opening
+    wait(qtbot, lambda: not other.opening)
+    assert other.session.groups == grouped.session.groups
+    assert [layer.name for layer in viewer.layers if layer.name == "cells"] == ["cells"]
+    assert [r.path for r in recent_projects()] == [grouped.project.path]
+
+
+def test_no_project_is_opened_while_something_runs(grouped, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr(type(runner_for(grouped._link.viewer)), "busy", True)
+    grouped.open(Wanted(grouped.project.path))
+    assert not grouped.opening
+    assert "when the work that runs is done" in grouped.session.notice.text
+
+
+def test_what_is_no_project_is_told_and_changes_nothing(grouped, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(keeper, "tell", lambda error: None)
+    groups = grouped.session.groups
+    grouped.open(Wanted(tmp_path))
+    wait(qtbot, lambda: not grouped.opening)
+    assert "is no SpliCER project" in grouped.session.notice.text
+    assert grouped.session.groups == groups
+
+
+def test_save_as_goes_on_there(grouped, qtbot, tmp_path) -> None:
+    before = grouped.project.path
+    grouped.save_as(tmp_path / "mine")
+    wait(qtbot, lambda: is_saved(grouped))
+    assert grouped.project.path == tmp_path / "mine.splicer"
+    assert read_record(before).id != read_record(grouped.project.path).id
+
+
+def test_the_list_of_recent_projects_survives_nonsense(home, tmp_path) -> None:
+    assert recent_projects() == ()
+    (home / "recent-projects.json").write_text("{nonsense")
+    note_recent(tmp_path / "gone.splicer")
+    assert recent_projects() == ()

@@ -1,0 +1,223 @@
+"""Working in napari's window, closing it, and going on in another."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+from napari_splicer.config import Component
+from napari_splicer.gui import editing, keeper
+from napari_splicer.gui.jobs import runner_for
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.project.record import RECORD, read_record
+from napari_splicer.gui.readiness import resolve
+from napari_splicer.gui.widgets.project_offer import ProjectOffer
+
+pytestmark = pytest.mark.gui
+PATIENCE = 120_000  # ms
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch) -> None:
+    monkeypatch.setattr(keeper, "WAIT", 0.2)
+
+
+@pytest.fixture
+def images(tissue, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    names = ("CD45", "CD3", "CD8", "PanCK")
+    tifffile.imwrite(
+        folder / "field.ome.tif",
+        tissue.image.select(names).data.compute(),
+        ome=True,
+        metadata={"axes": "CYX", "Channel": {"Name": names}},
+    )
+    tifffile.imwrite(folder / "field_mask.tif", np.asarray(tissue.cells.data))
+    return folder
+
+
+@pytest.fixture
+def open_window(make_napari_viewer):
+    """Open a napari window with the SpliCER dock."""
+
+    def opened():
+        viewer = make_napari_viewer(show=True)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
+        return viewer, dock
+
+    return opened
+
+
+@pytest.fixture
+def worked(open_window, images, small_settings, tmp_path, qtbot):
+    """A window in which cells were grouped by mean intensity, and a group was named."""
+    viewer, dock = open_window()
+    link, session = link_for(viewer), dock.session
+    link.open_image(str(images / "field.ome.tif"))
+    link.open_mask(str(images / "field_mask.tif"))
+    session.components = (Component(name="immune", channels=("CD45", "CD3")),)
+    values = {**small_settings, "output": str(tmp_path / "run")}
+    session.settings = session.settings.with_values(values)
+    qtbot.waitUntil(lambda: session.facts is not None, timeout=PATIENCE)
+    dock.pages["embed"].embed_plainly()
+    runner = runner_for(viewer)
+    qtbot.waitUntil(lambda: not runner.busy and bool(session.groups), timeout=PATIENCE)
+    session.select(session.cells_of(0))
+    editing.rename(session, 0, "tumour")
+    return viewer, dock
+
+
+def closed(viewer, dock, qtbot):
+    """Wait until the work is saved, close the window; return what it held, and its project."""
+    session, kept = dock.session, dock.keeper
+    qtbot.waitUntil(lambda: "saved" in dock.project.state.text(), timeout=PATIENCE)
+    session.opacity = 0.35  # less than a moment before
+    held = {
+        "groups": session.groups,
+        "selection": session.selection.tolist(),
+        "undo": session.history.next_undo,
+        "steps": {name: s.status for name, s in resolve(session.snapshot()).steps.items()},
+        "layers": [layer.name for layer in viewer.layers],
+        "opacity": 0.35,
+    }
+    folder = kept.project.path
+    viewer.close()
+    return held, folder
+
+
+def holds(viewer, dock):
+    session = dock.session
+    return {
+        "groups": session.groups,
+        "selection": session.selection.tolist(),
+        "undo": session.history.next_undo,
+        "steps": {name: s.status for name, s in resolve(session.snapshot()).steps.items()},
+        "layers": [layer.name for layer in viewer.layers],
+        "opacity": session.opacity,
+    }
+
+
+def test_work_goes_on_in_one_click(worked, open_window, qtbot) -> None:
+    held, folder = closed(*worked, qtbot)
+    assert folder.name == "field.splicer"
+    viewer, dock = open_window()
+    offer = dock.findChild(ProjectOffer)
+    qtbot.waitUntil(offer.isVisible, timeout=PATIENCE)
+    assert offer.button.text() == "Go on with field"
+    offer.button.click()
+    assert dock.project.state.text() == "opening …"
+    qtbot.waitUntil(lambda: holds(viewer, dock) == held, timeout=PATIENCE)
+    assert not offer.isVisible()
+    assert dock.project.button.text().startswith("field")
+    assert dock.session.history.undo()
+    assert "tumour" not in [group.name for group in dock.session.groups]
+    qtbot.waitUntil(lambda: dock.keeper._timer.isActive(), timeout=PATIENCE)
+    dock.keeper.finish()
+    assert read_record(folder).work.undone
+
+
+def test_moved_files_are_asked_for_in_the_dock(
+    worked, open_window, images, qtbot, monkeypatch
+) -> None:
+    held, folder = closed(*worked, qtbot)
+    moved = images.with_name("archive")
+    shutil.move(images, moved)
+    viewer, dock = open_window()
+    dock.project.open(folder)
+    qtbot.waitUntil(dock.files_form.isVisible, timeout=PATIENCE)
+    form = dock.files_form
+    assert [form.list.item(i).text() for i in range(form.list.count())] == [
+        "field.ome.tif: not found",
+        "field_mask.tif: not found",
+    ]
+    assert len(viewer.layers) == 0
+    form.cancel.click()
+    assert not form.isVisible()
+    dock.project.open(folder)
+    qtbot.waitUntil(form.isVisible, timeout=PATIENCE)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    form.folder.click()
+    assert "None of these files" in form.words.text()
+    chosen = str(moved / "field.ome.tif")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (chosen, ""))
+    form.file.click()
+    qtbot.waitUntil(lambda: holds(viewer, dock) == held, timeout=PATIENCE)
+    assert not form.isVisible()
+
+
+def test_another_project_is_opened_only_after_a_question(
+    worked, tmp_path, qtbot, monkeypatch
+) -> None:
+    _, dock = worked
+    qtbot.waitUntil(lambda: dock.keeper.saved is not None, timeout=PATIENCE)
+    dock.keeper.finish()
+    other = shutil.copytree(dock.keeper.project.path, tmp_path / "other.splicer")
+    asked = []
+
+    def answer(*words: object) -> QMessageBox.StandardButton:
+        asked.append(words[2])
+        return QMessageBox.StandardButton.Cancel
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    dock.project.open(other)
+    assert "stays saved in field.splicer" in asked[0]
+    assert not dock.keeper.opening
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Open)
+    dock.project.open(other)
+    qtbot.waitUntil(lambda: dock.keeper.project.path == other, timeout=PATIENCE)
+    assert "tumour" in [group.name for group in dock.session.groups]
+
+
+def test_a_record_that_napari_opens_opens_the_project(worked, make_napari_viewer, qtbot) -> None:
+    held, folder = closed(*worked, qtbot)
+    viewer = make_napari_viewer(show=True)
+    assert viewer.open(str(folder / RECORD), plugin="napari-splicer") == []
+    link = link_for(viewer)
+    qtbot.waitUntil(lambda: link.session.groups == held["groups"], timeout=PATIENCE)
+
+
+def test_the_menu_says_what_can_be_done(worked, qtbot) -> None:
+    _, dock = worked
+    qtbot.waitUntil(lambda: dock.keeper.saved is not None, timeout=PATIENCE)
+    dock.project.fill_menu()
+    actions = {action.text(): action for action in dock.project.menu.actions() if action.text()}
+    assert list(actions) == [
+        "Open project …",
+        "Recent projects",
+        "Save now",
+        "Save as …",
+        "Keep images that lie in no file, too",
+        "Show its folder",
+    ]
+    assert not actions["Keep images that lie in no file, too"].isEnabled()
+    assert all(action.toolTip() for action in actions.values())
+    (recent,) = actions["Recent projects"].menu().actions()
+    assert recent.text().startswith("field  (today")
+
+
+def test_a_window_that_can_not_be_saved_asks_before_it_closes(worked, qtbot, monkeypatch) -> None:
+    viewer, dock = worked
+    qtbot.waitUntil(lambda: dock.keeper.saved is not None, timeout=PATIENCE)
+    dock.keeper.finish()
+    path = dock.keeper.project.path / RECORD
+    path.write_text(path.read_text().replace('"saves": ', '"saves": 9'))
+    dock.session.opacity = 0.1
+    asked = []
+
+    def answer(*words: object) -> QMessageBox.StandardButton:
+        asked.append(words[2])
+        return answers.pop(0)
+
+    answers = [QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Close]
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    window = dock.window()
+    assert not window.close()
+    assert window.isVisible()
+    assert "saved from another window" in asked[0]
+    viewer.close()
+    assert len(asked) == 2
