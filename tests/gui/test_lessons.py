@@ -95,6 +95,18 @@ def test_what_is_learned_is_a_clustering_with_its_uncertainty(taught_session: Se
     assert session.clusterings == ("kind", "taught")
 
 
+def test_types_are_seen_when_they_first_come(taught_session: Session) -> None:
+    session = taught_session
+    session.colour_by = "CD3"
+    lessons.show(session, 0, session.cells_of(0)[3:5])
+    _teach(session)
+    assert session.colour_by == "CD3"  # chosen since
+    session.clustering = "kind"
+    lessons.show(session, 0, session.ids()[[0]])
+    _teach(session)
+    assert session.colour_by is None
+
+
 def test_groups_that_were_edited_by_hand_are_not_taught_over(taught_session: Session) -> None:
     session = taught_session
     session.select(session.ids()[:4])

@@ -146,6 +146,8 @@ def keep(session: Session, taught: Taught) -> None:
         session.colour_by = uncertainty_measure(session)
     if session.clustering != name:
         session.clustering = name
+        if session.colour_by != uncertainty_measure(session):
+            session.colour_by = None  # for the types to be seen
     session.groups_edited()
 
 

@@ -77,6 +77,8 @@ def test_a_component_is_asked_by_its_name(qtbot, page, session):
     qtbot.waitUntil(lambda: page._found is not None and page._found.source == "chunk:immune")
     expected = similarity(session.table, [session.table.obs_names[5]], "chunk:immune").values
     np.testing.assert_allclose(values_of(session, session.colour_by), expected)
+    nearest = session.ids()[page._found.order[:40]].tolist()
+    qtbot.waitUntil(lambda: page.pictures.cells[1:] == nearest)
 
 
 def test_selected_cells_are_compared_to_their_mean(qtbot, page, session):
