@@ -204,6 +204,8 @@ def _work(session: Session, link: ViewerLink, layers: _Layers) -> WorkRecord:
             if layer in layers.index
         },
         colour_by=session.colour_by,
+        sought=() if session.sought is None else session.sought.cells,
+        sought_by="" if session.sought is None else session.sought.source,
         opacity=session.opacity,
         lesson=session.lesson,
         segmentation=session.segmentation,

@@ -162,6 +162,8 @@ class WorkRecord(Settings):
     bundle: Kept | None = None
     regions: dict[str, int] = Field({})
     colour_by: str | None = None
+    sought: tuple[int, ...] = ()
+    sought_by: str = ""
     opacity: float = Field(0.6, ge=0, le=1)
     hidden: dict[str, tuple[str, ...]] = Field({})
     picked: int | None = None

@@ -12,11 +12,12 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_splicer.events import Metrics
+from napari_splicer.gui.numbers import further_numbers
 from napari_splicer.gui.pointing import camera_of
 from napari_splicer.gui.project.layer_records import dress
 from napari_splicer.gui.reading import ImageChoice, image_choices
 from napari_splicer.gui.session import Session
-from napari_splicer.gui.snapshot import Notice, Snapshot
+from napari_splicer.gui.snapshot import Notice, Snapshot, Sought
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -253,8 +254,10 @@ def _take_up_work(session: Session, opened: Opened) -> None:
     if session.table is None:
         return
     session.measures = contents.measures
-    if work.colour_by in (*session.table.var_names, *session.measures):
+    numbers = (*session.table.var_names, *session.measures, *further_numbers(session))
+    if work.colour_by in numbers:
         session.colour_by = work.colour_by
+    session.sought = Sought(work.sought, work.sought_by) if work.sought else None
     session.selection = np.intersect1d(contents.selection, session.ids())
     session.history.take_up(contents.done, contents.undone)
 
