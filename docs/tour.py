@@ -19,7 +19,9 @@ import napari
 import numpy as np
 from person import CTRL, LEFT, SHIFT, Person, open_field
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtWidgets import QLineEdit, QPushButton
+
+from napari_splicer.gui.widgets.project_offer import ProjectOffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +62,16 @@ WORDS = {
         "groups depend on chance."
     ),
     "compare": "A second grouping beside the first: which groups go together, who moved.",
+    "similar": (
+        "Click a cell: map and image show how alike every other cell is, and pictures of the most "
+        "alike stand in a row."
+    ),
+    "teach": (
+        "A few examples of each type teach all other cells; the program flies to those it is least "
+        "sure of."
+    ),
     "export": "Written: tables, cluster image, figures, and the run file that makes them again.",
+    "restored": "Another day, an empty window: one click brings all of it back, undo included.",
 }
 
 
@@ -90,7 +101,16 @@ class Tour:
 
     def scenes(self) -> Iterator[str]:
         """Act scene by scene; yield the name of its picture, a key of :data:`WORDS`."""
-        for act in (self.begin, self.train, self.look, self.select, self.edit, self.keep):
+        for act in (
+            self.begin,
+            self.train,
+            self.look,
+            self.select,
+            self.edit,
+            self.find,
+            self.teach,
+            self.keep,
+        ):
             yield from act()
 
     def _set(self, config: RunConfig) -> RunConfig:
@@ -193,6 +213,36 @@ class Tour:
         person.wait(self._filled("Compare"))
         yield "compare"
 
+    def find(self) -> Iterator[str]:
+        """Find cells that are like one."""
+        person, session = self.person, self.person.session
+        self._turn_to("Similar")
+        person.click_cell(int(session.cells_of(1)[0]))
+        page = person.explorer.similar
+        person.wait(lambda: session.colour_by is not None and page.pictures.count() > 5)
+        yield "similar"
+        person.choose(person.explorer.map.colour_by, "group")
+        assert session.colour_by is None
+
+    def teach(self) -> Iterator[str]:
+        """Teach two types by three examples each."""
+        person, session = self.person, self.person.session
+        self._turn_to("Teach")
+        page = person.explorer.teach
+        groups = [session.cells_of(group)[:3].tolist() for group in (0, 1)]
+        for name, cells in zip(("this", "that"), groups, strict=True):
+            person.click(page.example_tools.new)
+            person.type(page.types.findChildren(QLineEdit)[-1], name)
+            person.wait(lambda name=name: name in [t.name for t in session.lesson.types])
+            for cell in cells:
+                person.click_cell(cell)
+                person.wait(lambda cell=cell: session.picked == cell)
+                person.click(page.example_tools.add)
+        person.wait(lambda: session.clustering == "taught")
+        person.wait(page.next.isEnabled)
+        person.click(page.next)
+        yield "teach"
+
     def keep(self) -> Iterator[str]:
         """Export."""
         person, session = self.person, self.person.session
@@ -216,6 +266,14 @@ class Tour:
             "Compare": explorer.comparison,
         }[page]
         return lambda: not panel.message
+
+
+def restore(person: Person) -> None:
+    """Go on, in an empty window, with what was worked on last."""
+    offer = person.dock.findChild(ProjectOffer)
+    person.click(offer.button)
+    person.wait(lambda: person.session.table is not None and bool(person.session.groups))
+    person.click(person.dock.headers["cluster"])
 
 
 def page(seen: list[str]) -> str:
@@ -251,6 +309,13 @@ def main() -> None:
         for name in Tour(person, output, {"training.steps": options.steps}, files).scenes():
             person.take(name)
             seen.append(name)
+        person.close()
+        other = napari.Viewer(show=True)
+        other.theme = options.theme
+        person = Person(other, folder)
+        restore(person)
+        person.take("restored")
+        seen.append("restored")
         person.close()
     if options.folder is None:
         (DOCS / "tour.md").write_text(page(seen), encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anndata
 import pytest
 from person import Person
-from tour import WORDS, Tour
+from tour import WORDS, Tour, restore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +19,16 @@ SMALL = {"training.steps": 8, "model.width": 4, "model.embedding": 32, "threads"
 def test_from_the_first_pixel_to_the_exported_table(make_napari_viewer, tmp_path: Path) -> None:
     person = Person(make_napari_viewer(show=True))
     seen = list(Tour(person, str(tmp_path), SMALL).scenes())
-    assert seen == list(WORDS)
+    assert [*seen, "restored"] == list(WORDS)
     _check_export(person)
+    session = person.session
+    groups, selection, undo = session.groups, session.selection, session.history.next_undo
+    person.close()
+    other = Person(make_napari_viewer(show=True))
+    restore(other)
+    assert other.session.groups == groups
+    assert other.session.selection.tolist() == selection.tolist()
+    assert other.session.history.next_undo == undo
 
 
 @pytest.mark.real_data
@@ -29,7 +37,7 @@ def test_on_a_field_of_breast_tissue(make_napari_viewer, data_folder: Path, tmp_
     files = (f"{field}.ome.tif", f"{field}_mask.tif")
     person = Person(make_napari_viewer(show=True))
     seen = list(Tour(person, str(tmp_path), SMALL, files).scenes())
-    assert seen == list(WORDS)
+    assert [*seen, "restored"] == list(WORDS)
     _check_export(person)
 
 
