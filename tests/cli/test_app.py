@@ -132,3 +132,13 @@ def test_window_is_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_pat
         "napari-splicer",
         "SpliCER",
     ]
+
+
+def test_a_project_is_opened_by_its_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    called: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "call", lambda command: called.append(command) or 0)
+    project = tmp_path / "a.splicer"
+    project.mkdir()
+    (project / "splicer-project.json").write_text("{}")
+    assert call(["gui", str(project)]) == 0
+    assert called[0][3] == str(project / "splicer-project.json")

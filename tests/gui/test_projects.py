@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import npe2
 import numpy as np
 import pytest
 import tifffile
@@ -14,6 +15,7 @@ from napari_splicer.gui import editing, keeper
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.project.record import RECORD, read_record
+from napari_splicer.gui.reader import get_reader
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
 
@@ -179,6 +181,18 @@ def test_a_record_that_napari_opens_opens_the_project(worked, make_napari_viewer
     assert viewer.open(str(folder / RECORD), plugin="napari-splicer") == []
     link = link_for(viewer)
     qtbot.waitUntil(lambda: link.session.groups == held["groups"], timeout=PATIENCE)
+
+
+def test_no_other_file_or_folder_is_taken_from_napari(tmp_path) -> None:
+    assert get_reader(str(tmp_path)) is None
+    assert get_reader(str(tmp_path / "other.json")) is None
+    assert get_reader([str(tmp_path / RECORD)]) is None
+    assert get_reader(str(tmp_path / RECORD)) is not None
+    npe2.PluginManager.instance().discover()
+    (tmp_path / RECORD).touch()
+    readers = npe2.PluginManager.instance().iter_compatible_readers
+    assert "napari-splicer" in {r.plugin_name for r in readers([str(tmp_path / RECORD)])}
+    assert "napari-splicer" not in {r.plugin_name for r in readers([str(tmp_path)])}
 
 
 def test_the_menu_says_what_can_be_done(worked, qtbot) -> None:

@@ -182,8 +182,8 @@ class StoredTable:
         return read_table(path, lazy_above=LARGE)
 
 
-def write_changes(table: AnnData, path: Path, *, source: Path | None = None) -> None:
-    """Write a table over, or beside, the one it was made from, without its matrices anew.
+def write_changes(table: AnnData, path: Path) -> None:
+    """Write a table over the one it was made from, without writing its matrices anew.
 
     Clusterings and maps change rows' columns and notes; ``X``, the representation and the embedding
     (nearly all of a large table) are taken over as files, by links where the disk knows them.
@@ -191,11 +191,9 @@ def write_changes(table: AnnData, path: Path, *, source: Path | None = None) -> 
     Parameters
     ----------
     table : AnnData (n cells)
-        With the matrices of the table at ``source``.
+        With the matrices of the table at ``path``.
     path : Path
         A ``.zarr`` folder; replaced at the end, as it was before if this fails.
-    source : Path, optional
-        The table it was made from, where it is to stay; default: ``path``.
 
     Raises
     ------
@@ -206,8 +204,7 @@ def write_changes(table: AnnData, path: Path, *, source: Path | None = None) -> 
     from anndata import AnnData
     from anndata.io import write_elem
 
-    source = source or path
-    kept = [place for place in _PLACES.values() if (source / place).is_dir()]
+    kept = [place for place in _PLACES.values() if (path / place).is_dir()]
     rest = {name: value for name, value in table.obsm.items() if f"obsm/{name}" not in kept}
     light = AnnData(obs=table.obs, var=table.var, obsm=rest, uns=table.uns)
     with written(path, overwrite=True) as temporary:
@@ -216,7 +213,7 @@ def write_changes(table: AnnData, path: Path, *, source: Path | None = None) -> 
         for place in kept:
             if place in group:
                 del group[place]
-            shutil.copytree(source / place, temporary / place, copy_function=_link)
+            shutil.copytree(path / place, temporary / place, copy_function=_link)
         zarr.consolidate_metadata(group.store, zarr_format=2)
 
 

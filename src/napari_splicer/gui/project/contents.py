@@ -170,7 +170,7 @@ def _note(folder: ProjectFolder, record: TableRecord, table: AnnData) -> None:
     """Tell the folder what it need not write again, and what the window goes on reading from."""
     matrices = matrices_of(table)
     for name, matrix in matrices.items():
-        if name in record.matrices:
-            folder.digests.remember(matrix, record.matrices[name])
+        if name in record.parts:
+            folder.digests.remember(matrix, record.parts[name])
         if not isinstance(matrix, np.ndarray):
             folder.use(record.kept)

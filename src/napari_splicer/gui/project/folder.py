@@ -22,12 +22,7 @@ from napari_splicer.gui.project.record import (
     read_record,
 )
 from napari_splicer.gui.project.runs import run_text
-from napari_splicer.gui.project.tables import (
-    Digests,
-    digest_of_rest,
-    with_same_matrices,
-    write_table,
-)
+from napari_splicer.gui.project.tables import Digests, most_alike, write_changed, write_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,18 +180,18 @@ class ProjectFolder:
     def _table(self, field: FieldRecord, table: TableNow | None) -> TableRecord | None:
         if table is None:
             return None
-        matrices = {name: self.digests.of(matrix) for name, matrix in table.matrices.items()}
-        rest = digest_of_rest(table)
+        parts = table.digests(self.digests)
         fields = () if self._record is None else self._record.fields
-        known = [f.table for f in fields if f.table is not None]
-        same = [t for t in known if t.rest == rest]
-        there = with_same_matrices(same, matrices, self.path)
-        if there is not None:
-            return there
-        alike = with_same_matrices(known, matrices, self.path)
+        alike = most_alike((f.table for f in fields if f.table is not None), parts, self.path)
+        if alike is not None and dict(alike.parts) == parts:
+            return alike
         name = f"tables/{file_name(field.name)}-{uuid4().hex[:8]}.zarr"
-        write_table(table, self.path / name, None if alike is None else self.path / alike.kept)
-        return TableRecord(kept=name, matrices=matrices, rest=rest)
+        if alike is None:
+            write_table(table, self.path / name)
+        else:
+            changed = {part for part, _ in parts.items() ^ alike.parts.items()}
+            write_changed(table, self.path / name, self.path / alike.kept, changed)
+        return TableRecord(kept=name, parts=parts)
 
     def _origins(self, state: State) -> tuple[Origin, ...]:
         origins = []

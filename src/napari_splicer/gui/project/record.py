@@ -98,11 +98,10 @@ class MadeFrom(Settings):
 
 
 class TableRecord(Settings):
-    """A table of cells, with digests that tell whether it has to be written anew."""
+    """A table of cells, with digests of its parts that tell what has to be written anew."""
 
     kept: Kept
-    matrices: dict[str, str] = Field({})
-    rest: str = ""
+    parts: dict[str, str] = Field({})
 
 
 class FieldRecord(Settings):

@@ -1,9 +1,14 @@
-"""Tables of cells in a project: what of one has to be written, and what is on the disk already."""
+"""Tables of cells in a project, written part by part: what has not changed is taken over as files.
+
+A part is what AnnData keeps as one element: a matrix, one column of the cells, the notes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -11,13 +16,20 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 
+from napari_splicer.files import written
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    import zarr
     from anndata import AnnData
 
     from napari_splicer.gui.project.record import TableRecord
+
+_ROWS = 10_000  # looked through at a time, so that the window gets its turn
+_CELLS = "obs/_index"
+_COLUMNS = "obs"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,50 +39,42 @@ class TableNow:
     Parameters
     ----------
     matrices : mapping of str to array (n, …)
-        ``X``, and the representation and the embedding where there are any; never changed in place.
+        ``X``, and ``obsm/…``; never changed in place.
     obs, var : DataFrame
-    obsm, uns : mapping
-        The rest.
+    uns : mapping
     """
 
     matrices: Mapping[str, Any]
     obs: pd.DataFrame
     var: pd.DataFrame
-    obsm: Mapping[str, Any]
     uns: Mapping[str, Any]
 
     @classmethod
     def of(cls, table: AnnData) -> TableNow:
         """Take hold of a table; copies no row."""
-        matrices = matrices_of(table)
         return cls(
-            matrices,
+            matrices_of(table),
             table.obs.copy(deep=False),
             table.var.copy(deep=False),
-            {name: values for name, values in table.obsm.items() if name not in matrices},
             _copied(table.uns),
         )
 
-    def table(self) -> AnnData:
-        """Return it as a table of its own."""
-        from anndata import AnnData
-
-        large = {name: values for name, values in self.matrices.items() if name != "X"}
-        return AnnData(
-            X=self.matrices["X"],
-            obs=self.obs,
-            var=self.var,
-            obsm={**self.obsm, **large},
-            uns=dict(self.uns),
-        )
+    def digests(self, known: Digests) -> dict[str, str]:
+        """Return a digest of every part."""
+        columns = {f"obs/{name}": _of_column(self.obs[name]) for name in self.obs.columns}
+        return {
+            _CELLS: _of_words(self.obs.index),
+            _COLUMNS: _of_words(self.obs.columns),
+            "var": _of_words(self.var.index),
+            "uns": _of_notes(self.uns),
+            **columns,
+            **{name: known.of(matrix) for name, matrix in self.matrices.items()},
+        }
 
 
 def matrices_of(table: AnnData) -> dict[str, Any]:
-    """Return what is large in a table: intensities, representation and embedding."""
-    from napari_splicer.embedding.table import MATRICES
-
-    described = {name: table.obsm[name] for name in MATRICES if name in table.obsm}
-    return {"X": table.X} | described
+    """Return the matrices of a table by the names of their parts."""
+    return {"X": table.X} | {f"obsm/{name}": values for name, values in table.obsm.items()}
 
 
 class Digests:
@@ -96,9 +100,7 @@ class Digests:
             name = str(getattr(matrix, "name", "")) or uuid4().hex
             return self._read.get(name, name)
         if id(matrix) not in self._known:
-            digest = hashlib.sha256(f"{matrix.dtype}{matrix.shape}".encode())
-            digest.update(np.ascontiguousarray(matrix).data)
-            self._known[id(matrix)] = matrix, digest.hexdigest()
+            self._known[id(matrix)] = matrix, _of_array(matrix)
         return self._known[id(matrix)][1]
 
     def keep_only(self, matrices: Iterable[Any]) -> None:
@@ -107,55 +109,100 @@ class Digests:
         self._known = {key: known for key, known in self._known.items() if key in living}
 
 
-def digest_of_rest(table: TableNow) -> str:
-    """Return a digest of all of a table that is no matrix: columns, groups, notes, map."""
-    digest = hashlib.sha256()
-    for frame in (table.obs, table.var):
-        digest.update(json.dumps([list(map(str, frame.columns)), len(frame)]).encode())
-        digest.update(pd.util.hash_pandas_object(frame, index=True).to_numpy().data)
-        for column in (frame[name] for name in frame.columns):
-            if isinstance(column.dtype, pd.CategoricalDtype):
-                digest.update(json.dumps(list(map(str, column.cat.categories))).encode())
-    for name in sorted(table.obsm):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(table.obsm[name]).data)
-    _digest_notes(table.uns, digest)
-    return digest.hexdigest()
+def most_alike(
+    known: Iterable[TableRecord], parts: Mapping[str, str], folder: Path
+) -> TableRecord | None:
+    """Return the table in ``folder`` that shares most parts, of those with the same cells."""
+    there = [
+        table
+        for table in known
+        if table.parts.get(_CELLS) == parts[_CELLS] and (folder / table.kept).is_dir()
+    ]
+    return max(there, key=lambda table: len(table.parts.items() & parts.items()), default=None)
 
 
-def write_table(table: TableNow, path: Path, alike: Path | None) -> None:
-    """Write a table to a new folder.
-
-    Parameters
-    ----------
-    table : TableNow
-    path : Path
-        Of a ``.zarr`` that is not there yet.
-    alike : Path or None
-        A table with the same matrices, which are taken over as files.
+def write_table(table: TableNow, path: Path) -> None:
+    """Write a whole table as a new ``.zarr`` folder, which AnnData reads.
 
     Raises
     ------
     CannotWrite
         See :func:`napari_splicer.files.written`.
     """
-    from napari_splicer.embedding.stored import write_changes
-    from napari_splicer.export.tables import write_zarr
+    import zarr
+    from anndata import AnnData
+    from anndata.io import write_elem
 
-    if alike is None:
-        write_zarr(table.table(), path)
-    else:
-        write_changes(table.table(), path, source=alike)
+    with written(path) as temporary:
+        group = zarr.open_group(temporary, mode="w", zarr_format=2)
+        write_elem(group, "/", AnnData())  # what an AnnData is made of, all of it empty
+        write_elem(group, "obs", table.obs)
+        write_elem(group, "var", table.var)
+        for name in ("uns", *table.matrices):
+            _write_part(group, name, table)
+        zarr.consolidate_metadata(group.store, zarr_format=2)
 
 
-def with_same_matrices(
-    known: Iterable[TableRecord], matrices: Mapping[str, str], folder: Path
-) -> TableRecord | None:
-    """Return the first of the tables in ``folder`` that has these matrices."""
-    return next(
-        (t for t in known if dict(t.matrices) == dict(matrices) and (folder / t.kept).is_dir()),
-        None,
-    )
+def write_changed(table: TableNow, path: Path, source: Path, changed: set[str]) -> None:
+    """Write a table as a new ``.zarr`` folder, with all but some parts from another.
+
+    Parameters
+    ----------
+    table : TableNow
+    path : Path
+    source : Path
+        A table of the same cells, which stays as it is.
+    changed : set of str
+        Parts that the two do not share, be they new, different, or there no more.
+
+    Raises
+    ------
+    CannotWrite
+        See :func:`napari_splicer.files.written`.
+    """
+    import zarr
+    from anndata.io import write_elem
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        place = os.path.relpath(folder, source).replace(os.sep, "/").removeprefix(".")
+        return [n for n in names if n == ".zmetadata" or f"{place}/{n}".strip("/") in changed]
+
+    changed -= {_COLUMNS}  # their order is noted beside them
+    with written(path) as temporary:
+        shutil.copytree(source, temporary, ignore=left_out, copy_function=_link)
+        group = zarr.open_group(temporary, mode="r+", zarr_format=2, use_consolidated=False)
+        for name in sorted(changed):
+            if name == "var":
+                write_elem(group, "var", table.var)
+            else:
+                _write_part(group, name, table)
+        group["obs"].attrs["column-order"] = [str(name) for name in table.obs.columns]
+        zarr.consolidate_metadata(group.store, zarr_format=2)
+
+
+def _write_part(group: zarr.Group, name: str, table: TableNow) -> None:
+    """Write a matrix, a column or the notes; nothing where the table has no such part."""
+    from anndata.io import write_elem
+
+    place, _, column = name.partition("/")
+    if name in table.matrices:
+        write_elem(group, name, table.matrices[name])
+    elif name == "uns":
+        write_elem(group, name, dict(table.uns))
+    elif place == "obs" and column in table.obs:
+        values = table.obs[column]
+        plain = isinstance(values.dtype, np.dtype)
+        write_elem(group["obs"], column, values.to_numpy() if plain else values.array)
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file a second name, or copy it: what zarr notes of arrays may be written over."""
+    try:
+        if os.path.basename(source).startswith("."):  # noqa: PTH119 - as copytree gives it
+            raise OSError
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _copied(notes: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,17 +213,41 @@ def _copied(notes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _digest_notes(notes: Mapping[str, Any], digest: hashlib._Hash) -> None:
+def _of_array(values: np.ndarray[Any, Any]) -> str:
+    digest = hashlib.sha256(f"{values.dtype}{values.shape}".encode())
+    digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def _of_column(values: pd.Series[Any]) -> str:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        names = json.dumps([str(name) for name in values.cat.categories])
+        return hashlib.sha256((names + _of_array(values.cat.codes.to_numpy())).encode()).hexdigest()
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "biufc":
+        return _of_array(values.to_numpy())
+    return _of_words(values)
+
+
+def _of_words(values: pd.Index[Any] | pd.Series[Any]) -> str:
+    words, digest = values.to_numpy(dtype=object), hashlib.sha256()
+    for first in range(0, len(words), _ROWS):
+        digest.update("\0".join(map(str, words[first : first + _ROWS])).encode())
+    return digest.hexdigest()
+
+
+def _of_notes(notes: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256()
     for key in sorted(notes):
-        digest.update(f"{key}=".encode())
         value = notes[key]
         if isinstance(value, dict):
-            _digest_notes(value, digest)
+            said = _of_notes(value)
         elif isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-            digest.update(np.ascontiguousarray(value).data)
+            said = _of_array(value)
         elif isinstance(value, (np.ndarray, list, tuple)):
-            digest.update(json.dumps([str(item) for item in value]).encode())
+            said = json.dumps([str(item) for item in value])
         elif isinstance(value, pd.DataFrame):
-            digest.update(pd.util.hash_pandas_object(value).to_numpy().data)
+            said = "".join(_of_column(value[name]) for name in value.columns)
         else:
-            digest.update(str(value).encode())
+            said = str(value)
+        digest.update(f"{key}={said};".encode())
+    return digest.hexdigest()
