@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_splicer.embedding.intensities import tile_edges
 from napari_splicer.errors import UnreadableFile
 from napari_splicer.versions import package_versions
 
@@ -272,6 +271,8 @@ def _of_tiles(
     shape: tuple[int, int], sites: Sites, side: int
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the same of every tile of a field."""
+    from napari_splicer.embedding.intensities import tile_edges  # with torch
+
     lengths, touches = [], np.zeros(len(sites), bool)
     for centre, length in zip((sites.y, sites.x), shape, strict=True):
         start, stop = tile_edges(centre, side, length)
