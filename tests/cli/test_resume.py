@@ -153,8 +153,8 @@ def test_settings_of_another_run_are_not_replaced(
 @pytest.mark.parametrize(
     ("verb", "changes", "code", "told"),
     [
-        ("run", ["--set", "clusterings.0.source=chunk:immun"], 2, "clusterings.0.source is"),
-        ("run", ["--set", "projection.source=chunk:immun"], 2, "projection.source is"),
+        ("run", ["--set", "clusterings.0.source=chunk:immun"], 2, "clusterings.0.source names"),
+        ("run", ["--set", "projection.source=chunk:immun"], 2, "projection.source names"),
         ("run", ["--set", "clusterings.0.name=area"], 2, "area"),
         ("embed", ["--model", "m", "--without-model"], 2, "contradict each other"),
     ],
