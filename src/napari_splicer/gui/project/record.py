@@ -10,7 +10,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from napari_splicer.config import Component, RunConfig, TaughtSettings
 from napari_splicer.errors import UnreadableFile
@@ -38,7 +38,13 @@ Same = Literal["image", "cells", "bundle", "table"]
 Numbers = tuple[float, ...]
 
 
-class Origin(Settings):
+class Part(BaseModel):
+    """Base of what a project says of itself: as strict as settings, but none of them."""
+
+    model_config = Settings.model_config
+
+
+class Origin(Part):
     """Where layers come from.
 
     ``path`` is absolute, ``beside`` the same path from the project's folder, so that a project can
@@ -55,7 +61,7 @@ class Origin(Settings):
     fingerprint: str = ""
 
 
-class Look(Settings):
+class Look(Part):
     """How a layer looks; what its kind does not have is None."""
 
     visible: bool = True
@@ -66,7 +72,7 @@ class Look(Settings):
     contrast_limits: tuple[float, float] | None = None
 
 
-class Placing(Settings):
+class Placing(Part):
     """Where a layer lies, in the terms of napari."""
 
     scale: Numbers
@@ -77,7 +83,7 @@ class Placing(Settings):
     units: tuple[str, ...]
 
 
-class LayerRecord(Settings):
+class LayerRecord(Part):
     """One layer: the ``place``-th of those that opening ``origins[origin]`` gives."""
 
     name: str
@@ -88,7 +94,7 @@ class LayerRecord(Settings):
     placing: Placing | None = None
 
 
-class MadeFrom(Settings):
+class MadeFrom(Part):
     """What a result was made from: settings, and which things have stayed the same since."""
 
     settings: RunConfig
@@ -97,14 +103,14 @@ class MadeFrom(Settings):
     same: tuple[Same, ...] = ()
 
 
-class TableRecord(Settings):
+class TableRecord(Part):
     """A table of cells, with digests of its parts that tell what has to be written anew."""
 
     kept: Kept
     parts: dict[str, str] = Field({})
 
 
-class FieldRecord(Settings):
+class FieldRecord(Part):
     """One image with its mask, as indices into ``layers``, and what was made of it.
 
     ``image`` is empty where its layers are no part of the project.
@@ -124,7 +130,7 @@ class FieldRecord(Settings):
     made_from: dict[Stage, MadeFrom] = Field({})
 
 
-class MomentRecord(Settings):
+class MomentRecord(Part):
     """What was selected, and how cells were grouped, before or after a step."""
 
     selection: Kept
@@ -136,7 +142,7 @@ class MomentRecord(Settings):
     edits: tuple[str, ...] = ()
 
 
-class StepRecord(Settings):
+class StepRecord(Part):
     """One step that can be undone or done again."""
 
     words: str
@@ -144,7 +150,7 @@ class StepRecord(Settings):
     after: MomentRecord
 
 
-class ViewRecord(Settings):
+class ViewRecord(Part):
     """What the viewer looks at."""
 
     center: Numbers = ()
@@ -152,7 +158,7 @@ class ViewRecord(Settings):
     step: tuple[int, ...] = ()
 
 
-class WorkRecord(Settings):
+class WorkRecord(Part):
     """What the session holds beside images and tables."""
 
     settings: RunConfig = RunConfig()
@@ -175,7 +181,7 @@ class WorkRecord(Settings):
     metrics: tuple[tuple[int, dict[str, float]], ...] = ()
 
 
-class ProjectRecord(Settings):
+class ProjectRecord(Part):
     """``splicer-project.json``, whole.
 
     ``id`` and ``saves`` tell whether it is still the one that a window has read or written.
