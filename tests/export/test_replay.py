@@ -8,6 +8,7 @@ import numpy as np
 import tifffile
 
 from napari_splicer import pipeline
+from napari_splicer.analysis.groups import note_edits
 from napari_splicer.analysis.teaching import add_taught, teach
 from napari_splicer.config import CellType, ImageInput, RunConfig, TaughtSettings, parse_run
 from napari_splicer.export.replay import files_of, run_file
@@ -48,6 +49,15 @@ def test_what_was_taught_is_taught_again_by_the_same_cells(clustered: AnnData) -
     again = pipeline.run(pipeline.cluster(clustered, config, replace=True))
     assert again.obs["taught"].equals(clustered.obs["taught"])
     assert again.obs["taught_uncertainty"].equals(clustered.obs["taught_uncertainty"])
+
+
+def test_what_was_done_by_hand_is_said_and_the_file_still_runs(clustered: AnnData) -> None:
+    name = next(iter(clustered.uns["splicer"]["clusterings"]))
+    before = parse_run(tomllib.loads(run_file(clustered, (), RunConfig())))
+    note_edits(clustered, name, ("merge 3 into 1", "rename 1 to tumour"))
+    text = run_file(clustered, (), RunConfig())
+    assert f"#   {name}: merge 3 into 1\n#   {name}: rename 1 to tumour\n" in text
+    assert parse_run(tomllib.loads(text)) == before
 
 
 def test_what_the_model_resolved_wins_over_what_was_asked(clustered: AnnData) -> None:

@@ -83,13 +83,18 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(autouse=True)
 def no_widget_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test after which one of this plugin's top-level widgets is still there."""
+    """Fail a test after which one of this plugin's top-level widgets is still there.
+
+    Its errands end first, as they do when napari closes: none goes on into the next test.
+    """
     yield
     if not {"qtbot", "make_napari_viewer"} & set(request.fixturenames):
         return
     from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
+    from superqt.utils import WorkerBase
 
+    WorkerBase.await_workers(60_000)
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     QApplication.processEvents()
     gc.collect()

@@ -173,3 +173,13 @@ def test_a_stopped_export_is_not_called_done(session, table, tmp_path) -> None:
     commands.apply(session, run, [Finished("export", result=written, cancelled=True)])
     assert session.exported == written
     assert "export" not in session.made_from
+
+
+def test_what_runs_reads_the_table_as_it_was(session, table) -> None:
+    session.table = table
+    run = commands.cluster(session)
+    assert run.table.X is table.X
+    table.obs["first"] = table.obs["first"].cat.rename_categories({"1": "tumour"})
+    table.uns["splicer"]["clusterings"]["first"]["method"] = "by hand"
+    assert list(run.table.obs["first"].cat.categories) == ["1", "2"]
+    assert run.table.uns["splicer"]["clusterings"]["first"]["method"] == "leiden"

@@ -1,4 +1,4 @@
-"""Tie a widget to a signal of the session for as long as the widget lives."""
+"""Tie things to a widget's life: slots of the session's signals, and what is done at its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from psygnal import SignalInstance
+    from qtpy.QtCore import QObject
     from qtpy.QtWidgets import QWidget
+
+_WAITING: set[Callable[..., None]] = set()
+
+
+def when_destroyed(owner: QObject, act: Callable[[], None]) -> None:
+    """Call ``act`` once ``owner`` is destroyed.
+
+    Parameters
+    ----------
+    owner : QObject
+        Usually a widget.
+    act : callable
+        Must not hold ``owner``, which it would keep alive.
+    """
+
+    # Kept here until it is called: Python's collector empties functions that die together with
+    # their widget, and a widget that calls an emptied function ends the program.
+    def once(*_: object) -> None:
+        _WAITING.discard(once)
+        act()
+
+    _WAITING.add(once)
+    owner.destroyed.connect(once)
 
 
 def bind(widget: QWidget, signal: SignalInstance, slot: Callable[..., Any]) -> None:
@@ -26,4 +50,4 @@ def bind(widget: QWidget, signal: SignalInstance, slot: Callable[..., Any]) -> N
         if living is not None:
             signal.disconnect(living, missing_ok=True)
 
-    widget.destroyed.connect(release)
+    when_destroyed(widget, release)

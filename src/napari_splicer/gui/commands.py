@@ -19,10 +19,12 @@ from napari_splicer.files import file_name
 from napari_splicer.gui.naming import free_name
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.results import keep
-from napari_splicer.gui.snapshot import Job, Notice
+from napari_splicer.gui.snapshot import Job, Notice, detached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from anndata import AnnData
 
     from napari_splicer.events import Event, Stage
     from napari_splicer.gui.session import Session
@@ -52,6 +54,8 @@ class Run:
         Whether a clustering of the same name is made anew.
     group : str or None
         The one group that is divided into parts, instead of all cells into groups.
+    table : AnnData or None
+        What grouping and export read: the session's table as it was, whatever is edited meanwhile.
     cancel : Cancel
     """
 
@@ -63,6 +67,7 @@ class Run:
     resume: bool = False
     replace: bool = False
     group: str | None = None
+    table: AnnData | None = None
     cancel: Cancel = field(default_factory=Cancel)
 
     def __str__(self) -> str:
@@ -77,23 +82,21 @@ class Run:
             )
         if self.stage == "embed":
             return pipeline.embed(fields, self.inputs.bundle, self.config, cancel=self.cancel)
-        if self.inputs.table is None:
+        if self.table is None:
             raise RuntimeError(f"there is no table to {self.stage}")
         if self.stage == "cluster" and self.group is not None:
             from napari_splicer.analysis.cluster import split_group
 
             return split_group(
-                self.inputs.table, self.group, self.config.clusterings[0], cancel=self.cancel
+                self.table, self.group, self.config.clusterings[0], cancel=self.cancel
             )
         if self.stage == "cluster":
             return pipeline.cluster(
-                self.inputs.table, self.config, replace=self.replace, cancel=self.cancel
+                self.table, self.config, replace=self.replace, cancel=self.cancel
             )
         if self.folder is None:
             raise RuntimeError("there is no folder to export to")
-        return pipeline.export(
-            self.inputs.table, fields, self.config, self.folder, cancel=self.cancel
-        )
+        return pipeline.export(self.table, fields, self.config, self.folder, cancel=self.cancel)
 
 
 def run_folder(session: Session) -> pipeline.RunFolder:
@@ -171,7 +174,9 @@ def _run(
 ) -> Run:
     inputs = session.snapshot()
     config = _with_spare_threads(inputs.config)
-    return Run(session.next_run(), stage, inputs, config, folder, resume)
+    read = inputs.table if stage in ("cluster", "export") else None
+    table = None if read is None else detached(read)
+    return Run(session.next_run(), stage, inputs, config, folder, resume, table=table)
 
 
 def _with_spare_threads(config: RunConfig) -> RunConfig:

@@ -92,19 +92,25 @@ class Drawing:
             layer.selected_data = set()
             layer.data = []
 
-    def _on_active(self, event: Any) -> None:
-        layer = self._layer
-        if self._under_way and event.value is not layer:
-            self._under_way = False
-            session = self._link.session
-            if session.notice is not None and session.notice.text == _HOW:
-                session.notice = None
-            # Not at once: napari is in the midst of choosing.
+    def _on_active(self) -> None:
+        # Not at once: napari is in the midst of choosing, and a layer that is added is the active
+        # one until the one before is chosen again.
+        if self._under_way:
             QTimer.singleShot(0, self._leave)
 
     def _leave(self) -> None:
-        if self._layer is not None and not self._under_way:
-            self._link.remove_layer(self._layer)
+        """End drawing if another layer is the active one now."""
+        viewer, layer = self._link.viewer, self._layer
+        if not self._under_way or (
+            viewer is not None and layer is not None and viewer.layers.selection.active is layer
+        ):
+            return
+        self._under_way = False
+        session = self._link.session
+        if session.notice is not None and session.notice.text == _HOW:
+            session.notice = None
+        if layer is not None:
+            self._link.remove_layer(layer)
 
 
 def in_ellipse(points: NDArray[Any], corners: NDArray[Any]) -> NDArray[np.bool_]:

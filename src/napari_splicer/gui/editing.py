@@ -91,9 +91,9 @@ def split(session: Session, group: str, parts: NDArray[np.int64]) -> None:
 
 
 def free_group_name(session: Session) -> str:
-    """Return a name that no group of the active clustering has: the lowest free number.
+    """Return a name that no group of the active clustering has: one more than the largest number.
 
-    Numbers go on where the largest ends, so that a name never comes back with other cells.
+    A lower one that is free may have been the name of other cells.
     """
     numbers = [int(group.name) for group in session.groups if group.name.isdigit()]
     return str(max(numbers, default=0) + 1)

@@ -80,9 +80,9 @@ class Pointer:
         if cell is None:
             return
         if "Shift" in modifiers:
-            session.select(np.union1d(session.selection, [cell]))
+            session.select(np.append(session.selection, cell))
         elif "Alt" in modifiers:
-            session.select(np.setdiff1d(session.selection, [cell]))
+            session.select(np.setdiff1d(session.selection, [cell], assume_unique=True))
         else:
             session.cell_clicked.emit(cell)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -123,3 +124,21 @@ class Snapshot:
     def inputs(self) -> Snapshot:
         """Return this without results, to be kept beside the result made from it."""
         return replace(self, table=None, clustering=None, job=None, made_from={})
+
+
+def detached(table: AnnData) -> AnnData:
+    """Return a table for a worker, which no edit of the session's table reaches.
+
+    What edits change in place (``obs``, ``var``, ``uns``) is copied; the matrices, which never
+    change, are shared.
+    """
+    from anndata import AnnData
+
+    return AnnData(
+        table.X,
+        obs=table.obs.copy(),
+        var=table.var.copy(),
+        obsm=dict(table.obsm),
+        layers=dict(table.layers),
+        uns=deepcopy(dict(table.uns)),
+    )

@@ -129,6 +129,19 @@ def test_one_marker_against_another(qtbot, cell_map, session):
     assert x1 - x0 < 10
 
 
+def test_axes_follow_a_measure_that_changes_or_goes(cell_map, session):
+    axes = cell_map.axes
+    session.measures = {"likeness": np.zeros(90)}
+    axes.kind.setCurrentIndex(axes.kind.findData("numbers"))
+    axes.kind.activated.emit(axes.kind.currentIndex())
+    axes.x.setCurrentText("likeness")
+    axes.x.activated.emit(axes.x.currentIndex())
+    session.measures = {"likeness": np.arange(90.0)}
+    np.testing.assert_array_equal(axes.places.points[:, 0], np.arange(90.0))
+    session.measures = {}
+    assert axes.places.labels[0] == axes.x.currentText() == session.table.var_names[0]
+
+
 def test_principal_components_part_the_groups(qtbot, cell_map, session):
     axes = cell_map.axes
     axes.kind.setCurrentIndex(axes.kind.findData("components"))

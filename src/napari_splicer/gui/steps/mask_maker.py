@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_splicer.errors import SplicerError
-from napari_splicer.gui.binding import bind
+from napari_splicer.gui.binding import bind, when_destroyed
 from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.mask_layers import LARGEST, box_in_sight, hide_preview, show_preview
 from napari_splicer.gui.segmenting import in_full, segment
@@ -77,7 +77,7 @@ class MaskMaker(QWidget):
         bind(self, events.segmentation, self._on_settings)
         bind(self, events.job, self._allow)
         self.fold.toggled.connect(self._on_fold)
-        self.destroyed.connect(partial(_let_go, link, WeakMethod(self._on_view)))
+        when_destroyed(self, partial(_let_go, link, WeakMethod(self._on_view)))
         self._say("")
         self._on_image()
 

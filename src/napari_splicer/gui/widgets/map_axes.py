@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.numbers import further_numbers, values_of
+from napari_splicer.gui.snapshot import detached
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -100,6 +101,8 @@ class MapAxes(QWidget):
             box.clear()
             box.addItems(names)
             box.setCurrentIndex(names.index(kept) if kept in names else min(place, len(names) - 1))
+        if self.kind.currentData() == NUMBERS:
+            self._ask()  # one of them may be another now, or gone
 
     def _choose(self) -> None:
         numbers = self.kind.currentData() == NUMBERS
@@ -114,7 +117,7 @@ class MapAxes(QWidget):
         if table is None:
             self._take(Places(np.empty((0, 2))))
         elif kind == COMPONENTS:
-            self._errand.ask(_components, table)
+            self._errand.ask(_components, detached(table))
         elif kind == NUMBERS:
             names = (self.x.currentText(), self.y.currentText())
             scaled = [_scaled(values_of(session, name), name in table.var_names) for name in names]

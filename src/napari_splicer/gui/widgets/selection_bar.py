@@ -61,7 +61,8 @@ class SelectionBar(QWidget):
 
     def invert(self) -> None:
         """Select the cells that are not selected."""
-        self._session.select(np.setdiff1d(self._session.ids(), self._session.selection))
+        ids, selected = self._session.ids(), self._session.selection
+        self._session.select(np.setdiff1d(ids, selected, assume_unique=True))
 
     def _refresh(self) -> None:
         selected, total = len(self._session.selection), len(self._session.ids())

@@ -18,6 +18,7 @@ from napari_splicer.analysis.teaching import FEWEST, teaching
 from napari_splicer.gui import lessons, similar
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.snapshot import detached
 from napari_splicer.gui.widgets.example_gallery import ExampleGallery
 from napari_splicer.gui.widgets.example_tools import ExampleTools
 from napari_splicer.gui.widgets.panel import Panel
@@ -138,7 +139,7 @@ class TeachPage(Panel):
             self._errand.forget()
         else:
             lessons.take_free_name(session)
-            self._errand.ask(teaching, session.table, session.lesson)
+            self._errand.ask(teaching, detached(session.table), session.lesson)
         self._say()
 
     # what comes --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.snapshot import detached
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -62,7 +63,7 @@ class TrustLine(QWidget):
         image = session.image
         shapes = {image.name: image.shape} if image is not None and session.table_fits else {}
         reach = session.settings.patches.size / 2
-        self._errand.ask(_measure, session.table, session.clustering, shapes, reach)
+        self._errand.ask(_measure, detached(session.table), session.clustering, shapes, reach)
 
     def _show(self, found: Trust) -> None:
         self.button.setEnabled(True)
