@@ -7,8 +7,8 @@ the first and tested on the second: *state*, engaged against resting (AUROC), wh
 
     python benchmarks/ablations.py [--seeds 1] [--steps 400]
 
-What was measured is kept in ``build/ablations/``: a run that was stopped goes on. The page goes to
-``docs/benchmarks/ablations.md``, its figure beside it.
+What was measured is kept in ``docs/benchmarks/results/ablations.json``: a run that was stopped goes
+on. The page goes to ``docs/benchmarks/ablations.md``, its figure beside it.
 """
 
 from __future__ import annotations

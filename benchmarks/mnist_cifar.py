@@ -8,8 +8,8 @@ object.
 
     NAPARI_SPLICER_DATA=... python benchmarks/mnist_cifar.py [--seeds 1] [--report]
 
-What was measured is kept in ``build/mnist_cifar/``: a run that was stopped goes on. Table and
-figure go to ``docs/benchmarks/``.
+What was measured is kept in ``docs/benchmarks/results/mnist_cifar.json``: a run that was stopped
+goes on. Table and figure go to ``docs/benchmarks/``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from napari_splicer.files import write_text
 from napari_splicer.versions import package_versions
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 BUILD = Path("build")
 PAGES = Path("docs/benchmarks")
+
+
+class Kept(TypedDict):
+    """What is kept of one configuration: its scores, and when, where and by what it was made."""
+
+    scores: dict[str, float]
+    made: str
+    read: NotRequired[str]
+    """How scores came here that were not written by the script itself, and how exact they are."""
 
 
 def made_by() -> str:
@@ -35,32 +44,56 @@ def load() -> str:
 
 
 class Results:
-    """The scores of one benchmark by configuration, kept in ``build/<name>/``."""
+    """The scores of one benchmark by configuration, kept in ``docs/benchmarks/results/``.
+
+    The file is part of the repository: what was once measured need not be measured again, and goes
+    on where another machine stopped. It is read anew before each change, so that two runs that
+    measure different configurations do not lose each other's scores.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.path = PAGES / "results" / f"{name}.json"
         self.scores: dict[str, dict[str, float]] = {}
         self._made: dict[str, None] = {}
+        self._read: list[str] = []
+
+    def kept(self) -> dict[str, Kept]:
+        """Return what is kept, by configuration."""
+        found: dict[str, Kept] = (
+            json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
+        )
+        return found
 
     def known(self, configuration: str) -> bool:
         """Return whether scores are kept for a configuration."""
-        return (BUILD / self.name / f"{configuration}.json").exists()
+        return configuration in self.kept()
 
     def add(self, configuration: str, measure: Callable[[], dict[str, float]]) -> None:
         """Take the scores that are kept for a configuration, or measure and keep them."""
-        path = BUILD / self.name / f"{configuration}.json"
-        if not path.exists():
-            found = {"scores": measure(), "made": made_by()}
+        if not self.known(configuration):
+            found: Kept = {"scores": measure(), "made": made_by()}
             print(configuration, found["scores"], flush=True)
-            write_text(path, json.dumps(found))
-        kept = json.loads(path.read_text(encoding="utf-8"))
+            self.keep(configuration, found)
+        kept = self.kept()[configuration]
         self.scores[configuration] = kept["scores"]
         self._made[kept["made"]] = None
+        self._read += [kept["read"]] if "read" in kept else []
+
+    def keep(self, configuration: str, found: Kept) -> None:
+        """Write scores to the file, beside those that are there."""
+        together = self.kept() | {configuration: found}
+        text = json.dumps(dict(sorted(together.items())), indent=1, ensure_ascii=False)
+        write_text(self.path, f"{text}\n", overwrite=True)
 
     def write_page(self, title: str, lines: Iterable[str]) -> None:
         """Write the Markdown page, and print it."""
         made = f"Made by `benchmarks/{self.name}.py` {'; '.join(self._made)}."
-        text = "\n".join([f"# {title}", "", made, "", *lines, ""])
+        raw = f"Raw scores: [`results/{self.name}.json`](results/{self.name}.json)"
+        if self._read:
+            how = "; ".join(dict.fromkeys(self._read))
+            raw += f"; {len(self._read)} of {len(self.scores)} were {how}"
+        text = "\n".join([f"# {title}", "", made, "", f"{raw}.", "", *lines, ""])
         write_text(PAGES / f"{self.name}.md", text, overwrite=True)
         print(text)
 

@@ -8,8 +8,9 @@ four fields (looked at once, for reporting), each field on its own.
 
     NAPARI_SPLICER_DATA=... python benchmarks/tissue_probe.py [--seeds 3] [--report]
 
-What was measured is kept in ``build/tissue_probe/``: a run that was stopped goes on. The table
-goes to ``docs/benchmarks/tissue_probe.md``. Slow: about ten minutes per model and core.
+What was measured is kept in ``docs/benchmarks/results/tissue_probe.json``: a run that was stopped
+goes on. The table goes to ``docs/benchmarks/tissue_probe.md``. Slow: about ten minutes per model
+and core.
 """
 
 from __future__ import annotations
