@@ -30,8 +30,8 @@ from napari_splicer.config import Component, Region
 from napari_splicer.demo.comparison import add_truth
 from napari_splicer.demo.settings import COMPONENTS, demo_config
 from napari_splicer.export.figures import save_figure
-from napari_splicer.images.image import stack_channels
 from napari_splicer.images.masks import MaskedImage
+from napari_splicer.images.stacking import stack_channels
 from results import PAGES, Results, mean_and_sd
 
 if TYPE_CHECKING:
