@@ -5,10 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from loss_batch import WIDTHS, of
+from loss_formulas import (
+    numpy_barlow,
+    numpy_correlation,
+    numpy_cosine,
+    numpy_covariance,
+    numpy_distillation,
+    numpy_epps_pulley,
+    numpy_mmcr,
+    numpy_nce,
+    numpy_ssl_ey,
+    numpy_variance,
+)
 
 from napari_splicer.config import ModelSettings
-from napari_splicer.errors import InvalidSettings
-from napari_splicer.model.losses import LOSSES, Pair, Pairwise, Taught, build_loss
+from napari_splicer.model.losses import build_loss
 from napari_splicer.model.losses.asymmetric import distillation, negative_cosine, regression
 from napari_splicer.model.losses.base import chunk_redundancy
 from napari_splicer.model.losses.contrast import contrast, mmcr
@@ -21,107 +33,6 @@ from napari_splicer.model.losses.correlation import (
 )
 from napari_splicer.model.losses.gaussian import agreement, epps_pulley, sigreg
 from napari_splicer.model.losses.predictors import DirectPredictor, direct_weights
-
-WIDTHS = {"epithelium": 5, "immune": 3, "stroma": 4}
-WEIGHTS = {"epithelium": 1.0, "immune": 0.5, "stroma": 2.0}
-
-
-# --- transcriptions -----------------------------------------------------------------------------
-
-
-def numpy_variance(z):
-    return np.mean([max(0.0, 1 - np.sqrt(np.var(column, ddof=1) + 1e-4)) for column in z.T])
-
-
-def numpy_covariance(z):
-    c = np.cov(z, rowvar=False)
-    return sum(c[a, b] ** 2 for a in range(len(c)) for b in range(len(c)) if a != b) / len(c)
-
-
-def numpy_nce(a, b, temperature):
-    a = a / np.linalg.norm(a, axis=1, keepdims=True)
-    b = b / np.linalg.norm(b, axis=1, keepdims=True)
-    total = 0.0
-    for i in range(len(a)):
-        scores = np.array([a[i] @ b[j] / temperature for j in range(len(b))])
-        total += np.log(np.exp(scores).sum()) - scores[i]
-    return total / len(a)
-
-
-def numpy_correlation(a, b):
-    total = np.empty((a.shape[1], b.shape[1]))
-    for i in range(a.shape[1]):
-        for j in range(b.shape[1]):
-            x, y = a[:, i] - a[:, i].mean(), b[:, j] - b[:, j].mean()
-            total[i, j] = (x @ y) / np.sqrt((x @ x + 1e-5 * len(a)) * (y @ y + 1e-5 * len(a)))
-    return total
-
-
-def numpy_barlow(a, b, redundancy):
-    c = numpy_correlation(a, b)
-    k = len(c)
-    on = sum((1 - c[i, i]) ** 2 for i in range(k))
-    return on + redundancy * sum(c[i, j] ** 2 for i in range(k) for j in range(k) if i != j)
-
-
-def numpy_ssl_ey(a, b):
-    k = a.shape[1]
-    c = np.cov(a, b, rowvar=False)
-    cross = c[:k, k:] + c[k:, :k]
-    spread = c[:k, :k] + c[k:, k:]
-    return np.trace(-2 * cross + spread @ spread)
-
-
-def numpy_mmcr(a, b):
-    a = a / np.linalg.norm(a, axis=1, keepdims=True)
-    b = b / np.linalg.norm(b, axis=1, keepdims=True)
-    return -np.linalg.svd((a + b) / 2, compute_uv=False).sum()
-
-
-def numpy_cosine(p, z):
-    return -np.mean(
-        [x @ y / np.linalg.norm(x) / np.linalg.norm(y) for x, y in zip(p, z, strict=True)]
-    )
-
-
-def numpy_softmax(x):
-    e = np.exp(x - x.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
-
-
-def numpy_distillation(student, teacher, centre, of_student, of_teacher):
-    wanted = numpy_softmax((teacher - centre) / of_teacher)
-    return -(wanted * np.log(numpy_softmax(student / of_student))).sum(axis=1).mean()
-
-
-def numpy_epps_pulley(x):
-    t = np.linspace(-5, 5, 17)
-    normal = np.exp(-(t**2) / 2)
-    found = np.array([np.exp(1j * s * x).mean() for s in t])
-    return len(x) * np.trapezoid(np.abs(found - normal) ** 2 * normal, t)
-
-
-# --- formulas -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def batch():
-    generator = torch.Generator().manual_seed(0)
-    e = 0.7 * torch.randn(16, 12, dtype=torch.float64, generator=generator)
-    pairs, start = [], 0
-    for name, width in WIDTHS.items():
-        c = 0.7 * torch.randn(16, width, dtype=torch.float64, generator=generator)
-        taught = [torch.randn(16, width, dtype=torch.float64, generator=generator) for _ in "ab"]
-        chunk = slice(start, start + width)
-        pairs.append(Pair(name, chunk, c, WEIGHTS[name], None, Taught(*taught)))
-        start += width
-    return e, pairs
-
-
-@pytest.fixture
-def views(batch):
-    e, pairs = batch
-    return e[:, :5], pairs[0].target_BK
 
 
 @pytest.mark.parametrize(
@@ -157,13 +68,6 @@ def test_sigreg_looks_along_unit_directions(views):
     unit = (directions / directions.norm(dim=0)).numpy()
     expected = np.mean([numpy_epps_pulley(views[0].numpy() @ unit[:, i]) for i in range(7)])
     np.testing.assert_allclose(sigreg(views[0], 9 * directions).item(), expected, rtol=1e-12)
-
-
-def of(loss, batch, **settings):
-    e, pairs = batch
-    made = build_loss(ModelSettings(loss=loss, **settings), list(WIDTHS.values()))
-    torch.manual_seed(0)  # for directions
-    return made.double()(e, pairs)
 
 
 EACH = {
@@ -276,151 +180,6 @@ def test_dino_moves_its_centres_only_in_training(batch):
     torch.testing.assert_close(loss.get_buffer("centre_target_1"), half)
     loss.eval()(e, pairs)
     torch.testing.assert_close(loss.get_buffer("centre_target_1"), half)
-
-
-# --- properties that all have ---------------------------------------------------------------------
-
-SETTINGS = [*({"loss": name} for name in LOSSES)]
-SETTINGS += [{"loss": name, "predictor": "direct"} for name in ("simsiam", "byol")]
-
-
-@pytest.fixture(params=SETTINGS, ids=lambda s: "-".join(s.values()))
-def loss(request):
-    made = build_loss(ModelSettings(directions=8, **request.param), list(WIDTHS.values()))
-    return made.double().eval()
-
-
-def evaluate(loss, e, pairs):
-    torch.manual_seed(3)
-    return loss(e, pairs)
-
-
-def test_gradients_are_right(batch, loss):
-    e, pairs = batch
-    targets = [pair.target_BK.clone().requires_grad_() for pair in pairs]
-    stopped = type(loss).__name__ == "SimSiam"
-
-    def total(e, *targets):
-        renewed = [pair._replace(target_BK=t) for pair, t in zip(pairs, targets, strict=True)]
-        return evaluate(loss, e, renewed).total
-
-    if stopped:  # its gradient is not that of its value, by design
-        total(e.requires_grad_(), *targets).backward()
-        assert all(torch.isfinite(t.grad).all() for t in (e, *targets))
-        return
-    assert torch.autograd.gradcheck(total, (e.clone().requires_grad_(), *targets))
-
-
-def test_the_order_of_patches_does_not_matter(batch, loss):
-    e, pairs = batch
-    order = torch.randperm(len(e), generator=torch.Generator().manual_seed(1))
-    moved = [
-        p._replace(target_BK=p.target_BK[order], taught=Taught(*(t[order] for t in p.taught)))
-        for p in pairs
-    ]
-    one, other = evaluate(loss, e, pairs), evaluate(loss, e[order], moved)
-    torch.testing.assert_close(one.total, other.total)
-
-
-@pytest.mark.parametrize("name", ["simclr", "mmcr", "barlow"])
-def test_losses_that_look_at_angles_or_correlations_do_not_see_scale(batch, name):
-    e, pairs = batch
-    scaled = [p._replace(target_BK=300 * p.target_BK) for p in pairs]
-    one, other = of(name, batch).total, of(name, (e, scaled)).total
-    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
-
-
-def test_one_patch_has_no_loss_but_a_gradient(batch, loss):
-    e, pairs = batch
-    single = e[:1].clone().requires_grad_()
-    few = [
-        p._replace(target_BK=p.target_BK[:1], taught=Taught(*(t[:1] for t in p.taught)))
-        for p in pairs
-    ]
-    terms = evaluate(loss, single, few)
-    terms.total.backward()
-    assert terms.total.item() == 0
-    assert set(terms.parts) == set(WIDTHS)
-    assert not single.grad.any()
-
-
-def test_a_component_without_weight_has_no_say(batch, loss):
-    e, pairs = batch
-    without = [p._replace(weight=0.0) if p.name == "immune" else p for p in pairs]
-    targets = pairs[1].target_BK.clone().requires_grad_()
-    without[1] = without[1]._replace(target_BK=targets)
-    evaluate(loss, e.requires_grad_(), without).total.backward()
-    assert not targets.grad.any()
-
-
-def test_patches_without_a_component_have_no_say_in_it(batch, loss):
-    e, pairs = batch
-    present = torch.arange(16) < 10
-    masked = [p._replace(present_B=present) if p.name == "immune" else p for p in pairs]
-    targets = pairs[1].target_BK.clone().requires_grad_()
-    masked[1] = masked[1]._replace(target_BK=targets)
-    terms = evaluate(loss, e.requires_grad_(), masked)
-    terms.total.backward()
-    assert not targets.grad[10:].any()
-    assert targets.grad[:10].any()
-    nobody = [p._replace(present_B=torch.zeros(16, dtype=torch.bool)) for p in pairs]
-    assert all(v.item() == 0 for v in evaluate(loss, e, nobody).parts.values())
-
-
-def test_perfect_embedding_has_no_loss():
-    z = torch.eye(4, dtype=torch.float64).repeat(8, 1) * 10
-    z = torch.cat([z, -z])  # wide, and uncorrelated
-    assert invariance(z, z) == 0
-    assert variance(z) == 0
-    assert covariance(z) == 0
-    assert barlow_twins(z, z, 0.005) < 1e-6
-    assert contrast(torch.eye(4), torch.eye(4), temperature=0.01) < 1e-6
-    assert agreement(z, z) == 0
-    assert regression(z, z) < 1e-12
-
-
-def test_a_normal_embedding_is_more_normal_than_others():
-    generator = torch.Generator().manual_seed(0)
-    normal = torch.randn(2000, 3, generator=generator)
-    assert (epps_pulley(normal) < 2).all()
-    assert (epps_pulley(normal.sign()) > 20).all()
-    assert (epps_pulley(3 * normal) > 20).all()
-
-
-# --- losses of other packages ---------------------------------------------------------------------
-
-
-def test_an_unknown_loss_is_refused_with_those_there_are():
-    with pytest.raises(InvalidSettings, match=r"no loss 'vicrag'.*vicreg, simclr"):
-        build_loss(ModelSettings(loss="vicrag"), [3])
-
-
-@pytest.fixture
-def brought(tmp_path, monkeypatch):
-    """A package installed beside this one that brings losses."""
-    (tmp_path / "their_losses.py").write_text(
-        "def squared(a_BK, b_BK):\n    return (a_BK - b_BK).square().sum()\n", encoding="utf-8"
-    )
-    about = tmp_path / "their_losses-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-losses\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(
-        "[napari_splicer.losses]\nsquared = their_losses:squared\ngone = their_losses:gone\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-
-
-def test_a_function_of_another_package_serves_as_loss(brought, batch):
-    e, pairs = batch
-    terms = of("squared", batch)
-    assert isinstance(build_loss(ModelSettings(loss="squared"), [5]), Pairwise)
-    difference = (e[:, 5:8] - pairs[1].target_BK).square().sum()
-    torch.testing.assert_close(terms.parts["immune"], 0.5 * difference)
-
-
-def test_a_loss_that_can_not_be_loaded_is_told(brought):
-    with pytest.raises(InvalidSettings, match=r"their_losses:gone.*can't be loaded"):
-        build_loss(ModelSettings(loss="gone"), [5])
 
 
 # --- another implementation, where it is installed ------------------------------------------------
