@@ -69,9 +69,15 @@ class Results:
         """Return whether scores are kept for a configuration."""
         return configuration in self.kept()
 
-    def add(self, configuration: str, measure: Callable[[], dict[str, float]]) -> None:
-        """Take the scores that are kept for a configuration, or measure and keep them."""
-        if not self.known(configuration):
+    def add(
+        self, configuration: str, measure: Callable[[], dict[str, float]], *, again: bool = False
+    ) -> None:
+        """Take the scores that are kept for a configuration, or measure and keep them.
+
+        With ``again`` also what was not written by the script itself is measured.
+        """
+        before = self.kept().get(configuration)
+        if before is None or (again and "read" in before):
             found: Kept = {"scores": measure(), "made": made_by()}
             print(configuration, found["scores"], flush=True)
             self.keep(configuration, found)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 import warnings
 from functools import partial
 from itertools import product
@@ -65,6 +66,10 @@ VARIANTS: dict[str, dict[str, object]] = {
     "styles 0.05": {"augmentation.styles": 0.05},
 }
 
+EARLIER = """*By field*: how many of a row's seeds have a value for each field in the raw scores;
+these alone give the interval. Of the other seeds an earlier version of this page told the mean
+over fields only; where a row has none but such, its interval is that of the first seed."""
+
 
 def components(masked: bool) -> tuple[Component, ...]:
     """Four groups of markers; with ``masked`` also everything around the own cell."""
@@ -97,20 +102,29 @@ def configurations(epochs: int, seeds: int) -> Iterator[tuple[str, RunConfig]]:
         yield from each_objective(seed)
 
 
-def scores(x: np.ndarray, marker: pd.DataFrame, train: np.ndarray, test: np.ndarray) -> float:
-    """Mean AUROC over the withheld markers; the top 5 % is defined on the training cells."""
+def scores(
+    x: np.ndarray, marker: pd.DataFrame, train: np.ndarray, tests: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """Mean AUROC over the withheld markers in each field that is tested.
+
+    The top 5 % is defined on the training cells; a marker that none of a field's cells has is left
+    out there.
+    """
     scaler = StandardScaler().fit(x[train])
-    found = []
+    found: dict[str, list[float]] = {field: [] for field in tests}
     for name in WITHHELD:
         label = marker[name].to_numpy() > np.quantile(marker[name].to_numpy()[train], 0.95)
-        if not label[train].any() or not label[test].any():
+        if not label[train].any():
             continue
         model = LogisticRegression(C=0.01, max_iter=500)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(scaler.transform(x[train]), label[train])
-        found.append(roc_auc_score(label[test], model.decision_function(scaler.transform(x[test]))))
-    return float(np.mean(found))
+        for field, test in tests.items():
+            if label[test].any():
+                score = model.decision_function(scaler.transform(x[test]))
+                found[field].append(roc_auc_score(label[test], score))
+    return {field: float(np.mean(values)) for field, values in found.items()}
 
 
 def measure(config: RunConfig, data: Path) -> dict[str, float]:
@@ -126,21 +140,25 @@ def measure(config: RunConfig, data: Path) -> dict[str, float]:
     )
     fields = pipeline.open_inputs(config)
     held_out = {field.name for field in fields[2::3]}
+    began = time.perf_counter()
     bundle = pipeline.run(
         pipeline.train([f for f in fields if f.name not in held_out], config), show=None
     )
+    minutes = (time.perf_counter() - began) / 60
     table = pipeline.run(pipeline.embed(fields, bundle, config))
     marker = table.to_df()
     inputs = table[:, list(CHANNELS)].copy()
     region = table.obs["region"].astype(str).to_numpy()
+    cells = {name: region == name for name in sorted(set(region))}
     test = np.isin(region, sorted(held_out))
-    result: dict[str, float] = {"cells": float(len(table))}
+    result: dict[str, float] = {"cells": float(len(table)), "minutes": minutes}
     for source in SOURCES:
         x = features(inputs, source)
-        for name in sorted(set(region)):
-            here = region == name
-            kind = "test" if name in held_out else "choose"
-            result[f"{source}/{kind}/{name}"] = scores(x, marker, ~test & ~here, here)
+        reported = scores(x, marker, ~test, {name: cells[name] for name in sorted(held_out)})
+        result |= {f"{source}/test/{name}": score for name, score in reported.items()}
+        for name in sorted(cells.keys() - held_out):
+            score = scores(x, marker, ~test & ~cells[name], {name: cells[name]})[name]
+            result[f"{source}/choose/{name}"] = score
     return result
 
 
@@ -155,17 +173,54 @@ class Estimate(NamedTuple):
         return f"{self.mean:.3f} ± {self.reach:.3f}"
 
 
-def estimate(by_field: pd.Series) -> Estimate:
-    """Return the mean over fields; fields are the sample, so that few fields are few."""
+def reach(by_field: pd.Series) -> float:
+    """Return how far the interval reaches; fields are the sample, so that few fields are few."""
     count = len(by_field)
-    reach = stats.t.ppf(0.975, count - 1) * by_field.std() / np.sqrt(count)
-    return Estimate(float(by_field.mean()), float(reach))
+    return float(stats.t.ppf(0.975, count - 1) * by_field.std() / np.sqrt(count))
 
 
-def by_field(rows: pd.DataFrame, source: str, kind: str) -> pd.Series:
-    """Return the mean over seeds of every field."""
-    prefix = f"{source}/{kind}/"
-    return rows[[c for c in rows if c.startswith(prefix)]].mean().rename(lambda c: c.split("/")[-1])
+class Seeds(NamedTuple):
+    """Scores of one kind of feature on one kind of field, of all seeds of a model."""
+
+    by_field: pd.DataFrame
+    """One row per seed whose values by field are kept."""
+    earlier: pd.DataFrame
+    """One row per seed of which an earlier page tells only the mean over fields."""
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, source: str, kind: str) -> Seeds:
+        """Take from a model's rows what is asked for."""
+        prefix = f"{source}/{kind}"
+        fields = rows[[c for c in rows if c.startswith(f"{prefix}/")]].dropna()
+        told = {
+            name: rows.get(f"{prefix}{name}", np.nan) for name in ("", ", reach", ", gain, reach")
+        }
+        earlier = pd.DataFrame(told, index=rows.index)
+        return cls(
+            fields.rename(columns=lambda c: c.removeprefix(f"{prefix}/")),
+            earlier[earlier[""].notna()],
+        )
+
+    @property
+    def means(self) -> pd.Series:
+        """Return the mean over fields of every seed."""
+        return pd.concat([self.by_field.mean(axis=1), self.earlier[""]])
+
+    @property
+    def spread(self) -> str:
+        """Return the standard deviation over seeds, where there are several."""
+        return f"{self.means.std():.3f}" if len(self.means) > 1 else ""
+
+    def estimates(self, intensity: pd.Series) -> tuple[Estimate, Estimate]:
+        """Return the mean and the gain over mean intensity."""
+        mean = float(self.means.mean())
+        if len(self.by_field):
+            found = self.by_field.mean()
+            reaches = reach(found), reach(found - intensity)
+        else:
+            first = self.earlier.iloc[0]
+            reaches = first[", reach"], first[", gain, reach"]
+        return Estimate(mean, reaches[0]), Estimate(mean - float(intensity.mean()), reaches[1])
 
 
 def report(results: Results, epochs: int) -> Iterator[str]:
@@ -178,22 +233,28 @@ def report(results: Results, epochs: int) -> Iterator[str]:
         f"{len(components(masked=True))} components, {epochs} epochs, bf16. *choose*: each of the "
         "eight training fields, left out in turn; *test*: the four other fields. Mean over fields "
         "(each the mean over seeds) and its 95 % confidence interval; *gain*: the same for the "
-        "difference to mean intensity, field by field. The labels are made by thresholding "
-        "intensities, which favours mean intensity."
+        "difference to mean intensity, field by field; *seeds differ*: standard deviation over "
+        "seeds of the mean over fields. The labels are made by thresholding intensities, which "
+        "favours mean intensity."
     )
     yield ""
-    baseline = {kind: by_field(table, "intensity", kind) for kind in ("choose", "test")}
-    yield "| model | seeds | features | choose | gain | test | gain |"
-    yield "|---|---|---|---|---|---|---|"
-    first = (estimate(baseline[kind]) for kind in baseline)
-    yield f"| none | | intensity | {' | | '.join(map(str, first))} | |"
+    yield EARLIER
+    yield ""
+    baseline = {
+        kind: Seeds.of(table, "intensity", kind).by_field.mean() for kind in ("choose", "test")
+    }
+    yield "| model | seeds | features | choose | gain | seeds differ | test | gain | seeds differ |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    first = (str(Estimate(float(of.mean()), reach(of))) for of in baseline.values())
+    yield f"| none | | intensity | {' | | | '.join(first)} | | |"
     for name, rows in table.groupby([key.split(", seed")[0] for key in table.index], sort=False):
         for source in SOURCES[1:]:
             cells = []
             for kind, intensity in baseline.items():
-                found = by_field(rows, source, kind)
-                cells += [str(estimate(found)), str(estimate(found - intensity))]
-            yield f"| {name} | {len(rows)} | {source} | {' | '.join(cells)} |"
+                seeds = Seeds.of(rows, source, kind)
+                cells += [*map(str, seeds.estimates(intensity)), seeds.spread]
+            count = f"{len(rows)}, {len(seeds.by_field)} by field"
+            yield f"| {name} | {count} | {source} | {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -201,6 +262,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--again", action="store_true", help="what was only read off a page, too")
     parser.add_argument("--report", action="store_true", help="of what was measured; no training")
     options = parser.parse_args()
     data = Path(os.environ["NAPARI_SPLICER_DATA"])
@@ -208,7 +270,7 @@ def main() -> None:
     for what, config in configurations(options.epochs, options.seeds):
         name = f"{what}, {options.epochs} epochs, bf16"
         if not options.report or results.known(name):
-            results.add(name, partial(measure, config, data))
+            results.add(name, partial(measure, config, data), again=options.again)
     results.write_page("Tissue probe", report(results, options.epochs))
 
 
