@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 BUILD = Path("build")
 PAGES = Path("docs/benchmarks")
+BUSY = """Minutes are by the clock, on machines that did other work at the same time, and not all on
+the same machine: they are not to compare by. What a step costs is measured in
+[step_cost](step_cost.md)."""
 
 
 class Kept(TypedDict):
@@ -56,7 +60,7 @@ class Results:
         self.path = PAGES / "results" / f"{name}.json"
         self.scores: dict[str, dict[str, float]] = {}
         self._made: dict[str, None] = {}
-        self._read: list[str] = []
+        self._read: dict[str, str] = {}
 
     def kept(self) -> dict[str, Kept]:
         """Return what is kept, by configuration."""
@@ -84,7 +88,8 @@ class Results:
         kept = self.kept()[configuration]
         self.scores[configuration] = kept["scores"]
         self._made[kept["made"]] = None
-        self._read += [kept["read"]] if "read" in kept else []
+        if "read" in kept:
+            self._read[configuration] = kept["read"]
 
     def keep(self, configuration: str, found: Kept) -> None:
         """Write scores to the file, beside those that are there."""
@@ -97,8 +102,10 @@ class Results:
         made = f"Made by `benchmarks/{self.name}.py` {'; '.join(self._made)}."
         raw = f"Raw scores: [`results/{self.name}.json`](results/{self.name}.json)"
         if self._read:
-            how = "; ".join(dict.fromkeys(self._read))
-            raw += f"; {len(self._read)} of {len(self.scores)} were {how}"
+            counted = Counter(self._read.values()).items()
+            raw += f". Of these {len(self.scores)}, " + "; ".join(
+                f"{n} were {h}" for h, n in counted
+            )
         text = "\n".join([f"# {title}", "", made, "", f"{raw}.", "", *lines, ""])
         write_text(PAGES / f"{self.name}.md", text, overwrite=True)
         print(text)
