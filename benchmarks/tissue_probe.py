@@ -38,7 +38,11 @@ from napari_splicer.config import Component, ImageInput, Region, RunConfig
 from results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from anndata import AnnData
+
+    from napari_splicer.images.masks import MaskedImage
 
 WITHHELD = ("CD4", "CD8", "CD68", "CK5", "FAP", "GZMB", "HLADRDPDQ", "Ki67", "PDL1")
 GROUPS = {
@@ -52,7 +56,8 @@ GROUPS = {
 }
 CHANNELS = tuple(channel for group in GROUPS.values() for channel in group)
 TEST_FIELDS = 4
-SOURCES = ("intensity", "representation", "combined")
+INTENSITY = "intensity"
+SOURCES = ("representation", "combined")
 UNMASKED = "without the surroundings"
 SHARP_AND_CONSISTENT = {"model.temperature": 0.1, "model.consistency": 1.0}
 VARIANTS: dict[str, dict[str, object]] = {
@@ -81,20 +86,25 @@ def components(masked: bool) -> tuple[Component, ...]:
     return tuple(parts)
 
 
-def configurations(epochs: int, seeds: int) -> Iterator[tuple[str, RunConfig]]:
-    """Yield every configuration that is compared and its name, those that most hangs on first."""
-    base = RunConfig(components=components(masked=True)).with_values(
+def base(epochs: int) -> RunConfig:
+    """Return the settings that all configurations share."""
+    return RunConfig(components=components(masked=True)).with_values(
         {"training.epochs": epochs, "precision": "bf16", "threads": 1}
     )
+
+
+def configurations(epochs: int, seeds: int) -> Iterator[tuple[str, RunConfig]]:
+    """Yield every configuration that is compared and its name, those that most hangs on first."""
+    shared = base(epochs)
 
     def each_objective(seed: int) -> Iterator[tuple[str, RunConfig]]:
         for loss, objective in product(("simclr", "vicreg"), ("splicer", "je", "sum-je", "concat")):
             values = {"model.loss": loss, "model.objective": objective, "seed": seed}
-            yield f"{objective}, {loss}, seed {seed}", base.with_values(values)
+            yield f"{objective}, {loss}, seed {seed}", shared.with_values(values)
 
     yield from each_objective(0)
     for name, values in VARIANTS.items():
-        config = base.with_values({"model.loss": "simclr", **values})
+        config = shared.with_values({"model.loss": "simclr", **values})
         if name == UNMASKED:
             config = config.model_copy(update={"components": components(masked=False)})
         yield f"splicer {name}, simclr, seed 0", config
@@ -127,32 +137,46 @@ def scores(
     return {field: float(np.mean(values)) for field, values in found.items()}
 
 
-def measure(config: RunConfig, data: Path) -> dict[str, float]:
-    """Train on eight fields, embed all twelve, probe. Returns one score per feature and split."""
+def opened(config: RunConfig, data: Path) -> tuple[RunConfig, tuple[MaskedImage, ...], set[str]]:
+    """Return the settings with all fields, the fields, and the names of those held out."""
     images = sorted((data / "mibi_dcis_risom_dev").glob("*.ome.tif"))
-    config = config.model_copy(
-        update={
-            "inputs": tuple(
-                ImageInput(image=str(path), mask=str(path).replace(".ome.tif", "_mask.tif"))
-                for path in images
-            )
-        }
+    inputs = tuple(
+        ImageInput(image=str(path), mask=str(path).replace(".ome.tif", "_mask.tif"))
+        for path in images
     )
+    config = config.model_copy(update={"inputs": inputs})
     fields = pipeline.open_inputs(config)
-    held_out = {field.name for field in fields[2::3]}
+    return config, fields, {field.name for field in fields[2::3]}
+
+
+def measure(config: RunConfig, data: Path) -> dict[str, float]:
+    """Train on eight fields, embed all twelve, probe. Returns one score per feature and field."""
+    config, fields, held_out = opened(config, data)
     began = time.perf_counter()
     bundle = pipeline.run(
         pipeline.train([f for f in fields if f.name not in held_out], config), show=None
     )
     minutes = (time.perf_counter() - began) / 60
     table = pipeline.run(pipeline.embed(fields, bundle, config))
+    return {"minutes": minutes} | probed(table, SOURCES, held_out)
+
+
+def measure_intensity(config: RunConfig, data: Path) -> dict[str, float]:
+    """Probe the mean intensities, which no model has a say in."""
+    config, fields, held_out = opened(config, data)
+    table = pipeline.run(pipeline.embed(fields, None, config))
+    return probed(table, [INTENSITY], held_out)
+
+
+def probed(table: AnnData, sources: Sequence[str], held_out: set[str]) -> dict[str, float]:
+    """Return the scores of features in every field, as ``source/kind/field``."""
     marker = table.to_df()
     inputs = table[:, list(CHANNELS)].copy()
     region = table.obs["region"].astype(str).to_numpy()
     cells = {name: region == name for name in sorted(set(region))}
     test = np.isin(region, sorted(held_out))
-    result: dict[str, float] = {"cells": float(len(table)), "minutes": minutes}
-    for source in SOURCES:
+    result: dict[str, float] = {"cells": float(len(table))}
+    for source in sources:
         x = features(inputs, source)
         reported = scores(x, marker, ~test, {name: cells[name] for name in sorted(held_out)})
         result |= {f"{source}/test/{name}": score for name, score in reported.items()}
@@ -191,7 +215,7 @@ class Seeds(NamedTuple):
     def of(cls, rows: pd.DataFrame, source: str, kind: str) -> Seeds:
         """Take from a model's rows what is asked for."""
         prefix = f"{source}/{kind}"
-        fields = rows[[c for c in rows if c.startswith(f"{prefix}/")]].dropna()
+        fields = rows[[c for c in rows if c.startswith(f"{prefix}/")]].dropna(how="all")
         told = {
             name: rows.get(f"{prefix}{name}", np.nan) for name in ("", ", reach", ", gain, reach")
         }
@@ -241,14 +265,16 @@ def report(results: Results, epochs: int) -> Iterator[str]:
     yield EARLIER
     yield ""
     baseline = {
-        kind: Seeds.of(table, "intensity", kind).by_field.mean() for kind in ("choose", "test")
+        kind: Seeds.of(table.loc[[INTENSITY]], INTENSITY, kind).by_field.mean()
+        for kind in ("choose", "test")
     }
     yield "| model | seeds | features | choose | gain | seeds differ | test | gain | seeds differ |"
     yield "|---|---|---|---|---|---|---|---|---|"
     first = (str(Estimate(float(of.mean()), reach(of))) for of in baseline.values())
     yield f"| none | | intensity | {' | | | '.join(first)} | | |"
-    for name, rows in table.groupby([key.split(", seed")[0] for key in table.index], sort=False):
-        for source in SOURCES[1:]:
+    models = table.drop(INTENSITY)
+    for name, rows in models.groupby([k.split(", seed")[0] for k in models.index], sort=False):
+        for source in SOURCES:
             cells = []
             for kind, intensity in baseline.items():
                 seeds = Seeds.of(rows, source, kind)
@@ -267,6 +293,7 @@ def main() -> None:
     options = parser.parse_args()
     data = Path(os.environ["NAPARI_SPLICER_DATA"])
     results = Results("tissue_probe")
+    results.add(INTENSITY, partial(measure_intensity, base(options.epochs), data))
     for what, config in configurations(options.epochs, options.seeds):
         name = f"{what}, {options.epochs} epochs, bf16"
         if not options.report or results.known(name):
