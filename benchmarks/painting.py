@@ -28,6 +28,7 @@ from qtpy.QtWidgets import QApplication
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import record
 from napari_splicer.files import write_text
+from napari_splicer.gui import editing
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.session import session_for
 from results import BUILD, PAGES, made_by
@@ -120,7 +121,7 @@ def measure(name: str, mask: Any, table: AnnData, *, multiscale: bool) -> list[s
         names = ["second", "first"] * REPEATS
         other = [window.seconds(lambda n=n: setattr(session, "clustering", n)) for n in names]
         colours = ["#ff0000", "#00ff00"] * REPEATS
-        colour = [window.seconds(lambda c=c: session.recolour_group(0, c)) for c in colours]
+        colour = [window.seconds(lambda c=c: editing.recolour(session, 0, c)) for c in colours]
         rows.append(
             f"| {name} | {table.n_obs:,} | {pixels:,} px | {np.median(other):.2f} "
             f"| {max(other):.2f} | {np.median(colour):.2f} |"

@@ -1,0 +1,218 @@
+"""How soon map and image answer, with 10⁴, 10⁵ and 10⁶ cells.
+
+napari's window, 1400 × 900, both docks open, a mask in memory (of 10⁶ cells: 4,096² pixels or so;
+sparse, shuffled ids) and a table of 20 markers and 64 numbers a cell. The clock runs from what a
+person does until the map, then until the image, is drawn with it. Needs a display, e.g. under Xvfb:
+
+    xvfb-run -s "-screen 0 1400x900x24" python benchmarks/exploring.py [--cells 10000 1000000]
+
+The table goes to ``docs/benchmarks/exploring.md``. Goals for 10⁶ cells: a lasso on the map within
+200 ms, a lasso or a colour on the image within 500 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING
+
+import napari
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_splicer.config import ClusteringSettings
+from napari_splicer.embedding.table import note_representation, record
+from napari_splicer.files import write_text
+from napari_splicer.gui import editing
+from napari_splicer.gui.explorer_widget import ExplorerWidget
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.session import session_for
+from napari_splicer.gui.torch_guard import load_torch
+from overlay import CELL, make_mask
+from results import PAGES, load, made_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GROUPS, MARKERS, WIDTH, REPEATS = 20, 20, 64, 5
+NO_KEY = Qt.KeyboardModifier.NoModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+
+def table_of(ids: np.ndarray) -> AnnData:
+    """Return cells in 20 groups, each a heap of its own on the map."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, GROUPS, len(ids))
+    centres = rng.uniform(-10, 10, (GROUPS, 2))
+    side = round(len(ids) ** 0.5)
+    places = np.arange(len(ids))
+    obs = pd.DataFrame(
+        {
+            "instance_id": ids.astype(np.int64),
+            "region": pd.Categorical(np.full(len(ids), "field")),
+            "area": float(CELL**2),
+            "y": CELL * (places // side + 0.5),
+            "x": CELL * (places % side + 0.5),
+            "groups": pd.Categorical.from_codes(codes, [str(i + 1) for i in range(GROUPS)]),
+        },
+        index=[f"field-{i}" for i in ids],
+    )
+    table = AnnData(
+        rng.gamma(2, 5, (len(ids), MARKERS)).astype(np.float32),
+        obs=obs,
+        var=pd.DataFrame(index=[f"marker {i}" for i in range(MARKERS)]),
+    )
+    looks = rng.normal(codes[:, None] % 5, 1, (len(ids), WIDTH)).astype(np.float32)
+    table.obsm["X_umap"] = (centres[codes] + rng.normal(0, 0.7, (len(ids), 2))).astype(np.float32)
+    table.obsm.update(X_splicer=looks, X_splicer_chunks=looks)
+    note_representation(table, WIDTH, {"one": slice(0, 32), "two": slice(32, 64)})
+    record(table)["clusterings"] = {"groups": ClusteringSettings(name="groups").model_dump()}
+    return table
+
+
+class Window:
+    """Both docks over a mask and its table."""
+
+    def __init__(self, cells: int) -> None:
+        mask, ids = make_mask(CELL * round(cells**0.5), sparse=True)
+        self.viewer = napari.Viewer(show=True)
+        self.viewer.window.resize(1400, 900)
+        rng = np.random.default_rng(0)
+        image = rng.integers(0, 4096, (2, *mask.shape), np.uint16)
+        self.viewer.add_image(image, channel_axis=0, name=["marker 0", "marker 1"])
+        self.viewer.add_labels(mask, name="cells")
+        self.viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
+        self.explorer = ExplorerWidget(self.viewer)
+        self.viewer.window.add_dock_widget(self.explorer, area="bottom", name="SpliCER Explorer")
+        self.session = session_for(self.viewer)
+        link_for(self.viewer).mask_layer.visible = False
+        start = time.perf_counter()
+        self.session.table = table_of(ids)
+        self.session.clustering = "groups"
+        self.wait(lambda: self.explorer.gallery.pictures.count() > 0)
+        self.wait(lambda: self.explorer.heat_map.matrix.matrix is not None)
+        self.wait(lambda: self.explorer.chunks.matrix.matrix is not None)
+        print(f"{cells:,} cells: all pages filled after {time.perf_counter() - start:.1f} s")
+
+    def wait(self, ready: Callable[[], bool]) -> float:
+        """Let the window live until ``ready()``; return how long that took."""
+        start = time.perf_counter()
+        while not ready():
+            QApplication.processEvents()
+            time.sleep(0.005)
+        return time.perf_counter() - start
+
+    def seconds(self, action: Callable[[], object]) -> tuple[float, float]:
+        """Return how long it takes from an action to the drawn map, and to the drawn image."""
+        start = time.perf_counter()
+        action()
+        for _ in range(3):  # a change is painted by a timer, and what that changes is drawn later
+            QApplication.processEvents()
+        self.explorer.map.plot.viewport().repaint()
+        on_map = time.perf_counter() - start
+        for _ in range(2):
+            QApplication.processEvents()
+        self.viewer.window._qt_viewer.canvas._scene_canvas.render()
+        return on_map, time.perf_counter() - start
+
+
+def corners(share: float) -> np.ndarray:
+    """Return a lasso of 60 corners around a share of the map."""
+    angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    return 12 * share**0.5 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def measure(cells: int) -> list[str]:
+    """Return the rows of the table for so many cells."""
+    window = Window(cells)
+    session, explorer = window.session, window.explorer
+    view = explorer.map.view
+    half, tenth = corners(0.5), corners(0.1)
+    every = {
+        "lasso": [
+            lambda: view.lassoed.emit(half, NO_KEY),
+            lambda: view.lassoed.emit(tenth, NO_KEY),
+        ],
+        "lasso that adds": [
+            lambda: view.lassoed.emit(half, SHIFT),
+            lambda: view.lassoed.emit(tenth, NO_KEY),
+        ],
+        "undo and redo": [session.history.undo, session.history.redo],
+        "colour of a group": [
+            lambda: editing.recolour(session, 0, "#ff0000"),
+            lambda: editing.recolour(session, 0, "#00ff00"),
+        ],
+        "colour by a marker": [
+            lambda: setattr(session, "colour_by", "marker 1"),
+            lambda: setattr(session, "colour_by", "marker 2"),
+        ],
+        "colour by group again": [
+            lambda: setattr(session, "colour_by", None),
+            lambda: setattr(session, "colour_by", "marker 2"),
+        ],
+        "hover over a group in the legend": [
+            lambda: setattr(session, "hovered_group", 3),
+            lambda: setattr(session, "hovered_group", None),
+        ],
+        "click on a cell of the map": [
+            lambda: view.clicked.emit(view.viewRect().center(), NO_KEY),
+            lambda: session.select([]),
+        ],
+    }
+    session.select([])
+    rows = []
+    for name, (action, back) in every.items():
+        taken = []
+        for _ in range(REPEATS):
+            taken.append(window.seconds(action))
+            window.seconds(back)
+        on_map, on_image = (1000 * np.median(values) for values in zip(*taken, strict=True))
+        worst = 1000 * max(values[1] for values in taken)
+        rows.append(f"| {cells:,} | {name} | {on_map:.0f} | {on_image:.0f} | {worst:.0f} |")
+        print(rows[-1], flush=True)
+    session.colour_by = None
+    window.seconds(lambda: explorer.pages.setCurrentWidget(explorer.similar))
+    ids = session.ids()
+    shown = explorer.similar.pictures
+    start = time.perf_counter()
+    explorer.similar.ask(ids[:1])
+    window.wait(lambda: bool(session.measures) and shown.count() > 1)
+    rows.append(f"| {cells:,} | cells like one (in a worker) | | {_ms(start)} | |")
+    print(rows[-1], flush=True)
+    window.viewer.close()
+    QApplication.processEvents()
+    return rows
+
+
+def _ms(start: float) -> str:
+    return f"{1000 * (time.perf_counter() - start):.0f}"
+
+
+def main() -> None:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    options = parser.parse_args()
+    load_torch()
+    rows = [row for cells in options.cells for row in measure(cells)]
+    lines = [
+        "# How soon map and image answer",
+        "",
+        f"Made by `benchmarks/exploring.py` {made_by()}, drawn by software. {load()} Both docks "
+        f"open, mask in memory; milliseconds from the action to the drawn map, then to the drawn "
+        f"image too; medians of {REPEATS}. Goals for 10⁶ cells: a lasso on the map within 200 ms, "
+        "a lasso or a colour on the image within 500 ms.",
+        "",
+        "| cells | what is done | map, ms | map and image, ms | slowest |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+    write_text(PAGES / "exploring.md", "\n".join(lines), overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
