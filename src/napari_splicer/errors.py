@@ -123,3 +123,21 @@ class WorkersFailed(SplicerError):
     """A scheduler that can't be reached, or workers that differ from here, or die."""
 
     exit_code = 9
+
+
+UNFORESEEN: tuple[type[Exception], ...] = (
+    SplicerError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+"""What may go wrong in others' readers and layers, where a person's work must outlast it."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-_LONGEST_NAME = 200
+_LONGEST_NAME = 200  # bytes: systems allow 255, and something is put before and behind
 _FLUSHED_AT_ONCE = 16
 PROJECT_RECORD = "splicer-project.json"
 """What tells a folder that a window's work is kept in; see :mod:`napari_splicer.gui.project`."""
@@ -210,7 +210,7 @@ def file_name(text: str) -> str:
     'Slide-3-tumour-edge'
     """
     plain = re.sub(r"[^\w.+-]+", "-", text).strip("-. ")
-    return plain[:_LONGEST_NAME] or "image"
+    return plain.encode()[:_LONGEST_NAME].decode(errors="ignore") or "image"
 
 
 def remove(path: Path) -> None:

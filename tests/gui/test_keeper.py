@@ -206,3 +206,131 @@ def test_the_list_of_recent_projects_survives_nonsense(home, tmp_path) -> None:
     (home / "recent-projects.json").write_text("{nonsense")
     note_recent(tmp_path / "gone.splicer")
     assert recent_projects() == ()
+
+
+def fails(monkeypatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(keeper, "tell", lambda error: None)
+    monkeypatch.setattr(folder, "write_text", full)
+
+
+@pytest.fixture
+def elsewhere(table, tissue, tmp_path, qtbot):
+    """The project of another window, which holds nothing but an image and a table."""
+    viewer = ViewerModel()
+    viewer.add_image(np.asarray(tissue.image.data[:2]), name="other")
+    viewer.add_labels(np.asarray(tissue.cells.data), name="other cells")
+    other = keeper_for(viewer)
+    give_table(other.session, table.copy(), tissue)
+    other.save_as(tmp_path / "other.splicer")
+    wait(qtbot, lambda: is_saved(other))
+    return other.project.path
+
+
+def test_work_that_can_not_be_saved_does_not_give_way(
+    grouped, elsewhere, qtbot, monkeypatch
+) -> None:
+    groups = grouped.session.groups
+    grouped.session.opacity = 0.1
+    fails(monkeypatch)
+    grouped.open(Wanted(elsewhere))
+    assert not grouped.opening
+    assert "other.splicer is not opened" in grouped.session.notice.text
+    assert grouped.session.groups == groups
+
+
+def test_a_project_that_fails_half_way_is_not_saved_over_the_one_before(
+    grouped, elsewhere, qtbot, monkeypatch
+) -> None:
+    before, told = grouped.project.path, []
+    saves = read_record(before).saves, read_record(elsewhere).saves
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a layer can't be made")
+
+    monkeypatch.setattr(keeper, "restore", fail)
+    monkeypatch.setattr(keeper, "tell", told.append)
+    grouped.open(Wanted(elsewhere))
+    wait(qtbot, lambda: not grouped.opening)
+    assert told
+    grouped.session.opacity = 0.1
+    qtbot.wait(300)
+    grouped.finish()
+    assert (read_record(before).saves, read_record(elsewhere).saves) == saves
+
+
+def test_a_project_is_opened_as_it_is_when_its_window_has_saved_it_meanwhile(
+    grouped, qtbot, monkeypatch
+) -> None:
+    grouped.session.opacity = 0.1
+    grouped.open(Wanted(grouped.project.path))
+    grouped.session.opacity = 0.2  # while it is being read
+    wait(qtbot, lambda: not grouped.opening and grouped.session.opacity == 0.2)
+    qtbot.wait(200)
+    grouped.session.opacity = 0.3
+    wait(qtbot, lambda: is_saved(grouped))
+    assert grouped.problem == ""
+    assert read_record(grouped.project.path).work.opacity == 0.3
+
+
+def test_a_project_without_some_of_its_layers_goes_on_under_another_name(
+    grouped, elsewhere, qtbot, monkeypatch
+) -> None:
+    saves = read_record(elsewhere).saves
+    restored = keeper.restore
+    monkeypatch.setattr(keeper, "restore", lambda *a: (restored(*a), False)[1])
+    grouped.open(Wanted(elsewhere))
+    wait(qtbot, lambda: not grouped.opening)
+    assert grouped.project is None
+    grouped.session.opacity = 0.15
+    wait(qtbot, lambda: grouped.project is not None and is_saved(grouped))
+    assert grouped.project.path != elsewhere
+    assert read_record(elsewhere).saves == saves
+
+
+def test_a_save_that_waits_does_not_come_after_the_last_one(grouped, qtbot, monkeypatch) -> None:
+    go_on = threading.Event()
+    write = folder.write_text
+    monkeypatch.setattr(folder, "write_text", lambda *a, **k: (go_on.wait(20), write(*a, **k)))
+    for opacity in (0.1, 0.2):
+        grouped.session.opacity = opacity
+        grouped.save()
+    grouped.session.opacity = 0.3
+    threading.Timer(0.3, go_on.set).start()
+    grouped.finish()
+    qtbot.wait(500)
+    assert read_record(grouped.project.path).work.opacity == 0.3
+    assert not grouped.saving
+    assert grouped._took < 30
+
+
+def test_whatever_goes_wrong_is_said_to_be_not_saved(grouped, qtbot, monkeypatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(keeper, "tell", lambda error: None)
+    monkeypatch.setattr(keeper, "capture", fail)
+    grouped.session.opacity = 0.1
+    wait(qtbot, lambda: bool(grouped.problem))
+    assert "ZeroDivisionError" in grouped.problem
+    with pytest.raises(CannotWrite, match="ZeroDivisionError"):
+        grouped.finish()
+
+
+def test_what_comes_into_an_emptied_window_is_not_saved_over_what_was_there(
+    grouped, viewer, tissue, qtbot
+) -> None:
+    before = grouped.project.path
+    layers = [layer.name for layer in read_record(before).layers]
+    for layer in list(viewer.layers):
+        viewer.layers.remove(layer)
+    qtbot.wait(300)
+    assert [layer.name for layer in read_record(before).layers] == layers
+    viewer.add_image(np.asarray(tissue.image.data[:2]), name="next")
+    viewer.add_labels(np.asarray(tissue.cells.data), name="next cells")
+    wait(qtbot, lambda: is_saved(grouped))
+    assert grouped.project.path != before
+    assert [layer.name for layer in read_record(before).layers] == layers
+    assert read_record(before).fields[-1].table is not None

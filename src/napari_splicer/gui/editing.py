@@ -111,7 +111,10 @@ def _groups(session: Session) -> Groups | None:
 
 
 def _acceptable(session: Session, name: str, group: int | None = None) -> bool:
-    why = refusal(name, {g.name for i, g in enumerate(session.groups) if i != group})
+    taken = {g.name for i, g in enumerate(session.groups) if i != group}
+    if group is not None:
+        taken |= lessons.names_beside(session, session.groups[group].name)
+    why = refusal(name, taken)
     if why:
         session.notice = Notice("error", why, "cluster")
     elif session.notice is not None and session.notice.kind == "error":

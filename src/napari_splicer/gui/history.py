@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from psygnal import Signal
 
+from napari_splicer.analysis.clustering import note_settings
 from napari_splicer.analysis.groups import edits_of, note_edits
 from napari_splicer.analysis.regrouping import Groups
+from napari_splicer.analysis.teaching import taught_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,6 +33,7 @@ class Moment:
     """What a step may change.
 
     ``clustering``, ``groups`` and ``edits`` are empty where the step changes the selection only.
+    ``as_taught`` says whether the groups were just what ``lesson`` teaches.
     """
 
     selection: NDArray[np.int64]
@@ -38,6 +41,7 @@ class Moment:
     clustering: str | None
     groups: Groups | None
     edits: tuple[str, ...]
+    as_taught: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -147,7 +151,8 @@ class History:
             return Moment(session.selection, session.lesson, None, None, ())
         edits = edits_of(table, clustering)
         groups = Groups.of(table, clustering)
-        return Moment(session.selection, session.lesson, clustering, groups, edits)
+        as_taught = taught_settings(table, clustering) == session.lesson
+        return Moment(session.selection, session.lesson, clustering, groups, edits, as_taught)
 
     def _restore(self, moment: Moment) -> None:
         session = self._session
@@ -155,6 +160,8 @@ class History:
             assert session.table is not None
             moment.groups.put(session.table, moment.clustering)
             note_edits(session.table, moment.clustering, moment.edits)
+            if moment.as_taught:
+                note_settings(session.table, moment.lesson)
             session.clustering = moment.clustering
             session.groups_edited()
         session.selection = moment.selection

@@ -12,18 +12,17 @@ from weakref import WeakKeyDictionary
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from napari_splicer.errors import SplicerError
-from napari_splicer.files import file_name
-from napari_splicer.gui.commands import run_folder
+from napari_splicer.errors import UNFORESEEN, CannotWrite, SplicerError
 from napari_splicer.gui.jobs import Errand, runner_for, tell
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.project.capture import capture, worth_keeping
-from napari_splicer.gui.project.folder import ProjectFolder
+from napari_splicer.gui.project.folder import ProjectFolder, free_folder
 from napari_splicer.gui.project.opening import Question, Wanted, open_project
 from napari_splicer.gui.project.provenance import Provenance
 from napari_splicer.gui.project.recent import note_recent
 from napari_splicer.gui.project.record import SUFFIX
 from napari_splicer.gui.project.restore import restore
+from napari_splicer.gui.project.state import KEPT_FIELDS
 from napari_splicer.gui.reading import is_own
 from napari_splicer.gui.session import unwrapped
 from napari_splicer.gui.snapshot import Notice
@@ -41,27 +40,6 @@ if TYPE_CHECKING:
 WAIT = 2.0  # seconds after a change, in which more are awaited
 _BUSY = "A project can be opened when the work that runs is done, or cancelled."
 _PATIENCE = 5  # times as long as the last save took are waited before the next
-_KEPT_FIELDS = (
-    "image",
-    "cells",
-    "regions",
-    "panel_groups",
-    "components",
-    "settings",
-    "bundle",
-    "table",
-    "clustering",
-    "groups",
-    "measures",
-    "colour_by",
-    "lesson",
-    "sought",
-    "segmentation",
-    "opacity",
-    "selection",
-    "exported",
-    "made_from",
-)
 
 
 class Keeper:
@@ -81,7 +59,7 @@ class Keeper:
     question : Question or None
         What is asked of the files of the project that is to be opened.
     left_out : tuple of str
-        Layers that are no part of the project, as they lie in no file.
+        Layers that lie in no file and are no part of the project.
     keep_images : bool
         Whether images that lie in no file are part of the project.
     """
@@ -100,14 +78,14 @@ class Keeper:
         self.left_out: tuple[str, ...] = ()
         self._timer = QTimer()
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.save)
+        self._timer.timeout.connect(self._save_if_any)
         self._saving = Errand(self._timer, self._on_saved, self._on_not_saved)
         self._opening = Errand(self._timer, self._on_opened, self._on_not_opened)
         self._written: ProjectRecord | None = None  # what was asked to be written, and is
         self._asked: State | None = None
-        self._restoring = self._removing = False
+        self._restoring = self._removing = self._emptied = False
         self._begun, self._took = 0.0, 0.0
-        for name in _KEPT_FIELDS:
+        for name in KEPT_FIELDS:
             self.session.events[name].connect(self._on_change)
         for signal in (self.session.history.changed, self._link.changed, self._provenance.changed):
             signal.connect(self._on_change)
@@ -119,15 +97,6 @@ class Keeper:
     def saved(self) -> datetime | None:
         """When the work was last saved."""
         return None if self.project is None else self.project.saved
-
-    @property
-    def default_folder(self) -> Path:
-        """Where the work is saved unless a person says otherwise: the results' folder."""
-        image = self.session.image
-        name = "project" if image is None else file_name(image.name)
-        parent = run_folder(self.session).path
-        names = (name if number == 1 else f"{name}-{number}" for number in range(1, 10_000))
-        return next(p for n in names if not (p := parent / f"{n}{SUFFIX}").exists())
 
     def _on_removing(self) -> None:
         """Take hold of the work while it is whole: closing a viewer first removes its layers."""
@@ -144,19 +113,28 @@ class Keeper:
         self._removing = False
 
     def _on_change(self) -> None:
-        if self._restoring or not self.would_replace:
-            return  # an empty window is no work, and does not undo what was saved of it
+        if self._restoring:
+            return
+        if not self.would_replace:
+            self._emptied = True  # that is no work, and does not undo what was saved of it
+            return
+        if self._emptied:  # what comes into an empty window is another work
+            self._emptied, self.project, self.problem, self._written = False, None, "", None
         if self.project is None and not worth_keeping(self.session):
             return
         if not self._timer.isActive():
             self._timer.start(round(1000 * max(WAIT, _PATIENCE * self._took)))
+
+    def _save_if_any(self) -> None:
+        if self.would_replace:
+            self.save()
 
     def save(self) -> None:
         """Save now, in a worker."""
         self._timer.stop()
         try:
             project, state = self._project_now(), self._state()
-        except SplicerError as error:
+        except UNFORESEEN as error:
             self._on_not_saved(error)
             return
         self.saving, self._begun = True, time.monotonic()
@@ -178,23 +156,30 @@ class Keeper:
     def finish(self) -> None:
         """Save what is not saved yet, before the window closes, and wait until that is done.
 
-        Raises
-        ------
-        WouldOverwrite, CannotWrite
-            See :meth:`ProjectFolder.save`.
+        Raises as :meth:`ProjectFolder.save` does.
         """
         pending = self._timer.isActive() or self.saving
         self._timer.stop()
+        self._saving.forget()  # one that waits is older than what is saved here
+        self._opening.forget()
+        self.opening = False
         if self.project is None and not pending:
             return
-        state = self._state() if self.would_replace else self._asked
-        if state is not None and (pending or self.problem or state.record != self._written):
-            _save(self._project_now(), state)
-            self._written = state.record
+        self._begun = time.monotonic()
+        try:
+            state = self._state() if self.would_replace else self._asked
+            if state is not None and (pending or self.problem or state.record != self._written):
+                self._on_saved(_save(self._project_now(), state))
+        except SplicerError:
+            raise
+        except UNFORESEEN as error:
+            raise CannotWrite(_words(error), "Save it under another name.") from error
+        finally:
+            self.saving = False
 
     def _project_now(self) -> ProjectFolder:
         if self.project is None:
-            self.project = ProjectFolder(self.default_folder)
+            self.project = ProjectFolder(free_folder(self.session))
         return self.project
 
     def _state(self) -> State:
@@ -202,15 +187,15 @@ class Keeper:
         self._asked, self.left_out = state, state.record.left_out
         return state
 
-    def _on_saved(self, _: ProjectRecord) -> None:
+    def _on_saved(self, written: ProjectRecord) -> None:
         self.saving, self.problem = False, ""
-        self._written = None if self._asked is None else self._asked.record
+        self._written = written
         self._took = time.monotonic() - self._begun
         self.changed.emit()
 
     def _on_not_saved(self, error: Exception) -> None:
         """Say once what is wrong; the next change tries again."""
-        said = str(error)
+        said = _words(error)
         self.saving = False
         if said != self.problem:
             self.problem = said
@@ -230,12 +215,24 @@ class Keeper:
 
         Files that are missing or have changed are asked for in :attr:`question`.
         """
-        self.question, self.opening = None, not self._runner.busy
-        if self.opening:
-            self._opening.ask(open_project, wanted)
-        else:
+        self.question = None
+        if self._runner.busy:
             self.session.notice = Notice("error", _BUSY)
+        elif self._may_leave(wanted):
+            self.opening = True
+            self._opening.ask(open_project, wanted)
         self.changed.emit()
+
+    def _may_leave(self, wanted: Wanted) -> bool:
+        """Save what is in the window, which is to give way; False, and why, if that fails."""
+        try:
+            self.finish()
+            return True
+        except SplicerError as error:
+            self._on_not_saved(error)
+            why = f"{wanted.folder.name} is not opened: what is open now could not be saved."
+            self.session.notice = Notice("error", f"{why} {error}")
+            return False
 
     def do_not_open(self) -> None:
         """Leave the window as it is, after a question."""
@@ -248,35 +245,47 @@ class Keeper:
             self.question = result
         elif self._runner.busy:  # begun meanwhile
             self.session.notice = Notice("error", _BUSY)
-        else:
+        elif self._may_leave(result.wanted):
             self._take(result)
         self.changed.emit()
 
     def _take(self, opened: Opened) -> None:
-        """Put a project into the window, after saving what is in it."""
-        if self._timer.isActive():
-            self.save()
+        """Put a project into the window, where everything is saved by now."""
+        wanted, record, now = opened.wanted, opened.contents.record, self.project
+        if now is not None and now.path == wanted.folder and now.saves != record.saves:
+            self.open(wanted)  # it is the one that was just saved, and was read before
+            return
+        # Whatever becomes of the window, it is not to be saved over either project.
+        self.project, self.problem, self._written = None, "", None
         self._restoring = True
         try:
-            restore(self._link, opened)
+            whole = restore(self._link, opened)
+        except UNFORESEEN as error:
+            self._on_not_opened(error)
+            return
         finally:
             self._restoring = False
-        self.project, self.problem = opened.contents.folder, ""
-        self._written = self._state().record
-        note_recent(self.project.path)
+        self._written, self._emptied = self._state().record, False
+        if whole:
+            self.project = opened.contents.folder
+        note_recent(wanted.folder)
 
     def _on_not_opened(self, error: Exception) -> None:
         self.opening = False
-        if isinstance(error, SplicerError):
-            self.session.notice = Notice("error", str(error), "open")
+        self.session.notice = Notice("error", _words(error), "open")
         tell(error)
         self.changed.emit()
 
 
 def _save(project: ProjectFolder, state: State) -> ProjectRecord:
-    record = project.save(state)
+    """Return what the window said of itself, by which it is told later whether it has changed."""
+    project.save(state)
     note_recent(project.path)
-    return record
+    return state.record
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 _KEEPERS: WeakKeyDictionary[Any, Keeper] = WeakKeyDictionary()

@@ -156,15 +156,27 @@ def with_group(session: Session, group: str, change: Mapping[str, str]) -> Taugh
 
     None where the active groups are not just what the lesson teaches.
     """
-    table, lesson = session.table, session.lesson
-    names = [kind.name for kind in lesson.types]
-    if table is None or session.clustering != lesson.name or group not in names:
+    if not _is_taught(session, group):
         return None
-    if not is_kept(session) or edits_of(table, lesson.name):
-        return None
-    place = names.index(group)
+    lesson = session.lesson
+    place = [kind.name for kind in lesson.types].index(group)
     kind = lesson.types[place].model_copy(update=dict(change))
     return lesson.model_copy(update={"types": _with(lesson.types, place, kind)})
+
+
+def names_beside(session: Session, group: str) -> set[str]:
+    """Return the names of types that have no group, and that a taught group can't take."""
+    names = {kind.name for kind in session.lesson.types} | {UNASSIGNED}
+    return names - {group} if _is_taught(session, group) else set()
+
+
+def _is_taught(session: Session, group: str) -> bool:
+    """Return whether a group is one of the active ones, which are just what the lesson teaches."""
+    table, lesson = session.table, session.lesson
+    if table is None or session.clustering != lesson.name:
+        return False
+    is_type = group in [kind.name for kind in lesson.types]
+    return is_type and is_kept(session) and not edits_of(table, lesson.name)
 
 
 def uncertainty_measure(session: Session) -> str:

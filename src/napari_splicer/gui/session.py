@@ -253,11 +253,12 @@ class Session:
         self._hidden = dict(hidden)
         self._refresh_groups()
 
-    def _table_changed(self) -> None:
+    def _table_changed(self, new: AnnData | None, old: AnnData | None) -> None:
         names = self.clusterings
         if self.clustering not in names:
             self.clustering = names[-1] if names else None
-        self.measures = {m: v for m, v in self.measures.items() if len(v) == len(self.ids())}
+        if new is None or old is None or not new.obs_names.equals(old.obs_names):
+            self.measures = {}  # they are of the rows of the table before
         known = () if self.table is None else (*self.table.var_names, *self.measures)
         if self.colour_by not in known:
             self.colour_by = None

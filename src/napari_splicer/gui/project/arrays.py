@@ -1,19 +1,21 @@
 """Arrays of a project: what was selected, how cells were grouped before each step, measures.
 
-Each is a file named by what it holds, so that the many that steps have in common are there once,
-and a save writes only those that are new.
+What was taught before each step lies beside them. Each is a file named by what it holds, so that
+the many that steps have in common are there once, and a save writes only those that are new.
 """
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from napari_splicer.analysis.regrouping import Groups
-from napari_splicer.errors import UnreadableFile
-from napari_splicer.files import written
+from napari_splicer.config import TaughtSettings
+from napari_splicer.errors import UNFORESEEN, UnreadableFile
+from napari_splicer.files import write_text, written
 from napari_splicer.gui.history import Moment, Step
 from napari_splicer.gui.project.record import MomentRecord, StepRecord
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+_NO_ARRAY: tuple[type[Exception], ...] = (*UNFORESEEN, BadZipFile)
+"""How numpy may fail at a damaged file."""
 
 
 class ArrayWriter:
@@ -54,6 +59,18 @@ class ArrayWriter:
                 np.save(temporary, _narrow(array), allow_pickle=False)
         return name
 
+    def lesson(self, lesson: TaughtSettings) -> str:
+        """Return the name of the file that holds a lesson: examples may be many."""
+        known = self._names.get(id(lesson))
+        if known is None or known[0] is not lesson:
+            digest = hashlib.sha256(lesson.model_dump_json().encode()).hexdigest()
+            known = lesson, f"history/{digest[:32]}.json"
+        self._asked[id(lesson)] = known
+        name = known[1]
+        if not (self._folder / name).exists():
+            write_text(self._folder / name, lesson.model_dump_json())
+        return name
+
     def steps(self, steps: Iterable[Step]) -> tuple[StepRecord, ...]:
         """Return steps as a record, with their arrays written."""
         return tuple(
@@ -62,12 +79,14 @@ class ArrayWriter:
         )
 
     def _moment(self, moment: Moment) -> MomentRecord:
-        selection, groups = self.put(moment.selection), moment.groups
+        selection, lesson = self.put(moment.selection), self.lesson(moment.lesson)
+        groups = moment.groups
         if groups is None:
-            return MomentRecord(selection=selection, lesson=moment.lesson)
+            return MomentRecord(selection=selection, lesson=lesson)
         return MomentRecord(
             selection=selection,
-            lesson=moment.lesson,
+            lesson=lesson,
+            as_taught=moment.as_taught,
             clustering=moment.clustering,
             codes=self.put(groups.codes),
             names=groups.names,
@@ -82,6 +101,7 @@ class ArrayReader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read: dict[str, NDArray[Any]] = {}
+        self._lessons: dict[str, TaughtSettings] = {}
 
     def integers(self, name: str) -> NDArray[np.int64]:
         """Return a row of whole numbers, int64 (m,).
@@ -105,6 +125,22 @@ class ArrayReader:
             raise self._damaged(name, "it is not of these cells")
         return array
 
+    def lesson(self, name: str) -> TaughtSettings:
+        """Return what was taught.
+
+        Raises
+        ------
+        UnreadableFile
+            If the file is missing, damaged, or holds something else.
+        """
+        if name not in self._lessons:
+            try:
+                text = (self._folder / name).read_text(encoding="utf-8")
+                self._lessons[name] = TaughtSettings.model_validate_json(text)
+            except (OSError, ValueError) as error:
+                raise self._damaged(name, "it holds no examples") from error
+        return self._lessons[name]
+
     def steps(self, records: Iterable[StepRecord], count: int) -> tuple[Step, ...]:
         """Return steps on a table of ``count`` cells."""
         return tuple(
@@ -113,20 +149,21 @@ class ArrayReader:
         )
 
     def _moment(self, record: MomentRecord, count: int) -> Moment:
-        selection = self.integers(record.selection)
+        selection, lesson = self.integers(record.selection), self.lesson(record.lesson)
         if record.codes is None:
-            return Moment(selection, record.lesson, None, None, ())
+            return Moment(selection, lesson, None, None, ())
         codes = self.integers(record.codes)
         fits = codes.min(initial=-1) >= -1 and codes.max(initial=-1) < len(record.names)
-        if len(codes) != count or len(record.names) != len(record.colours) or not fits:
+        same = len(record.names) == len(record.colours) == len(set(record.names))
+        if len(codes) != count or not same or not fits:
             raise self._damaged(record.codes, "it is not of these cells and groups")
         groups = Groups(codes, record.names, record.colours)
-        return Moment(selection, record.lesson, record.clustering, groups, record.edits)
+        return Moment(selection, lesson, record.clustering, groups, record.edits, record.as_taught)
 
     def _load(self, name: str) -> NDArray[Any]:
         try:
             array = np.load(self._folder / name, mmap_mode=None, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except _NO_ARRAY as error:
             raise self._damaged(name, str(error)) from error
         if not isinstance(array, np.ndarray):
             raise self._damaged(name, "it holds something else")

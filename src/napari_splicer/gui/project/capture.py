@@ -27,17 +27,20 @@ from napari_splicer.gui.reading import is_own
 from napari_splicer.gui.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from anndata import AnnData
     from napari.layers import Layer
 
-    from napari_splicer.events import Stage
+    from napari_splicer.events import Metrics, Stage
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.project.provenance import Provenance
     from napari_splicer.gui.project.record import LayerRecord, Same
     from napari_splicer.gui.project.state import Pixels
     from napari_splicer.gui.session import Session
     from napari_splicer.images.image import MultiplexImage
+
+_MOST_METRICS = 1_000  # about as many steps of a training are kept, for its curve
 
 
 @dataclass
@@ -132,14 +135,14 @@ def _fields(link: ViewerLink, layers: _Layers) -> tuple[list[FieldRecord], list[
     tables: list[TableNow | None] = []
     for (first, mask), kept in link.shelf.kept.items():
         made = kept.made_from.get("embed")
-        if made is None or made.image is None:
-            continue
+        image = None if made is None else made.image
+        cells = None if made is None else made.cells
+        now = Snapshot(image, cells, bundle=session.bundle, table=kept.table)
         own = [c for c in link.images() if c.layers[0] is first]
-        now = Snapshot(made.image, made.cells, bundle=session.bundle, table=kept.table)
         fields.append(
             FieldRecord(
-                **_image(made.image, own[0].layers if own else (), link, layers),
-                panel_groups=dict(made.panel_groups),
+                **_image(image, kept.table, own[0].layers if own else (), link, layers),
+                panel_groups={} if made is None else dict(made.panel_groups),
                 mask=layers.index.get(mask),
                 clustering=kept.clustering,
                 exported=tuple(map(str, kept.exported)),
@@ -149,10 +152,10 @@ def _fields(link: ViewerLink, layers: _Layers) -> tuple[list[FieldRecord], list[
         tables.append(TableNow.of(kept.table))
     made = session.made_from.get("embed")
     image = session.image or (None if made is None else made.image)
-    if image is not None:
+    if image is not None or session.table is not None:
         fields.append(
             FieldRecord(
-                **_image(image, link.image_layers, link, layers),
+                **_image(image, session.table, link.image_layers, link, layers),
                 panel_groups=dict(session.panel_groups),
                 mask=None if link.mask_layer is None else layers.index.get(link.mask_layer),
                 clustering=session.clustering,
@@ -165,17 +168,27 @@ def _fields(link: ViewerLink, layers: _Layers) -> tuple[list[FieldRecord], list[
 
 
 def _image(
-    image: MultiplexImage, own: tuple[Image, ...], link: ViewerLink, layers: _Layers
+    image: MultiplexImage | None,
+    table: AnnData | None,
+    own: tuple[Image, ...],
+    link: ViewerLink,
+    layers: _Layers,
 ) -> dict[str, Any]:
+    """Describe an image; by what its table says of it where it is gone."""
     known = bool(own) and all(layer in layers.index for layer in own)
     choice = next((c for c in link.images() if {*c.layers} == {*own}), None)
     return {
-        "name": image.name,
+        "name": _name_in(table) if image is None else image.name,
         "image": tuple(layers.index[layer] for layer in own) if known else (),
         "stacked": choice is not None and choice.stacked,
-        "channels": image.channels,
-        "places": image.places,
+        "channels": () if image is None else image.channels,
+        "places": None if image is None else image.places,
     }
+
+
+def _name_in(table: AnnData | None) -> str:
+    names = () if table is None else table.obs["region"].astype(str).unique()
+    return next(iter(names), "")
 
 
 def _made_from(made_from: Mapping[Stage, Snapshot], now: Snapshot) -> dict[Stage, MadeFrom]:
@@ -211,8 +224,17 @@ def _work(session: Session, link: ViewerLink, layers: _Layers) -> WorkRecord:
         segmentation=session.segmentation,
         hidden={name: tuple(sorted(groups)) for name, groups in session.hidden.items()},
         picked=session.picked,
-        metrics=tuple((m.step, _finite(m.values)) for m in session.metrics),
+        metrics=tuple((m.step, _finite(m.values)) for m in _some(session.metrics)),
     )
+
+
+def _some(metrics: Sequence[Metrics]) -> Iterator[Metrics]:
+    """Yield what a curve needs of very many steps: some of them, and those that say more."""
+    every = len(metrics) // _MOST_METRICS + 1
+    usual = min((len(m.values) for m in metrics), default=0)
+    for number, m in enumerate(metrics, 1):
+        if number % every == 0 or number == len(metrics) or len(m.values) > usual:
+            yield m
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:

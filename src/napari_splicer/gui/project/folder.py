@@ -11,15 +11,18 @@ from uuid import uuid4
 
 from napari_splicer.errors import WouldOverwrite
 from napari_splicer.files import check_free, file_name, remove, telling, write_text
+from napari_splicer.gui.commands import run_folder
 from napari_splicer.gui.project.arrays import ArrayWriter
 from napari_splicer.gui.project.pixels import write_pixels
 from napari_splicer.gui.project.places import relative_to, seen
 from napari_splicer.gui.project.record import (
     FOLDERS,
     RECORD,
+    SUFFIX,
     ProjectRecord,
     TableRecord,
     read_record,
+    record_text,
 )
 from napari_splicer.gui.project.runs import run_text
 from napari_splicer.gui.project.tables import Digests, most_alike, write_changed, write_table
@@ -30,12 +33,23 @@ if TYPE_CHECKING:
     from napari_splicer.gui.project.record import FieldRecord, Origin
     from napari_splicer.gui.project.state import Pixels, State
     from napari_splicer.gui.project.tables import TableNow
+    from napari_splicer.gui.session import Session
     from napari_splicer.model.bundle import Bundle
 
 RUN_FILE = "run.toml"
 
-_OWN_NAMES = re.compile(r"\.[0-9a-f]{8}-.+|.+-[0-9a-f]{8}\.zarr|[0-9a-f]{32}\.npy|[0-9a-f]{16}")
+_OWN_NAMES = re.compile(
+    r"\.[0-9a-f]{8}-.+|.+-[0-9a-f]{8}\.zarr|[0-9a-f]{32}\.(?:npy|json)|[0-9a-f]{16}"
+)
 """Names that a save gives, or gave before it was interrupted: no person's file is removed."""
+
+
+def free_folder(session: Session) -> Path:
+    """Return where the work is saved unless a person says otherwise: in the results' folder."""
+    name = "project" if session.image is None else file_name(session.image.name)
+    parent = run_folder(session).path
+    names = (name if number == 1 else f"{name}-{number}" for number in range(1, 10_000))
+    return next(p for n in names if not (p := parent / f"{n}{SUFFIX}").exists())
 
 
 class ProjectFolder:
@@ -75,6 +89,11 @@ class ProjectFolder:
         """When it was last saved; None before that."""
         return None if self._record is None else self._record.date
 
+    @property
+    def saves(self) -> int:
+        """How often it was saved, as this window knows."""
+        return 0 if self._record is None else self._record.saves
+
     def use(self, name: str) -> None:
         """Leave a file or folder where it is: the window goes on reading from it."""
         self._in_use.add(name)
@@ -104,9 +123,10 @@ class ProjectFolder:
             self._arrays.begin()
             try:
                 record = self._written(state)
+                said = record_text(record, self.path)
                 text = run_text(state, self._kept_layers(state, record))
                 write_text(self.path / RUN_FILE, text, overwrite=True)
-                write_text(self.path / RECORD, record.model_dump_json(indent=1), overwrite=True)
+                write_text(self.path / RECORD, said, overwrite=True)
                 self._record = record
             finally:
                 self._remove_unnamed()

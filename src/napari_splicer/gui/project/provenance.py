@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -82,12 +83,13 @@ class Provenance:
         if own.get(KEPT):
             return Origin(kind="kept", kept=own[KEPT])
         if own.get("path"):
-            return Origin(kind="file", path=str(own["path"]), mask=isinstance(layer, Labels))
+            path = _absolute(str(own["path"]))
+            return Origin(kind="file", path=path, mask=isinstance(layer, Labels))
         if layer.source.sample is not None:
             return Origin(kind="sample", sample=layer.source.sample)
         if layer.source.path is not None:
             reader = layer.source.reader_plugin or "napari"
-            return Origin(kind="file", path=layer.source.path, reader=reader)
+            return Origin(kind="file", path=_absolute(layer.source.path), reader=reader)
         return None
 
     def place(self, layer: Layer) -> int:
@@ -111,6 +113,11 @@ class Provenance:
             return str(layer.metadata[OWN][KEPT])
         name = self._names.get(layer, "")
         return f"{name}:{self._changes.get(layer, 0)}:{strokes_of(layer)}"
+
+
+def _absolute(path: str) -> str:
+    """Return a path that holds in another folder too; addresses as they are."""
+    return path if "://" in path else os.path.abspath(path)  # noqa: PTH100 - as `..` is resolved
 
 
 def _opening(layer: Layer) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from napari_splicer.config import Component, RunConfig, TaughtSettings
-from napari_splicer.errors import UnreadableFile
+from napari_splicer.errors import CannotWrite, UnreadableFile
 from napari_splicer.events import Stage
 from napari_splicer.files import PROJECT_RECORD
 from napari_splicer.mistakes import mistakes
@@ -31,7 +31,10 @@ FOLDERS = ("models", "tables", "layers", "history")
 
 _LARGEST = 64 * 2**20  # bytes
 
-Kept = Annotated[str, Field(pattern=rf"^({'|'.join(FOLDERS)})/\w[\w.+-]*$")]
+_NO_NAME = r"/\\:\x00-\x1f"  # that no name in a folder holds, so that none leads out of it
+Kept = Annotated[
+    str, Field(pattern=rf"^({'|'.join(FOLDERS)})/[^.{_NO_NAME}][^{_NO_NAME}]*$", max_length=300)
+]
 """A file or folder within the project."""
 
 Same = Literal["image", "cells", "bundle", "table"]
@@ -134,7 +137,8 @@ class MomentRecord(Part):
     """What was selected, and how cells were grouped, before or after a step."""
 
     selection: Kept
-    lesson: TaughtSettings = TaughtSettings()
+    lesson: Kept
+    as_taught: bool = False
     clustering: str | None = None
     codes: Kept | None = None
     names: tuple[str, ...] = ()
@@ -209,7 +213,7 @@ class ProjectRecord(Part):
         found = {*self.set_aside, *work.measures.values(), work.bundle, work.selection}
         found |= {origin.kept for origin in self.origins}
         found |= {field.table.kept for field in self.fields if field.table is not None}
-        found |= {name for moment in moments for name in (moment.selection, moment.codes)}
+        found |= {name for m in moments for name in (m.selection, m.codes, m.lesson)}
         return {name for name in found if name is not None}
 
 
@@ -256,6 +260,22 @@ def read_record(folder: Path) -> ProjectRecord:
         ) from error
     _check_places(record, path)
     return record
+
+
+def record_text(record: ProjectRecord, folder: Path) -> str:
+    """Return what is written of a record; raise CannotWrite if it could not be read again."""
+    text = record.model_dump_json(indent=1)
+    try:
+        if len(text.encode()) > _LARGEST:
+            raise ValueError("it is far too large")
+        _check_places(ProjectRecord.model_validate_json(text), folder / RECORD)
+    except (ValueError, UnreadableFile) as error:  # a ValidationError is a ValueError
+        said = mistakes(error) if isinstance(error, ValidationError) else str(error)
+        raise CannotWrite(
+            f"{folder / RECORD} can't be written: it could not be read again ({said}).",
+            "Undo the last step; what was saved before is kept.",
+        ) from error
+    return text
 
 
 def _check_places(record: ProjectRecord, path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
+from napari_splicer.errors import UNFORESEEN
 from napari_splicer.events import Metrics
 from napari_splicer.gui.numbers import further_numbers
 from napari_splicer.gui.pointing import camera_of
@@ -36,16 +37,21 @@ if TYPE_CHECKING:
     )
 
 
-def restore(link: ViewerLink, opened: Opened) -> None:
-    """Replace all that is in a window by a project; to be called in the GUI thread."""
+def restore(link: ViewerLink, opened: Opened) -> bool:
+    """Replace all that is in a window by a project; to be called in the GUI thread.
+
+    Returns
+    -------
+    bool
+        Whether all of its layers could be opened. Where not, what the window holds must not be
+        saved in place of the project, which knows more.
+    """
     viewer, session = link.viewer, link.session
     if viewer is None:
-        return
+        return False
     contents, record = opened.contents, opened.contents.record
     remarks = list(contents.remarks)
-    with _held(link):
-        viewer.layers.clear()
-        _empty(session)
+    with _held(link), _all_or_nothing(viewer, session):
         layers = _open_layers(viewer, opened, remarks)
         _look(viewer, record)
         session.settings, session.bundle = record.work.settings, contents.bundle
@@ -62,8 +68,27 @@ def restore(link: ViewerLink, opened: Opened) -> None:
         regions = [layers.get(number) for number in record.work.regions.values()]
         link.use_regions([layer for layer in regions if isinstance(layer, Labels)])
         _take_up_work(session, opened)
+    whole = len(layers) == len(record.layers)
+    if not whole:
+        remarks.append("The project stays as it is: what you do now is saved under another name.")
     if remarks:
         session.notice = Notice("warning", " ".join(remarks), "open")
+    return whole
+
+
+@contextmanager
+def _all_or_nothing(viewer: Viewer, session: Session) -> Iterator[None]:
+    """Empty a window; also of a part of a project, where the rest can't be put into it."""
+    viewer.layers.clear()
+    _empty(session)
+    whole = False
+    try:
+        yield
+        whole = True
+    finally:
+        if not whole:
+            viewer.layers.clear()
+            _empty(session)
 
 
 @contextmanager
@@ -147,7 +172,7 @@ class _Given:
                 return list(self._viewer.open_sample(*origin.sample))
             if place is not None and place.status != "missing":
                 return list(self._viewer.open(str(place.path), plugin=origin.reader))
-        except (OSError, ValueError, KeyError, RuntimeError):  # a reader that is not here any more
+        except UNFORESEEN:  # a reader that is not here any more, or fails
             return []
         return []
 

@@ -19,6 +19,29 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import LabelMask
     from napari_splicer.model.bundle import Bundle
 
+KEPT_FIELDS = (
+    "image",
+    "cells",
+    "regions",
+    "panel_groups",
+    "components",
+    "settings",
+    "bundle",
+    "table",
+    "clustering",
+    "groups",
+    "measures",
+    "colour_by",
+    "lesson",
+    "sought",
+    "segmentation",
+    "opacity",
+    "selection",
+    "exported",
+    "made_from",
+)
+"""Fields of a session of which a project tells; a change of them is a reason to save."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pixels:

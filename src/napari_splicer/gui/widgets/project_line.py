@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import tell
+from napari_splicer.gui.project.folder import free_folder
 from napari_splicer.gui.project.opening import Wanted
 from napari_splicer.gui.project.recent import recent_projects
 from napari_splicer.gui.project.record import SUFFIX
@@ -166,7 +167,7 @@ class ProjectLine(QWidget):
             self.open(Path(folder))
 
     def _ask_where_to_save(self) -> None:
-        place = str(self._keeper.default_folder)
+        place = str(free_folder(self._keeper.session))
         path, _ = QFileDialog.getSaveFileName(self, "Save the project as", place)
         if not path:
             return

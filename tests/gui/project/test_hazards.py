@@ -1,0 +1,206 @@
+"""What could cost a person their work: odd names, missing files, examples by the thousand."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from napari_splicer.analysis.teaching import taught_settings, teach
+from napari_splicer.errors import CannotWrite
+from napari_splicer.events import Metrics
+from napari_splicer.gui import commands, editing, lessons
+from napari_splicer.gui.project import record
+from napari_splicer.gui.project.opening import Wanted, open_project
+from napari_splicer.gui.project.record import RECORD, read_record
+from napari_splicer.gui.project.restore import restore
+
+
+@pytest.fixture
+def plain(window):
+    """A window with groups by mean intensity."""
+    window.run(commands.embed(window.session, with_model=False))
+    window.run(commands.cluster(window.session))
+    return window
+
+
+@pytest.fixture
+def taught(plain):
+    """The same, with two types taught, and a third that has no examples."""
+    session = plain.session
+    for name in ("A", "B", "C"):
+        lessons.add_type(session, name)
+    lessons.show(session, 0, session.ids()[:4])
+    lessons.show(session, 1, session.ids()[4:8])
+    lessons.choose_sources(session, ["intensity"])
+    lessons.keep(session, teach(session.table, session.lesson))
+    return plain
+
+
+@pytest.mark.parametrize(
+    "name", ["+CD3", "10 µm²", "½", "日本 ☃", "x" * 300, "組織" * 60, "..", " "]
+)
+def test_a_painted_mask_of_any_name_comes_back(window, tmp_path, open_again, name) -> None:
+    layer = window.link.mask_layer
+    layer.name, layer.data = name, np.asarray(layer.data) + 1
+    window.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    np.testing.assert_array_equal(again.link.mask_layer.data, layer.data)
+    again.save(tmp_path / "a.splicer")
+
+
+def test_an_image_of_an_odd_name_is_saved(window, images, tmp_path, open_again) -> None:
+    name = "+10 µm² 日本" + "組" * 60
+    shutil.copy(images / "left.ome.tif", images / f"{name}.ome.tif")
+    window.link.open_image(str(images / f"{name}.ome.tif"))
+    window.link.open_mask(str(images / "left_mask.tif"))
+    window.run(commands.embed(window.session, with_model=False))
+    window.save(tmp_path / "a b" / f"{name[:40]}.splicer")
+    again = open_again(tmp_path / "a b" / f"{name[:40]}.splicer")
+    assert again.session.table is not None
+    assert again.session.image.name == name
+
+
+def test_a_table_stays_whose_image_was_taken_away(plain, tmp_path, open_again) -> None:
+    for layer in plain.link.image_layers:
+        plain.viewer.layers.remove(layer)
+    plain.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    again.session.select(again.session.ids()[:2])
+    again.save(tmp_path / "a.splicer")
+    once_more = open_again(tmp_path / "a.splicer")
+    assert once_more.session.groups == plain.session.groups
+    assert len(once_more.session.selection) == 2
+
+
+def test_results_of_an_image_that_changed_stay_when_another_is_chosen(
+    plain, images, tmp_path, open_again, field
+) -> None:
+    field(images, "right", seed=1)
+    image = plain.session.image
+    plain.session.rename_channels(image.with_channels([f"{c} x" for c in image.channels]))
+    plain.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    again.link.open_image(str(images / "right.ome.tif"))
+    again.link.open_mask(str(images / "right_mask.tif"))
+    again.run(commands.embed(again.session, with_model=False))
+    again.save(tmp_path / "a.splicer")
+    assert [f.table is None for f in read_record(tmp_path / "a.splicer").fields] == [False, False]
+
+
+def test_a_project_is_known_to_be_opened_in_part(plain, images, tmp_path, new_window) -> None:
+    plain.save(tmp_path / "a.splicer")
+    window = new_window()
+    assert restore(window.link, open_project(Wanted(tmp_path / "a.splicer")))
+    (images / "left.ome.tif").unlink()
+    window = new_window()
+    assert not restore(window.link, open_project(Wanted(tmp_path / "a.splicer", as_they_are=True)))
+    assert "stays as it is" in window.session.notice.text
+
+
+def test_a_window_is_emptied_where_a_project_cannot_be_put_into_it(
+    plain, tmp_path, new_window, monkeypatch
+) -> None:
+    plain.save(tmp_path / "a.splicer")
+    window = new_window()
+    opened = open_project(Wanted(tmp_path / "a.splicer"))
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr("napari_splicer.gui.project.restore._take_up_work", fail)
+    with pytest.raises(RuntimeError):
+        restore(window.link, opened)
+    assert list(window.viewer.layers) == []
+    assert window.session.table is None
+    assert not window.link.held
+
+
+def test_a_record_that_could_not_be_read_again_replaces_nothing(
+    plain, tmp_path, monkeypatch
+) -> None:
+    path = tmp_path / "a.splicer"
+    plain.save(path)
+    before = (path / RECORD).read_bytes()
+    tables = sorted((path / "tables").iterdir())
+    editing.rename(plain.session, 0, "immune")
+    monkeypatch.setattr(record, "_LARGEST", len(before))
+    with pytest.raises(CannotWrite, match="could not be read again"):
+        plain.save(path)
+    assert (path / RECORD).read_bytes() == before
+    assert sorted((path / "tables").iterdir()) == tables
+
+
+def test_the_place_of_an_image_holds_in_another_folder(window, images, tmp_path, monkeypatch):
+    monkeypatch.chdir(images)
+    window.link.open_image("left.ome.tif")
+    saved = window.save(tmp_path / "a.splicer")
+    assert {o.path for o in saved.origins} == {
+        str(images / "left.ome.tif"),
+        str(images / "left_mask.tif"),
+    }
+
+
+def test_examples_by_the_thousand_are_kept_once(plain, tmp_path, open_again) -> None:
+    session = plain.session
+    lessons.add_type(session, "A")
+    lesson = session.lesson
+    many = tuple(f"left_{number}" for number in range(50_000))
+    shown = lesson.model_copy(
+        update={"types": (lesson.types[0].model_copy(update={"cells": many}),)}
+    )
+    with session.history.step("Show many"):
+        session.lesson = shown
+    for number in range(20):
+        session.select(session.ids()[: number + 1])
+    plain.save(tmp_path / "a.splicer")
+    assert (tmp_path / "a.splicer" / RECORD).stat().st_size < 2_500_000
+    again = open_again(tmp_path / "a.splicer")
+    assert again.session.lesson == shown
+    while again.session.history.undo():
+        session.history.undo()
+        assert again.session.lesson == session.lesson
+
+
+def test_a_long_training_keeps_its_curve_and_little_more(window, tmp_path) -> None:
+    rank = {999, 40_000}
+    window.session.metrics = tuple(
+        Metrics("train", n, {"loss": 1 / n} | ({"rank": 3.0} if n in rank else {}))
+        for n in range(1, 40_001)
+    )
+    kept = window.save(tmp_path / "a.splicer").work.metrics
+    assert 900 < len(kept) < 1100
+    assert {step for step, values in kept if "rank" in values} == rank
+    assert kept[-1][0] == 40_000
+
+
+def test_a_taught_group_can_not_take_the_name_of_a_type_without_cells(taught) -> None:
+    session = taught.session
+    for name in ("C", "unassigned"):
+        assert not editing.rename(session, 0, name)
+        assert "already" in session.notice.text
+    assert editing.rename(session, 0, "tumour")
+    assert [kind.name for kind in session.lesson.types] == ["tumour", "B", "C"]
+
+
+def test_taking_back_a_name_takes_it_back_in_what_the_table_says_of_examples(
+    taught, tmp_path, open_again
+) -> None:
+    session = taught.session
+    editing.rename(session, 0, "tumour")
+    editing.recolour(session, 1, "#123456")
+    taught.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer").session
+    for each in (session, again):
+        while each.history.next_undo.startswith(("Rename", "Colour")):
+            each.history.undo()
+            assert lessons.is_kept(each)
+        assert [group.name for group in each.groups] == ["A", "B"]
+        noted = taught_settings(each.table, each.clustering)
+        assert [kind.name for kind in noted.types] == ["A", "B", "C"]
+        each.history.redo()
+        each.history.redo()
+        noted = taught_settings(each.table, each.clustering)
+        assert [kind.name for kind in noted.types] == ["tumour", "B", "C"]
+        assert noted.types[1].colour == "#123456"
