@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_splicer.errors import UnreadableFile
+from napari_splicer.errors import UNFORESEEN, SplicerError, UnreadableFile
 from napari_splicer.versions import package_versions
 
 if TYPE_CHECKING:
@@ -149,7 +149,9 @@ def read_table(path: str | Path, *, lazy_above: int | None = None) -> AnnData:
     try:
         _check_kind(path)
         table = _read_zarr(path, lazy_above) if path.is_dir() else read_h5ad(path)
-    except (OSError, KeyError, ValueError, AttributeError, TypeError) as error:
+    except SplicerError:
+        raise
+    except UNFORESEEN as error:
         raise UnreadableFile(
             f"{path} can't be read as a table of cells: {error}.",
             "It should be an .h5ad file or a .zarr folder that AnnData wrote.",

@@ -204,3 +204,50 @@ def test_taking_back_a_name_takes_it_back_in_what_the_table_says_of_examples(
         noted = taught_settings(each.table, each.clustering)
         assert [kind.name for kind in noted.types] == ["tumour", "B", "C"]
         assert noted.types[1].colour == "#123456"
+
+
+def pieces(folder):
+    return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+
+
+@pytest.mark.parametrize("part", ["X", "obs/instance_id", "obs/splicer_cluster/codes", "obs/y"])
+@pytest.mark.parametrize("how", ["truncated", "missing"])
+def test_a_damaged_table_is_not_taken_for_another(plain, tmp_path, open_again, part, how) -> None:
+    path = tmp_path / "a.splicer"
+    plain.save(path)
+    (table,) = (path / "tables").iterdir()
+    piece = pieces(table / part)[0]
+    piece.write_bytes(piece.read_bytes()[:-3])
+    if how == "missing":
+        piece.unlink()
+    again = open_again(path)
+    assert again.session.table is None
+    assert table.name in again.session.notice.text
+    assert again.session.image is not None
+    again.session.opacity = 0.2
+    again.save(path)
+    assert table.exists()
+
+
+@pytest.mark.parametrize("how", ["truncated", "missing"])
+def test_a_damaged_mask_is_not_taken_for_another(plain, tmp_path, new_window, how) -> None:
+    path = tmp_path / "a.splicer"
+    plain.link.mask_layer.data = np.asarray(plain.link.mask_layer.data) + 1
+    plain.save(path)
+    piece = pieces(path / "layers")[0]
+    piece.write_bytes(piece.read_bytes()[:-3])
+    if how == "missing":
+        piece.unlink()
+    window = new_window()
+    assert not restore(window.link, open_project(Wanted(path)))
+    assert window.link.mask_layer is None
+    assert "can't be read" in window.session.notice.text
+
+
+def test_an_array_in_another_order_of_bytes_comes_back(new_window, tmp_path, open_again) -> None:
+    window = new_window()
+    pixels = np.arange(4096, dtype=">u2").reshape(64, 64)
+    window.viewer.add_image(pixels, name="big end first")
+    window.save(tmp_path / "a.splicer", keep_images=True)
+    again = open_again(tmp_path / "a.splicer")
+    np.testing.assert_array_equal(again.viewer.layers[0].data, pixels)

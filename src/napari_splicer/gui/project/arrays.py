@@ -7,6 +7,7 @@ the many that steps have in common are there once, and a save writes only those 
 from __future__ import annotations
 
 import hashlib
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_NO_ARRAY: tuple[type[Exception], ...] = (*UNFORESEEN, BadZipFile)
+_NO_ARRAY: tuple[type[Exception], ...] = (*UNFORESEEN, BadZipFile, TokenError)
 """How numpy may fail at a damaged file."""
 
 

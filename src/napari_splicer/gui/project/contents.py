@@ -12,7 +12,7 @@ from napari_splicer.gui.project.arrays import ArrayReader
 from napari_splicer.gui.project.folder import ProjectFolder
 from napari_splicer.gui.project.pixels import read_pixels
 from napari_splicer.gui.project.record import read_record
-from napari_splicer.gui.project.tables import matrices_of
+from napari_splicer.gui.project.tables import damaged_parts, matrices_of
 from napari_splicer.gui.torch_guard import load_torch
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_splicer.gui.history import Step
-    from napari_splicer.gui.project.record import ProjectRecord, TableRecord, WorkRecord
+    from napari_splicer.gui.project.record import (
+        Origin,
+        ProjectRecord,
+        TableRecord,
+        WorkRecord,
+    )
     from napari_splicer.model.bundle import Bundle
 
 
@@ -88,13 +93,13 @@ class _Reading:
         record, work = self._record, self._record.work
         bundle = self._try(work.bundle, self._bundle)
         tables = tuple(
-            None if field.table is None else self._try(field.table.kept, self._table)
+            None if field.table is None else self._try(field.table.kept, self._table, field.table)
             for field in record.fields
         )
         pixels = {
             number: levels
             for number, origin in enumerate(record.origins)
-            if (levels := self._try(origin.kept, self._pixels)) is not None
+            if (levels := self._try(origin.kept, self._pixels, origin)) is not None
         }
         selection = self._try(work.selection, self._arrays.integers)
         measures, done, undone = self._of_table(work, tables[-1] if tables else None)
@@ -118,12 +123,12 @@ class _Reading:
             remarks=tuple(self._remarks),
         )
 
-    def _try(self, name: str | None, read: Callable[[str], Any]) -> Any:
+    def _try(self, name: str | None, read: Callable[..., Any], *said: Any) -> Any:
         """Return what ``read`` makes of a file; None, and a remark, where it is damaged."""
         if name is None:
             return None
         try:
-            return read(name)
+            return read(name, *said)
         except SplicerError as error:
             self._remarks.append(str(error))
             self._damaged.append(name)
@@ -135,7 +140,7 @@ class _Reading:
 
         return load_bundle(self._path / name)
 
-    def _table(self, name: str) -> AnnData:
+    def _table(self, name: str, record: TableRecord) -> AnnData:
         from napari_splicer.embedding.stored import LARGE
         from napari_splicer.embedding.table import read_table
 
@@ -146,10 +151,17 @@ class _Reading:
                     f"The table {self._path / name} is damaged: it lacks the groups {clustering}.",
                     "Copy the project's folder again.",
                 )
+        damaged = damaged_parts(table, record.parts)
+        if damaged:
+            raise UnreadableFile(
+                f"The table {self._path / name} is damaged: {', '.join(damaged)} is not what was "
+                "saved.",
+                "Copy the project's folder again.",
+            )
         return table
 
-    def _pixels(self, name: str) -> list[Any]:
-        return read_pixels(self._path / name)
+    def _pixels(self, name: str, origin: Origin) -> list[Any]:
+        return read_pixels(self._path / name, origin.fingerprint)
 
     def _of_table(
         self, work: WorkRecord, table: AnnData | None

@@ -75,6 +75,7 @@ class ProjectFolder:
         self._record = record
         self._arrays = ArrayWriter(path)
         self._pixels: dict[str, str] = {}
+        self._digests_of_pixels: dict[str, str] = {}
         self._fingerprints: dict[tuple[str, bool, str], str] = {}
         self._in_use: set[str] = set()
         self._begun = record is not None
@@ -83,6 +84,7 @@ class ProjectFolder:
             self._fingerprints[origin.path, origin.mask, origin.reader] = origin.fingerprint
             if origin.kept is not None:
                 self._pixels[origin.kept] = origin.kept
+                self._digests_of_pixels[origin.kept] = origin.fingerprint
 
     @property
     def saved(self) -> datetime | None:
@@ -218,7 +220,8 @@ class ProjectFolder:
         for number, origin in enumerate(state.record.origins):
             if number in state.pixels:
                 kept = self._layer(state.pixels[number])
-                origins.append(origin.model_copy(update={"kept": kept}))
+                update = {"kept": kept, "fingerprint": self._digests_of_pixels.get(kept, "")}
+                origins.append(origin.model_copy(update=update))
             elif origin.kind == "file":
                 update = {"beside": relative_to(origin.path, self.path)}
                 update["fingerprint"] = self._fingerprint(origin)
@@ -231,7 +234,7 @@ class ProjectFolder:
         name = self._pixels.get(pixels.state)
         if name is None or not (self.path / name).exists():
             name = f"layers/{file_name(pixels.name)}-{uuid4().hex[:8]}.zarr"
-            write_pixels(pixels.levels, self.path / name)
+            self._digests_of_pixels[name] = write_pixels(pixels.levels, self.path / name)
             self._pixels[pixels.state] = name
         return name
 
