@@ -75,6 +75,15 @@ def test_choosing_another_layer_ends_it(link, qtbot) -> None:
     assert link.session.notice is None
 
 
+def test_a_shape_that_comes_when_the_cells_are_gone_is_only_forgotten(link, qtbot) -> None:
+    link.session.drawing_requested.emit()
+    layer = link.own_layer(DRAWING)
+    link.session.table = None
+    layer.add_rectangles(np.array(BOX))
+    qtbot.waitUntil(lambda: len(layer.data) == 0)
+    assert link.session.selection.tolist() == []
+
+
 def test_without_cells_there_is_nothing_to_draw_around(make_napari_viewer) -> None:
     link = link_for(make_napari_viewer())
     link.session.drawing_requested.emit()

@@ -58,6 +58,11 @@ class Groups:
         )
         table.uns[f"{clustering}_colors"] = np.array(self.colours)
 
+    def same_as(self, other: Groups) -> bool:
+        """Return whether cells, names and colours are the same."""
+        said = self.names == other.names and self.colours == other.colours
+        return said and np.array_equal(self.codes, other.codes)
+
     def renamed(self, group: int, name: str) -> Groups:
         """Return the groups with another name for one."""
         return replace(self, names=_with(self.names, group, name))

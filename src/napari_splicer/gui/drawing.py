@@ -78,11 +78,11 @@ class Drawing:
         corners = np.asarray(layer.data[-1])[:, -2:]
         is_ellipse = layer.shape_type[-1] == "ellipse"
         session = self._link.session
-        assert session.table is not None
-        places = session.table.obs[["y", "x"]].to_numpy(float)
-        within = in_ellipse(places, corners) if is_ellipse else inside(places, corners)
-        chosen = session.ids()[within]
-        session.select(combine(session.selection, chosen, QApplication.keyboardModifiers()))
+        if session.table is not None and session.table_fits:  # another image may be chosen by now
+            places = session.table.obs[["y", "x"]].to_numpy(float)
+            within = in_ellipse(places, corners) if is_ellipse else inside(places, corners)
+            chosen = session.ids()[within]
+            session.select(combine(session.selection, chosen, QApplication.keyboardModifiers()))
         # Not at once: napari is not done with the shape yet.
         QTimer.singleShot(0, self._forget_shapes)
 

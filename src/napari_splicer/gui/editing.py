@@ -127,11 +127,14 @@ def _put(
 ) -> None:
     """Write edited groups into the session's table, as a step that can be undone.
 
-    With the lesson that teaches these very groups, they are as taught as before.
+    Groups that are as they were are no edit. With the lesson that teaches these very groups, they
+    are as taught as before.
     """
     table, clustering = session.table, session.clustering
     assert table is not None
     assert clustering is not None
+    if groups.same_as(Groups.of(table, clustering)):
+        return
     with session.history.step(words[:1].upper() + words[1:], edits_groups=True):
         groups.put(table, clustering)
         if lesson is None:

@@ -105,6 +105,8 @@ def _take_groups(session: Session, run: Run, table: AnnData) -> None:
             table.obs[other] = edited.obs[other]
             table.uns[f"{other}_colors"] = edited.uns[f"{other}_colors"]
             note_edits(table, other, edits_of(edited, other))
+            noted = edited.uns["splicer"]["clusterings"][other]  # with it, examples' names
+            table.uns["splicer"]["clusterings"][other] = noted
     for other in made:
         session.history.forget(other)
     if session.table is edited:

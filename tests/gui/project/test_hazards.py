@@ -251,3 +251,16 @@ def test_an_array_in_another_order_of_bytes_comes_back(new_window, tmp_path, ope
     window.save(tmp_path / "a.splicer", keep_images=True)
     again = open_again(tmp_path / "a.splicer")
     np.testing.assert_array_equal(again.viewer.layers[0].data, pixels)
+
+
+def test_a_name_given_while_cells_are_grouped_stays_in_what_the_table_says(taught) -> None:
+    session = taught.session
+    run = commands.cluster(session)
+    commands.begin(session, run)
+    events = list(run.events())
+    editing.rename(session, 0, "tumour")
+    commands.apply(session, run, events)
+    assert session.clustering == run.config.clusterings[0].name
+    noted = taught_settings(session.table, "taught")
+    assert [kind.name for kind in noted.types] == ["tumour", "B", "C"]
+    assert "tumour" in session.table.obs["taught"].cat.categories

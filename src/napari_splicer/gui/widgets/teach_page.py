@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_splicer.analysis.palette import UNASSIGNED
 from napari_splicer.analysis.teaching import FEWEST, teaching
 from napari_splicer.gui import lessons, similar
 from napari_splicer.gui.binding import bind
@@ -220,10 +221,10 @@ class TeachPage(Panel):
 
 
 def _how_well(taught: Taught) -> str:
-    types = len(set(taught.clustering.codes.tolist()))
+    types = len(set(taught.clustering.names) - {UNASSIGNED})
     if taught.accuracy is None:
         return f"With {FEWEST} examples of every type, it is said here how well they are told."
     return (
         f"Of examples kept aside, {taught.accuracy:.0%} are told rightly (guessing: "
-        f"{1 / max(types, 1):.0%})."
+        f"{1 / types:.0%})."
     )
