@@ -34,6 +34,16 @@ def test_one_grouping_alone_teaches(qtbot, session) -> None:
     assert not panel.moved.isEnabled()
 
 
+def test_what_is_found_of_a_table_that_is_gone_is_not_shown(qtbot, twice) -> None:
+    panel = Comparison(twice)
+    qtbot.addWidget(panel)
+    assert panel._errand.asked
+    twice.table = None
+    qtbot.waitUntil(lambda: not panel._errand.busy, timeout=60_000)
+    assert panel.message == EMPTY
+    assert not panel.moved.isEnabled()
+
+
 def test_groups_are_matched_and_cells_that_moved_selected(qtbot, twice) -> None:
     panel = Comparison(twice)
     qtbot.addWidget(panel)

@@ -94,6 +94,7 @@ class Comparison(Panel):
         self._found = None
         self.moved.setEnabled(False)
         if table is None or len(self._session.clusterings) < 2:
+            self._errand.forget()
             self.index.clear()
             self.say(EMPTY)
             return

@@ -94,6 +94,7 @@ class ExampleGallery(QWidget):
             self.pictures.clear()
             self._say("Examples of the type chosen on the left will be shown here.")
         elif session.image is None:
+            self._errand.forget()
             self._say("Choose the table's image in step ① Image to see pictures of its cells.")
         else:
             cells = Cells.of(session.table)

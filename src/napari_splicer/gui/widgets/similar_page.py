@@ -18,6 +18,7 @@ from napari_splicer.gui import similar
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.naming import offered_sources, source_words
+from napari_splicer.gui.snapshot import detached
 from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.widgets.alike_selector import AlikeSelector
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
@@ -164,9 +165,8 @@ class SimilarPage(Panel):
             self.say(EMPTY if session.table is None else TEACHING)
             return
         self.source.setCurrentIndex(max(self.source.findData(sought.source), 0))
-        self._comparison.ask(
-            comparing, session.table, similar.names_of(session, sought.cells), sought.source
-        )
+        cells = similar.names_of(session, sought.cells)
+        self._comparison.ask(comparing, detached(session.table), cells, sought.source)
 
     def _say_share(self, share: float) -> None:
         if len(self._session.ids()) > _SHARES_SAID:

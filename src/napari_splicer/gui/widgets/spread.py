@@ -95,6 +95,7 @@ class Spread(Panel):
         table, clustering = self._session.table, self._session.clustering
         if table is None or clustering is None or not self.marker.currentText():
             self._found = None
+            self._errand.forget()
             self.say(EMPTY)
             return
         marker = self.marker.currentText()
