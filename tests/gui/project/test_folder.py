@@ -112,8 +112,9 @@ def test_a_full_disk_leaves_what_was_saved(
     there = set(files(project))
     with monkeypatch.context() as disk:
         disk.setattr(module, name, full)
-        with pytest.raises(CannotWrite, match="no room left"):
+        with pytest.raises(CannotWrite, match=r"no room left to write \S+\.splicer\.") as error:
             grouped.save(project)
+    assert "What was saved before is kept" in str(error.value)
     assert set(files(project)) == there
     again = open_again(project)
     assert again.session.groups == before

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from napari_splicer.errors import WouldOverwrite
+from napari_splicer.errors import CannotWrite, WouldOverwrite
 from napari_splicer.files import check_free, file_name, remove, telling, write_text
 from napari_splicer.gui.commands import run_folder
 from napari_splicer.gui.project.arrays import ArrayWriter
@@ -130,6 +130,10 @@ class ProjectFolder:
                 write_text(self.path / RUN_FILE, text, overwrite=True)
                 write_text(self.path / RECORD, said, overwrite=True)
                 self._record = record
+            except CannotWrite as error:
+                if isinstance(error.__cause__, OSError):  # said of the project, not of a file in it
+                    raise error.__cause__ from None
+                raise
             finally:
                 self._remove_unnamed()
             return record

@@ -36,15 +36,14 @@ if TYPE_CHECKING:
         ProjectRecord,
     )
 
+_NAMED = 3  # layers that could not be opened, and are named
+
 
 def restore(link: ViewerLink, opened: Opened) -> bool:
     """Replace all that is in a window by a project; to be called in the GUI thread.
 
-    Returns
-    -------
-    bool
-        Whether all of its layers could be opened. Where not, what the window holds must not be
-        saved in place of the project, which knows more.
+    Returns whether all of its layers could be opened. Where not, what the window holds must not
+    be saved in place of the project, which knows more.
     """
     viewer, session = link.viewer, link.session
     if viewer is None:
@@ -117,16 +116,18 @@ def _empty(session: Session) -> None:
 
 def _open_layers(viewer: Viewer, opened: Opened, remarks: list[str]) -> dict[int, Layer]:
     """Open all layers in their order; return them by their number in the record."""
-    record = opened.contents.record
+    record, lost = opened.contents.record, []
     made: dict[int, Layer] = {}
     given = _Given(viewer, opened)
     for number, described in enumerate(record.layers):
         layer = given.layer(described)
         if layer is None:
-            remarks.append(f"The layer {described.name} could not be opened again.")
+            lost.append(described.name)
             continue
         dress(layer, described)
         made[number] = layer
+    if lost:
+        remarks.append(_not_opened(lost))
     given.remove_others(set(made.values()))
     for layer in made.values():
         if layer in viewer.layers:
@@ -134,6 +135,12 @@ def _open_layers(viewer: Viewer, opened: Opened, remarks: list[str]) -> dict[int
         else:
             viewer.add_layer(layer)
     return made
+
+
+def _not_opened(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    layers = "The layer" if len(names) == 1 else "The layers"
+    return f"{layers} {', '.join(names[:_NAMED])}{more} could not be opened again."
 
 
 class _Given:

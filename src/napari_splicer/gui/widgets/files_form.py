@@ -152,10 +152,11 @@ def _button(words: str, tip: str, slot: object) -> QPushButton:
 def _words(missing: tuple[Place, ...], changed: tuple[Place, ...]) -> str:
     said = []
     if missing:
-        files = "A file was" if len(missing) == 1 else f"{len(missing)} files were"
         said.append(
-            f"{files} not found where the project knew them. Show where they lie now; the others "
-            "are looked for there, too."
+            "A file was not found where the project knew it. Show where it lies now."
+            if len(missing) == 1
+            else f"{len(missing)} files were not found where the project knew them. Show where one "
+            "lies now; the others are looked for there, too."
         )
     if changed:
         files = "One file holds" if len(changed) == 1 else f"{len(changed)} files hold"
