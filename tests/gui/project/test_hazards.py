@@ -6,6 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
+import zarr
+from anndata.io import write_elem
 
 from napari_splicer.analysis.teaching import taught_settings, teach
 from napari_splicer.errors import CannotWrite
@@ -211,7 +213,10 @@ def pieces(folder):
     return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
 
 
-@pytest.mark.parametrize("part", ["X", "obs/instance_id", "obs/splicer_cluster/codes", "obs/y"])
+@pytest.mark.parametrize(
+    "part",
+    ["X", "obs/instance_id", "obs/splicer_cluster/codes", "obs/y", "uns/splicer_cluster_colors"],
+)
 @pytest.mark.parametrize("how", ["truncated", "missing"])
 def test_a_damaged_table_is_not_taken_for_another(plain, tmp_path, open_again, part, how) -> None:
     path = tmp_path / "a.splicer"
@@ -265,3 +270,27 @@ def test_a_name_given_while_cells_are_grouped_stays_in_what_the_table_says(taugh
     noted = taught_settings(session.table, "taught")
     assert [kind.name for kind in noted.types] == ["tumour", "B", "C"]
     assert "tumour" in session.table.obs["taught"].cat.categories
+
+
+@pytest.mark.parametrize("said", ["{", '{"types": 3}', ""])
+def test_examples_that_can_not_be_read_are_a_damaged_table(taught, tmp_path, said) -> None:
+    taught.save(tmp_path / "a.splicer")
+    (table,) = (tmp_path / "a.splicer" / "tables").iterdir()
+    group = zarr.open_group(table, mode="r+", zarr_format=2, use_consolidated=False)
+    write_elem(group["uns/splicer/clusterings/taught"], "examples", said)
+    zarr.consolidate_metadata(group.store, zarr_format=2)
+    contents = open_project(Wanted(tmp_path / "a.splicer")).contents
+    assert contents.tables == (None,)
+    assert "the groups taught can't be read" in contents.remarks[0]
+
+
+def test_numbers_that_a_table_notes_are_looked_at(plain, tmp_path) -> None:
+    path = tmp_path / "a.splicer"
+    plain.save(path)
+    assert open_project(Wanted(path)).contents.remarks == ()
+    for piece in pieces(path / "tables"):
+        if "pixel_sizes" in piece.parts and "y_um" in piece.parts:
+            piece.unlink()
+    contents = open_project(Wanted(path)).contents
+    assert contents.tables[0] is not None
+    assert "how they were made may not be" in contents.remarks[0]

@@ -12,7 +12,7 @@ from napari_splicer.gui.project.arrays import ArrayReader
 from napari_splicer.gui.project.folder import ProjectFolder
 from napari_splicer.gui.project.pixels import read_pixels
 from napari_splicer.gui.project.record import read_record
-from napari_splicer.gui.project.tables import damaged_parts, matrices_of
+from napari_splicer.gui.project.tables import damaged_parts, matrices_of, wrong_groups
 from napari_splicer.gui.torch_guard import load_torch
 
 if TYPE_CHECKING:
@@ -145,18 +145,18 @@ class _Reading:
         from napari_splicer.embedding.table import read_table
 
         table = read_table(self._path / name, lazy_above=LARGE)
-        for clustering in table.uns.get("splicer", {}).get("clusterings", {}):
-            if clustering not in table.obs:
-                raise UnreadableFile(
-                    f"The table {self._path / name} is damaged: it lacks the groups {clustering}.",
-                    "Copy the project's folder again.",
-                )
-        damaged = damaged_parts(table, record.parts)
-        if damaged:
+        damaged = {*damaged_parts(table, record.parts)}
+        why = f"{', '.join(sorted(damaged))} is not what was saved" if damaged - {"uns"} else ""
+        why = why or wrong_groups(table)
+        if why:
             raise UnreadableFile(
-                f"The table {self._path / name} is damaged: {', '.join(damaged)} is not what was "
-                "saved.",
+                f"The table {self._path / name} is damaged: {why}.",
                 "Copy the project's folder again.",
+            )
+        if damaged:
+            self._remarks.append(
+                f"What the table {self._path / name} says of itself is not what was saved: names "
+                "and colours of groups are right, but how they were made may not be."
             )
         return table
 

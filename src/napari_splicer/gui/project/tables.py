@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,12 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 
+from napari_splicer.analysis.clustering import clusterings
+from napari_splicer.analysis.regrouping import Groups
+from napari_splicer.analysis.teaching import taught_settings
+from napari_splicer.errors import SplicerError
 from napari_splicer.files import written
+from napari_splicer.settings import COLOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -118,8 +124,22 @@ def damaged_parts(table: AnnData, parts: Mapping[str, str]) -> tuple[str, ...]:
     looked_at = {n: m for n, m in whole.matrices.items() if isinstance(m, np.ndarray)}
     now = replace(whole, matrices=looked_at).digests(Digests())
     lazy = whole.matrices.keys() - looked_at.keys()
-    known = {name: digest for name, digest in parts.items() if name != "uns" and name not in lazy}
+    known = {name: digest for name, digest in parts.items() if name not in lazy}
     return tuple(name for name, digest in known.items() if now.get(name) != digest)
+
+
+def wrong_groups(table: AnnData) -> str:
+    """Say what is wrong with the groups that a table was read with; empty where nothing is."""
+    for name in clusterings(table):
+        try:
+            groups = Groups.of(table, name)
+            taught_settings(table, name)
+        except (SplicerError, ValueError, KeyError):
+            return f"the groups {name} can't be read"
+        whole = len(groups.colours) == len(groups.names)
+        if not whole or not all(re.match(COLOUR, colour) for colour in groups.colours):
+            return f"the groups {name} have no colours"
+    return ""
 
 
 def most_alike(
@@ -254,7 +274,7 @@ def _of_notes(notes: Mapping[str, Any]) -> str:
         value = notes[key]
         if isinstance(value, dict):
             said = _of_notes(value)
-        elif isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        elif isinstance(value, np.ndarray) and value.size and value.dtype.kind in "biufc":
             said = _of_array(value)
         elif isinstance(value, (np.ndarray, list, tuple)):
             said = json.dumps([str(item) for item in value])
