@@ -117,3 +117,22 @@ def test_results_of_an_image_that_is_gone_stay_in_the_folder(
     again.save(path)
     again.save(path)
     assert len(list((path / "tables").iterdir())) == 1
+
+
+def test_a_folder_that_one_may_not_look_into_has_no_file(
+    window, tmp_path, ask, images, monkeypatch
+) -> None:
+    window.save(tmp_path / "a.splicer")
+    exists = Path.exists
+
+    def refused(path: Path) -> bool:
+        if path.name.startswith("left"):
+            raise PermissionError(13, "Permission denied")
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", refused)
+    question = ask(tmp_path / "a.splicer")
+    assert {place.path for place in question.missing} == {
+        images / "left.ome.tif",
+        images / "left_mask.tif",
+    }

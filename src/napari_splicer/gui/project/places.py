@@ -70,10 +70,18 @@ def _find(number: int, origin: Origin, folder: Path, moved: Path | None) -> Plac
         places.append(Path(os.path.normpath(folder / origin.beside)))
     found = [
         Place(number, path, "same" if _alike(now, origin.fingerprint) else "changed", now)
-        for path, now in ((path, seen(origin, path)) for path in places if path.exists())
+        for path, now in ((path, seen(origin, path)) for path in places if _exists(path))
     ]
     same = (place for place in found if place.status == "same")
     return next(same, found[0] if found else Place(number, places[0], "missing"))
+
+
+def _exists(path: Path) -> bool:
+    """Return whether there is a file or folder; none, too, where one may not look for it."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _alike(now: str, before: str) -> bool:
@@ -106,7 +114,7 @@ def look_in(folder: Path, missing: Iterable[Place]) -> dict[int, Path]:
     """Return which missing files lie in ``folder``, or in it as they lay in the folder before."""
     found: dict[int, Path] = {}
     for place in missing:
-        path = next((path for path in _tails(folder, str(place.path)) if path.exists()), None)
+        path = next((path for path in _tails(folder, str(place.path)) if _exists(path)), None)
         if path is not None:
             found[place.origin] = path
     return found
