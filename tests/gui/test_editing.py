@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from napari_splicer.analysis.clustering import clusterings
 from napari_splicer.analysis.groups import edits_of
 from napari_splicer.analysis.palette import PALETTE, UNASSIGNED
-from napari_splicer.gui import editing, history
+from napari_splicer.config import ClusteringSettings
+from napari_splicer.embedding.table import read_table
+from napari_splicer.export.tables import write_h5ad, write_zarr
+from napari_splicer.gui import commands, editing, groupings, history
 from napari_splicer.gui.session import Session
 
 
@@ -154,3 +159,116 @@ def test_an_export_is_out_of_date_after_an_edit_and_its_undoing(session) -> None
     session.made_from = {"export": made}
     editing.merge(session, [0, 1])
     assert session.made_from["export"].table is None
+
+
+def add_second(session: Session) -> None:
+    """Add a second grouping, in which cell 9 stands alone."""
+    groups = pd.Categorical(["b", "a", "a", "a", "a", "a"])
+    session.table.obs["second"] = groups
+    session.table.uns["second_colors"] = ["#0000ff", "#ffff00"]
+    session.table.uns["splicer"]["clusterings"]["second"] = {"method": "kmeans", "clusters": 2}
+    session.groups_edited()
+
+
+def held(session: Session) -> dict[str, object]:
+    """Return everything that the table holds of its groupings."""
+    table = session.table
+    colours = {k: list(v) for k, v in table.uns.items() if k.endswith("_colors")}
+    noted = table.uns["splicer"]
+    made = {name: noted["clusterings"][name].get("method") for name in session.clusterings}
+    edits = {name: edits_of(table, name) for name in session.clusterings}
+    codes = {name: table.obs[name].astype(str).tolist() for name in session.clusterings}
+    assert set(noted["clusterings"]) == set(session.clusterings)
+    return {"colours": colours, "made": made, "edits": edits, "codes": codes}
+
+
+def test_a_grouping_is_renamed_with_all_that_belongs_to_it(session) -> None:
+    add_second(session)
+    editing.rename(session, 0, "tumour")
+    session.show_group(1, False)
+    before = held(session)
+    assert groupings.rename_grouping(session, "first", " by looks ")
+    assert session.clusterings == ("by_looks", "second")
+    assert session.clustering == "by_looks"
+    assert [group.name for group in session.groups] == ["tumour", "2"]
+    assert [group.visible for group in session.groups] == [True, False]
+    assert list(session.table.uns["by_looks_colors"]) == ["#ff0000", "#00ff00"]
+    assert edits_of(session.table, "by_looks") == ("rename 1 to tumour",)
+    assert session.table.uns["splicer"]["clusterings"]["by_looks"]["name"] == "by_looks"
+    after = held(session)
+    assert session.history.undo()
+    assert held(session) == before
+    assert session.clustering == "first"
+    assert not session.groups[1].visible
+    assert session.history.undo()  # the rename of the group, made under the old name
+    assert session.groups[0].name == "1"
+    assert session.history.redo()
+    assert session.history.redo()
+    assert held(session) == after
+
+
+def test_a_grouping_that_is_not_shown_is_renamed_and_said(session) -> None:
+    add_second(session)
+    told = []
+    session.clusterings_changed.connect(lambda: told.append(session.clusterings))
+    assert groupings.rename_grouping(session, "second", "alone")
+    assert session.clustering == "first"
+    assert told == [("first", "alone")]
+
+
+@pytest.mark.parametrize("wanted", ["", "first", "second", "SECOND", "instance_id", "..."])
+def test_a_grouping_keeps_its_name_where_it_cannot_have_another(session, wanted) -> None:
+    add_second(session)
+    before = held(session)
+    assert not groupings.rename_grouping(session, "first", wanted)
+    assert held(session) == before
+    assert (session.notice is not None) == (wanted not in ("", "first"))
+
+
+def test_a_grouping_is_removed_and_brought_back_where_it_stood(session) -> None:
+    add_second(session)
+    session.made_from = {"export": session.snapshot()}
+    before = held(session)
+    groupings.remove_grouping(session, "first")
+    assert session.clusterings == ("second",)
+    assert session.clustering == "second"
+    assert "first" not in session.table.obs
+    assert "first_colors" not in session.table.uns
+    assert session.made_from["export"].table is None  # what was exported is out of date
+    groupings.remove_grouping(session, "second")
+    assert (session.clusterings, session.clustering, session.groups) == ((), None, ())
+    assert session.history.undo()
+    assert session.history.undo()
+    assert held(session) == before
+    assert (session.clusterings, session.clustering) == (("first", "second"), "first")
+
+
+def test_a_grouping_made_anew_forgets_what_it_was_called_before(session) -> None:
+    add_second(session)
+    editing.rename(session, 0, "tumour")
+    groupings.rename_grouping(session, "first", "looks")
+    session.select([9])
+    session.history.forget("looks")
+    assert session.history.next_undo == "Select 1 cell"
+    session.history.undo()
+    assert session.history.next_undo is None
+
+
+def test_a_new_grouping_does_not_take_the_name_of_one_that_can_come_back(session) -> None:
+    groupings.remove_grouping(session, "first")
+    made = commands.cluster(session, ClusteringSettings(name="first"))
+    assert made.config.clusterings[0].name == "first_2"
+
+
+def test_groupings_stand_by_age_in_a_table_that_was_written(session, tmp_path) -> None:
+    add_second(session)
+    groupings.rename_grouping(session, "first", "z_oldest")
+    groupings.rename_grouping(session, "second", "a_newest")
+    for write, name in ((write_h5ad, "t.h5ad"), (write_zarr, "t.zarr")):
+        session.table.obs.index.name = None
+        session.table.obs["region"] = pd.Categorical(["left"] * 6)
+        write(session.table, tmp_path / name)
+        again = Session()
+        again.table = read_table(tmp_path / name)
+        assert again.clusterings == ("z_oldest", "a_newest")
+        assert list(clusterings(again.table)) == ["z_oldest", "a_newest"]

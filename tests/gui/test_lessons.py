@@ -13,7 +13,7 @@ from napari_splicer.analysis.teaching import taught_settings, teach
 from napari_splicer.config import TaughtSettings
 from napari_splicer.embedding.table import read_table
 from napari_splicer.export.tables import write_h5ad
-from napari_splicer.gui import editing, lessons
+from napari_splicer.gui import editing, groupings, lessons
 from napari_splicer.gui.numbers import values_of
 from napari_splicer.gui.session import Session
 
@@ -188,3 +188,42 @@ def test_without_a_table_nothing_can_be_shown() -> None:
     assert not lessons.is_kept(session)
     lessons.take_free_name(session)
     assert session.lesson == TaughtSettings(types=session.lesson.types)
+
+
+def test_a_taught_grouping_takes_its_examples_along(taught_session: Session, tmp_path) -> None:
+    session = taught_session
+    old, taught = session.lesson, session.lesson.name
+    session.colour_by = f"uncertainty of {taught}"
+    unsure = values_of(session, session.colour_by).copy()
+    assert groupings.rename_grouping(session, taught, "types")
+    assert session.lesson == old.model_copy(update={"name": "types"})
+    assert lessons.is_kept(session)
+    assert taught_settings(session.table, "types") == session.lesson
+    assert session.colour_by == "uncertainty of types"
+    np.testing.assert_array_equal(values_of(session, session.colour_by), unsure)
+    assert f"{taught}_uncertainty" not in session.table.obs
+    groupings.remove_grouping(session, "types")
+    assert session.lesson == TaughtSettings()
+    assert session.colour_by is None
+    assert "uncertainty of types" not in session.measures
+    assert "types_uncertainty" not in session.table.obs
+    assert session.history.undo()
+    assert session.history.undo()
+    assert session.lesson == old
+    assert lessons.is_kept(session)
+    np.testing.assert_array_equal(session.measures[f"uncertainty of {taught}"], unsure)
+
+
+def test_what_is_taught_anew_does_not_take_the_name_of_what_was_removed(
+    taught_session: Session,
+) -> None:
+    session = taught_session
+    taught = session.lesson.name
+    groupings.remove_grouping(session, taught)
+    for name, group in (("a", 0), ("b", 1)):
+        lessons.add_type(session, name)
+        session.clustering = session.clusterings[0]
+        lessons.show(session, group, session.cells_of(group)[:3])
+    _teach(session)
+    assert session.lesson.name == f"{taught}_2"
+    assert taught in session.history.groupings

@@ -11,7 +11,7 @@ import pandas as pd
 
 from napari_splicer.analysis.features import said_of_blank
 from napari_splicer.analysis.grouping import group, numbered_by_size
-from napari_splicer.analysis.groups import note_edits
+from napari_splicer.analysis.groups import clustering_names, note_edits
 from napari_splicer.analysis.palette import UNASSIGNED, UNASSIGNED_COLOUR, group_colours
 from napari_splicer.analysis.shares import finish
 from napari_splicer.analysis.space import CellSpace
@@ -157,9 +157,9 @@ def _noted(settings: ClusteringSettings | TaughtSettings) -> dict[str, Any]:
 
 
 def clusterings(table: AnnData) -> dict[str, dict[str, object]]:
-    """Return the settings of every clustering that a table holds, by name."""
-    stored = table.uns.get("splicer", {}).get("clusterings", {})
-    return {name: dict(settings) for name, settings in stored.items()}
+    """Return the settings of every clustering that a table holds, by name, oldest first."""
+    names = clustering_names(table)
+    return {name: dict(table.uns["splicer"]["clusterings"][name]) for name in names}
 
 
 def check_name(table: AnnData, name: str, *, replace: bool = False) -> None:

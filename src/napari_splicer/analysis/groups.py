@@ -42,6 +42,15 @@ def colours_of(table: AnnData, clustering: str) -> list[str]:
     return [str(colour) for colour in table.uns.get(f"{clustering}_colors", group_colours(count))]
 
 
+def clustering_names(table: AnnData) -> tuple[str, ...]:
+    """Return the names of a table's clusterings, oldest first.
+
+    They stand as their columns do: files keep the order of columns, but sort what is noted.
+    """
+    noted = table.uns.get("splicer", {}).get("clusterings", {})
+    return tuple(str(column) for column in table.obs.columns if column in noted)
+
+
 def edits_of(table: AnnData, clustering: str) -> tuple[str, ...]:
     """Return what was changed by hand in a clustering, in words, as the table notes it."""
     noted = table.uns.get("splicer", {}).get("edits", {})

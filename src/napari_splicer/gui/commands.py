@@ -137,7 +137,8 @@ def embed(session: Session, *, with_model: bool = True) -> Run:
 
 def cluster(session: Session, settings: ClusteringSettings = DEFAULT_CLUSTERING) -> Run:
     """Prepare one more clustering, under a name that is still free."""
-    name = free_name(settings.name, session.clusterings)
+    taken = (*session.clusterings, *session.history.groupings)
+    name = free_name(settings.name, taken)
     return _grouping(session, settings.model_copy(update={"name": name}))
 
 

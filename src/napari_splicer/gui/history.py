@@ -1,9 +1,9 @@
-"""History: selections, edits of groups and examples that can be undone and done again."""
+"""History: selections, edits and examples that can be undone and done again."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -13,6 +13,9 @@ from napari_splicer.analysis.clustering import note_settings
 from napari_splicer.analysis.groups import edits_of, note_edits
 from napari_splicer.analysis.regrouping import Groups
 from napari_splicer.analysis.teaching import taught_settings
+from napari_splicer.analysis.whole import take_out
+from napari_splicer.config import TaughtSettings
+from napari_splicer.gui.naming import uncertainty_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_splicer.config import TaughtSettings
+    from napari_splicer.analysis.whole import Whole
     from napari_splicer.gui.session import Session
 
 MOST_STEPS = 100
@@ -34,6 +37,8 @@ class Moment:
 
     ``clustering``, ``groups`` and ``edits`` are empty where the step changes the selection only.
     ``as_taught`` says whether the groups were just what ``lesson`` teaches.
+    A step that names or removes a whole clustering has it in ``whole``, None where it is not there
+    at that moment, and the active one in ``clustering``.
     """
 
     selection: NDArray[np.int64]
@@ -42,11 +47,13 @@ class Moment:
     groups: Groups | None
     edits: tuple[str, ...]
     as_taught: bool = False
+    whole: Whole | None = None
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
-        return self.selection.nbytes + (0 if self.groups is None else self.groups.codes.nbytes)
+        groups = 0 if self.groups is None else self.groups.codes.nbytes
+        return self.selection.nbytes + groups + (0 if self.whole is None else self.whole.nbytes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +63,14 @@ class Step:
     words: str
     before: Moment
     after: Moment
+
+    @property
+    def clusterings(self) -> set[str]:
+        """Names of the clusterings that it edits, names or removes."""
+        wholes = [moment.whole for moment in (self.before, self.after) if moment.whole is not None]
+        if wholes:
+            return {whole.name for whole in wholes}
+        return set() if self.before.groups is None else {str(self.before.clustering)}
 
 
 class History:
@@ -102,10 +117,37 @@ class History:
             self._open = False
         after = self._now(edits_groups)
         if not _alike(before, after):
-            self._done.append(Step(words, before, after))
-            self._undone.clear()
-            self._forget_the_oldest()
-            self.changed.emit()
+            self._add(Step(words, before, after))
+
+    def _add(self, step: Step) -> None:
+        self._done.append(step)
+        self._undone.clear()
+        self._forget_the_oldest()
+        self.changed.emit()
+
+    def exchange(self, words: str, leaving: Whole, entering: Whole | None, active: str) -> None:
+        """Put one whole clustering in another's place, or nothing, as one step.
+
+        Parameters
+        ----------
+        words : str
+            What the step is called.
+        leaving : Whole
+            As the table holds it.
+        entering : Whole or None
+        active : str
+            The clustering to be shown afterwards; empty where there is none.
+        """
+        session = self._session
+        before = replace(self._now(False), clustering=session.clustering, whole=leaving)
+        lesson = session.lesson
+        if leaving.name == lesson.name and isinstance(leaving.settings, TaughtSettings):
+            # The examples go where their groups go.
+            named = None if entering is None else lesson.model_copy(update={"name": entering.name})
+            lesson = named or TaughtSettings()
+        after = replace(before, lesson=lesson, clustering=active or None, whole=entering)
+        exchange(session, before, after)
+        self._add(Step(words, before, after))
 
     def undo(self) -> bool:
         """Take the last step back; return whether there was one."""
@@ -126,21 +168,28 @@ class History:
         self.changed.emit()
 
     def forget(self, clustering: str | None = None) -> None:
-        """Forget all steps, or those that edited one clustering."""
-
-        def stays(step: Step) -> bool:
-            return clustering is not None and clustering != step.before.clustering
-
-        self._done = [step for step in self._done if stays(step)]
-        self._undone = [step for step in self._undone if stays(step)]
+        """Forget all steps, or those that edited one clustering, whatever it was called then."""
+        self._done = [] if clustering is None else _without(self._done, clustering)
+        self._undone = [] if clustering is None else _without(self._undone, clustering)
         self.changed.emit()
+
+    @property
+    def groupings(self) -> set[str]:
+        """Names of the clusterings that a step may bring back."""
+        steps = (*self._done, *self._undone)
+        wholes = (moment.whole for step in steps for moment in (step.before, step.after))
+        return {whole.name for whole in wholes if whole is not None}
 
     def _move(self, source: list[Step], target: list[Step], *, back: bool) -> bool:
         if not source:
             return False
         step = source.pop()
         target.append(step)
-        self._restore(step.before if back else step.after)
+        leaving, entering = (step.after, step.before) if back else (step.before, step.after)
+        if leaving.whole is None and entering.whole is None:
+            self._restore(entering)
+        else:
+            exchange(self._session, leaving, entering)
         self.changed.emit()
         return True
 
@@ -177,6 +226,52 @@ class History:
     def _table_changed(self, new: AnnData | None, old: AnnData | None) -> None:
         if new is None or old is None or not new.obs_names.equals(old.obs_names):
             self.forget()
+
+
+def exchange(session: Session, leaving: Moment, entering: Moment) -> None:
+    """Bring a session from one moment of a step on a whole clustering to the other."""
+    table, out, into = session.table, leaving.whole, entering.whole
+    assert table is not None
+    if into is not None:
+        into.put(table)
+    if out is not None and into is not None:
+        hidden = dict(session.hidden)
+        session.hidden = {**hidden, into.name: hidden.pop(out.name, frozenset())}
+    _exchange_measures(session, out, into)
+    session.clustering = entering.clustering  # before the one that leaves is not there any more
+    if out is not None:
+        take_out(table, out.name)
+    session.selection = np.intersect1d(entering.selection, session.ids())
+    session.lesson = entering.lesson
+    session.groups_edited()
+    session.clusterings_changed.emit()
+
+
+def _exchange_measures(session: Session, out: Whole | None, into: Whole | None) -> None:
+    """Let the uncertainty of taught types follow them."""
+    measures, before = dict(session.measures), session.colour_by
+    gone = "" if out is None else uncertainty_words(out.name)
+    was_there = measures.pop(gone, None) is not None
+    unsure = None if into is None else into.uncertainty
+    come = None
+    if into is not None and unsure is not None and (was_there or out is None):
+        come = uncertainty_words(into.name)
+        measures[come] = unsure
+    if was_there or come:
+        session.measures = measures
+    if before == gone:
+        session.colour_by = come
+
+
+def _without(steps: list[Step], clustering: str) -> list[Step]:
+    """Return steps without those on a clustering, from the next to be moved to the last."""
+    names, kept = {clustering}, []
+    for step in reversed(steps):
+        if step.clusterings & names:
+            names |= step.clusterings
+        else:
+            kept.append(step)
+    return kept[::-1]
 
 
 def _alike(before: Moment, after: Moment) -> bool:

@@ -16,7 +16,7 @@ from napari_splicer.analysis.teaching import (
     uncertainty_column,
 )
 from napari_splicer.config import CellType, TaughtSettings
-from napari_splicer.gui.naming import free_name, refusal
+from napari_splicer.gui.naming import UNSURE, free_name, refusal, uncertainty_words
 from napari_splicer.gui.similar import names_of
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from napari_splicer.analysis.teaching import Taught
     from napari_splicer.gui.session import Session
-
-_UNSURE = "uncertainty of "
 
 
 def add_type(session: Session, name: str = "") -> str:
@@ -128,7 +126,8 @@ def take_free_name(session: Session) -> None:
     if not ours:
         # A column of uncertainties would be in the way as well.
         taken = {column.removesuffix(uncertainty_column("")) for column in table.obs.columns}
-        name = free_name(lesson.name, {*table.obs.columns, *taken})
+        taken |= {*table.obs.columns, *session.history.groupings}
+        name = free_name(lesson.name, taken)
         if name != lesson.name:
             session.lesson = lesson.model_copy(update={"name": name})
 
@@ -139,10 +138,10 @@ def keep(session: Session, taught: Taught) -> None:
     assert table is not None
     add_taught(table, taught, replace=True)
     session.history.forget(name)
-    kept = {m: v for m, v in session.measures.items() if not m.startswith(_UNSURE)}
+    kept = {m: v for m, v in session.measures.items() if not m.startswith(UNSURE)}
     colour_by = session.colour_by
     session.measures = {**kept, uncertainty_measure(session): _uncertainty(table, name)}
-    if colour_by is not None and colour_by.startswith(_UNSURE):
+    if colour_by is not None and colour_by.startswith(UNSURE):
         session.colour_by = uncertainty_measure(session)
     if session.clustering != name:
         session.clustering = name
@@ -181,7 +180,7 @@ def _is_taught(session: Session, group: str) -> bool:
 
 def uncertainty_measure(session: Session) -> str:
     """Return what the uncertainty is called among the session's measures."""
-    return f"{_UNSURE}{session.lesson.name}"
+    return uncertainty_words(session.lesson.name)
 
 
 def resume(session: Session) -> None:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
+UNSURE = "uncertainty of "
+
 
 def refusal(name: str, taken: Collection[str]) -> str:
     """Say why a group can't be called ``name``; empty if it can.
@@ -52,6 +54,17 @@ def free_name(wanted: str, taken: Iterable[str]) -> str:
     while name.lower() in used:
         name, number = f"{wanted}_{number}", number + 1
     return name
+
+
+def uncertainty_words(name: str) -> str:
+    """Return what the uncertainty of taught types is called among a session's measures.
+
+    Examples
+    --------
+    >>> uncertainty_words("types")
+    'uncertainty of types'
+    """
+    return f"{UNSURE}{name}"
 
 
 def source_words(source: str) -> str:

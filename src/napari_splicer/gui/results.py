@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from napari_splicer.analysis.groups import edits_of, note_edits
+from napari_splicer.analysis.groups import clustering_names
+from napari_splicer.analysis.whole import Whole, take_out
 from napari_splicer.gui import editing
 from napari_splicer.gui.snapshot import Notice
 
@@ -96,17 +97,17 @@ def _members(session: Session, clustering: str, group: str) -> pd.Index[str]:
 
 
 def _take_groups(session: Session, run: Run, table: AnnData) -> None:
-    """Take new clusterings and the map, but no names or colours that were edited meanwhile."""
+    """Take new clusterings and the map; what was edited in others meanwhile stays as it is now."""
     edited = run.inputs.table
     made = {settings.name for settings in run.config.clusterings}
     name = run.config.clusterings[-1].name
     if edited is not None:
-        for other in set(edited.uns.get("splicer", {}).get("clusterings", {})) - made:
-            table.obs[other] = edited.obs[other]
-            table.uns[f"{other}_colors"] = edited.uns[f"{other}_colors"]
-            note_edits(table, other, edits_of(edited, other))
-            noted = edited.uns["splicer"]["clusterings"][other]  # with it, examples' names
-            table.uns["splicer"]["clusterings"][other] = noted
+        others = set(clustering_names(edited)) - made
+        for gone in set(clustering_names(table)) - made - others:
+            take_out(table, gone)
+        for other in clustering_names(edited):
+            if other in others:
+                Whole.of(edited, other).put(table)
     for other in made:
         session.history.forget(other)
     if session.table is edited:

@@ -15,14 +15,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from psygnal import Signal, SignalGroupDescriptor
 
-from napari_splicer.analysis.groups import colours_of
+from napari_splicer.analysis.groups import clustering_names, colours_of
 from napari_splicer.config import RunConfig, TaughtSettings
 from napari_splicer.gui.history import History
 from napari_splicer.gui.snapshot import Group, Snapshot
 from napari_splicer.segmentation.settings import SegmentationSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from anndata import AnnData
@@ -110,6 +110,7 @@ class Session:
     cell_requested: ClassVar[Signal] = Signal(int, description="Fly to this cell in the viewer")
     cell_clicked: ClassVar[Signal] = Signal(int, description="Clicked in the image or on the map")
     mask_made: ClassVar[Signal] = Signal(object, description="A cell mask of the image was made")
+    clusterings_changed: ClassVar[Signal] = Signal(description="A clustering was named or removed")
     drawing_requested: ClassVar[Signal] = Signal(description="Select by drawing on the image")
     table_left: ClassVar[Signal] = Signal(
         object, object, str, description="A table of an image left meanwhile, its successor, groups"
@@ -203,9 +204,7 @@ class Session:
     @property
     def clusterings(self) -> tuple[str, ...]:
         """Names of the table's clusterings, oldest first."""
-        if self.table is None:
-            return ()
-        return tuple(self.table.uns.get("splicer", {}).get("clusterings", {}))
+        return () if self.table is None else clustering_names(self.table)
 
     def ids(self) -> NDArray[np.int64]:
         """Return the label ids of the table's cells, row by row."""
@@ -242,6 +241,12 @@ class Session:
         hidden = self._hidden.get(self.clustering, frozenset())
         self._hidden[self.clustering] = hidden - {name} if visible else hidden | {name}
         self._refresh_groups()
+
+    def show_only(self, groups: Collection[int]) -> None:
+        """Show these groups of the active clustering, and hide all others."""
+        if self.clustering is not None:
+            others = (each.name for i, each in enumerate(self.groups) if i not in groups)
+            self.hidden = {**self._hidden, self.clustering: frozenset(others)}
 
     @property
     def hidden(self) -> Mapping[str, frozenset[str]]:

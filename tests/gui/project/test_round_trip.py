@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_splicer.config import load_run
+from napari_splicer.config import ClusteringSettings, load_run
 from napari_splicer.events import Finished
-from napari_splicer.gui import commands, editing
+from napari_splicer.gui import commands, editing, groupings
 from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.project.restore import restore
 from napari_splicer.gui.readiness import resolve
@@ -78,6 +78,29 @@ def test_groups_selection_and_steps_come_back(grouped, tmp_path, open_again) -> 
         assert new.redo()
         same_work(grouped, again)
     assert new.next_undo == old.next_undo
+
+
+def test_groupings_come_back_by_age_and_so_do_those_that_were_removed(
+    grouped, tmp_path, open_again
+) -> None:
+    session = grouped.session
+    grouped.run(commands.cluster(session, ClusteringSettings(name="a_later", method="kmeans")))
+    groupings.rename_grouping(session, "splicer_cluster", "z_first")
+    grouped.save(tmp_path / "a.splicer")
+    groupings.remove_grouping(session, "a_later")
+    grouped.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    same_work(grouped, again)
+    assert again.session.history.undo()
+    assert again.session.clusterings == ("z_first", "a_later")
+    again.save(tmp_path / "a.splicer")
+    once_more = open_again(tmp_path / "a.splicer")
+    same_work(again, once_more)
+    assert once_more.session.history.undo()
+    assert once_more.session.clusterings == ("splicer_cluster", "a_later")
+    assert once_more.session.history.redo()
+    assert once_more.session.history.redo()
+    assert once_more.session.clusterings == ("z_first",)
 
 
 def test_what_was_exported_and_what_is_out_of_date_is_known(grouped, tmp_path, open_again) -> None:

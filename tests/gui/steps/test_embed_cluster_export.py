@@ -4,8 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLineEdit
 
-from napari_splicer.gui import commands, editing
+from napari_splicer.config import ClusteringSettings
+from napari_splicer.gui import commands, editing, groupings
 from napari_splicer.gui.jobs import JobRunner
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.steps.cluster_step import ClusterStep
@@ -57,17 +60,62 @@ def test_before_any_groups_the_cluster_step_teaches(runner, session, qtbot) -> N
 def test_groupings_stand_side_by_side(runner, grouped, qtbot) -> None:
     step = shown(ClusterStep(runner), grouped)
     qtbot.addWidget(step)
-    assert step.list.count() == 1
+    assert step.groupings.list.count() == 1
     step.method.setCurrentIndex(step.method.findData("kmeans"))
     step.number.setValue(3)
     step.add()
     qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
-    assert step.list.count() == 2
+    assert step.groupings.list.count() == 2
     assert grouped.clustering == "intensity_kmeans"
     assert len(grouped.groups) == 3
-    step.list.setCurrentRow(0)
+    step.groupings.list.setCurrentRow(0)
     assert grouped.clustering == "splicer_cluster"
     assert step.method.currentData() == "leiden"
+
+
+def test_a_grouping_is_renamed_in_place_removed_and_brought_back(runner, grouped, qtbot) -> None:
+    step = shown(ClusterStep(runner), grouped)
+    qtbot.addWidget(step)
+    step.resize(360, 800)
+    with qtbot.waitExposed(step):
+        step.show()
+    rows = step.groupings.list
+    place = rows.visualItemRect(rows.item(0)).center()
+    qtbot.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    editor = rows.findChild(QLineEdit)
+    assert editor.text() == "splicer_cluster"
+    qtbot.keyClick(editor, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClicks(editor, "by looks")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: grouped.clusterings == ("by_looks",))
+    groups = len(grouped.groups)
+    assert rows.item(0).text() == f"by_looks · {groups} groups"
+    rows.setFocus()
+    qtbot.keyClick(rows, Qt.Key.Key_Delete)
+    assert grouped.clusterings == ()
+    assert not step.groupings.isVisible()
+    assert "↶" in step.empty.text()
+    step.tools.undo.undo.click()
+    assert rows.item(0).text() == f"by_looks · {groups} groups"
+    assert step.groupings.isVisible()
+
+
+def test_a_grouping_removed_while_another_is_made_stays_removed(grouped) -> None:
+    run = commands.cluster(grouped, ClusteringSettings(name="second", method="kmeans"))
+    commands.begin(grouped, run)
+    events = tuple(run.events())
+    groupings.rename_grouping(grouped, "splicer_cluster", "mine")
+    commands.apply(grouped, run, events)
+    assert grouped.clusterings == ("mine", "second")
+    run = commands.cluster(grouped, ClusteringSettings(name="third", method="kmeans"))
+    commands.begin(grouped, run)
+    events = tuple(run.events())
+    groupings.remove_grouping(grouped, "mine")
+    commands.apply(grouped, run, events)
+    assert grouped.clusterings == ("second", "third")
+    assert grouped.history.undo()
+    assert grouped.clusterings == ("mine", "second", "third")
 
 
 def test_the_resolution_slider_makes_the_grouping_anew(runner, grouped, qtbot) -> None:

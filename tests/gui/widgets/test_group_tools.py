@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from qtpy.QtCore import QItemSelectionModel, Qt
-from qtpy.QtGui import QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtGui import QColor, QContextMenuEvent, QKeyEvent, QKeySequence
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QVBoxLayout, QWidget
 
 from napari_splicer.gui.snapshot import Job
 from napari_splicer.gui.widgets.group_tools import GroupTools
@@ -115,3 +116,73 @@ def test_marking_several_groups_selects_the_cells_of_all(qtbot, tools, session) 
         qtbot.mouseClick(legend.viewport(), Qt.MouseButton.LeftButton, held, place)
     assert session.selection.size == 60
     assert legend.marked() == [0, 2]
+
+
+def open_menu(tools: GroupTools, row: int):
+    """Right-click a row, as Qt does: it is pressed first, then a menu is asked for."""
+    legend = tools.legend
+    place = legend.visualRect(legend.model().index(row, 2)).center()
+    QTest.mouseClick(legend.viewport(), Qt.MouseButton.RightButton, pos=place)
+    event = QContextMenuEvent(
+        QContextMenuEvent.Reason.Mouse, place, legend.viewport().mapToGlobal(place)
+    )
+    QApplication.sendEvent(legend.viewport(), event)
+    return tools.actions_of_groups.menu
+
+
+def choose(menu, words: str) -> None:
+    (action,) = (each for each in menu.actions() if each.text() == words)
+    assert action.isEnabled(), action.toolTip()
+    QTest.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(action).center())
+
+
+def test_a_right_click_marks_a_row_and_offers_what_the_buttons_do(qtbot, tools, session) -> None:
+    menu = open_menu(tools, 1)
+    assert tools.legend.marked() == [1]
+    assert menu.isVisible()
+    greyed = {each.text(): each.toolTip() for each in menu.actions() if not each.isEnabled()}
+    assert greyed == {
+        "Show all": "All are shown",
+        "Merge": "Mark two or more groups in the list first (Ctrl+click)",
+    }
+    choose(menu, "Take out")
+    assert [group.name for group in session.groups] == ["1", "3", "unassigned"]
+    session.history.undo()
+    assert [group.name for group in session.groups] == ["1", "2", "3"]
+
+
+def test_a_right_click_on_one_of_several_marked_rows_keeps_them(qtbot, tools, session) -> None:
+    mark(tools, 0, 2)
+    menu = open_menu(tools, 2)
+    assert tools.legend.marked() == [0, 2]
+    choose(menu, "Select these cells")
+    assert session.selection.size == 60
+    choose(open_menu(tools, 0), "Show only these")
+    assert [group.visible for group in session.groups] == [True, False, True]
+    choose(open_menu(tools, 0), "Show all")
+    assert all(group.visible for group in session.groups)
+    choose(open_menu(tools, 0), "Merge")
+    assert [group.count for group in session.groups] == [60, 30]
+
+
+def test_the_menu_renames_in_place_and_asks_for_a_colour(qtbot, tools, session) -> None:
+    choose(open_menu(tools, 2), "Rename …")
+    editor = tools.legend.findChild(QLineEdit)
+    editor.selectAll()
+    qtbot.keyClicks(editor, "tumour")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: session.groups[2].name == "tumour")
+    choose(open_menu(tools, 2), "Colour …")
+    dialog = tools.legend.findChild(QColorDialog)
+    dialog.setCurrentColor(QColor("#123456"))
+    dialog.accept()
+    assert session.groups[2].colour == "#123456"
+
+
+def test_the_menu_key_opens_the_menu_beside_the_row(qtbot, tools) -> None:
+    mark(tools, 0)
+    legend = tools.legend
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, legend.rect().center())
+    QApplication.sendEvent(legend.viewport(), event)
+    assert tools.actions_of_groups.menu.isVisible()
+    tools.actions_of_groups.menu.hide()

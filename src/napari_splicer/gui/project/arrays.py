@@ -14,11 +14,12 @@ from zipfile import BadZipFile
 import numpy as np
 
 from napari_splicer.analysis.regrouping import Groups
-from napari_splicer.config import TaughtSettings
+from napari_splicer.analysis.whole import Whole
+from napari_splicer.config import ClusteringSettings, TaughtSettings
 from napari_splicer.errors import UNFORESEEN, UnreadableFile
 from napari_splicer.files import write_text, written
 from napari_splicer.gui.history import Moment, Step
-from napari_splicer.gui.project.record import MomentRecord, StepRecord
+from napari_splicer.gui.project.record import MomentRecord, StepRecord, WholeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,7 +84,12 @@ class ArrayWriter:
         selection, lesson = self.put(moment.selection), self.lesson(moment.lesson)
         groups = moment.groups
         if groups is None:
-            return MomentRecord(selection=selection, lesson=lesson)
+            return MomentRecord(
+                selection=selection,
+                lesson=lesson,
+                clustering=moment.clustering,
+                whole=None if moment.whole is None else self._whole(moment.whole),
+            )
         return MomentRecord(
             selection=selection,
             lesson=lesson,
@@ -93,6 +99,19 @@ class ArrayWriter:
             names=groups.names,
             colours=groups.colours,
             edits=moment.edits,
+        )
+
+    def _whole(self, whole: Whole) -> WholeRecord:
+        made, uncertainty = whole.settings, whole.uncertainty
+        return WholeRecord(
+            settings=made if isinstance(made, ClusteringSettings) else None,
+            taught=self.lesson(made) if isinstance(made, TaughtSettings) else None,
+            codes=self.put(whole.groups.codes),
+            names=whole.groups.names,
+            colours=whole.groups.colours,
+            edits=whole.edits,
+            place=whole.place,
+            uncertainty=None if uncertainty is None else self.put(uncertainty),
         )
 
 
@@ -152,14 +171,29 @@ class ArrayReader:
     def _moment(self, record: MomentRecord, count: int) -> Moment:
         selection, lesson = self.integers(record.selection), self.lesson(record.lesson)
         if record.codes is None:
-            return Moment(selection, lesson, None, None, ())
-        codes = self.integers(record.codes)
-        fits = codes.min(initial=-1) >= -1 and codes.max(initial=-1) < len(record.names)
-        same = len(record.names) == len(record.colours) == len(set(record.names))
-        if len(codes) != count or not same or not fits:
-            raise self._damaged(record.codes, "it is not of these cells and groups")
-        groups = Groups(codes, record.names, record.colours)
+            whole = None if record.whole is None else self._whole(record.whole, count)
+            return Moment(selection, lesson, record.clustering, None, (), whole=whole)
+        groups = self._groups(record.codes, record.names, record.colours, count)
         return Moment(selection, lesson, record.clustering, groups, record.edits, record.as_taught)
+
+    def _whole(self, record: WholeRecord, count: int) -> Whole:
+        made: ClusteringSettings | TaughtSettings = record.settings or ClusteringSettings()
+        if record.taught is not None:
+            made = self.lesson(record.taught)
+        groups = self._groups(record.codes, record.names, record.colours, count)
+        kept = record.uncertainty
+        uncertainty = None if kept is None else self.numbers(kept, count)
+        return Whole(made, groups, record.edits, record.place, uncertainty)
+
+    def _groups(
+        self, kept: str, names: tuple[str, ...], colours: tuple[str, ...], count: int
+    ) -> Groups:
+        codes = self.integers(kept)
+        fits = codes.min(initial=-1) >= -1 and codes.max(initial=-1) < len(names)
+        same = len(names) == len(colours) == len(set(names))
+        if len(codes) != count or not same or not fits:
+            raise self._damaged(kept, "it is not of these cells and groups")
+        return Groups(codes, names, colours)
 
     def _load(self, name: str) -> NDArray[Any]:
         try:

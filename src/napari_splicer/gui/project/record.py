@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
-from napari_splicer.config import Component, RunConfig, TaughtSettings
+from napari_splicer.config import ClusteringSettings, Component, RunConfig, TaughtSettings
 from napari_splicer.errors import CannotWrite, UnreadableFile
 from napari_splicer.events import Stage
 from napari_splicer.files import PROJECT_RECORD
@@ -133,6 +133,19 @@ class FieldRecord(Part):
     made_from: dict[Stage, MadeFrom] = Field({})
 
 
+class WholeRecord(Part):
+    """A clustering that was named or removed; see :class:`napari_splicer.analysis.whole.Whole`."""
+
+    settings: ClusteringSettings | None = None
+    taught: Kept | None = None
+    codes: Kept
+    names: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    edits: tuple[str, ...] = ()
+    place: int = Field(0, ge=0)
+    uncertainty: Kept | None = None
+
+
 class MomentRecord(Part):
     """What was selected, and how cells were grouped, before or after a step."""
 
@@ -144,6 +157,7 @@ class MomentRecord(Part):
     names: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     edits: tuple[str, ...] = ()
+    whole: WholeRecord | None = None
 
 
 class StepRecord(Part):
@@ -214,6 +228,9 @@ class ProjectRecord(Part):
         found |= {origin.kept for origin in self.origins}
         found |= {field.table.kept for field in self.fields if field.table is not None}
         found |= {name for m in moments for name in (m.selection, m.codes, m.lesson)}
+        wholes = [moment.whole for moment in moments if moment.whole is not None]
+        found |= {name for whole in wholes for name in (whole.codes, whole.uncertainty)}
+        found |= {whole.taught for whole in wholes}
         return {name for name in found if name is not None}
 
 

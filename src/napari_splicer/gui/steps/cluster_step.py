@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import Qt, Signal
@@ -11,8 +10,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QListWidget,
-    QListWidgetItem,
     QPushButton,
     QSlider,
     QSpinBox,
@@ -22,22 +19,27 @@ from napari_splicer.analysis.groups import edits_of
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.groupings import column_name
 from napari_splicer.gui.naming import offered_sources, source_words
 from napari_splicer.gui.steps.page import StepPage, allow, heading, text
 from napari_splicer.gui.widgets.group_tools import GroupTools
+from napari_splicer.gui.widgets.grouping_list import GroupingList
 from napari_splicer.gui.widgets.legend import Legend
 from napari_splicer.gui.widgets.progress_panel import ProgressPanel
 from napari_splicer.gui.widgets.trust_line import TrustLine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from qtpy.QtWidgets import QWidget
 
     from napari_splicer.gui.jobs import JobRunner
     from napari_splicer.gui.readiness import Readiness, StepName
 
 _METHODS = {"leiden": "Leiden (finds how many)", "kmeans": "k-means (you say how many)"}
+_EMPTY = (
+    "The groups will be listed here, each with its colour, name and number of cells, and painted "
+    "on the image. A first grouping is made by itself when the cells are embedded."
+)
+_NONE_LEFT = "There is no grouping. Make one below, or bring back with ↶ one that you removed."
 
 
 class ClusterStep(StepPage):
@@ -56,16 +58,10 @@ class ClusterStep(StepPage):
     def __init__(self, runner: JobRunner, parent: QWidget | None = None) -> None:
         super().__init__(runner.session, parent)
         self._runner = runner
-        self.empty = text(
-            "The groups will be listed here, each with its colour, name and number of cells, and "
-            "painted on the image. A first grouping is made by itself when the cells are embedded."
-        )
+        self.empty = text(_EMPTY)
         self.column.addWidget(self.empty)
-        self.list = QListWidget()
-        self.list.setToolTip("Groupings side by side; click one to see it on image and map")
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.currentRowChanged.connect(self._choose)
-        self.column.addWidget(self.list)
+        self.groupings = GroupingList(self.session)
+        self.column.addWidget(self.groupings)
         self.legend = Legend(self.session)
         self.legend.setMinimumHeight(170)
         self.column.addWidget(self.legend, 1)
@@ -84,9 +80,10 @@ class ClusterStep(StepPage):
         self.column.addWidget(self.button)
         self.column.addWidget(self.why)
         self.column.addStretch()  # takes the room while there is no legend
-        for signal in (self.session.events.table, self.session.events.clustering):
+        events = self.session.events
+        for signal in (events.table, events.clustering, self.session.clusterings_changed):
             bind(self, signal, self._refresh)
-        bind(self, self.session.events.groups, self._groups_changed)
+        bind(self, events.groups, self._count)
         self._refresh()
 
     def _opacity(self) -> QHBoxLayout:
@@ -149,11 +146,11 @@ class ClusterStep(StepPage):
 
     def wanted(self) -> ClusteringSettings:
         """Return what the form asks for."""
-        source = self.source.currentData() or "combined"
+        source, method = self.source.currentData() or "combined", self.method.currentData()
         return ClusteringSettings(
-            name=_column_name(source, self.method.currentData()),
+            name=f"{column_name(source.removeprefix('chunk:')) or 'component'}_{method}",
             source=source,
-            method=self.method.currentData(),
+            method=method,
             resolution=self.resolution.value() / 10,
             clusters=self.number.value(),
         )
@@ -186,44 +183,24 @@ class ClusterStep(StepPage):
             return {}
         return dict(table.uns["splicer"]["clusterings"][name])
 
-    def _choose(self, row: int) -> None:
-        if row >= 0:
-            self.session.clustering = self.list.item(row).data(Qt.ItemDataRole.UserRole)
-
     def _set_opacity(self, percent: int) -> None:
         self.session.opacity = percent / 100
 
     def _refresh(self) -> None:
-        self._list_groupings()
+        self._show_parts()
         self._list_sources()
         self._show_settings()
         self._count()
 
-    def _groups_changed(self) -> None:
-        """Say how many groups there are; what is set below for the next grouping stays."""
-        self._list_groupings()
-        self._count()
-
-    def _list_groupings(self) -> None:
-        session = self.session
-        names = session.clusterings
-        for widget in (self.list, self.legend, self.tools, self.trust):
-            widget.setVisible(bool(names))
-        self.empty.setVisible(not names)
-        self.list.blockSignals(True)
-        self.list.clear()
-        for name in names:
-            made = session.table.uns["splicer"]["clusterings"][name] if session.table else {}
-            groups = len(session.table.obs[name].cat.categories) if session.table else 0
-            item = QListWidgetItem(_listed(name, groups))
-            item.setData(Qt.ItemDataRole.UserRole, name)
-            item.setToolTip(_how_made(made))
-            self.list.addItem(item)
-        if session.clustering in names:
-            self.list.setCurrentRow(names.index(session.clustering))
-        self.list.blockSignals(False)
-        rows = min(max(len(names), 1), 4)
-        self.list.setFixedHeight(rows * (self.fontMetrics().height() + 8) + 8)
+    def _show_parts(self) -> None:
+        """Show what is about groups where there are some, and else what will be here."""
+        there = bool(self.session.clusterings)
+        for widget in (self.groupings, self.legend, self.trust):
+            widget.setVisible(there)
+        removed = not there and self.session.history.next_undo is not None
+        self.tools.setVisible(there or removed)
+        self.empty.setText(_NONE_LEFT if removed else _EMPTY)
+        self.empty.setVisible(not there)
 
     def _list_sources(self) -> None:
         chosen = self.source.currentData()
@@ -250,9 +227,6 @@ class ClusterStep(StepPage):
         known = made.get("method") == "leiden" and abs(made["resolution"] - resolution) < 0.05
         groups = f"{len(self.session.groups)} groups" if known else "…"
         self.count.setText(f"{resolution:.1f} · {groups}")
-        active = self.list.currentItem()
-        if active is not None and active.data(Qt.ItemDataRole.UserRole) == self.session.clustering:
-            active.setText(_listed(self.session.clustering, len(self.session.groups)))
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable what can be done now."""
@@ -261,21 +235,3 @@ class ClusterStep(StepPage):
         self.resolution.setEnabled(state.allowed)
         self.why.setText(state.why)
         self.why.setVisible(bool(state.why))
-
-
-def _listed(name: str | None, groups: int) -> str:
-    return f"{name} · {groups} groups"
-
-
-def _how_made(made: Mapping[str, Any]) -> str:
-    """Say how a grouping was made, in a tool tip."""
-    if made.get("method") == "taught":
-        sources = ", ".join(source_words(str(source)) for source in made["sources"])
-        return f"Taught by examples, by {sources}: see the Explorer's page Teach"
-    settings = ", ".join(f"{key} {value}" for key, value in made.items() if key != "source")
-    return f"By {source_words(made['source'])}; {settings}"
-
-
-def _column_name(source: str, method: str) -> str:
-    plain = re.sub(r"[^A-Za-z0-9.\-]+", "_", source.removeprefix("chunk:")).strip("_")
-    return f"{plain or 'component'}_{method}"

@@ -67,7 +67,8 @@ class Comparison(Panel):
         self.matrix.cell_clicked.connect(self._select_both)
         self.matrix.row_clicked.connect(lambda name: self._select_group(self.first, name))
         self.matrix.column_clicked.connect(lambda name: self._select_group(self.second, name))
-        for signal in (session.events.table, session.events.clustering, session.events.groups):
+        events = session.events
+        for signal in (events.table, events.clustering, events.groups, session.clusterings_changed):
             bind(self, signal, self._changed)
         self._changed()
 

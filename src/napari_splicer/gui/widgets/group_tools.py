@@ -9,13 +9,12 @@ from qtpy.QtWidgets import QHBoxLayout, QInputDialog, QPushButton, QVBoxLayout, 
 
 from napari_splicer.gui import editing
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.widgets.group_actions import ActionButton, GroupActions
 from napari_splicer.gui.widgets.undo_buttons import UndoButtons
 
 if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.legend import Legend
-
-_MARK = "Mark {} in the list first{}"
 
 
 class GroupTools(QWidget):
@@ -33,16 +32,14 @@ class GroupTools(QWidget):
 
     def __init__(self, session: Session, legend: Legend, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session, self._legend = session, legend
-        self._busy = False
-        self.merge = QPushButton("Merge")
-        self.split = QPushButton("Split")
-        self.delete = QPushButton("Take out")
+        self._session = session
+        self.actions_of_groups = GroupActions(session, legend)
+        self.actions_of_groups.split_wanted.connect(self.split_wanted)
+        self.merge = ActionButton(self.actions_of_groups.merge)
+        self.split = ActionButton(self.actions_of_groups.split)
+        self.delete = ActionButton(self.actions_of_groups.delete)
         self.new = QPushButton("New group from selection")
         self.undo = UndoButtons(session)
-        self.merge.clicked.connect(lambda: editing.merge(session, legend.marked()))
-        self.split.clicked.connect(lambda: self.split_wanted.emit(legend.marked()[0]))
-        self.delete.clicked.connect(lambda: editing.delete(session, legend.marked()))
         self.new.clicked.connect(self.ask_for_a_group)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -53,8 +50,7 @@ class GroupTools(QWidget):
             for button in buttons:
                 line.addWidget(button, 0 if button is self.undo else 1)
             layout.addLayout(line)
-        legend.selectionModel().selectionChanged.connect(self._refresh)
-        for signal in (session.events.groups, session.events.selection, session.events.job):
+        for signal in (session.events.groups, session.events.selection):
             bind(self, signal, self._refresh)
         self._refresh()
 
@@ -69,34 +65,8 @@ class GroupTools(QWidget):
         if given:
             editing.group_selection(self._session, name)
 
-    def _refresh(self, *_: object) -> None:
-        session, marked = self._session, self._legend.marked()
-        one, several = len(marked) == 1, len(marked) > 1
-        names = [session.groups[i].name for i in marked]
-        self.merge.setEnabled(several)
-        self.merge.setToolTip(
-            f"Make {', '.join(names)} one group, called {names[0]}"
-            if several
-            else _MARK.format("two or more groups", " (Ctrl+click)")
-        )
-        running = session.job is not None
-        self.split.setEnabled(one and not running)
-        if running:
-            self.split.setToolTip("Wait until the running step is done")
-        elif one:
-            self.split.setToolTip(
-                f"Divide group {names[0]}, its cells among themselves, in the way set below"
-            )
-        else:
-            self.split.setToolTip(_MARK.format("one group", ""))
-        deletable = [i for i in marked if editing.can_be_deleted(session, i)]
-        self.delete.setEnabled(bool(deletable) and len(deletable) == len(marked))
-        if not marked:
-            self.delete.setToolTip(_MARK.format("a group", ""))
-        elif len(deletable) < len(marked):
-            self.delete.setToolTip("These cells are unassigned already")
-        else:
-            self.delete.setToolTip(f"Let the cells of {', '.join(names)} be unassigned")
+    def _refresh(self) -> None:
+        session = self._session
         chosen = len(session.selection)
         self.new.setEnabled(bool(chosen and session.groups))
         self.new.setToolTip(

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, QSortFilterProxyModel, Qt
+from qtpy.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QPoint,
+    QSize,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
+from qtpy.QtGui import QContextMenuEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_splicer.gui import editing
@@ -76,7 +85,8 @@ class GroupModel(QAbstractTableModel):
             return {
                 SHOWN: "Shown on image and map",
                 COLOUR: "Click to change the colour",
-                NAME: f"{group.name}: click to select its cells, double-click to rename",
+                NAME: f"{group.name}: click to select its cells, double-click to rename, "
+                "right-click for more",
             }.get(column, f"{group.count:,} cells")
         return None
 
@@ -95,7 +105,7 @@ class Legend(QTableView):
 
     Tick to show, click a swatch to change its colour, a name to select its cells (with Ctrl or
     Shift, those of several groups), double-click it to rename. The row under the mouse becomes
-    ``session.hovered_group``.
+    ``session.hovered_group``. Emits ``menu_wanted`` with the place on the screen.
 
     Parameters
     ----------
@@ -103,6 +113,8 @@ class Legend(QTableView):
         Read and written.
     parent : QWidget, optional
     """
+
+    menu_wanted = Signal(QPoint)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -140,17 +152,26 @@ class Legend(QTableView):
 
     def _clicked(self, index: QModelIndex) -> None:
         if index.column() == COLOUR:
-            self._choose_colour(self._group(index))
+            self.choose_colour(self._group(index))
         elif index.column() != SHOWN:
-            session = self._session
-            session.select(session.ids()[np.isin(session.codes(), self.marked())])
+            self.select_marked()
 
     def marked(self) -> list[int]:
         """Return the groups whose rows are marked, as indices into ``session.groups``, sorted."""
         groups = {self._group(index) for index in self.selectionModel().selectedRows()}
         return sorted(group for group in groups if group < len(self._session.groups))
 
-    def _choose_colour(self, group: int) -> None:
+    def select_marked(self) -> None:
+        """Select the cells of the groups whose rows are marked."""
+        session = self._session
+        session.select(session.ids()[np.isin(session.codes(), self.marked())])
+
+    def rename(self, group: int) -> None:
+        """Let the person type another name for a group."""
+        self.edit(self._sorted.mapFromSource(self._sorted.sourceModel().index(group, NAME)))
+
+    def choose_colour(self, group: int) -> None:
+        """Let the person choose another colour for a group."""
         old = self._session.groups[group]
         ask_for_colour(
             self, old.name, old.colour, lambda new: editing.recolour(self._session, group, new)
@@ -161,6 +182,15 @@ class Legend(QTableView):
 
     def _left(self) -> None:
         self._session.hovered_group = None
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for a menu where the mouse is, or beside the row in hand if a key asked for it."""
+        place = event.globalPos()
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            row = self.visualRect(self.currentIndex())
+            place = self.viewport().mapToGlobal(row.bottomLeft())
+        self.menu_wanted.emit(place)
+        event.accept()
 
     def leaveEvent(self, event: QEvent) -> None:
         """Let no group be lit once the mouse has left."""
