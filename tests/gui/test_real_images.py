@@ -121,7 +121,7 @@ def describe_components(widget: SplicerWidget, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: bool(session.components), timeout=60_000)
     widget.open_step("components")
     while session.components:
-        remove = step._rows.itemAt(0).widget().findChildren(QToolButton)[2]
+        remove = step.rows.rows[0].findChildren(QToolButton)[2]
         qtbot.mouseClick(remove, LEFT)
     for name, channels in GROUPS.items():
         step.add()

@@ -125,3 +125,29 @@ def test_opening_with_a_panel(tmp_path):
     (tmp_path / "panel.csv").write_text(STEINBOCK)
     opened = open_image(np.zeros((4, 5, 5)), panel=tmp_path / "panel.csv", name="roi")
     assert opened.channels == ("HH3", "SMA", "CD3")
+
+
+def test_markers_are_matched_by_name_where_the_image_has_their_names(tmp_path):
+    text = "name,group,keep\nCD8,immune,1\nSMA,stroma,0\nCD3,immune,1\n"
+    named = panel(tmp_path, text).apply(image(3, ["CD3", "CD8", "SMA"]))
+    assert named.channels == ("CD3", "CD8")
+    assert planes(named) == [0, 1]
+
+
+def test_what_does_not_fit_is_named(tmp_path):
+    many = panel(tmp_path, "marker_name\nCD3\n\nCD8\nCD4\n")
+    with pytest.raises(InvalidPanel, match=r"From line 5 \(CD4\) on, there is no channel left"):
+        many.apply(image(2))
+    with pytest.raises(InvalidPanel, match=r"From channel 4 \(Channel 4\) on, there is no row"):
+        many.apply(image(5))
+    with pytest.raises(InvalidPanel, match=r"It has no row for CD20\."):
+        many.apply(image(4, ["CD8", "CD4", "CD20", "CD3"]))
+
+
+def test_short_rows_are_filled_and_long_ones_refused_by_line(tmp_path):
+    assert panel(tmp_path, "channel,name\nIn113\nEr170,CD3\n").apply(image(2)).channels == (
+        "In113",
+        "CD3",
+    )
+    with pytest.raises(InvalidPanel, match=r"Line 3 of the panel file .*panel\.csv has more cells"):
+        panel(tmp_path, "name,group\nCD3,immune\nHLA-A,B,C,all\n")

@@ -34,12 +34,21 @@ class Marker:
         Whether the channel takes part in the analysis.
     group : str, optional
         A component that the marker is meant for.
+    line : int
+        Of the file, from 1; 0 where it comes from none.
     """
 
     name: str
     channel: str = ""
     keep: bool = True
     group: str | None = None
+    line: int = 0
+
+    @property
+    def words(self) -> str:
+        """Where it stands and what it is called, for a message."""
+        name = self.name or self.channel
+        return f"line {self.line} ({name})" if name else f"line {self.line}"
 
 
 @dataclass(frozen=True)
@@ -67,8 +76,9 @@ class Panel:
     def apply(self, image: MultiplexImage) -> MultiplexImage:
         """Return ``image`` with the panel's names, without the channels that it drops.
 
-        Channels are matched by name where the panel's ``channel`` column knows every channel of
-        the image; else by order, where all markers, or all kept ones, are as many as the channels.
+        Channels are matched by name where the panel's ``channel`` column, or its names of markers,
+        know every channel of the image; else by order, where all markers, or all kept ones, are as
+        many as the channels.
 
         Raises
         ------
@@ -88,9 +98,14 @@ class Panel:
         return named if len(kept) == len(markers) else named.select(kept)
 
     def _for(self, image: MultiplexImage) -> tuple[Marker, ...]:
-        by_channel = {marker.channel: marker for marker in self.markers if marker.channel}
-        if all(channel in by_channel for channel in image.channels):
-            return tuple(by_channel[channel] for channel in image.channels)
+        for by_name in (
+            {marker.channel: marker for marker in self.markers},
+            {marker.name: marker for marker in self.markers},
+        ):
+            named = by_name.keys() - {""}
+            unique = len(by_name) == len(self.markers)
+            if unique and all(channel in named for channel in image.channels):
+                return tuple(by_name[channel] for channel in image.channels)
         kept = tuple(marker for marker in self.markers if marker.keep)
         for markers in (self.markers, kept):
             if len(markers) == len(image.channels):
@@ -100,8 +115,20 @@ class Panel:
             listed += f" ({len(kept)} of them kept)"
         raise InvalidPanel(
             f"{self.source} lists {listed}, but {image.name} has {len(image.channels)} channels.",
-            "Give one row per channel, in the image's order.",
+            f"{self._what_does_not_fit(image)} Give one row per channel, in the image's order.",
         )
+
+    def _what_does_not_fit(self, image: MultiplexImage) -> str:
+        """Name the first row, or the channels, that have no counterpart."""
+        known = {name for marker in self.markers for name in (marker.channel, marker.name)}
+        unknown = [channel for channel in image.channels if channel not in known]
+        if len(unknown) * 2 < len(image.channels):
+            return f"It has no row for {', '.join(unknown)}."
+        count = len(image.channels)
+        if len(self.markers) > count:
+            return f"From {self.markers[count].words} on, there is no channel left."
+        place = len(self.markers)
+        return f"From channel {place + 1} ({image.channels[place]}) on, there is no row left."
 
 
 def read_panel(path: str | Path) -> Panel:
@@ -118,14 +145,15 @@ def read_panel(path: str | Path) -> Panel:
     UnreadableFile
         If it does not exist, is no text, or has no column of names.
     InvalidPanel
-        If it lists no marker.
+        If it lists no marker, or a row has more cells than there are columns, naming its line.
     """
     path = Path(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *rows = [
-                [cell.strip() for cell in row] for row in csv.reader(file) if any(row)
-            ] or [[]]
+            reader = csv.reader(file)
+            (_, header), *rows = [
+                (reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)
+            ] or [(0, [])]
     except OSError as error:
         raise UnreadableFile(
             f"The panel file {path} cannot be read ({error.strerror}).", "Check the path."
@@ -141,15 +169,25 @@ def read_panel(path: str | Path) -> Panel:
             f"The panel file {path} has no column 'name' or 'marker_name'.",
             f"Its columns are: {', '.join(header) or 'none'}.",
         )
-    records = [dict(zip(columns, row, strict=False)) for row in rows]
+    for line, row in rows:
+        if any(row[len(columns) :]):
+            raise InvalidPanel(
+                f"Line {line} of the panel file {path} has more cells than there are columns.",
+                'Put a name that holds a comma between quotes: "HLA-A,B,C".',
+            )
+    records = [
+        (line, dict.fromkeys(columns, "") | dict(zip(columns, row, strict=False)))
+        for line, row in rows
+    ]
     if not records:
         raise InvalidPanel(f"The panel file {path} lists no marker.", "Add one row per channel.")
-    if all(record.get("channel_number", "").isdecimal() for record in records):
-        records.sort(key=lambda record: int(record["channel_number"]))
-    return Panel(tuple(_marker(record) for record in records), source=f"The panel {path}")
+    if all(record.get("channel_number", "").isdecimal() for _, record in records):
+        records.sort(key=lambda numbered: int(numbered[1]["channel_number"]))
+    markers = tuple(_marker(record, line) for line, record in records)
+    return Panel(markers, source=f"The panel {path}")
 
 
-def _marker(record: Mapping[str, str]) -> Marker:
+def _marker(record: Mapping[str, str], line: int) -> Marker:
     name = next(record[column] for column in _NAME_COLUMNS if column in record)
     keep = record.get("keep", "1").lower() in _YES
     removed = record.get("remove", "").lower() in _YES
@@ -159,4 +197,5 @@ def _marker(record: Mapping[str, str]) -> Marker:
         channel=record.get("channel", ""),
         keep=keep and not removed,
         group=None if group.lower() in _NO_GROUP else group,
+        line=line,
     )

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QToolButton
+from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
+from qtpy.QtWidgets import QApplication, QToolButton
 from superqt import QElidingLabel
 
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.steps.components_step import ComponentsStep
+from napari_splicer.gui.widgets.channel_picker import ChannelPicker
 
 if TYPE_CHECKING:
     from napari_splicer.gui.widgets.component_row import ComponentRow
@@ -30,7 +33,7 @@ def names(session) -> list[str]:
 
 
 def rows(step) -> list[ComponentRow]:
-    return [step._rows.itemAt(i).widget() for i in range(step._rows.count())]
+    return step.rows.rows
 
 
 def test_an_empty_session_gets_the_first_suggestion(session, qtbot) -> None:
@@ -172,3 +175,114 @@ def test_the_reason_of_a_suggestion_is_said_until_a_component_is_changed(
     assert step.reason.text() == f"{suggestion.title}. {suggestion.reason}"
     step.remove(0)
     assert not step.reason.isVisible()
+
+
+def drag(handle, y: int) -> None:
+    """Drag a row by its handle to a height on the screen, by real events."""
+    for kind, place, button, held in (
+        (QEvent.Type.MouseButtonPress, None, LEFT, LEFT),
+        (QEvent.Type.MouseMove, y, Qt.MouseButton.NoButton, LEFT),
+        (QEvent.Type.MouseButtonRelease, y, LEFT, Qt.MouseButton.NoButton),
+    ):
+        start = handle.mapToGlobal(handle.rect().center())
+        there = QPointF(start.x(), start.y() if place is None else place)
+        local = QPointF(handle.mapFromGlobal(there.toPoint()))
+        event = QMouseEvent(kind, local, there, button, held, Qt.KeyboardModifier.NoModifier)
+        QApplication.sendEvent(handle, event)
+
+
+def test_rows_are_dragged_to_other_places(step, session) -> None:
+    step.duplicate(0)
+    assert names(session) == ["immune", "immune_2", "around"]
+    QApplication.processEvents()
+    list_ = step.rows
+    drag(rows(step)[0].handle, list_.mapToGlobal(list_.rect().bottomLeft()).y())
+    assert names(session) == ["immune_2", "around", "immune"]
+    QApplication.processEvents()
+    drag(rows(step)[2].handle, list_.mapToGlobal(list_.rect().topLeft()).y())
+    assert names(session) == ["immune", "immune_2", "around"]
+    QApplication.processEvents()
+    place = rows(step)[1].geometry().center().y() + 2
+    drag(rows(step)[0].handle, list_.mapToGlobal(QPoint(0, place)).y())
+    assert names(session) == ["immune_2", "immune", "around"]
+    assert [c.name for c in session.snapshot().config.components] == names(session)
+
+
+def test_a_drag_given_up_moves_nothing(step, session, qtbot) -> None:
+    handle = rows(step)[0].handle
+    qtbot.mousePress(handle, LEFT)
+    qtbot.keyClick(handle, Qt.Key.Key_Escape)
+    qtbot.mouseRelease(handle, LEFT, pos=handle.rect().center() + QPoint(0, 200))
+    assert names(session) == ["immune", "around"]
+
+
+def test_alt_and_arrows_move_a_row_and_its_editor_stays(step, session, qtbot) -> None:
+    step.edit(0)
+    alt = Qt.KeyboardModifier.AltModifier
+    qtbot.keyClick(rows(step)[0], Qt.Key.Key_Up, alt)
+    assert names(session) == ["immune", "around"]
+    qtbot.keyClick(rows(step)[0], Qt.Key.Key_Down, alt)
+    assert names(session) == ["around", "immune"]
+    step._editor.picker.tick("CD20")
+    assert session.components[1].channels == ("CD45", "CD3", "CD8", "CD20")
+    assert session.components[0].channels == ("PanCK",)
+
+
+def drop(page, path) -> bool:
+    """Drag a file over a page and drop it; return whether the page wanted it."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    copy, keys = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(20, 20), copy, data, LEFT, keys)
+    enter.ignore()
+    QApplication.sendEvent(page, enter)
+    if not enter.isAccepted():
+        return False
+    assert page.drop.hint.isVisible()
+    QApplication.sendEvent(page, QDropEvent(QPointF(20, 20), copy, data, LEFT, keys))
+    assert not page.drop.hint.isVisible()
+    return True
+
+
+def test_a_panel_file_dropped_here_suggests_its_groups(step, session, tmp_path, qtbot) -> None:
+    qtbot.waitUntil(lambda: bool(step._suggested), timeout=30_000)
+    session.suggested = session.components
+    channels = session.image.channels
+    panel = tmp_path / "panel.csv"
+    lines = [f"{name},{'first' if i < 5 else 'second'}" for i, name in enumerate(channels)]
+    panel.write_text("\n".join(["name,group", *reversed(lines)]) + "\n")
+    assert drop(step, panel)
+    assert session.notice.text == (
+        "12 channel names were taken from panel.csv. Its 2 groups are suggested as components in "
+        "step ②."
+    )
+    qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
+    assert {"first", "second"} <= set(names(session))
+    assert session.image.channels == channels
+
+
+def test_what_a_dropped_file_lacks_is_said_and_nothing_changes(step, session, tmp_path) -> None:
+    before = session.components, session.image
+    panel = tmp_path / "panel.csv"
+    panel.write_text("\n".join(["name", *session.image.channels]) + "\n")
+    assert drop(step, panel)
+    assert "no column 'group'" in session.notice.text
+    panel.write_text("name,group\nCD3,immune\n")
+    assert drop(step, panel)
+    assert str(panel) in session.notice.text
+    assert "From channel 2" in session.notice.text
+    assert (session.components, session.image) == before
+    assert not drop(step, tmp_path / "image.tif")
+
+
+def test_sixty_channels_are_searched_at_once_and_ticked_by_enter(qtbot) -> None:
+    channels = [f"CD{i}" for i in range(60)]
+    picker = ChannelPicker(channels, ())
+    qtbot.addWidget(picker)
+    begun = time.perf_counter()
+    qtbot.keyClicks(picker._search, "cd59")
+    assert time.perf_counter() - begun < 0.5
+    qtbot.keyClick(picker._search, Qt.Key.Key_Return)
+    assert picker.chosen == ("CD59",)
+    qtbot.keyClick(picker._search, Qt.Key.Key_Return)
+    assert picker.chosen == ()

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.panels import take_panel
 from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.steps.image_step import ImageStep
 
@@ -73,7 +74,7 @@ def test_a_panel_file_names_the_channels(step, viewer, tissue, tmp_path, qtbot) 
     names = [f"marker {i}" for i in range(12)]
     panel = tmp_path / "markers.csv"
     panel.write_text("marker_name\n" + "\n".join(names) + "\n")
-    step.names.apply_panel(panel)
+    take_panel(step.session, panel)
     assert step.session.image.channels == tuple(names)
     assert step.names.table.item(3, 0).text() == "marker 3"
 
@@ -82,7 +83,7 @@ def test_a_panel_that_does_not_fit_changes_nothing(step, viewer, tissue, tmp_pat
     add_tissue(viewer, tissue)
     panel = tmp_path / "markers.csv"
     panel.write_text("marker_name\nonly one\n")
-    step.names.apply_panel(panel)
+    take_panel(step.session, panel)
     assert step.session.image.channels == tissue.image.channels
 
 
@@ -183,7 +184,7 @@ def test_a_panels_groups_follow_its_names_and_go_with_the_image(
 ) -> None:
     add_tissue(viewer, tissue)
     session, channels = step.session, tissue.image.channels
-    step.names.apply_panel(panel_with_groups(tmp_path, channels))
+    take_panel(step.session, panel_with_groups(tmp_path, channels))
     assert session.panel_groups == {"first": channels[:5], "second": channels[5:11]}
     step.names.table.item(0, 0).setText("nuclei")
     assert session.panel_groups["first"] == ("nuclei", *channels[1:5])
@@ -199,10 +200,10 @@ def test_groups_replace_what_was_suggested_but_nothing_of_a_persons_own(
     add_tissue(viewer, tissue)
     own, panel = step.session, panel_with_groups(tmp_path, tissue.image.channels)
     own.components = session.components
-    step.names.apply_panel(panel)
+    take_panel(step.session, panel)
     assert own.components == session.components
     own.suggested = own.components
-    step.names.apply_panel(panel)
+    take_panel(step.session, panel)
     assert own.components == ()
 
 
@@ -213,7 +214,7 @@ def test_the_panels_groups_become_components(step, viewer, tissue, tmp_path, qtb
     session = step.session
     qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
     assert "panel" not in components.reason.text()
-    step.names.apply_panel(panel_with_groups(tmp_path, tissue.image.channels))
+    take_panel(step.session, panel_with_groups(tmp_path, tissue.image.channels))
     qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
     assert [c.name for c in session.components] == ["first", "second", "surroundings"]
     assert "groups of your panel file" in components.suggest_button.menu().actions()[0].text()

@@ -16,16 +16,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_splicer.components.decomposition import Decomposition
-from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.jobs import tell
+from napari_splicer.gui.panels import take_names, take_panel
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.page import heading
 
 if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
-    from napari_splicer.images.image import MultiplexImage
 
 
 class ChannelNames(QWidget):
@@ -42,7 +39,7 @@ class ChannelNames(QWidget):
         panel = QPushButton("Names and groups from a panel file …")
         panel.setToolTip(
             "A panel.csv (steinbock) or markers.csv (MCMICRO), in the image's order. If it has a "
-            "column 'group', step 2 suggests its groups as components."
+            "column 'group', step 2 suggests its groups as components. It can also be dragged here."
         )
         panel.clicked.connect(self._ask_for_panel)
         layout = QVBoxLayout(self)
@@ -78,29 +75,7 @@ class ChannelNames(QWidget):
     def _ask_for_panel(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Panel file", filter="CSV (*.csv)")
         if path:
-            self.apply_panel(Path(path))
-
-    def apply_panel(self, path: Path) -> None:
-        """Take channel names from a panel file, and its groups if it has any.
-
-        Components that were merely suggested give way to the groups, as long as nothing is made.
-        """
-        from napari_splicer.images.panel import read_panel
-
-        session = self.session
-        if session.image is None:
-            return
-        try:
-            panel = read_panel(path)
-            named = panel.apply(session.image)
-        except SplicerError as error:
-            tell(error)
-            return
-        if panel.groups and session.bundle is None and session.components == session.suggested:
-            session.components = ()
-        session.panel_groups = {}
-        self._take_image(named)
-        session.panel_groups = panel.groups
+            take_panel(self.session, Path(path))
 
     def _rename_channel(self, item: QTableWidgetItem) -> None:
         image = self.session.image
@@ -109,24 +84,10 @@ class ChannelNames(QWidget):
         old, new = image.channels[item.row()], item.text().strip()
         if new and new not in image.channels:
             names = [new if name == old else name for name in image.channels]
-            self._take_image(image.with_channels(names))
+            take_names(self.session, image.with_channels(names))
             return
         if new and new != old:
             self.session.notice = Notice(
                 "error", f"There is a channel {new} already, so {old} keeps its name.", "open"
             )
         item.setText(old)
-
-    def _take_image(self, renamed: MultiplexImage) -> None:
-        """Take other channel names, for the components' channels too where all are kept."""
-        image = self.session.image
-        if image is None:
-            return
-        components = self.session.components
-        if len(image.channels) == len(renamed.channels):
-            new = dict(zip(image.channels, renamed.channels, strict=True))
-            components = Decomposition(components).rename_channels(new).components
-            self.session.rename_channels(renamed)
-        else:
-            self.session.image = renamed
-        self.session.components = components

@@ -15,16 +15,19 @@ from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.naming import free_name
+from napari_splicer.gui.panels import take_panel
 from napari_splicer.gui.steps.cell_preview import CellPreview
 from napari_splicer.gui.steps.page import StepPage, allow, text
 from napari_splicer.gui.widgets.component_editor import ComponentEditor
-from napari_splicer.gui.widgets.component_row import ComponentRow
+from napari_splicer.gui.widgets.component_list import ComponentList
+from napari_splicer.gui.widgets.panel_drop import PanelDrop
 
 if TYPE_CHECKING:
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
 
 _MENU_WIDTH = 640  # px
+_DROP = "Let go to suggest the groups of this panel file as components, and take its names."
 _SUGGESTIONS = "Ways to divide these markers, each with its reason"
 
 
@@ -51,14 +54,14 @@ class ComponentsStep(StepPage):
         self.column.addLayout(self._buttons())
         self.reason = text(small=True)
         self.column.addWidget(self.reason)
-        self._rows = QVBoxLayout()
-        self._rows.setSpacing(4)
-        self.column.addLayout(self._rows)
+        self.rows = ComponentList()
+        self.column.addWidget(self.rows)
         self._editor_place = QVBoxLayout()
         self.column.addLayout(self._editor_place)
         self.preview = CellPreview(session, "What each component sees")
         self.column.addWidget(self.preview)
         self.column.addStretch()
+        self.drop = PanelDrop(self, _DROP, lambda path: take_panel(session, path, for_groups=True))
         self._connect()
 
     def _connect(self) -> None:
@@ -67,6 +70,13 @@ class ComponentsStep(StepPage):
         bind(self, events.image, self._on_image)
         bind(self, events.facts, self._on_image)
         bind(self, events.panel_groups, self._on_image)
+        for signal, act in (
+            (self.rows.edit, self.edit),
+            (self.rows.duplicate, self.duplicate),
+            (self.rows.remove, self.remove),
+            (self.rows.moved, self.move),
+        ):
+            signal.connect(act)
         self._show_rows()
         self._on_image()
 
@@ -160,6 +170,14 @@ class ComponentsStep(StepPage):
         self._close_editor()
         self.session.components = components[:place] + components[place + 1 :]
 
+    def move(self, place: int, target: int) -> None:
+        """Give a component another place; an open editor stays with its own."""
+        order = list(range(len(self.session.components)))
+        order.insert(target, order.pop(place))
+        if self._editing is not None:
+            self._editing = order.index(self._editing)
+        self.session.components = tuple(self.session.components[i] for i in order)
+
     def edit(self, place: int) -> None:
         """Open a component in the editor."""
         self._close_editor()
@@ -193,16 +211,8 @@ class ComponentsStep(StepPage):
         self._show_rows()
 
     def _show_rows(self) -> None:
-        while self._rows.count():
-            self._rows.takeAt(0).widget().deleteLater()
         components = self.session.components
-        for place, component in enumerate(components):
-            colour = group_colours(len(components))[place]
-            row = ComponentRow(component, colour, editing=place == self._editing)
-            row.edit.connect(lambda i=place: self.edit(i))
-            row.duplicate.connect(lambda i=place: self.duplicate(i))
-            row.remove.connect(lambda i=place: self.remove(i))
-            self._rows.addWidget(row)
+        self.rows.show_components(components, group_colours(len(components)), self._editing)
         self._show_reason()
 
     def show_readiness(self, readiness: Readiness) -> None:

@@ -20,11 +20,13 @@ from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.facts import examine, remarks, summary
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.panels import take_panel
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.channel_names import ChannelNames
 from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.page import StepPage, fold, heading, text, with_button
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
+from napari_splicer.gui.widgets.panel_drop import PanelDrop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.snapshot import Facts
 
 _FILES = "Images (*.tif *.tiff *.ome.tif *.npy);;All files (*)"
+_DROP = "Let go to take the names and groups of the channels from this panel file."
 
 
 class ImageStep(StepPage):
@@ -58,6 +61,7 @@ class ImageStep(StepPage):
         self._pages.addWidget(self._empty())
         self._pages.addWidget(self._chooser())
         self.column.addWidget(self._pages)
+        self.drop = PanelDrop(self, _DROP, lambda path: take_panel(self.session, path))
         bind(self, link.changed, self._refresh)
         bind(self, self.session.events.image, self._examine)
         bind(self, self.session.events.cells, self._examine)

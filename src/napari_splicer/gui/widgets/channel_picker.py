@@ -31,7 +31,9 @@ class ChannelPicker(QWidget):
         self._search = QLineEdit()
         self._search.setPlaceholderText("Search channels …")
         self._search.setClearButtonEnabled(True)
+        self._search.setToolTip("A few letters narrow the list; Enter ticks its first channel")
         self._search.textChanged.connect(self._narrow)
+        self._search.returnPressed.connect(self._tick_first)
         self._list = QListWidget()
         self._list.setToolTip("Tick the markers that this component looks at")
         for name in channels:
@@ -56,6 +58,14 @@ class ChannelPicker(QWidget):
         """Tick or untick a channel."""
         for item in self._list.findItems(channel, Qt.MatchFlag.MatchExactly):
             item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+
+    def _tick_first(self) -> None:
+        """Tick, or untick, the first channel that the letters leave; the next is then typed."""
+        items = [self._list.item(i) for i in range(self._list.count())]
+        first = next((item for item in items if not item.isHidden()), None)
+        if first is not None and self._search.text():
+            self.tick(first.text(), first.checkState() != Qt.CheckState.Checked)
+            self._search.selectAll()
 
     def _narrow(self, letters: str) -> None:
         for i in range(self._list.count()):

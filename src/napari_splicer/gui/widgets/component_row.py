@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QToolButton
 from superqt import QElidingLabel
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QKeyEvent, QMouseEvent
     from qtpy.QtWidgets import QWidget
 
     from napari_splicer.config import Component
@@ -18,8 +19,62 @@ _CHIP = '<span style="background-color: rgba(128,128,128,70)">&nbsp;{}&nbsp;</sp
 _SHOWN = 12  # chips; the rest is counted
 
 
+class DragHandle(QLabel):
+    """What a row is dragged by.
+
+    Signals
+    -------
+    dragged, dropped : (int)
+        Height of the mouse on the screen, in pixels, on the way and at the end.
+    given_up : ()
+        By the Esc key.
+    """
+
+    dragged = Signal(int)
+    dropped = Signal(int)
+    given_up = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("≡", parent)
+        self._held = False
+        self.setCursor(Qt.CursorShape.OpenHandCursor)
+        self.setToolTip("Drag it to another place; or press Alt+Up and Alt+Down")
+        self.setAccessibleName("Move this component")
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Take hold of the row."""
+        self._held = event.button() == Qt.MouseButton.LeftButton
+        if self._held:
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+            self.grabKeyboard()  # for Esc
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Tell where the row is."""
+        if self._held:
+            self.dragged.emit(round(event.globalPosition().y()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let the row go."""
+        if self._let_go():
+            self.dropped.emit(round(event.globalPosition().y()))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Give up with Esc: the row stays where it is."""
+        if event.key() == Qt.Key.Key_Escape and self._let_go():
+            self.given_up.emit()
+
+    def _let_go(self) -> bool:
+        held, self._held = self._held, False
+        if held:
+            self.releaseKeyboard()
+            self.setCursor(Qt.CursorShape.OpenHandCursor)
+        return held
+
+
 class ComponentRow(QFrame):
     """Emits ``edit``, ``duplicate`` or ``remove`` when asked to.
+
+    Alt+Up and Alt+Down emit ``shifted`` with -1 or 1.
 
     Parameters
     ----------
@@ -31,12 +86,17 @@ class ComponentRow(QFrame):
     edit = Signal()
     duplicate = Signal()
     remove = Signal()
+    shifted = Signal(int)
 
     def __init__(
         self, component: Component, colour: str, *, editing: bool, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setObjectName("component_row")
+        self.setStyleSheet("#component_row:focus { border: 1px solid palette(highlight) }")
+        self.handle = DragHandle()
         swatch = QLabel()
         swatch.setFixedWidth(6)
         swatch.setStyleSheet(f"background: {colour}; border-radius: 2px")
@@ -61,11 +121,20 @@ class ComponentRow(QFrame):
         layout = QGridLayout(self)
         layout.setContentsMargins(6, 2, 4, 3)
         layout.setVerticalSpacing(1)
-        layout.addWidget(swatch, 0, 0, 2, 1)
-        layout.addWidget(name, 0, 1)
-        layout.addLayout(buttons, 0, 2)
-        layout.addWidget(channels, 1, 1, 1, 2)
-        layout.setColumnStretch(1, 1)
+        layout.addWidget(self.handle, 0, 0)
+        layout.addWidget(swatch, 0, 1, 2, 1)
+        layout.addWidget(name, 0, 2)
+        layout.addLayout(buttons, 0, 3)
+        layout.addWidget(channels, 1, 2, 1, 2)
+        layout.setColumnStretch(2, 1)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move up or down with Alt and an arrow."""
+        steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+        if event.modifiers() & Qt.KeyboardModifier.AltModifier and event.key() in steps:
+            self.shifted.emit(steps[event.key()])
+        else:
+            super().keyPressEvent(event)
 
 
 def _chips(channels: tuple[str, ...]) -> str:

@@ -1,0 +1,101 @@
+"""Panel files: channel names and groups are taken from one, and it is said which. No Qt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.errors import InvalidPanel, SplicerError
+from napari_splicer.gui.snapshot import Notice
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_splicer.gui.session import Session
+    from napari_splicer.images.image import MultiplexImage
+    from napari_splicer.images.panel import Panel
+
+
+def take_panel(session: Session, path: Path, *, for_groups: bool = False) -> bool:
+    """Take channel names from a panel file, and its groups if it has any; say what, or why not.
+
+    Components that were merely suggested give way to the groups, as long as nothing is made.
+
+    Parameters
+    ----------
+    session : Session
+    path : Path
+    for_groups : bool
+        Whether a panel without groups is of no use.
+
+    Returns
+    -------
+    bool
+        False where nothing was taken.
+    """
+    from napari_splicer.images.panel import read_panel
+
+    image = session.image
+    if image is None:
+        why = f"{path.name} was not read: choose an image first, as a panel names its channels."
+        session.notice = Notice("error", why, "open")
+        return False
+    try:
+        panel = read_panel(path)
+        named = panel.apply(image)
+        if for_groups and not panel.groups:
+            raise InvalidPanel(
+                f"{panel.source} has no column 'group', or nothing in it, so it suggests no "
+                "components.",
+                "Drop it on step ① Image for the names of its channels alone.",
+            )
+    except SplicerError as error:
+        session.notice = Notice("error", str(error), "open")
+        return False
+    gives_way = session.bundle is None and session.components == session.suggested
+    if panel.groups and gives_way:
+        session.components = ()
+    session.panel_groups = {}
+    take_names(session, named)
+    session.panel_groups = panel.groups
+    words = _taken(path.name, panel, image, named, offered=not gives_way)
+    session.notice = Notice("info", words, "open")
+    return True
+
+
+def take_names(session: Session, renamed: MultiplexImage) -> None:
+    """Take the same image with other channel names, in the components too where all are kept."""
+    image, components = session.image, session.components
+    if image is None:
+        return
+    if len(image.channels) == len(renamed.channels):
+        new = dict(zip(image.channels, renamed.channels, strict=True))
+        components = Decomposition(components).rename_channels(new).components
+        session.rename_channels(renamed)
+    else:
+        session.image = renamed
+    session.components = components
+
+
+def _taken(
+    file: str, panel: Panel, before: MultiplexImage, after: MultiplexImage, *, offered: bool
+) -> str:
+    """Say in sentences what was taken from a panel file."""
+    count, dropped = len(after.channels), len(before.channels) - len(after.channels)
+    said = [f"{count} channel names were taken from {file}."]
+    if dropped:
+        one = dropped == 1
+        said.append(
+            f"{dropped} channel{' is' if one else 's are'} left out, as it says under 'keep' or "
+            "'remove'."
+        )
+    groups = len(panel.groups)
+    if groups:
+        what = "1 group is" if groups == 1 else f"{groups} groups are"
+        where = (
+            "offered under Suggestions in step ② Components"
+            if offered
+            else "suggested as components in step ②"
+        )
+        said.append(f"Its {what} {where}.")
+    return " ".join(said)

@@ -1,0 +1,93 @@
+"""ComponentList: the components as rows, to be dragged, or moved by keys, to other places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QPoint, Signal
+from qtpy.QtWidgets import QFrame, QVBoxLayout, QWidget
+
+from napari_splicer.gui.widgets.component_row import ComponentRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_splicer.config import Component
+
+_LINE = 3  # px, of the mark that shows where a row would go
+
+
+class ComponentList(QWidget):
+    """Shows components; what is done to them is up to whoever listens.
+
+    Signals
+    -------
+    edit, duplicate, remove : (int)
+        Place of a row whose button was pressed.
+    moved : (int, int)
+        A row is to go from one place to another.
+    """
+
+    edit = Signal(int)
+    duplicate = Signal(int)
+    remove = Signal(int)
+    moved = Signal(int, int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows: list[ComponentRow] = []
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        self._mark = QFrame(self)
+        self._mark.setStyleSheet("background: palette(highlight)")
+        self._mark.hide()
+
+    def show_components(
+        self, components: Sequence[Component], colours: Sequence[str], editing: int | None
+    ) -> None:
+        """Show these components, one of which may be in the editor."""
+        for row in self.rows:
+            self._column.removeWidget(row)
+            row.deleteLater()
+        self.rows = []
+        for place, (component, colour) in enumerate(zip(components, colours, strict=True)):
+            row = ComponentRow(component, colour, editing=place == editing)
+            row.edit.connect(lambda i=place: self.edit.emit(i))
+            row.duplicate.connect(lambda i=place: self.duplicate.emit(i))
+            row.remove.connect(lambda i=place: self.remove.emit(i))
+            row.shifted.connect(lambda by, i=place: self._shift(i, by))
+            row.handle.dragged.connect(lambda y, i=place: self._show_mark(i, y))
+            row.handle.dropped.connect(lambda y, i=place: self._drop(i, y))
+            row.handle.given_up.connect(self._mark.hide)
+            self._column.addWidget(row)
+            self.rows.append(row)
+
+    def _shift(self, place: int, by: int) -> None:
+        """Move a row up or down by keys, which then go on with it where it is."""
+        target = place + by
+        if 0 <= target < len(self.rows):
+            self.moved.emit(place, target)
+            self.rows[target].setFocus()
+
+    def _gap(self, y: int) -> int:
+        """Return how many rows lie above a height on the screen."""
+        own = self.mapFromGlobal(QPoint(0, y)).y()
+        return sum(row.geometry().center().y() < own for row in self.rows)
+
+    def _show_mark(self, place: int, y: int) -> None:
+        gap = self._gap(y)
+        self._mark.setVisible(gap not in (place, place + 1))
+        if gap < len(self.rows):
+            top = self.rows[gap].geometry().top()
+        else:
+            top = self.rows[-1].geometry().bottom() + 1
+        self._mark.setGeometry(0, max(0, min(top, self.height()) - _LINE), self.width(), _LINE)
+        self._mark.raise_()
+
+    def _drop(self, place: int, y: int) -> None:
+        self._mark.hide()
+        gap = self._gap(y)
+        target = gap - 1 if gap > place else gap
+        if target != place:
+            self.moved.emit(place, target)
