@@ -21,6 +21,7 @@ from person import CTRL, LEFT, SHIFT, Person, open_field
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit, QPushButton
 
+from napari_splicer.gui import remembered
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
 
 if TYPE_CHECKING:
@@ -301,11 +302,13 @@ def main() -> None:
     folder = options.folder or DOCS / "images"
     folder.mkdir(parents=True, exist_ok=True)
     files = (options.image, options.mask) if options.image else None
-    viewer = napari.Viewer(show=True)
-    viewer.theme = options.theme
-    person = Person(viewer, folder)
     seen: list[str] = []
     with TemporaryDirectory(prefix="splicer-") as output:
+        # The window of a first start, not as it was left by whoever runs this.
+        remembered.settings_file = lambda: Path(output) / "window.json"
+        viewer = napari.Viewer(show=True)
+        viewer.theme = options.theme
+        person = Person(viewer, folder)
         for name in Tour(person, output, {"training.steps": options.steps}, files).scenes():
             person.take(name)
             seen.append(name)

@@ -11,6 +11,7 @@ import pytest
 from anndata import AnnData
 
 from napari_splicer.config import Component, Region
+from napari_splicer.gui import remembered
 from napari_splicer.gui.project import recent
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Facts
@@ -74,10 +75,11 @@ def session(tissue: MaskedImage, tmp_path: Path) -> Session:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder and a list of recent projects of the test's own."""
+    """A home folder, a list of recent projects and settings of the window of the test's own."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setattr("pathlib.Path.home", lambda: folder)
     monkeypatch.setattr(recent, "list_file", lambda: folder / "recent-projects.json")
+    monkeypatch.setattr(remembered, "settings_file", lambda: folder / "window.json")
     return folder
 
 

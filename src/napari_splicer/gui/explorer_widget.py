@@ -16,6 +16,7 @@ from napari_splicer.gui.widgets.chunk_table import ChunkTable
 from napari_splicer.gui.widgets.comparison import Comparison
 from napari_splicer.gui.widgets.gallery import Gallery
 from napari_splicer.gui.widgets.heat_map import HeatMap
+from napari_splicer.gui.widgets.remembering import Remembering
 from napari_splicer.gui.widgets.similar_page import SimilarPage
 from napari_splicer.gui.widgets.spread import Spread
 from napari_splicer.gui.widgets.teach_page import TeachPage
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.viewer import Viewer
-    from qtpy.QtGui import QKeyEvent, QShowEvent
+    from qtpy.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 
     from napari_splicer.gui.widgets.theme import Theme
 
@@ -82,9 +83,9 @@ class ExplorerWidget(QWidget):
         self._stack.addWidget(self._teaching)
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
-        groups = _side_by_side((self.heat_map, self.gallery), _WIDTHS)
+        self.groups = _side_by_side((self.heat_map, self.gallery), _WIDTHS)
         for page, title, tip in (
-            (groups, "Groups", "What each group of cells looks like"),
+            (self.groups, "Groups", "What each group of cells looks like"),
             (self.spread, "Markers", "How a marker is spread over the cells of every group"),
             (self.similar, "Similar", "Find the cells that are like one that you click"),
             (self.teach, "Teach", "Show a few cells of each type; all others are told by them"),
@@ -92,12 +93,26 @@ class ExplorerWidget(QWidget):
             (self.comparison, "Compare", "Two groupings of the same cells, side by side"),
         ):
             self.pages.setTabToolTip(self.pages.addTab(page, title), tip)
-        self._stack.addWidget(_side_by_side((self.map, self.pages), (_MAP, _PAGES)))
+        self.parts = _side_by_side((self.map, self.pages), (_MAP, _PAGES))
+        self._stack.addWidget(self.parts)
+        self._remembering = Remembering(self)
+        self._begin_as_left()
         self.setMinimumHeight(_HEIGHT)
         for signal in (session.events.table, session.events.bundle):
             bind(self, signal, self._table_changed)
         self._follow_theme()
         self._table_changed()
+
+    def _begin_as_left(self) -> None:
+        """Begin with the pages, views and sizes of the last start."""
+        remembering = self._remembering
+        remembering.size("Explorer: height", Qt.Orientation.Vertical)
+        remembering.page("Explorer: page", self.pages)
+        remembering.division("Explorer: map and pages", self.parts)
+        remembering.division("Explorer: groups and cells", self.groups)
+        remembering.choice("Explorer: axes of the map", self.map.axes.kind)
+        remembering.choice("Explorer: numbers of groups", self.heat_map.mode)
+        remembering.choice("Explorer: cells of a group", self.gallery.kind)
 
     @property
     def is_empty(self) -> bool:
@@ -118,6 +133,12 @@ class ExplorerWidget(QWidget):
         """Move under the image, once; afterwards the dock stays where the user puts it."""
         if not self._placed:
             self._placed = move_below(self)
+        self._remembering.place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Remember the height."""
+        super().resizeEvent(event)
+        self._remembering.resized()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Undo and redo, while the Explorer has the focus."""

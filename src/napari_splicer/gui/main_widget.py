@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QCollapsible
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.closing import SaveOnClose
@@ -24,23 +25,26 @@ from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.keeper import keeper_for
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.readiness import STEPS, resolve
+from napari_splicer.gui.session import Session
 from napari_splicer.gui.steps.cluster_step import ClusterStep
 from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.steps.embed_step import EmbedStep
 from napari_splicer.gui.steps.export_step import ExportStep
 from napari_splicer.gui.steps.image_step import ImageStep
+from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.model_step import ModelStep
 from napari_splicer.gui.steps.page import rule, text
 from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.files_form import FilesForm
 from napari_splicer.gui.widgets.project_line import ProjectLine
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
+from napari_splicer.gui.widgets.remembering import Remembering
 from napari_splicer.gui.widgets.step_header import StepHeader
 from napari_splicer.gui.widgets.undo_buttons import take_key
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-    from qtpy.QtGui import QKeyEvent, QShowEvent
+    from qtpy.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.steps.page import StepPage
@@ -80,9 +84,15 @@ class SplicerWidget(QWidget):
         self.project = ProjectLine(self.keeper)
         self.files_form = FilesForm(self.keeper)
         self._on_close: SaveOnClose | None = None
+        self._remembering = Remembering(self)
+        self._remembering.size("SpliCER: width", Qt.Orientation.Horizontal)
+        if self.session.opacity == Session.opacity:  # nobody has changed it
+            opacity = self._remembering.memory.value("SpliCER: opacity", self.session.opacity)
+            self.session.opacity = min(max(opacity, 0.0), 1.0)
         self.setMinimumWidth(_WIDTH)
         cluster_step = ClusterStep(runner)
         cluster_step.explorer_wanted.connect(self.open_explorer)
+        cluster_step.opacity.valueChanged.connect(self._note_opacity)
         pages: list[StepPage] = [
             ImageStep(link, runner),
             ComponentsStep(self.session),
@@ -109,8 +119,7 @@ class SplicerWidget(QWidget):
             bind(self, self.session.events[name], self._ask_for_refresh)
         bind(self, self.session.events.job, self._follow)
         bind(self, self.session.events.notice, self._show_notice)
-        readiness = self._refresh()
-        self.open_step(readiness.next_step)
+        self._open_as_left(self._refresh())
         self._show_notice()
 
     def _lay_out(self) -> None:
@@ -173,8 +182,21 @@ class SplicerWidget(QWidget):
         line.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         return self._notice
 
+    def _open_as_left(self, readiness: Readiness) -> None:
+        """Open the step and folds that were open last, or else what is to be done next."""
+        memory, make_mask = self._remembering.memory, self.pages["image"].findChild(MaskMaker)
+        left = memory.value("SpliCER: step", "")
+        steps = [step for step in STEPS if step == left]
+        there = bool(steps) and readiness.steps[steps[0]].status != "blocked"
+        self.open_step(steps[0] if there else readiness.next_step)
+        for page in self.pages.values():
+            for fold in page.findChildren(QCollapsible):
+                if fold.parent() is not make_mask:  # whether that is of use depends on the image
+                    self._remembering.fold(f"SpliCER: {fold.text()}", fold)
+
     def open_step(self, name: StepName) -> None:
         """Show one step's page."""
+        self._remembering.put("SpliCER: step", name)
         for step, page in self.pages.items():
             page.setVisible(step == name)
         self.headers[name].setChecked(True)
@@ -186,6 +208,9 @@ class SplicerWidget(QWidget):
         viewer = self._link.viewer
         if viewer is not None:
             open_explorer(viewer)
+
+    def _note_opacity(self, percent: int) -> None:
+        self._remembering.put("SpliCER: opacity", percent / 100)
 
     def _go_on(self) -> None:
         self.open_step(self._next)
@@ -236,6 +261,12 @@ class SplicerWidget(QWidget):
         super().showEvent(event)
         if self._on_close is None:
             self._on_close = SaveOnClose(self.keeper, self.window())
+        QTimer.singleShot(0, self._remembering.place)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Remember the width."""
+        super().resizeEvent(event)
+        self._remembering.resized()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep pages as narrow as the dock: nothing may stick out where no scroll bar leads."""

@@ -84,6 +84,7 @@ class ClusterStep(StepPage):
         for signal in (events.table, events.clustering, self.session.clusterings_changed):
             bind(self, signal, self._refresh)
         bind(self, events.groups, self._count)
+        bind(self, events.opacity, self._show_opacity)
         self._refresh()
 
     def _opacity(self) -> QHBoxLayout:
@@ -182,6 +183,11 @@ class ClusterStep(StepPage):
         if table is None or name is None:
             return {}
         return dict(table.uns["splicer"]["clusterings"][name])
+
+    def _show_opacity(self) -> None:
+        self.opacity.blockSignals(True)
+        self.opacity.setValue(round(self.session.opacity * 100))
+        self.opacity.blockSignals(False)
 
     def _set_opacity(self, percent: int) -> None:
         self.session.opacity = percent / 100
