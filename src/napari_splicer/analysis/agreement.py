@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_splicer.analysis.clustering import clusterings, stability
-from napari_splicer.analysis.groups import edits_of, groups_of
+from napari_splicer.analysis.groups import earlier_model, edits_of, groups_of
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.errors import InvalidSettings
 
@@ -150,11 +150,11 @@ def _counted(
 
 
 def _stability(table: AnnData, clustering: str, seeds: Sequence[int]) -> float | None:
-    """Return how alike groups of other seeds are; None of those that were edited or taught."""
+    """Return how alike groups of other seeds are; None where a seed is not all they depend on."""
     settings = clusterings(table).get(clustering)
     if not settings or edits_of(table, clustering) or table.n_obs < _FEWEST:
         return None
-    if settings.get("method") == "taught":
+    if settings.get("method") == "taught" or earlier_model(table, clustering):
         return None
     return stability(table, ClusteringSettings.model_validate(settings), seeds=seeds)
 

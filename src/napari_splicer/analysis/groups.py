@@ -64,3 +64,20 @@ def note_edits(table: AnnData, clustering: str, edits: tuple[str, ...]) -> None:
         noted[clustering] = np.array(edits)
     else:
         noted.pop(clustering, None)
+
+
+def earlier_model(table: AnnData, clustering: str) -> str:
+    """Return the model, in words, by whose numbers groups were found that a table holds no more.
+
+    Empty for all others.
+    """
+    return str(table.uns.get("splicer", {}).get("earlier", {}).get(clustering, ""))
+
+
+def note_earlier_model(table: AnnData, clustering: str, model: str) -> None:
+    """Note in a table that groups were found by a model before; nothing, where by its own."""
+    noted = table.uns.setdefault("splicer", {}).setdefault("earlier", {})
+    if model:
+        noted[clustering] = model
+    else:
+        noted.pop(clustering, None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_splicer.analysis.clustering import clusterings, note_settings
-from napari_splicer.analysis.groups import edits_of, note_edits
+from napari_splicer.analysis.groups import earlier_model, edits_of, note_earlier_model, note_edits
 from napari_splicer.analysis.regrouping import Groups
 from napari_splicer.analysis.teaching import taught_settings, uncertainty_column
 from napari_splicer.config import ClusteringSettings, TaughtSettings
@@ -33,6 +33,8 @@ class Whole:
         Of its column among those of the table: clusterings stand by age.
     uncertainty : float (n,), optional
         Of the types of cells that were taught.
+    model : str
+        In words, where it was found by the numbers of another model than the table's.
     """
 
     settings: ClusteringSettings | TaughtSettings
@@ -40,6 +42,7 @@ class Whole:
     edits: tuple[str, ...] = ()
     place: int = 0
     uncertainty: NDArray[Any] | None = None
+    model: str = ""
 
     @classmethod
     def of(cls, table: AnnData, name: str) -> Whole:
@@ -60,6 +63,7 @@ class Whole:
             edits_of(table, name),
             list(table.obs.columns).index(name),
             np.asarray(table.obs[column]) if known else None,
+            earlier_model(table, name),
         )
 
     @property
@@ -85,6 +89,7 @@ class Whole:
         self.groups.put(table, self.name)
         note_settings(table, self.settings)
         note_edits(table, self.name, self.edits)
+        note_earlier_model(table, self.name, self.model)
         if self.uncertainty is not None:
             table.obs[uncertainty_column(self.name)] = self.uncertainty
 
@@ -97,6 +102,7 @@ def take_out(table: AnnData, name: str) -> None:
     table.uns.pop(f"{name}_colors", None)
     table.uns["splicer"]["clusterings"].pop(name)
     note_edits(table, name, ())
+    note_earlier_model(table, name, "")
 
 
 def _settings(table: AnnData, name: str) -> ClusteringSettings:

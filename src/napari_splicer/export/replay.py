@@ -53,13 +53,15 @@ def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -
 def _groupings(table: AnnData) -> dict[str, Any]:
     """Return the settings of what a table's cells are grouped by; none where they are not."""
     from napari_splicer.analysis.clustering import clusterings
+    from napari_splicer.analysis.groups import earlier_model
     from napari_splicer.analysis.teaching import taught_settings
 
     if not clusterings(table):
         return {}
-    taught = {name: taught_settings(table, name) for name in clusterings(table)}
+    own = {name: s for name, s in clusterings(table).items() if not earlier_model(table, name)}
+    taught = {name: taught_settings(table, name) for name in own}
     return {
-        "clusterings": [_plain(s) for name, s in clusterings(table).items() if not taught[name]],
+        "clusterings": [_plain(s) for name, s in own.items() if not taught[name]],
         "taught": [s.model_dump(mode="json") for s in taught.values() if s],
     }
 
@@ -98,7 +100,7 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _heading(noted: Mapping[str, Any], taught: Sequence[TaughtSettings]) -> str:
-    return _model(noted) + _by_example(taught) + _by_hand(noted)
+    return _model(noted) + _by_example(taught) + _by_hand(noted) + _by_others(noted)
 
 
 def _by_example(taught: Sequence[TaughtSettings]) -> str:
@@ -120,6 +122,15 @@ def _by_hand(noted: Mapping[str, Any]) -> str:
         return ""
     lines = [f"#   {name}: {words}" for name, each in edits.items() for words in each]
     return "\n".join(["# By hand, in the table but not made again by this file:", *lines, ""])
+
+
+def _by_others(noted: Mapping[str, Any]) -> str:
+    """Say which groups were found by the numbers of models that the cells had before."""
+    lines = [f"#   {name}: {model}" for name, model in noted.get("earlier", {}).items()]
+    if not lines:
+        return ""
+    words = "# By an earlier model, in the table but not made again by this file:"
+    return "\n".join([words, *lines, ""])
 
 
 def _model(noted: Mapping[str, Any]) -> str:

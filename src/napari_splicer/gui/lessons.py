@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_splicer.analysis.clustering import clusterings
-from napari_splicer.analysis.groups import edits_of
+from napari_splicer.analysis.groups import earlier_model, edits_of
 from napari_splicer.analysis.palette import UNASSIGNED
 from napari_splicer.analysis.regrouping import next_colour
 from napari_splicer.analysis.teaching import (
@@ -188,7 +188,8 @@ def resume(session: Session) -> None:
     table = session.table
     if table is None or any(len(examples(session, i)) for i in range(len(session.lesson.types))):
         return
-    held = [lesson for name in clusterings(table) if (lesson := taught_settings(table, name))]
+    own = (name for name in clusterings(table) if not earlier_model(table, name))
+    held = [lesson for name in own if (lesson := taught_settings(table, name))]
     if held:
         session.lesson = held[-1]
         name = held[-1].name

@@ -11,6 +11,7 @@ import pandas as pd
 from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.analysis.whole import Whole, take_out
 from napari_splicer.gui import editing
+from napari_splicer.gui.carrying import carry_groupings
 from napari_splicer.gui.snapshot import Notice
 
 if TYPE_CHECKING:
@@ -59,12 +60,17 @@ def _same(image: MultiplexImage, other: MultiplexImage) -> bool:
 
 
 def _take_table(session: Session, run: Run, table: AnnData) -> None:
-    """Replace the table; what was exported of another mask's cells is of no interest any more."""
+    """Replace the table; groupings of the same mask's cells go on.
+
+    What was exported of another mask's cells is of no interest any more.
+    """
     before, made = session.made_from.get("embed"), run.inputs.inputs()
     made_from = {**session.made_from, "embed": made}
     other = before is not None and before.cells is not made.cells
     if other:
         made_from.pop("export", None)
+    if before is not None and not other:
+        carry_groupings(session, table)
     session.made_from = made_from
     if other:
         session.exported = ()

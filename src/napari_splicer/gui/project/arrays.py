@@ -112,6 +112,7 @@ class ArrayWriter:
             edits=whole.edits,
             place=whole.place,
             uncertainty=None if uncertainty is None else self.put(uncertainty),
+            model=whole.model,
         )
 
 
@@ -183,7 +184,7 @@ class ArrayReader:
         groups = self._groups(record.codes, record.names, record.colours, count)
         kept = record.uncertainty
         uncertainty = None if kept is None else self.numbers(kept, count)
-        return Whole(made, groups, record.edits, record.place, uncertainty)
+        return Whole(made, groups, record.edits, record.place, uncertainty, record.model)
 
     def _groups(
         self, kept: str, names: tuple[str, ...], colours: tuple[str, ...], count: int

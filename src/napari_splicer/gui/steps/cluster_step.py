@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
 )
 
-from napari_splicer.analysis.groups import edits_of
+from napari_splicer.analysis.groups import earlier_model, edits_of
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
@@ -165,13 +165,14 @@ class ClusterStep(StepPage):
         self._runner.start(commands.split(self.session, group, self.wanted()))
 
     def update_resolution(self) -> None:
-        """Make the active grouping anew; a second one if it was made otherwise, or was edited."""
+        """Make the active grouping anew; a second one if it was made otherwise, or is edited."""
         wanted, active = self.wanted(), self._made_by()
         if self.session.table is None or self._runner.busy:
             return
         alike = all(active.get(key) == getattr(wanted, key) for key in ("source", "method"))
-        name = self.session.clustering
-        if name is not None and alike and not edits_of(self.session.table, name):
+        table, name = self.session.table, self.session.clustering
+        own = name is not None and not earlier_model(table, name) and not edits_of(table, name)
+        if name is not None and alike and own:
             named = wanted.model_copy(update={"name": name})
             self._runner.start(commands.recluster(self.session, named))
         else:

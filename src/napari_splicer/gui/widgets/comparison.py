@@ -99,6 +99,8 @@ class Comparison(Panel):
             self.index.clear()
             self.say(EMPTY)
             return
+        if self.message:
+            self.say("Comparing …")
         self._errand.ask(_compare, _excerpt(table, names), names)
 
     def _show(self, found: Agreement) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_splicer.analysis.groups import earlier_model
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.groupings import remove_grouping, rename_grouping
 from napari_splicer.gui.naming import source_words
@@ -25,6 +26,7 @@ from napari_splicer.gui.naming import source_words
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from anndata import AnnData
     from qtpy.QtCore import QAbstractItemModel, QModelIndex
     from qtpy.QtGui import QKeyEvent
 
@@ -123,15 +125,18 @@ class GroupingList(QWidget):
             item.setText(f"{name} · {len(table.obs[name].cat.categories)} groups")
             item.setData(_NAME, name)
             item.setToolTip(
-                f"{_how_made(table.uns['splicer']['clusterings'][name])}. Click to show it on "
-                "image and map, double-click to rename it."
+                f"{_how_made(table, name)}. Click to show it on image and map, double-click to "
+                "rename it."
             )
         self.list.setCurrentRow(
             names.index(session.clustering) if session.clustering in names else -1
         )
         self.list.blockSignals(False)
         rows = min(max(len(names), 2), _MOST)
-        self.list.setFixedHeight(rows * (self.fontMetrics().height() + 8) + 8)
+        self.list.setFixedHeight(rows * self._row_height() + 8)
+
+    def _row_height(self) -> int:
+        return int(self.fontMetrics().height()) + 8
 
     def _have_rows(self, count: int) -> None:
         """Keep the rows there are: one of them may be in the person's hands."""
@@ -139,6 +144,7 @@ class GroupingList(QWidget):
             self.list.takeItem(self.list.count() - 1)
         while self.list.count() < count:
             item = QListWidgetItem(self.list)
+            item.setSizeHint(QSize(0, self._row_height()))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
 
 
@@ -169,8 +175,16 @@ def _button(action: QAction, sign: str) -> QToolButton:
     return button
 
 
-def _how_made(made: Mapping[str, Any]) -> str:
+def _how_made(table: AnnData, name: str) -> str:
     """Say how a grouping was made, in a tool tip."""
+    model = earlier_model(table, name)
+    words = _in_words(table.uns["splicer"]["clusterings"][name])
+    if not model:
+        return words
+    return f"{words}; found when the cells were described by {model}"
+
+
+def _in_words(made: Mapping[str, Any]) -> str:
     if made.get("method") == "taught":
         sources = ", ".join(source_words(str(source)) for source in made["sources"])
         return f"Taught by examples, by {sources}: see the Explorer's page Teach"

@@ -74,7 +74,7 @@ def in_words(found: Trust) -> str:
     """Say what was measured, in sentences."""
     said = []
     if found.stability is None:
-        said.append("Edited by hand, taught or too few: chance can't be told.")
+        said.append("Edited by hand, taught, of an earlier model or too few: chance can't be told.")
     else:
         verdict = "stable" if found.stability >= _STABLE else "partly chance"
         said.append(f"{verdict.capitalize()} over seeds ({found.stability:.2f} of 1).")
