@@ -51,7 +51,6 @@ def test_groups_of_another_model_are_joined_by_cell_and_called_after_it(few) -> 
     session = few
     editing.rename(session, 0, "tumour")
     session.show_group(1, False)
-    session.measures = {"alike": session.ids().astype(float)}
     before = groups(session, "first")
     embed_again(session, "b" * 64)
     assert session.clusterings == ("first_model_1",)
@@ -63,7 +62,6 @@ def test_groups_of_another_model_are_joined_by_cell_and_called_after_it(few) -> 
     assert edits_of(session.table, "first_model_1") == ("rename 1 to tumour",)
     assert earlier_model(session.table, "first_model_1") == "model 1 (aaaaaaaaaaaa)"
     assert session.history.next_undo is None
-    assert session.measures["alike"].tolist() == session.ids().tolist()
 
 
 def test_models_are_numbered_and_keep_their_numbers(few) -> None:

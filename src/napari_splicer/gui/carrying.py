@@ -65,18 +65,7 @@ def carry_groupings(session: Session, table: AnnData) -> None:
     if model:
         for name in {*known_as, *session.history.groupings}:
             session.history.forget(name)
-    _carry_measures(session, old, table)
     session.hidden = {known_as.get(name, name): groups for name, groups in session.hidden.items()}
-
-
-def _carry_measures(session: Session, old: AnnData, new: AnnData) -> None:
-    """Let what was measured of cells follow them to the rows that they have now."""
-    if not old.obs_names.equals(new.obs_names):
-        rows = old.obs_names.get_indexer(new.obs_names)
-        measures = session.measures.items()
-        session.measures = {
-            name: np.where(rows >= 0, values[rows], np.nan) for name, values in measures
-        }
 
 
 def _model(old: AnnData, new: AnnData) -> str:

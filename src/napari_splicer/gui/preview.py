@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_splicer.analysis.palette import group_colours
 from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.gui.component_colours import component_colours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_splicer.config import Component, NormalizationSettings
+    from napari_splicer.config import NormalizationSettings
     from napari_splicer.gui.snapshot import Snapshot
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import MaskedImage
@@ -84,15 +84,15 @@ def make_preview(inputs: Snapshot, cell: int | None, seed: int, draw: int | None
     if draw is None:
         patch = _read_patches(inputs, _sites(fields, cell, seed), inputs.settings.patches.size)
         cell_id = int(patch.id_B[0])
-        whole = Tile(_TOGETHER, f"cell {cell_id}", _composite(patch, inputs.components))
-        return Preview(cell_id, (whole, *_parts(patch, inputs.components)))
+        whole = Tile(_TOGETHER, f"cell {cell_id}", _composite(patch, inputs))
+        return Preview(cell_id, (whole, *_parts(patch, inputs)))
     first, second = training_views(inputs, cell, seed, draw)
     model = inputs.settings.model
-    tiles = [Tile(_TOGETHER, "first variation", _composite(first, inputs.components))]
+    tiles = [Tile(_TOGETHER, "first variation", _composite(first, inputs))]
     if model.objective != "je":
-        tiles += _parts(second, inputs.components)
+        tiles += _parts(second, inputs)
     if model.objective == "je" or (model.objective == "splicer" and model.shared):
-        tiles.append(Tile(_TOGETHER, "second variation", _composite(second, inputs.components)))
+        tiles.append(Tile(_TOGETHER, "second variation", _composite(second, inputs)))
     return Preview(int(first.id_B[0]), tuple(tiles), _IN_TRAINING[model.objective])
 
 
@@ -172,13 +172,13 @@ def _sites(
     return sites.take(np.append(rows[:1], beside))
 
 
-def _parts(patch: PatchBatch, components: Sequence[Component]) -> Iterator[Tile]:
+def _parts(patch: PatchBatch, inputs: Snapshot) -> Iterator[Tile]:
     """Yield what each component sees of a batch of one patch."""
     from napari_splicer.patches.splitting import region_mask, split
 
-    decomposition = Decomposition(tuple(components))
+    components, decomposition = inputs.components, Decomposition(inputs.components)
     views = split(patch, decomposition, decomposition.channels, decomposition.regions)
-    colours = group_colours(len(components))
+    colours = component_colours(components, inputs.colours)
     for component, view, colour in zip(components, views, colours, strict=True):
         mask = region_mask(patch, component.region, decomposition.regions)
         inside = None if mask is None else mask[0].numpy()
@@ -187,12 +187,14 @@ def _parts(patch: PatchBatch, components: Sequence[Component]) -> Iterator[Tile]
         yield Tile(component.name, component.region.describe(), picture)
 
 
-def _composite(patch: PatchBatch, components: Sequence[Component]) -> NDArray[np.uint8]:
+def _composite(patch: PatchBatch, inputs: Snapshot) -> NDArray[np.uint8]:
     """Return the whole patch, every channel in the colour of the first component that has it."""
-    place = {name: i for i, name in enumerate(Decomposition(tuple(components)).channels)}
+    components = inputs.components
+    place = {name: i for i, name in enumerate(Decomposition(components).channels)}
     x_CHW = patch.x_BCHW[0].numpy()
     picture, shown = np.zeros((*x_CHW.shape[1:], 3)), set[str]()
-    for component, colour in zip(components, group_colours(len(components)), strict=True):
+    colours = component_colours(components, inputs.colours)
+    for component, colour in zip(components, colours, strict=True):
         if not shown.issuperset(component.channels):
             light = x_CHW[[place[name] for name in component.channels]].max(axis=0).clip(0, 1)
             picture += light[..., None] * _rgb(colour)

@@ -1,8 +1,7 @@
 """Session: what the person decided and what was computed, one per viewer.
 
 Both docks and the layers read and write it, and redraw on the signal of the one field that changed
-(``session.events.<field>``, psygnal). It knows neither Qt nor napari, and starts nothing: setting
-a field never launches work.
+(``session.events.<field>``, psygnal). It knows neither Qt nor napari, and starts nothing.
 """
 
 from __future__ import annotations
@@ -61,6 +60,8 @@ class Session:
         What the person cut the image into.
     suggested : tuple of Component
         Those of them that were put there unasked, until a person changes one.
+    colours : mapping of str to str
+        Colours of components, by name, where they are not those of the palette.
     settings : RunConfig
         All other settings; its own ``inputs`` and ``components`` stay empty.
     segmentation : SegmentationSettings
@@ -123,6 +124,7 @@ class Session:
     panel_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     components: tuple[Component, ...] = ()
     suggested: tuple[Component, ...] = ()
+    colours: Mapping[str, str] = field(default_factory=dict)
     settings: RunConfig = field(default_factory=RunConfig)
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
     bundle: Bundle | None = None
@@ -160,6 +162,7 @@ class Session:
             facts=self.facts,
             panel_groups=dict(self.panel_groups),
             components=self.components,
+            colours=self.colours,
             settings=self.settings,
             bundle=self.bundle,
             table=self.table,
@@ -224,10 +227,7 @@ class Session:
         return members
 
     def groups_edited(self) -> None:
-        """Follow a change of the active clustering's names, colours or cells.
-
-        What was exported is then not what the table says.
-        """
+        """Follow a change of clusterings, their names, colours or cells; an export is then old."""
         exported = self.made_from.get("export")
         if exported is not None:
             self.made_from = {**self.made_from, "export": replace(exported, table=None)}

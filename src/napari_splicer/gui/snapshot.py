@@ -95,6 +95,7 @@ class Snapshot:
     facts: Facts | None = None
     panel_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     components: tuple[Component, ...] = ()
+    colours: Mapping[str, str] = field(default_factory=dict)
     settings: RunConfig = field(default_factory=RunConfig)
     bundle: Bundle | None = None
     table: AnnData | None = None

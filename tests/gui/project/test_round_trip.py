@@ -27,6 +27,7 @@ def same_work(one, other) -> None:
     assert a.image.channels == b.image.channels
     assert a.components == b.components
     assert a.settings == b.settings
+    assert a.colours == b.colours
     assert a.clusterings == b.clusterings
     assert (a.clustering, a.colour_by, a.opacity) == (b.clustering, b.colour_by, b.opacity)
     assert a.groups == b.groups
@@ -37,6 +38,7 @@ def same_work(one, other) -> None:
 
 def test_components_and_settings_before_anything_is_made(window, tmp_path, open_again) -> None:
     window.session.settings = window.session.settings.with_values({"training.steps": 7})
+    window.session.colours = {"around": "#123456"}
     window.save(tmp_path / "a.splicer")
     again = open_again(tmp_path / "a.splicer")
     same_work(window, again)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
-from qtpy.QtWidgets import QApplication, QToolButton
+from qtpy.QtGui import QColor, QDragEnterEvent, QDropEvent, QMouseEvent
+from qtpy.QtWidgets import QApplication, QColorDialog, QToolButton
 from superqt import QElidingLabel
 
+from napari_splicer.gui.component_colours import component_colours
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.widgets.channel_picker import ChannelPicker
@@ -74,6 +75,13 @@ def test_the_editor_changes_name_channels_and_region_at_once(step, session, qtbo
     editor.region.setCurrentIndex(editor.region.findText("this cell"))
     editor.region.activated.emit(0)
     assert session.components[0].region.kind == "cell"
+    assert session.components[0].width is None
+    editor.width.setValue(24)
+    editor.width.editingFinished.emit()
+    assert session.components[0].width == 24
+    editor.width.setValue(0)
+    editor.width.editingFinished.emit()
+    assert session.components[0].width is None
 
 
 def test_a_name_that_is_taken_is_refused(step, session) -> None:
@@ -286,3 +294,38 @@ def test_sixty_channels_are_searched_at_once_and_ticked_by_enter(qtbot) -> None:
     assert picker.chosen == ("CD59",)
     qtbot.keyClick(picker._search, Qt.Key.Key_Return)
     assert picker.chosen == ()
+
+
+def colours(step) -> dict[str, str]:
+    now = step.session.components
+    own = component_colours(now, step.session.colours)
+    return dict(zip((component.name for component in now), own, strict=True))
+
+
+def test_a_colour_is_chosen_and_stays_while_others_change(step, session, qtbot) -> None:
+    first = colours(step)
+    qtbot.mouseClick(rows(step)[1].findChildren(QToolButton)[3], LEFT)
+    dialog = step.findChild(QColorDialog)
+    assert dialog.currentColor().name().upper() == first["around"]
+    dialog.setCurrentColor(QColor("#123456"))
+    dialog.accept()
+    chosen = {"immune": first["immune"], "around": "#123456"}
+    assert colours(step) == chosen
+    step.move(1, 0)
+    assert colours(step) == chosen
+    step.duplicate(1)
+    assert len(set(colours(step).values())) == 3
+    assert colours(step).items() >= chosen.items()
+    step.edit(0)
+    step._editor.name.setText("outside")
+    step._editor.name.editingFinished.emit()
+    assert colours(step)["outside"] == "#123456"
+    step.remove(0)
+    assert colours(step)["immune"] == first["immune"]
+    assert set(session.colours) == set(names(session))
+
+
+def test_colours_follow_rows_that_are_moved(step, session) -> None:
+    before = colours(step)
+    step.move(0, 1)
+    assert colours(step) == before

@@ -211,6 +211,7 @@ def _work(session: Session, link: ViewerLink, layers: _Layers) -> WorkRecord:
         settings=session.settings,
         components=session.components,
         suggested=session.suggested,
+        colours=dict(session.colours),
         regions={
             name: layers.index[layer]
             for name, layer in link.region_layers.items()

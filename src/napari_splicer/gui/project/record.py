@@ -18,7 +18,7 @@ from napari_splicer.events import Stage
 from napari_splicer.files import PROJECT_RECORD
 from napari_splicer.mistakes import mistakes
 from napari_splicer.segmentation.settings import SegmentationSettings
-from napari_splicer.settings import Settings
+from napari_splicer.settings import COLOUR, Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,6 +144,7 @@ class WholeRecord(Part):
     edits: tuple[str, ...] = ()
     place: int = Field(0, ge=0)
     uncertainty: Kept | None = None
+    model: str = ""
 
 
 class MomentRecord(Part):
@@ -182,6 +183,7 @@ class WorkRecord(Part):
     settings: RunConfig = RunConfig()
     components: tuple[Component, ...] = ()
     suggested: tuple[Component, ...] = ()
+    colours: dict[str, Annotated[str, Field(pattern=COLOUR)]] = Field({})
     bundle: Kept | None = None
     regions: dict[str, int] = Field({})
     colour_by: str | None = None

@@ -278,6 +278,7 @@ class _Field:
 
 def _take_up_work(session: Session, opened: Opened) -> None:
     contents, work = opened.contents, opened.contents.record.work
+    session.colours = work.colours
     session.suggested, session.components = work.suggested, work.components
     session.metrics = tuple(Metrics("train", step, values) for step, values in work.metrics)
     session.hidden = {name: frozenset(groups) for name, groups in work.hidden.items()}

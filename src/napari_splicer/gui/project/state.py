@@ -25,6 +25,7 @@ KEPT_FIELDS = (
     "regions",
     "panel_groups",
     "components",
+    "colours",
     "settings",
     "bundle",
     "table",

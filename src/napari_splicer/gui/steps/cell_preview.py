@@ -70,6 +70,7 @@ class CellPreview(QWidget):
         events = session.events
         for signal in (
             events.components,
+            events.colours,
             events.picked,
             events.image,
             events.cells,

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from napari_splicer.analysis.palette import group_colours
 from napari_splicer.components.suggestion import suggestions
 from napari_splicer.config import Component
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.component_colours import (
+    change_components,
+    component_colours,
+    recolour_component,
+)
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.naming import free_name
 from napari_splicer.gui.panels import take_panel
@@ -21,10 +25,12 @@ from napari_splicer.gui.steps.page import StepPage, allow, text
 from napari_splicer.gui.widgets.component_editor import ComponentEditor
 from napari_splicer.gui.widgets.component_list import ComponentList
 from napari_splicer.gui.widgets.panel_drop import PanelDrop
+from napari_splicer.gui.widgets.swatch import ask_for_colour
 
 if TYPE_CHECKING:
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
+    from napari_splicer.gui.widgets.theme import Theme
 
 _MENU_WIDTH = 640  # px
 _DROP = "Let go to suggest the groups of this panel file as components, and take its names."
@@ -67,6 +73,7 @@ class ComponentsStep(StepPage):
     def _connect(self) -> None:
         events = self.session.events
         bind(self, events.components, self._show_rows)
+        bind(self, events.colours, self._show_rows)
         bind(self, events.image, self._on_image)
         bind(self, events.facts, self._on_image)
         bind(self, events.panel_groups, self._on_image)
@@ -75,6 +82,7 @@ class ComponentsStep(StepPage):
             (self.rows.duplicate, self.duplicate),
             (self.rows.remove, self.remove),
             (self.rows.moved, self.move),
+            (self.rows.recolour, self.choose_colour),
         ):
             signal.connect(act)
         self._show_rows()
@@ -143,6 +151,7 @@ class ComponentsStep(StepPage):
     def take(self, suggestion: Any) -> None:
         """Replace the components by a suggestion's."""
         self._close_editor()
+        self.session.colours = {}
         self.session.components = tuple(suggestion.components)
 
     # editing -----------------------------------------------------------------------------------
@@ -151,7 +160,7 @@ class ComponentsStep(StepPage):
         """Add a component without channels, and open it."""
         names = [c.name for c in self.session.components]
         new = Component(name=free_name("component", names), channels=())
-        self.session.components = (*self.session.components, new)
+        change_components(self.session, (*self.session.components, new))
         self.edit(len(self.session.components) - 1)
 
     def duplicate(self, place: int) -> None:
@@ -162,13 +171,13 @@ class ComponentsStep(StepPage):
             update={"name": free_name(components[place].name, names)}
         )
         self._close_editor()
-        self.session.components = (*components[: place + 1], twin, *components[place + 1 :])
+        change_components(self.session, (*components[: place + 1], twin, *components[place + 1 :]))
 
     def remove(self, place: int) -> None:
         """Take a component away."""
         components = self.session.components
         self._close_editor()
-        self.session.components = components[:place] + components[place + 1 :]
+        change_components(self.session, components[:place] + components[place + 1 :])
 
     def move(self, place: int, target: int) -> None:
         """Give a component another place; an open editor stays with its own."""
@@ -176,7 +185,15 @@ class ComponentsStep(StepPage):
         order.insert(target, order.pop(place))
         if self._editing is not None:
             self._editing = order.index(self._editing)
-        self.session.components = tuple(self.session.components[i] for i in order)
+        change_components(self.session, [self.session.components[i] for i in order])
+
+    def choose_colour(self, place: int) -> None:
+        """Let the person choose another colour for a component."""
+        session, component = self.session, self.session.components[place]
+        old = component_colours(session.components, session.colours)[place]
+        ask_for_colour(
+            self, component.name, old, lambda new: recolour_component(session, place, new)
+        )
 
     def edit(self, place: int) -> None:
         """Open a component in the editor."""
@@ -199,8 +216,9 @@ class ComponentsStep(StepPage):
     def _apply(self, component: Component) -> None:
         components = list(self.session.components)
         if self._editing is not None:
+            renamed = {components[self._editing].name: component.name}
             components[self._editing] = component
-            self.session.components = tuple(components)
+            change_components(self.session, components, renamed)
 
     def _close_editor(self) -> None:
         if self._editor is not None:
@@ -212,7 +230,8 @@ class ComponentsStep(StepPage):
 
     def _show_rows(self) -> None:
         components = self.session.components
-        self.rows.show_components(components, group_colours(len(components)), self._editing)
+        colours = component_colours(components, self.session.colours)
+        self.rows.show_components(components, colours, self._editing)
         self._show_reason()
 
     def show_readiness(self, readiness: Readiness) -> None:
@@ -222,3 +241,7 @@ class ComponentsStep(StepPage):
         self.preview.show_state(state)
         if state.status == "blocked":
             self.suggest_button.setToolTip(state.why)
+
+    def show_theme(self, theme: Theme) -> None:
+        """Let what is said of a dragged file follow the theme."""
+        self.drop.set_theme(theme)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.snapshot import Facts
+    from napari_splicer.gui.widgets.theme import Theme
 
 _FILES = "Images (*.tif *.tiff *.ome.tif *.npy);;All files (*)"
 _DROP = "Let go to take the names and groups of the channels from this panel file."
@@ -212,3 +213,7 @@ class ImageStep(StepPage):
         """Mark the mask box while a mask is missing or unfit."""
         state = readiness.steps["image"]
         self.mask_box.tip = state.why or "The Labels layer in which every cell has its own number"
+
+    def show_theme(self, theme: Theme) -> None:
+        """Let what is said of a dragged file follow the theme."""
+        self.drop.set_theme(theme)

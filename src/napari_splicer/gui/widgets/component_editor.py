@@ -1,4 +1,4 @@
-"""ComponentEditor: name, channels and region of one component; every change counts at once."""
+"""ComponentEditor: name, region, width and channels of a component; each change counts at once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QLineEdit,
     QPushButton,
+    QSpinBox,
     QVBoxLayout,
 )
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import Component
 
+_WIDEST = 4096  # as wide as a whole embedding can be
 _SECTIONS = {
     "the centre of the patch": Ring(inner=0.0, outer=0.5),
     "the rim of the patch": Ring(inner=0.5, outer=1.5),
@@ -76,12 +78,22 @@ class ComponentEditor(QGroupBox):
             known.append(component.region)
         self.region.setCurrentIndex(known.index(component.region))
         self.region.activated.connect(self._apply)
+        self.width = QSpinBox()
+        self.width.setRange(0, _WIDEST)
+        self.width.setSpecialValueText("equal share")
+        self.width.setValue(component.width or 0)
+        self.width.setToolTip(
+            "How many numbers of the embedding this component gets; as an equal share, it divides "
+            "with the others what is left"
+        )
+        self.width.editingFinished.connect(self._apply)
         self.picker = ChannelPicker(channels, component.channels)
         self.picker.changed.connect(self._apply)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Name", self.name)
         form.addRow("Sees", self.region)
+        form.addRow("Numbers", self.width)
         done = QPushButton("Done")
         done.setToolTip("Close the editor; changes are already in effect")
         done.clicked.connect(self.closed)
@@ -100,6 +112,7 @@ class ComponentEditor(QGroupBox):
                 "name": name,
                 "channels": self.picker.chosen,
                 "region": self.region.currentData(),
+                "width": self.width.value() or None,
             }
         )
         if changed != self._component:

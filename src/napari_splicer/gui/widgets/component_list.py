@@ -22,7 +22,7 @@ class ComponentList(QWidget):
 
     Signals
     -------
-    edit, duplicate, remove : (int)
+    edit, duplicate, remove, recolour : (int)
         Place of a row whose button was pressed.
     moved : (int, int)
         A row is to go from one place to another.
@@ -31,6 +31,7 @@ class ComponentList(QWidget):
     edit = Signal(int)
     duplicate = Signal(int)
     remove = Signal(int)
+    recolour = Signal(int)
     moved = Signal(int, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -56,6 +57,7 @@ class ComponentList(QWidget):
             row.edit.connect(lambda i=place: self.edit.emit(i))
             row.duplicate.connect(lambda i=place: self.duplicate.emit(i))
             row.remove.connect(lambda i=place: self.remove.emit(i))
+            row.recolour.connect(lambda i=place: self.recolour.emit(i))
             row.shifted.connect(lambda by, i=place: self._shift(i, by))
             row.handle.dragged.connect(lambda y, i=place: self._show_mark(i, y))
             row.handle.dropped.connect(lambda y, i=place: self._drop(i, y))

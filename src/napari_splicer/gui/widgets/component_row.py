@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QToolButton
 from superqt import QElidingLabel
+
+from napari_splicer.gui.widgets.swatch import SWATCH, swatch
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent, QMouseEvent
@@ -72,7 +74,7 @@ class DragHandle(QLabel):
 
 
 class ComponentRow(QFrame):
-    """Emits ``edit``, ``duplicate`` or ``remove`` when asked to.
+    """Emits ``edit``, ``duplicate``, ``remove`` or ``recolour`` when asked to.
 
     Alt+Up and Alt+Down emit ``shifted`` with -1 or 1.
 
@@ -86,6 +88,7 @@ class ComponentRow(QFrame):
     edit = Signal()
     duplicate = Signal()
     remove = Signal()
+    recolour = Signal()
     shifted = Signal(int)
 
     def __init__(
@@ -97,10 +100,12 @@ class ComponentRow(QFrame):
         self.setObjectName("component_row")
         self.setStyleSheet("#component_row:focus { border: 1px solid palette(highlight) }")
         self.handle = DragHandle()
-        swatch = QLabel()
-        swatch.setFixedWidth(6)
-        swatch.setStyleSheet(f"background: {colour}; border-radius: 2px")
+        colours = _button("", "Click to change the colour", self.recolour)
+        colours.setIcon(swatch(colour))
+        colours.setIconSize(QSize(SWATCH, SWATCH))
         where = "edited below" if editing else component.region.describe()
+        if component.width is not None:
+            where += f", {component.width} numbers"
         name = QElidingLabel(component.name)
         name.setTextFormat(Qt.TextFormat.PlainText)
         name.setToolTip(html.escape(component.name))
@@ -121,12 +126,13 @@ class ComponentRow(QFrame):
         layout = QGridLayout(self)
         layout.setContentsMargins(6, 2, 4, 3)
         layout.setVerticalSpacing(1)
-        layout.addWidget(self.handle, 0, 0)
-        layout.addWidget(swatch, 0, 1, 2, 1)
-        layout.addWidget(name, 0, 2)
-        layout.addLayout(buttons, 0, 3)
-        layout.addWidget(channels, 1, 2, 1, 2)
-        layout.setColumnStretch(2, 1)
+        middle, top = Qt.AlignmentFlag.AlignHCenter, Qt.AlignmentFlag.AlignTop
+        layout.addLayout(buttons, 0, 2)
+        layout.addWidget(self.handle, 0, 0, middle)
+        layout.addWidget(colours, 1, 0, middle | top)
+        layout.addWidget(name, 0, 1)
+        layout.addWidget(channels, 1, 1, 1, 2)
+        layout.setColumnStretch(1, 1)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move up or down with Alt and an arrow."""

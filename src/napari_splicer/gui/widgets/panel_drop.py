@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout
 
+from napari_splicer.gui.widgets.theme import DARK
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qtpy.QtGui import QDragEnterEvent
     from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.gui.widgets.theme import Theme
 
 _ENDINGS = (".csv", ".txt", ".tsv")
 
@@ -34,15 +38,19 @@ class PanelDrop(QObject):
         self._page, self._take = page, take
         self.hint = QFrame(page)
         self.hint.setObjectName("panel_drop")
-        self.hint.setStyleSheet(
-            "#panel_drop { background: palette(window); border: 2px dashed palette(text) }"
-        )
+        self.set_theme(DARK)
         label = QLabel(words)
         label.setWordWrap(True)
         QVBoxLayout(self.hint).addWidget(label)
         self.hint.hide()
         page.setAcceptDrops(True)
         page.installEventFilter(self)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Stand out from what lies below, in the theme's colours."""
+        self.hint.setStyleSheet(
+            f"#panel_drop {{ background: {theme.background}; border: 2px dashed {theme.accent} }}"
+        )
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Take what is a text file; napari takes everything else, as elsewhere in its window."""

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_splicer.analysis.palette import group_colours
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.component_colours import component_colours
 from napari_splicer.gui.training_report import how_it_goes, latest, series
 from napari_splicer.gui.widgets.curves import Curves
 
@@ -65,6 +66,7 @@ class TrainingMonitor(QWidget):
         layout.addWidget(self._held_out_key)
         layout.addWidget(self.sentence)
         bind(self, session.events.metrics, self._refresh)
+        bind(self, session.events.colours, self._refresh)
         bind(self, session.events.job, self._judge)
         self._refresh()
 
@@ -81,7 +83,12 @@ class TrainingMonitor(QWidget):
             return
         loss, rank = series(metrics, "loss"), series(metrics, "rankme")
         names = [name for name in loss if name != "all"] or ["all"]
-        colours = dict(zip(names, group_colours(len(names)), strict=True)) | {"all": _ALL}
+        components = self._session.components
+        own = component_colours(components, self._session.colours)
+        known = dict(zip((component.name for component in components), own, strict=True))
+        if not known.keys() >= set(names):  # others by now than those that were trained
+            known = dict(zip(names, group_colours(len(names)), strict=True))
+        colours = {**{name: known[name] for name in names}, "all": _ALL}
         # The sum dwarfs its parts, so it is drawn only where there are none.
         parts = {name: line for name, line in loss.items() if name in names}
         self.loss.show_series(parts, colours)
