@@ -73,7 +73,7 @@ class Session:
     clustering : str or None
         Name of the active clustering, a column of ``table.obs``.
     groups : tuple of Group
-        Legend of the active clustering, in the order of its category codes.
+        Legend of the active clustering, in the order of its codes.
     measures : mapping of str to float (n,)
         Further numbers of the table's cells, row by row: how alike they are to one cell, …
     colour_by : str or None
@@ -87,7 +87,7 @@ class Session:
     selection : int64 (n,)
         Label ids of the selected cells, sorted and unique.
     hovered, picked : int or None
-        Label id of the cell under the mouse, and of the cell last clicked in the viewer.
+        Label id of the cell under the mouse, and of that last clicked in the viewer.
     hovered_group : int or None
         Index into ``groups`` of the one under the mouse in a legend: its cells light up.
     job : Job or None
@@ -223,8 +223,7 @@ class Session:
 
     def cells_of(self, group: int) -> NDArray[np.int64]:
         """Return the label ids of the cells in group ``group``."""
-        members: NDArray[np.int64] = self.ids()[self.codes() == group]
-        return members
+        return np.asarray(self.ids()[self.codes() == group], np.int64)
 
     def groups_edited(self) -> None:
         """Follow a change of clusterings, their names, colours or cells; an export is then old."""

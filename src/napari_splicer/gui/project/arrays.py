@@ -19,7 +19,7 @@ from napari_splicer.config import ClusteringSettings, TaughtSettings
 from napari_splicer.errors import UNFORESEEN, UnreadableFile
 from napari_splicer.files import write_text, written
 from napari_splicer.gui.history import Moment, Step
-from napari_splicer.gui.project.record import MomentRecord, StepRecord, WholeRecord
+from napari_splicer.gui.project.step_records import MomentRecord, StepRecord, WholeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,10 +13,10 @@ from napari_splicer.errors import CannotWrite, WouldOverwrite
 from napari_splicer.files import check_free, file_name, remove, telling, write_text
 from napari_splicer.gui.commands import run_folder
 from napari_splicer.gui.project.arrays import ArrayWriter
+from napari_splicer.gui.project.kept import FOLDERS
 from napari_splicer.gui.project.pixels import write_pixels
 from napari_splicer.gui.project.places import relative_to, seen
 from napari_splicer.gui.project.record import (
-    FOLDERS,
     RECORD,
     SUFFIX,
     ProjectRecord,

@@ -10,15 +10,17 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
-from napari_splicer.config import ClusteringSettings, Component, RunConfig, TaughtSettings
+from napari_splicer.config import Component, RunConfig, TaughtSettings
 from napari_splicer.errors import CannotWrite, UnreadableFile
 from napari_splicer.events import Stage
 from napari_splicer.files import PROJECT_RECORD
+from napari_splicer.gui.project.kept import Kept, Part
+from napari_splicer.gui.project.step_records import StepRecord
 from napari_splicer.mistakes import mistakes
 from napari_splicer.segmentation.settings import SegmentationSettings
-from napari_splicer.settings import COLOUR, Settings
+from napari_splicer.settings import COLOUR
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,25 +28,10 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 RECORD = PROJECT_RECORD
 SUFFIX = ".splicer"
-FOLDERS = ("models", "tables", "layers", "history")
-"""What a project keeps its large things in; nothing else in its folder is ever removed."""
-
 _LARGEST = 64 * 2**20  # bytes
-
-_NO_NAME = r"/\\:\x00-\x1f"  # that no name in a folder holds, so that none leads out of it
-Kept = Annotated[
-    str, Field(pattern=rf"^({'|'.join(FOLDERS)})/[^.{_NO_NAME}][^{_NO_NAME}]*$", max_length=300)
-]
-"""A file or folder within the project."""
 
 Same = Literal["image", "cells", "bundle", "table"]
 Numbers = tuple[float, ...]
-
-
-class Part(BaseModel):
-    """Base of what a project says of itself: as strict as settings, but none of them."""
-
-    model_config = Settings.model_config
 
 
 class Origin(Part):
@@ -131,42 +118,6 @@ class FieldRecord(Part):
     clustering: str | None = None
     exported: tuple[str, ...] = ()
     made_from: dict[Stage, MadeFrom] = Field({})
-
-
-class WholeRecord(Part):
-    """A clustering that was named or removed; see :class:`napari_splicer.analysis.whole.Whole`."""
-
-    settings: ClusteringSettings | None = None
-    taught: Kept | None = None
-    codes: Kept
-    names: tuple[str, ...] = ()
-    colours: tuple[str, ...] = ()
-    edits: tuple[str, ...] = ()
-    place: int = Field(0, ge=0)
-    uncertainty: Kept | None = None
-    model: str = ""
-
-
-class MomentRecord(Part):
-    """What was selected, and how cells were grouped, before or after a step."""
-
-    selection: Kept
-    lesson: Kept
-    as_taught: bool = False
-    clustering: str | None = None
-    codes: Kept | None = None
-    names: tuple[str, ...] = ()
-    colours: tuple[str, ...] = ()
-    edits: tuple[str, ...] = ()
-    whole: WholeRecord | None = None
-
-
-class StepRecord(Part):
-    """One step that can be undone or done again."""
-
-    words: str
-    before: MomentRecord
-    after: MomentRecord
 
 
 class ViewRecord(Part):
