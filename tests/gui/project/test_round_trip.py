@@ -103,6 +103,12 @@ def test_groupings_come_back_by_age_and_so_do_those_that_were_removed(
     assert once_more.session.history.redo()
     assert once_more.session.history.redo()
     assert once_more.session.clusterings == ("z_first",)
+    groupings.remove_grouping(once_more.session, "z_first")
+    once_more.save(tmp_path / "a.splicer")
+    empty = open_again(tmp_path / "a.splicer").session
+    assert (empty.clusterings, empty.clustering, empty.groups) == ((), None, ())
+    assert empty.history.undo()
+    assert empty.clusterings == ("z_first",)
 
 
 def test_what_was_exported_and_what_is_out_of_date_is_known(grouped, tmp_path, open_again) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QLabel, QPushButton
+from qtpy.QtWidgets import QLabel, QPushButton
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.widgets.colouring import scale_colours
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
+from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.save_button import SaveButton
 
@@ -49,18 +50,17 @@ class Comparison(Panel):
         self._session = session
         self._found: Agreement | None = None
         self._errand = Errand(self, self._show)
-        self.first, self.second = QComboBox(), QComboBox()
+        self.first, self.second = NarrowBox(), NarrowBox()
         self.index = QLabel()
         self.index.setToolTip(
             "Adjusted Rand index: 1 where both group alike, about 0 where no more than by chance"
         )
         self.moved = QPushButton("Select moved")
         for box, words in ((self.first, "rows"), (self.second, "columns")):
-            box.setToolTip(f"The grouping whose groups are the {words}")
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+            box.tip = f"The grouping whose groups are the {words}"
             box.activated.connect(self._ask)
         for widget in (self.first, QLabel("×"), self.second, self.index, self.moved):
-            self.tools.addWidget(widget)
+            self.tools.addWidget(widget, 1 if isinstance(widget, NarrowBox) else 0)
         self.tools.addStretch()
         self.tools.addWidget(SaveButton(self.matrix, "Groups × groups"))
         self.moved.clicked.connect(self._select_moved)
@@ -132,7 +132,7 @@ class Comparison(Panel):
             f"are in group {counts.columns[column]}"
         )
 
-    def _members(self, box: QComboBox, group: str) -> NDArray[np.bool_]:
+    def _members(self, box: NarrowBox, group: str) -> NDArray[np.bool_]:
         assert self._session.table is not None
         return np.asarray(self._session.table.obs[box.currentText()].astype(str) == group)
 
@@ -140,7 +140,7 @@ class Comparison(Panel):
         both = self._members(self.first, row) & self._members(self.second, column)
         self._session.select(self._session.ids()[both])
 
-    def _select_group(self, box: QComboBox, group: str) -> None:
+    def _select_group(self, box: NarrowBox, group: str) -> None:
         self._session.select(self._session.ids()[self._members(box, group)])
 
     def _select_moved(self) -> None:
