@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import LabelMask, MaskedImage
     from napari_splicer.images.open import open_image, open_mask
     from napari_splicer.model.bundle import Bundle, load_bundle, save_bundle
+    from napari_splicer.model.sources import load_model
     from napari_splicer.model.splicer import SpliCER
     from napari_splicer.pipeline import cluster, embed, export, open_inputs, segment, train
     from napari_splicer.report.write import write_report
@@ -39,6 +40,7 @@ _HOMES = {
     "embed": "pipeline",
     "export": "pipeline",
     "load_bundle": "model.bundle",
+    "load_model": "model.sources",
     "load_run": "config",
     "open_image": "images.open",
     "open_inputs": "pipeline",
@@ -66,6 +68,7 @@ __all__ = [
     "embed",
     "export",
     "load_bundle",
+    "load_model",
     "load_run",
     "open_image",
     "open_inputs",

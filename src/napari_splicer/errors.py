@@ -95,6 +95,10 @@ class InvalidModel(SplicerError):
     exit_code = 5
 
 
+class CannotDownload(InvalidModel):
+    """A model that can't be fetched: no network, no such address, another file than expected."""
+
+
 class WouldOverwrite(SplicerError):
     """A file that exists already where one was to be written."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from napari_splicer import __version__
-from napari_splicer.cli import describe, segment, start, verbs
+from napari_splicer.cli import describe, segment, share, start, verbs
 from napari_splicer.cli.terminal import JsonLines, Prose, Terminal
 from napari_splicer.errors import InvalidSettings, SplicerError, WouldOverwrite
 from napari_splicer.training.launched import count_launched, first_to_tell, rank_launched
@@ -55,6 +55,7 @@ _VERBS: tuple[Callable[..., int | None], ...] = (
     verbs.export,
     verbs.compare,
     describe.info,
+    share.pack,
     start.gui,
 )
 

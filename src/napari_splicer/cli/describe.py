@@ -51,7 +51,7 @@ def guess_kind(path: Path) -> Kind:
         return "run"
     if path.suffix == ".h5ad" or (path / "obs").is_dir():
         return "table"
-    if (path / "bundle.json").is_file():
+    if (path / "bundle.json").is_file() or path.suffix == ".zip":
         return "model"
     from napari_splicer.images.open import open_image
 
@@ -140,8 +140,9 @@ def _mask(path: Path) -> Facts:
 
 def _model(path: Path) -> Facts:
     from napari_splicer.model.bundle import inspect_bundle
+    from napari_splicer.model.sources import on_disk
 
-    bundle = inspect_bundle(path)
+    bundle = inspect_bundle(on_disk(path))
     about = {"licence": bundle.licence, "notes": bundle.notes}
     return {
         "objective": bundle.config.model.objective,

@@ -56,8 +56,12 @@ class Described:
     """By which model cells are described, and by which computers."""
 
     model: Annotated[
-        Path | None,
-        Parameter("--model", help="A trained model elsewhere, instead of the one in the output."),
+        str | None,
+        Parameter(
+            "--model",
+            help="A trained model elsewhere, instead of the one in the output: its folder or zip "
+            "file, an https address, or a name of the Hugging Face hub (owner/name).",
+        ),
     ] = None
     without_model: Annotated[
         bool,

@@ -20,6 +20,7 @@ from napari_splicer.cli.options import (
     Scheduler,
     Screen,
 )
+from napari_splicer.cli.share import find_model
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.training.launched import count_launched
 
@@ -72,8 +73,11 @@ def embed(
     my-run/model --output new. One is then written into the output folder, for what comes after.
     """
     _check_no_contradiction(run, others, described)
+    model = None if described.model is None else find_model(described.model, screen)
+    if screen.stopped:
+        return
     if run is None:
-        journey = _journey_of(others, described, changes, output, screen)
+        journey = _journey_of(others, model, changes, output, screen)
     else:
         journey = _journey(run, changes, output, screen)
     if earlier.resume and not earlier.overwrite and journey.table_is_whole():
@@ -82,7 +86,7 @@ def embed(
         journey.plan.refuse_to_overwrite(journey.plan.folder.table)
     if run is None and not (earlier.overwrite or earlier.resume):
         journey.plan.refuse_to_overwrite(journey.plan.folder.run_file)
-    bundle = None if described.without_model else journey.load_model(described.model)
+    bundle = None if described.without_model else journey.load_model(model)
     journey.embed(
         bundle,
         resume=earlier.resume,
@@ -232,7 +236,7 @@ def _check_no_contradiction(run: Path | None, others: Others, described: Describ
 
 def _journey_of(
     others: Others,
-    described: Described,
+    model: Path | None,
     changes: tuple[str, ...],
     output: Path | None,
     screen: Terminal,
@@ -243,6 +247,6 @@ def _journey_of(
     from napari_splicer.config import RunConfig
     from napari_splicer.model.record import inspect_bundle
 
-    trained = RunConfig() if described.model is None else inspect_bundle(described.model).config
+    trained = RunConfig() if model is None else inspect_bundle(model).config
     images = Images(others.images, others.masks, others.panel)
     return Journey(Plan.of_images(images, trained, changes, output), screen)

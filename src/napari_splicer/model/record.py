@@ -18,7 +18,9 @@ History = dict[str, list[tuple[int, float]]]
 FORMAT_VERSION = 1
 WEIGHTS = "model.safetensors"
 RECORD = "bundle.json"
-_LARGEST_RECORD = 64 * 2**20  # bytes
+LARGEST_RECORD = 64 * 2**20
+"""Bytes beyond which a file is no record of a model."""
+
 _LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 Intensity = Annotated[float, Field(ge=-_LARGEST_FLOAT32, le=_LARGEST_FLOAT32)]
@@ -89,7 +91,7 @@ def inspect_bundle(folder: str | Path) -> BundleRecord:
             f"{folder} is not a SpliCER model: it has no {RECORD}.",
             f"Choose the folder that holds {RECORD} and {WEIGHTS}.",
         )
-    if path.stat().st_size > _LARGEST_RECORD:
+    if path.stat().st_size > LARGEST_RECORD:
         raise InvalidModel(f"{path} is far larger than any model's.", "Choose another model.")
     content = path.read_bytes()
     try:
