@@ -11,10 +11,11 @@ import pytest
 from anndata import AnnData
 
 from napari_splicer.config import Component, Region
-from napari_splicer.gui import remembered
+from napari_splicer.gui import recent_models, remembered
 from napari_splicer.gui.project import recent
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Facts
+from napari_splicer.model import downloads, sources
 from napari_splicer.samples import synthetic_tissue
 
 if TYPE_CHECKING:
@@ -75,10 +76,13 @@ def session(tissue: MaskedImage, tmp_path: Path) -> Session:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder, a list of recent projects and settings of the window of the test's own."""
+    """A home folder, recent projects and models, settings and a cache of the test's own."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setattr("pathlib.Path.home", lambda: folder)
     monkeypatch.setattr(recent, "list_file", lambda: folder / "recent-projects.json")
+    monkeypatch.setattr(recent_models, "list_file", lambda: folder / "recent-models.json")
+    for module in (downloads, sources):
+        monkeypatch.setattr(module, "cache_folder", lambda: folder / "models")
     monkeypatch.setattr(remembered, "settings_file", lambda: folder / "window.json")
     return folder
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+from napari_splicer.gui.recent_models import note_model
 
 if TYPE_CHECKING:
     from napari_splicer.model.bundle import Bundle
 
 
-def save_model(bundle: Bundle, folder: str | Path) -> tuple[Path, Path]:
-    """Write a model to a new folder, and its report beside it; both names must be free.
+def save_model(bundle: Bundle, place: str | Path) -> tuple[Path, Path]:
+    """Write a model to a new folder or file, and its report beside it; both names must be free.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    place : str or Path
+        One zip file if it is called so, else a folder.
 
     Returns
     -------
     (Path, Path)
-        The folder ``<name>``, and the file ``<name>-report.html``.
+        The folder ``<name>`` or file ``<name>.zip``, and the file ``<name>-report.html``.
 
     Raises
     ------
@@ -25,12 +34,20 @@ def save_model(bundle: Bundle, folder: str | Path) -> tuple[Path, Path]:
         If the disk is full or the place can't be written to.
     """
     from napari_splicer.files import check_free
+    from napari_splicer.model.archive import pack_bundle
     from napari_splicer.model.bundle import save_bundle
     from napari_splicer.report.write import write_report
 
-    folder = Path(folder)
-    report = folder.with_name(f"{folder.name}-report.html")
-    for path in (folder, report):
+    place = Path(place)
+    packed = place.suffix.lower() == ".zip"
+    name = place.stem if packed else place.name
+    report = place.with_name(f"{name}-report.html")
+    for path in (place, report):
         check_free(path)
-    save_bundle(bundle, folder)
-    return folder, write_report(bundle, report, name=folder.name)
+    if packed:
+        with TemporaryDirectory() as folder:
+            pack_bundle(save_bundle(bundle, Path(folder) / name), place)
+    else:
+        save_bundle(bundle, place)
+    note_model(str(place.resolve()), bundle.decomposition.names, bundle.channels)
+    return place, write_report(bundle, report, name=name)

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand, tell
+from napari_splicer.gui.loading import load_from
 from napari_splicer.gui.steps.page import text
 from napari_splicer.gui.widgets.match_table import MatchTable
+from napari_splicer.gui.widgets.recent_models_list import RecentModels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +29,11 @@ if TYPE_CHECKING:
     from napari_splicer.model.bundle import Bundle
 
 
+_NOTHING_YET = "A model brings its own components and channels."
+
+
 class LoadPanel(QWidget):
-    """Loads a bundle in a thread, and puts it on the session.
+    """Loads a model in a thread, from wherever it is, and puts it on the session.
 
     Parameters
     ----------
@@ -30,43 +43,126 @@ class LoadPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._loading = Errand(self, self._take, self._refuse)
-        choose = QPushButton("Choose a model's folder …")
-        choose.setToolTip("The folder that 'Save the model' or the command line has written")
-        choose.clicked.connect(self._ask)
-        self.message = text("A model brings its own components and channels.")
+        self._loading = Errand(self, self._take, self._refuse, self._show_share)
+        self.recent = RecentModels(self.load)
+        self.message = text(_NOTHING_YET)
         self.table = MatchTable()
         self.rename = QPushButton("These are the same: rename the channels here")
         self.rename.setToolTip("Give the channels marked with ? the names that the model knows")
         self.rename.clicked.connect(self.accept_names)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (choose, self.message, self.table, self.rename):
+        layout.addWidget(self.recent)
+        layout.addLayout(self._files())
+        layout.addLayout(self._address())
+        layout.addWidget(self._progress())
+        for widget in (self.message, self.table, self.rename):
             layout.addWidget(widget)
         bind(self, session.events.bundle, self._refresh)
         bind(self, session.events.image, self._refresh)
         self._refresh()
 
-    def _ask(self) -> None:
+    def _files(self) -> QHBoxLayout:
+        folder, file = QPushButton("Open a folder …"), QPushButton("Open a zip file …")
+        folder.setToolTip("The folder that 'Save the model' or the command line has written")
+        file.setToolTip("A model in one file, as others pass it on")
+        folder.clicked.connect(self._ask_for_folder)
+        file.clicked.connect(self._ask_for_file)
+        line = QHBoxLayout()
+        line.addWidget(folder)
+        line.addWidget(file)
+        return line
+
+    def _address(self) -> QHBoxLayout:
+        self.address = QLineEdit()
+        self.address.setPlaceholderText("https://… or owner/name")
+        self.address.setToolTip(
+            "Address of a model's zip file, or its name on the Hugging Face hub (owner/name). "
+            "With #sha256=… at its end, only the very file that was meant is taken"
+        )
+        self.address.textChanged.connect(self._allow_fetching)
+        self.address.returnPressed.connect(self._fetch)
+        self.fetch_button = QPushButton("Fetch")
+        self.fetch_button.clicked.connect(self._fetch)
+        line = QHBoxLayout()
+        line.addWidget(self.address, 1)
+        line.addWidget(self.fetch_button)
+        self._allow_fetching()
+        return line
+
+    def _progress(self) -> QWidget:
+        self.bar = QProgressBar()
+        self.stop_button = QPushButton("Cancel")
+        self.stop_button.setToolTip("Stop the download; nothing of it is kept")
+        self.stop_button.clicked.connect(self.stop)
+        self._under_way = QWidget()
+        line = QHBoxLayout(self._under_way)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.bar, 1)
+        line.addWidget(self.stop_button)
+        self._under_way.hide()
+        return self._under_way
+
+    def _ask_for_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "The model's folder")
         if folder:
             self.load(folder)
 
-    def load(self, folder: str) -> None:
-        """Load the bundle in ``folder``."""
-        from napari_splicer.model.bundle import load_bundle
+    def _ask_for_file(self) -> None:
+        file, _ = QFileDialog.getOpenFileName(
+            self, "The model's file", "", "Models (*.zip bundle.json)"
+        )
+        if file:
+            self.load(file)
 
+    def _allow_fetching(self) -> None:
+        there = bool(self.address.text().strip())
+        self.fetch_button.setEnabled(there)
+        self.fetch_button.setToolTip(
+            "Download the model, or find it where it was downloaded before"
+            if there
+            else "Type an address or a name of the Hugging Face hub first"
+        )
+
+    def _fetch(self) -> None:
+        if words := self.address.text().strip():
+            self.load(words)
+
+    def load(self, source: str) -> None:
+        """Load the model that ``source`` names: a folder, a file, an address, a name of the hub."""
         self.message.setText("Loading …")
-        self._loading.ask(load_bundle, folder)
+        self.bar.setRange(0, 0)
+        self._under_way.show()
+        self._loading.ask(load_from, source)
 
-    def _take(self, bundle: Bundle) -> None:
+    def stop(self) -> None:
+        """Stop what is being loaded."""
+        self._loading.forget()
+        self._under_way.hide()
+        self.message.setText("Stopped. The model in use is the one from before.")
+        if self._session.bundle is None:
+            self.message.setText(f"Stopped. {_NOTHING_YET}")
+
+    def _show_share(self, share: float) -> None:
+        self.bar.setRange(0, 1000 if share else 0)
+        self.bar.setValue(round(1000 * share))
+        self.message.setText("Downloading …")
+
+    def _take(self, loaded: tuple[Bundle, str]) -> None:
+        bundle, source = loaded
+        self._under_way.hide()
+        self.recent.refresh()
         made = dict(self._session.made_from)
         made.pop("train", None)
         self._session.made_from = made
         self._session.bundle = bundle
         self._session.components = bundle.decomposition.components
+        if source.startswith("hf://"):
+            self.message.setText(f"{self.message.text()} It is {source}.")
 
     def _refuse(self, error: Exception) -> None:
+        self._under_way.hide()
+        self.recent.refresh()
         if isinstance(error, SplicerError):
             self.message.setText(str(error))
         tell(error)

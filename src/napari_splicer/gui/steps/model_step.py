@@ -47,7 +47,7 @@ class ModelStep(StepPage):
         )
         self.load_card = ChoiceCard(
             "Use a trained model",
-            "from a folder",
+            "file, address or hub",
             "Apply a model that was trained on images of the same markers",
         )
         self.train_card.setChecked(True)
@@ -68,8 +68,8 @@ class ModelStep(StepPage):
         self.column.addWidget(self.status)
         self.save_button = QPushButton("Save the model …")
         self.save_button.setToolTip(
-            "Keep the model in a folder, to use it on other images, and beside it a report of what "
-            "it learned"
+            "Keep the model in a folder, or in one file to pass on, to use it on other images, and "
+            "beside it a report of what it learned"
         )
         self.save_button.clicked.connect(self._ask_where_to_save)
         self.column.addWidget(self.save_button)
@@ -95,20 +95,24 @@ class ModelStep(StepPage):
             )
 
     def _ask_where_to_save(self) -> None:
-        folder, _ = QFileDialog.getSaveFileName(self, "Folder for the model", "splicer-model")
-        if folder:
-            self.save(folder)
+        kinds = {"One file to pass on (*.zip)": ".zip", "Folder (*)": ""}
+        name, kind = QFileDialog.getSaveFileName(
+            self, "Save the model", "splicer-model.zip", ";;".join(kinds)
+        )
+        if name:
+            self.save(name if Path(name).suffix else name + kinds.get(kind, ""))
 
-    def save(self, folder: str) -> None:
-        """Write the model to a new folder, and its report beside it."""
+    def save(self, name: str) -> None:
+        """Write the model to a new folder or, called ``.zip``, to a file; its report beside it."""
         if self.session.bundle is not None:
-            self._saving.ask(save_model, self.session.bundle, folder)
+            self._saving.ask(save_model, self.session.bundle, name)
 
     def _saved(self, paths: tuple[Path, Path]) -> None:
-        folder, self._report = paths
+        place, self._report = paths
         self.status.setText(
-            f"Saved to {folder}; what it learned stands beside it in {self._report.name}."
+            f"Saved to {place}; what it learned stands beside it in {self._report.name}."
         )
+        self.load_panel.recent.refresh()
         self.report_button.show()
 
     def _open_report(self) -> None:
