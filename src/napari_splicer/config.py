@@ -81,6 +81,10 @@ class RunConfig(Settings):
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="of the computation")
     threads: int | None = Field(None, ge=1, description="CPU threads; unset: chosen at the start")
+    own_process: bool = Field(
+        False,
+        description="trains in a process of its own, which gives all memory back when it ends",
+    )
     output: str = Field("splicer-run", description="folder for the results")
     inputs: tuple[ImageInput, ...] = ()
     components: tuple[Component, ...] = ()

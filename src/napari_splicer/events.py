@@ -47,7 +47,8 @@ class Metrics:
     """Numbers at one training step.
 
     Keys: ``loss``, ``loss/<component>``, ``held_out_loss``, ``learning_rate``, ``rankme``,
-    ``rankme/<component>``, ``patches_per_second``. Not every event carries every key.
+    ``rankme/<component>``, ``patches_per_second``, ``memory_gb`` (of the process) and
+    ``device_memory_gb`` (of a GPU, by the process). Not every event carries every key.
     """
 
     stage: Stage
@@ -88,6 +89,9 @@ Event: TypeAlias = Started | Progress | Metrics | Warned | Checkpointed | Finish
 class Cancel:
     """A token that asks a running stage to stop; safe to call from any thread, any number of times.
 
+    Training can also be asked to pause: it holds between two steps until it is asked to go on, or
+    to stop.
+
     Examples
     --------
     >>> cancel = Cancel()
@@ -100,10 +104,32 @@ class Cancel:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._going = threading.Event()
+        self._going.set()
 
     def request(self) -> None:
-        """Ask the stage to stop at its next batch."""
+        """Ask the stage to stop at its next batch, even if it is paused."""
         self._event.set()
+        self._going.set()
+
+    def pause(self) -> None:
+        """Ask the stage to hold; one that was asked to stop stops."""
+        self._going.clear()
+        if self._event.is_set():
+            self._going.set()
+
+    def go_on(self) -> None:
+        """End the pause."""
+        self._going.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the stage is asked to hold."""
+        return not self._going.is_set()
+
+    def still_paused(self, seconds: float) -> bool:
+        """Wait for the end of the pause, so many seconds at most; return whether it goes on."""
+        return not self._going.wait(seconds)
 
     @property
     def requested(self) -> bool:

@@ -6,6 +6,7 @@ from.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, PositiveFloat, model_validator
@@ -87,6 +88,11 @@ class TrainingSettings(Settings):
     preset: Literal["quick", "standard", "thorough"] = Field("quick", description="how long")
     epochs: int | None = Field(None, ge=1, description="times every patch is seen; unset: preset")
     steps: int | None = Field(None, ge=1, description="number of batches; overrides epochs")
+    restarts: tuple[int, ...] = Field(
+        (),
+        description="steps at which the learning rate warms up and falls anew, because a training "
+        "that had come to its end was given more steps; needs steps",
+    )
     batch: int = Field(128, ge=4, description="patches per step")
     devices: int = Field(
         1, ge=1, description="how many train together, each on a share of every batch"
@@ -121,3 +127,10 @@ class TrainingSettings(Settings):
     cache_gb: float = Field(
         2.0, gt=0, description="GB of memory for training patches; more lie in a temporary file"
     )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> TrainingSettings:
+        bounds = (0, *self.restarts, self.steps or 0)
+        if self.restarts and any(a >= b for a, b in pairwise(bounds)):
+            raise ValueError("restarts must be rising, and each less than steps")
+        return self

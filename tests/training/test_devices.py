@@ -146,7 +146,7 @@ class Locked:
 
 def test_images_that_can_not_be_handed_on_are_refused(two):
     field = MaskedImage(open_image(Locked()))
-    with pytest.raises(InvalidSettings, match=r"can't be handed to the processes.*run file"):
+    with pytest.raises(InvalidSettings, match=r"can't be handed to another process.*run file"):
         list(devices.train([field], two))
 
 

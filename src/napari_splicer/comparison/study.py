@@ -198,8 +198,9 @@ def _key(name: str, run: RunConfig) -> str:
 def _deciding(run: RunConfig) -> dict[str, Any]:
     """Return the settings that decide a result, as JSON holds them."""
     aside = dict.fromkeys(
-        ("output", "export", "clusterings", "taught", "projection", "device", "threads"), True
-    )
+        ("output", "export", "clusterings", "taught", "projection", "device", "threads",
+         "own_process"), True
+    )  # fmt: skip
     data: dict[str, Any] = json.loads(
         run.model_dump_json(exclude={**aside, "training": {"devices"}})
     )

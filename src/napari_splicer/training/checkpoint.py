@@ -5,6 +5,7 @@ It holds no random state: whatever is drawn at a step follows from the run's see
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _RECORD = "napari-splicer-checkpoint"
 _FREE: dict[str, Any] = {
     "training": {"devices"}, "device": True, "precision": True, "threads": True, "output": True,
+    "own_process": True,
     "inputs": True, "embedding": True, "clusterings": True, "taught": True, "projection": True,
     "export": True,
 }  # fmt: skip
@@ -128,6 +130,20 @@ def has_unfinished(folder: Path) -> bool:
 def read_checkpoint_tensors(folder: Path) -> dict[str, Tensor]:
     """Read a checkpoint's tensors, on the CPU; InvalidModel if the file is damaged."""
     return read_tensors(checkpoint_path(folder))
+
+
+def sorted_out(
+    tensors: Mapping[str, Tensor],
+) -> tuple[dict[str, dict[str, Tensor]], dict[int, dict[str, Tensor]]]:
+    """Return weights by network and name, and the optimiser's state by parameter."""
+    networks: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}}
+    optimizer: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if match := re.fullmatch(r"optimizer/(\d+)/(\w+)", name):
+            optimizer.setdefault(int(match[1]), {})[match[2]] = value
+        elif (parts := name.partition("/"))[0] in networks:
+            networks[parts[0]][parts[2]] = value
+    return networks, optimizer
 
 
 def discard(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -11,6 +12,8 @@ from napari_splicer.errors import InvalidSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import psutil
 
     from napari_splicer.config import RunConfig
 
@@ -81,6 +84,26 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         yield
+
+
+def memory_in_use(device: torch.device) -> dict[str, float]:
+    """Return the GB that this process holds: as ``memory_gb``, and on a GPU ``device_memory_gb``.
+
+    On a GPU, what torch keeps at hand counts: no other program can have it.
+    """
+    held = {"memory_gb": _this_process().memory_info().rss / 1e9}
+    if device.type == "cuda":
+        held["device_memory_gb"] = torch.cuda.memory_reserved(device) / 1e9
+    elif device.type == "mps":
+        held["device_memory_gb"] = torch.mps.driver_allocated_memory() / 1e9
+    return held
+
+
+@cache
+def _this_process() -> psutil.Process:
+    import psutil
+
+    return psutil.Process()
 
 
 def _cuda_count() -> int:

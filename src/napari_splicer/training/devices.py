@@ -1,4 +1,4 @@
-"""Training on one device, or on several: a process for each.
+"""Training on one device, or on several: a process for each, or one of its own for one device.
 
 The process that was asked to train then takes no step itself. It shows what the first of the others
 tells, so that it can say what happened, and end the rest, whichever of them fails, and however.
@@ -43,8 +43,10 @@ def train(
     """Train on ``config.training.devices`` devices; see :func:`~.trainer.fit`.
 
     With several, losses and batch normalisation see the whole batch, so that the training is that
-    of one device, to rounding. Under torchrun, this process trains on its own device; only the
-    first one's events come, and only its ``Finished.result`` is a model.
+    of one device, to rounding. With ``config.own_process``, one device gets a process of its own,
+    too: what it held of a GPU's memory is free when that ends. Under torchrun, this process trains
+    on its own device; only the first one's events come, and only its ``Finished.result`` is a
+    model.
 
     Raises
     ------
@@ -54,13 +56,14 @@ def train(
         Also if one of the processes was ended from outside.
     """
     count = config.training.devices
-    if count == 1:
+    if count == 1 and not config.own_process:
         yield from fit(fields, config, folder=folder, resume=resume, cancel=cancel)
         return
-    check_devices(config)
-    if count_launched() > 1:
-        yield from take_part(fields, config, folder, resume, cancel)
-        return
+    if count > 1:
+        check_devices(config)
+        if count_launched() > 1:
+            yield from take_part(fields, config, folder=folder, resume=resume, cancel=cancel)
+            return
     if not fields:
         raise NoCells("There is no image to train on.", "Open at least one.")
     job = _packed(fields, config, folder, resume)
@@ -120,6 +123,6 @@ def _packed(
         return pickle.dumps((sources, config, folder, resume))
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         raise InvalidSettings(
-            f"The images can't be handed to the processes of several devices ({error}).",
-            "Name them in a run file, or open them with open_inputs; or train on one device.",
+            f"The images can't be handed to another process ({error}).",
+            "Name them in a run file, or open them with open_inputs; or train in this process.",
         ) from error

@@ -177,11 +177,23 @@ class _Agreed(Cancel):
         super().__init__()
         self._group = group
         self._cancel = cancel
+        self._paused = False
 
     @property
     def requested(self) -> bool:
         """Whether a stop was asked for in the first process."""
-        return self._group.of_first(lambda: self._cancel.requested)
+        asked = self._group.of_first(lambda: (self._cancel.requested, self._cancel.paused))
+        self._paused = asked[1]
+        return asked[0]
+
+    @property
+    def paused(self) -> bool:
+        """Whether the first process was asked to hold, when that was last looked at."""
+        return self._paused
+
+    def still_paused(self, seconds: float) -> bool:
+        """Wait as long as the first process does."""
+        return self._group.of_first(lambda: self._cancel.still_paused(seconds))
 
 
 def check_shares(batch: int, devices: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,11 +13,17 @@ from napari_splicer.errors import InvalidModel, TrainingFailed
 from napari_splicer.model.record import NormalizationRecord
 from napari_splicer.quality import rankme, rankme_per_chunk
 from napari_splicer.training.averaging import Average
-from napari_splicer.training.checkpoint import CheckpointRecord
+from napari_splicer.training.checkpoint import CheckpointRecord, sorted_out
 from napari_splicer.training.device import autocast, seeded
 from napari_splicer.training.group import ALONE
 from napari_splicer.training.plateau import Plateau
-from napari_splicer.training.schedule import Draws, derive_seed, learning_rate, rows_of_step
+from napari_splicer.training.schedule import (
+    Draws,
+    derive_seed,
+    learning_rate,
+    progress,
+    rows_of_step,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,8 +79,8 @@ class Learner:
         self._config = config
         self._data = data
         self._views = views
-        self._device = torch.device(config.device)
-        self.network = network.to(self._device).train()
+        self.device = torch.device(config.device)
+        self.network = network.to(self.device).train()
         self._optimizer = _optimizer(network, config)
         decay = config.training.ema
         self._average = Average(self.network, decay) if decay else None
@@ -139,7 +144,7 @@ class Learner:
     def _ranks(self) -> dict[str, float]:
         """Return RankMe of the representation and of every chunk, on the fixed batch."""
         network = self.model.eval()
-        with torch.no_grad(), autocast(self._config, self._device):
+        with torch.no_grad(), autocast(self._config, self.device):
             z_BZ, e_BD = network.embed(self._views.of_primary(self._data.looked_at()))
         self.network.train()
         values = {"rankme": rankme(z_BZ.float().cpu())}
@@ -179,7 +184,7 @@ class Learner:
         InvalidModel
             If the tensors do not fit the network.
         """
-        networks, optimizer = _sorted_out(tensors)
+        networks, optimizer = sorted_out(tensors)
         kept = {"network": self.network}
         if self._average is not None:
             kept["average"] = self._average.network
@@ -213,8 +218,8 @@ class Learner:
         rate = learning_rate(settings, self.step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        with seeded(derive_seed(seed, Draws.LAYERS, self.step), self._device):
-            with autocast(self._config, self._device), self._group.whole_batch(self.network):
+        with seeded(derive_seed(seed, Draws.LAYERS, self.step), self.device):
+            with autocast(self._config, self.device), self._group.whole_batch(self.network):
                 terms = self.network.objective(*viewed)
             self._optimizer.zero_grad(set_to_none=True)
             terms.total.backward()  # type: ignore[no-untyped-call]
@@ -226,7 +231,7 @@ class Learner:
         if not all(map(math.isfinite, numbers[:2])):
             return {}
         self._optimizer.step()
-        self.network.after_step(self.step / self.steps)
+        self.network.after_step(progress(settings, self.step, self.steps))
         names = ["loss", *(f"loss/{name}" for name in terms.parts)]
         return dict(zip(names, numbers[1:], strict=True)) | {"learning_rate": rate}
 
@@ -282,17 +287,3 @@ def _optimizer(network: nn.Module, config: RunConfig) -> torch.optim.AdamW:
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, weight_decay=config.training.weight_decay)
-
-
-def _sorted_out(
-    tensors: Mapping[str, Tensor],
-) -> tuple[dict[str, dict[str, Tensor]], dict[int, dict[str, Tensor]]]:
-    """Return weights by network and name, and the optimiser's state by parameter."""
-    networks: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}}
-    optimizer: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if match := re.fullmatch(r"optimizer/(\d+)/(\w+)", name):
-            optimizer.setdefault(int(match[1]), {})[match[2]] = value
-        elif (parts := name.partition("/"))[0] in networks:
-            networks[parts[0]][parts[2]] = value
-    return networks, optimizer

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from napari_splicer.errors import SplicerError, TrainingFailed
 from napari_splicer.events import Cancel, Event, Finished
 from napari_splicer.training.group import OthersEnded
-from napari_splicer.training.worker import work
+from napari_splicer.training.worker import GO_ON, PAUSE, STOP, work
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
     from multiprocessing.process import BaseProcess
 
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_LOOK = 0.2  # seconds between two looks at what is asked for
 _LOADED_ONCE = ["lightning_fabric", "napari_splicer.training.worker", "sklearn.linear_model"]
 
 
@@ -36,7 +37,7 @@ def train_together(count: int, job: bytes, cancel: Cancel) -> Generator[Event, N
     job : bytes
         For :func:`~napari_splicer.training.worker.work`.
     cancel : Cancel
-        Looked at whenever something is told.
+        Looked at whenever something is told, and five times a second.
 
     Raises
     ------
@@ -82,7 +83,8 @@ def _start(rank: int, count: int, port: int, job: bytes) -> _Process:
     running = context.Process(target=work, args=(environment, its, job), daemon=True)  # type: ignore[attr-defined]
     running.start()
     its.close()  # so that the pipe ends with the process
-    return _Process(f"{rank + 1} of {count}", running, mine)
+    name = "that trains" if count == 1 else f"of device {rank + 1} of {count}"
+    return _Process(name, running, mine)
 
 
 def _listen(processes: Sequence[_Process], cancel: Cancel) -> Generator[Event, None, Finished]:
@@ -93,12 +95,12 @@ def _listen(processes: Sequence[_Process], cancel: Cancel) -> Generator[Event, N
     SplicerError
         What one of them can't go on for.
     """
-    first, asked = processes[0], False
+    first, asked = processes[0], GO_ON
     unreached = TrainingFailed("The training ended without a model.")
     speaking = list(processes)
     try:
         while speaking:
-            ready = wait([process.pipe for process in speaking])
+            ready = wait([process.pipe for process in speaking], timeout=_LOOK)
             for process in [process for process in speaking if process.pipe in ready]:
                 told = _told(process)
                 match told:
@@ -112,11 +114,12 @@ def _listen(processes: Sequence[_Process], cancel: Cancel) -> Generator[Event, N
                         raise told
                     case _:
                         yield told
-            if cancel.requested and not asked:
-                asked = True
-                _ask_to_stop(first)
+            wish = STOP if cancel.requested else PAUSE if cancel.paused else GO_ON
+            if wish != asked and asked != STOP:
+                asked = wish
+                _ask(first, wish)
     except GeneratorExit:
-        _ask_to_stop(first)
+        _ask(first, STOP)
         while not isinstance(_told(first), Finished | SplicerError | None):
             pass  # until its checkpoint is written
         raise
@@ -140,15 +143,15 @@ def _told(process: _Process) -> Event | SplicerError | None:
         return None
     how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
     raise TrainingFailed(
-        f"The process of device {process.name} was ended {how}, and training with it.",
-        "It was ended from outside, memory ran out, or what it says above went wrong. Training can "
-        "be gone on with from its last checkpoint.",
+        f"The process {process.name} was ended {how}, and training with it.",
+        "It was ended from outside, or memory ran out. Training can be gone on with from its last "
+        "checkpoint.",
     )
 
 
-def _ask_to_stop(process: _Process) -> None:
+def _ask(process: _Process, wish: bytes) -> None:
     with suppress(OSError):  # that it has ended is told elsewhere
-        process.pipe.send_bytes(b"")
+        process.pipe.send_bytes(wish)
 
 
 @contextmanager

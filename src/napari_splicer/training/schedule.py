@@ -53,13 +53,28 @@ def count_steps(settings: TrainingSettings, patches: int, device: str = "cpu") -
 def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
     """Return the learning rate at ``step``: linear warm-up, then half a cosine to 0.
 
-    Loshchilov, Hutter, arXiv 1608.03983, eq. 5, without restarts.
+    Loshchilov, Hutter, arXiv 1608.03983, eq. 5. It begins anew at every restart, where a training
+    that had come to its end was given more steps.
     """
+    step, steps = _within(settings, step, steps)
     warmup = round(settings.warmup * steps)
     if step < warmup:
         return settings.learning_rate * (step + 1) / warmup
     progress = (step - warmup) / max(1, steps - warmup)
     return settings.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+
+
+def progress(settings: TrainingSettings, step: int, steps: int) -> float:
+    """Return how much of the training is done before ``step``, 0 to 1; 0 again at a restart."""
+    step, steps = _within(settings, step, steps)
+    return step / steps
+
+
+def _within(settings: TrainingSettings, step: int, steps: int) -> tuple[int, int]:
+    """Return which step this is since the last restart, and of how many up to the next."""
+    bounds = (0, *settings.restarts, steps)
+    start = max(bound for bound in bounds[:-1] if bound <= step)
+    return step - start, bounds[bounds.index(start) + 1] - start
 
 
 def count_held_out(settings: TrainingSettings, patches: int) -> int:

@@ -35,8 +35,9 @@ from napari_splicer.training.checkpoint import (
     read_record,
     write_checkpoint,
 )
+from napari_splicer.training.continuing import as_continued
 from napari_splicer.training.data import TrainingData
-from napari_splicer.training.device import threads
+from napari_splicer.training.device import memory_in_use, threads
 from napari_splicer.training.diagnosis import diagnose
 from napari_splicer.training.group import ALONE
 from napari_splicer.training.learner import Learner
@@ -57,6 +58,9 @@ if TYPE_CHECKING:
 
 LOOKS = 25
 """How often ranks, and the loss on held-out patches, are looked at in the course of a training."""
+
+
+_PAUSE = 60.0  # seconds of a pause after which the processes of a training hear of each other
 
 
 def fit(
@@ -82,11 +86,12 @@ def fit(
         Where checkpoints go: every ``config.training.checkpoint_every`` steps, at the end, when
         cancelled, and when the iterator is closed.
     resume : bool
-        Go on from the checkpoint in ``folder``. On a CPU, the model is then the one that an
-        uninterrupted training would have given, to the last bit.
+        Go on from the checkpoint in ``folder``; if the training had ended, with the settings of
+        :func:`~napari_splicer.training.continuing.with_more_steps`, for more steps. On a CPU, the
+        model is then the one that an uninterrupted training would have given, to the last bit.
     cancel : Cancel, optional
-        Looked at before every batch. ``Finished.result`` is then the model so far, or None if
-        training had not begun.
+        Looked at before every batch. While it is paused, no step is taken. Once it asks to stop,
+        ``Finished.result`` is the model so far, or None if training had not begun.
     group : Group
         The processes that train together, each of which calls this with the same. The result of
         all but the first one is None.
@@ -108,7 +113,7 @@ def fit(
     asked = config if record is None else as_begun(config, record.config)
     run = group.of_first(lambda: resolve(asked, fields, folder))
     if record is not None:
-        check_same_settings(record.config, run)
+        check_same_settings(as_continued(record, run), run)
     for remark in remarks(asked, run, fields):
         yield Warned("train", remark)
     try:
@@ -231,6 +236,9 @@ def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Ev
     begun, first = time.perf_counter(), learner.step
     try:
         while not (learner.step == learner.steps or learner.on_a_plateau or cancel.requested):
+            if cancel.paused:
+                begun += _held(cancel)
+                continue
             before = learner.step
             outcome = learner.advance()
             values = outcome.values
@@ -239,7 +247,7 @@ def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Ev
                 values = values | learner.look()
             if outcome.remark:
                 yield Warned("train", outcome.remark)
-            yield Metrics("train", learner.step, values)
+            yield Metrics("train", learner.step, values | memory_in_use(learner.device))
             pace = (time.perf_counter() - begun) / max(1, learner.step - first)
             left = pace * (learner.steps - learner.step)
             yield Progress("train", learner.step, learner.steps, "steps", seconds_left=left)
@@ -258,6 +266,14 @@ def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Ev
         )
     if folder is not None:
         yield _checkpoint(learner, folder)
+
+
+def _held(cancel: Cancel) -> float:
+    """Hold until the pause ends; return the seconds that it took."""
+    begun = time.perf_counter()
+    while cancel.still_paused(_PAUSE):
+        pass
+    return time.perf_counter() - begun
 
 
 def _checkpoint(learner: Learner, folder: Path) -> Event:

@@ -1,4 +1,4 @@
-"""One process of a training on several devices: takes part, and tells what happens."""
+"""One process of a training, on several devices or by itself: takes part, tells what happens."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import os
 import pickle
 import signal
 import threading
+import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from napari_splicer.errors import SplicerError
+from napari_splicer.errors import SplicerError, TrainingFailed
 from napari_splicer.events import Cancel, Event, Finished
 from napari_splicer.images.open import open_input
 from napari_splicer.training.device import resolve_device
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import MaskedImage
 
 
+STOP, PAUSE, GO_ON = b"stop", b"pause", b"go on"
+"""What a process can be asked for."""
+
+
 def work(environment: Mapping[str, object], pipe: Connection, job: bytes) -> None:
-    """Train on one of the devices, and tell what happens through ``pipe``."""
+    """Train on one of the devices, or by itself, and tell what happens through ``pipe``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update({name: str(value) for name, value in environment.items()})
     cancel = Cancel()
@@ -36,16 +41,21 @@ def work(environment: Mapping[str, object], pipe: Connection, job: bytes) -> Non
     try:
         sources, config, folder, resume = pickle.loads(job)
         fields = [open_input(*s) if isinstance(s, tuple) else s for s in sources]
-        for event in take_part(fields, config, folder, resume, cancel):
+        train = fit if environment["WORLD_SIZE"] == 1 else take_part
+        for event in train(fields, config, folder=folder, resume=resume, cancel=cancel):
             if environment["RANK"] == 0:
                 pipe.send_bytes(pickle.dumps(event))
     except SplicerError as error:
         pipe.send_bytes(pickle.dumps(error))
+    except BaseException as error:
+        pipe.send_bytes(pickle.dumps(_mistake(error)))
+        raise
 
 
 def take_part(
     fields: Sequence[MaskedImage],
     config: RunConfig,
+    *,
     folder: Path | None,
     resume: bool,
     cancel: Cancel | None,
@@ -70,7 +80,18 @@ def _end_with_parent() -> None:
 
 
 def _hear(pipe: Connection, cancel: Cancel) -> None:
-    """Wait until this process is asked to stop."""
+    """Follow what this process is asked for, until it is to stop."""
     with suppress(EOFError, OSError):
-        pipe.recv_bytes()
+        while (asked := pipe.recv_bytes()) != STOP:
+            (cancel.pause if asked == PAUSE else cancel.go_on)()
         cancel.request()
+
+
+def _mistake(error: BaseException) -> TrainingFailed:
+    """Return what to say of an error of the program's; where it arose goes with it as a note."""
+    said = TrainingFailed(
+        f"The training has stopped at a mistake of the program ({type(error).__name__}: {error}).",
+        "Go on from its last checkpoint, or report it with the details.",
+    )
+    said.add_note("".join(traceback.format_exception(error)))
+    return said
