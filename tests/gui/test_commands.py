@@ -10,6 +10,8 @@ from napari_splicer.config import ClusteringSettings
 from napari_splicer.errors import NoCells
 from napari_splicer.events import Finished, Metrics, Progress, Started, Warned
 from napari_splicer.gui import commands, editing
+from napari_splicer.gui.earlier import look
+from napari_splicer.gui.readiness import resolve
 
 if TYPE_CHECKING:
     from napari_splicer.gui.commands import Run
@@ -121,12 +123,65 @@ def test_cancelled_training_keeps_the_model_and_says_so(session) -> None:
     assert session.bundle is not None
     assert "kept" in session.notice.text
     assert commands.follow_up(session, run) is None
-    assert commands.can_resume(commands.run_folder(session))
+    earlier = look(commands.run_folder(session), session.bundle)
+    assert earlier.unfinished
+    assert "stopped before its end" in earlier.why_not
 
-    again = commands.train(session, resume=True)
+    again = commands.train(session, resume=earlier)
     carry_out(session, again)
     assert session.metrics[-1].step == 4
-    assert not commands.can_resume(commands.run_folder(session))
+    assert not look(commands.run_folder(session), session.bundle).unfinished
+
+
+def test_a_training_that_has_ended_is_given_more_steps(session) -> None:
+    assert "not there any more" in look(commands.run_folder(session), None).why_not
+    carry_out(session, commands.train(session))
+    first, folder = session.bundle, commands.run_folder(session)
+    earlier = look(folder, first)
+    assert (earlier.of_model, earlier.why_not, earlier.steps) == (True, "", 4)
+    longer = commands.train(session, resume=earlier, more=10)
+    commands.begin(session, longer)
+    for event in longer.events():
+        commands.apply(session, longer, [event])
+        if isinstance(event, Metrics) and event.step == 6:
+            commands.request_cancel(session, longer)
+    earlier = look(folder, session.bundle)
+    assert (earlier.unfinished, earlier.steps, earlier.restarts) == (True, 14, (4,))
+    carry_out(session, commands.train(session, resume=earlier))
+    assert session.metrics[-1].step == 14
+    assert session.bundle.config.training.restarts == (4,)
+    assert resolve(session.snapshot()).steps["model"].status == "done"
+    assert "Another training" in look(folder, first).why_not
+
+
+def test_a_pause_is_noted_and_a_stop_ends_it(session) -> None:
+    run = commands.train(session)
+    commands.begin(session, run)
+    commands.request_pause(session, run, paused=True)
+    assert (session.job.paused, run.cancel.paused) == (True, True)
+    assert resolve(session.snapshot()).advice.startswith("Paused")
+    commands.request_pause(session, run, paused=False)
+    assert (session.job.paused, run.cancel.paused) == (False, False)
+    commands.request_pause(session, run, paused=True)
+    commands.request_cancel(session, run)
+    assert (session.job.paused, run.cancel.paused) == (False, False)
+    commands.request_pause(session, run, paused=True)
+    assert not session.job.paused
+
+
+def test_a_failure_is_a_sentence_with_details(session) -> None:
+    run = commands.train(session)
+    commands.begin(session, run)
+    try:
+        raise KeyError("plane")
+    except KeyError as error:
+        commands.fail(session, run, error)
+    assert session.notice.text.startswith("The program has made a mistake (KeyError: 'plane').")
+    assert "raise KeyError" in session.notice.details
+    commands.begin(session, run)
+    commands.fail(session, run, NoCells("The mask has no cells.", "Choose another."))
+    assert session.notice.text == "The mask has no cells. Choose another."
+    assert session.notice.details == ""
 
 
 def test_a_cancelled_embedding_leaves_the_table(session, table) -> None:

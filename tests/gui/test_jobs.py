@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QWidget
 from napari_splicer.errors import NoCells, WouldOverwrite
 from napari_splicer.events import Cancel, Event, Finished, Metrics, Progress, Started
 from napari_splicer.gui import commands
+from napari_splicer.gui.failures import in_words
 from napari_splicer.gui.jobs import Errand, JobRunner
 from napari_splicer.gui.snapshot import Snapshot
 
@@ -102,7 +103,8 @@ def test_cancelling_twice_or_without_a_run_is_harmless(runner, qtbot) -> None:
 def test_a_failure_is_shown_once_in_its_words(runner, qtbot, notes, error) -> None:
     runner.start(Script(runner.session.next_run(), error=error))
     finish(runner, qtbot)
-    assert runner.session.notice.text == str(error)
+    assert runner.session.notice.text == in_words(error)
+    assert bool(runner.session.notice.details) == (not isinstance(error, NoCells))
     assert notes == [str(error)]
     assert not runner.busy
 

@@ -121,7 +121,7 @@ def test_cancel_keeps_the_model_and_offers_to_go_on(widget, qtbot) -> None:
     press(widget, qtbot, "Cancel")
     qtbot.waitUntil(lambda: session.job is None, timeout=60_000)
     assert session.bundle is not None
-    assert "kept" in widget.notice_text.text()
+    assert "kept" in widget.notice.words.text()
     assert session.table is None
     resume = widget.pages["model"].train_panel.resume_button
     qtbot.waitUntil(lambda: resume.isVisibleTo(widget), timeout=30_000)
@@ -186,9 +186,9 @@ def test_the_explorer_from_the_menu_opens_there_too_and_stays_where_it_is_moved(
 def test_notices_can_be_dismissed(viewer, qtbot) -> None:
     widget = dock(viewer)
     widget.session.notice = Notice("warning", "Few cells.")
-    assert "Few cells." in widget.notice_text.text()
-    widget._dismiss()
-    assert not widget._notice.isVisibleTo(widget)
+    assert "Few cells." in widget.notice.words.text()
+    widget.notice._dismiss()
+    assert not widget.notice.isVisibleTo(widget)
 
 
 def test_themes_reach_the_plots(viewer, qtbot) -> None:

@@ -38,7 +38,7 @@ def test_metrics_name_every_component(events):
     assert [m.step for m in metrics] == [1, 2, 3, 4, 5, 6]
     assert set(metrics[-1].values) == {
         "loss", "loss/nuclei", "loss/around", "learning_rate", "patches_per_second",
-        "rankme", "rankme/nuclei", "rankme/around",
+        "rankme", "rankme/nuclei", "rankme/around", "memory_gb",
     }  # fmt: skip
     assert all(np.isfinite(list(m.values.values())).all() for m in metrics)
     assert 1 <= metrics[-1].values["rankme/nuclei"] <= 4

@@ -16,6 +16,7 @@ from napari_splicer import pipeline
 from napari_splicer.config import ClusteringSettings, RunConfig
 from napari_splicer.events import Cancel, Finished, Metrics, Progress, Started, Warned
 from napari_splicer.files import file_name
+from napari_splicer.gui.failures import details_of, in_words
 from napari_splicer.gui.naming import free_name
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.results import keep
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from napari_splicer.events import Event, Stage
+    from napari_splicer.gui.earlier import Earlier
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.snapshot import Snapshot
 
@@ -110,13 +112,6 @@ def export_folder(session: Session) -> Path:
     return exports if session.image is None else exports / file_name(session.image.name)
 
 
-def can_resume(folder: pipeline.RunFolder) -> bool:
-    """Return whether a training was stopped before its end; reads a file and loads torch."""
-    from napari_splicer.training.checkpoint import has_unfinished
-
-    return has_unfinished(folder.checkpoint)
-
-
 def estimate(config: RunConfig, cells: int) -> Mapping[str, float]:
     """Return how many seconds each preset takes; trains a few steps on noise and loads torch."""
     from napari_splicer.training.estimate import estimate_seconds
@@ -124,9 +119,12 @@ def estimate(config: RunConfig, cells: int) -> Mapping[str, float]:
     return estimate_seconds(_with_spare_threads(config), cells)
 
 
-def train(session: Session, *, resume: bool = False) -> Run:
-    """Prepare training on the session's image, or going on where it was stopped."""
-    return _run(session, "train", folder=run_folder(session).path, resume=resume)
+def train(session: Session, *, resume: Earlier | None = None, more: int = 0) -> Run:
+    """Prepare training on the session's image, or going on with an earlier one, for more steps."""
+    run = _run(session, "train", folder=run_folder(session).path, resume=resume is not None)
+    if resume is None:
+        return run
+    return replace(run, config=run.config.with_values(resume.length(more)))
 
 
 def embed(session: Session, *, with_model: bool = True) -> Run:
@@ -205,7 +203,14 @@ def request_cancel(session: Session, run: Run) -> None:
     """Ask ``run`` to stop; any number of times."""
     run.cancel.request()
     if session.job is not None and _is_current(session, run):
-        session.job = replace(session.job, cancelling=True)
+        session.job = replace(session.job, cancelling=True, paused=False)
+
+
+def request_pause(session: Session, run: Run, *, paused: bool) -> None:
+    """Ask ``run`` to hold after its current step, or to go on; one that is stopping stops."""
+    (run.cancel.pause if paused else run.cancel.go_on)()
+    if session.job is not None and _is_current(session, run):
+        session.job = replace(session.job, paused=run.cancel.paused)
 
 
 def _is_current(session: Session, run: Run) -> bool:
@@ -247,7 +252,7 @@ def fail(session: Session, run: Run, error: Exception) -> None:
     """Note that ``run`` ended in an error; an older run's is refused."""
     if not _is_current(session, run):
         return
-    session.notice = Notice("error", str(error) or type(error).__name__, run.stage)
+    session.notice = Notice("error", in_words(error), run.stage, details_of(error))
     session.job = None
 
 

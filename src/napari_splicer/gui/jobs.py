@@ -112,6 +112,11 @@ class JobRunner:
         if self._run is not None:
             commands.request_cancel(self.session, self._run)
 
+    def pause(self, paused: bool = True) -> None:
+        """Ask the run under way to hold, or to go on; harmless when there is none."""
+        if self._run is not None:
+            commands.request_pause(self.session, self._run, paused=paused)
+
     def _on_events(self, events: tuple[Event, ...]) -> None:
         if self._run is None:
             return

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -36,6 +35,7 @@ from napari_splicer.gui.steps.model_step import ModelStep
 from napari_splicer.gui.steps.page import rule, text
 from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.files_form import FilesForm
+from napari_splicer.gui.widgets.notice_line import NoticeLine
 from napari_splicer.gui.widgets.project_line import ProjectLine
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
 from napari_splicer.gui.widgets.remembering import Remembering
@@ -118,9 +118,7 @@ class SplicerWidget(QWidget):
         for name in _DECIDING:
             bind(self, self.session.events[name], self._ask_for_refresh)
         bind(self, self.session.events.job, self._follow)
-        bind(self, self.session.events.notice, self._show_notice)
         self._open_as_left(self._refresh())
-        self._show_notice()
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
@@ -150,7 +148,8 @@ class SplicerWidget(QWidget):
         self._area.viewport().installEventFilter(self)
         layout.addWidget(rule())
         layout.addWidget(self._area, 1)
-        layout.addWidget(self._notice_line())
+        self.notice = NoticeLine(self.session)
+        layout.addWidget(self.notice)
         layout.addWidget(rule())
         layout.addLayout(self._advice_line())
 
@@ -165,22 +164,6 @@ class SplicerWidget(QWidget):
         line.addWidget(self.advice, 1)
         line.addWidget(self.forward)
         return line
-
-    def _notice_line(self) -> QFrame:
-        self._notice = QFrame()
-        self._notice.setFrameShape(QFrame.Shape.StyledPanel)
-        self.notice_text = text()
-        self.notice_text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        close = QToolButton()
-        close.setText("✕")
-        close.setAutoRaise(True)
-        close.setToolTip("Dismiss this message")
-        close.clicked.connect(self._dismiss)
-        line = QHBoxLayout(self._notice)
-        line.setContentsMargins(6, 4, 2, 4)
-        line.addWidget(self.notice_text, 1)
-        line.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
-        return self._notice
 
     def _open_as_left(self, readiness: Readiness) -> None:
         """Open the step and folds that were open last, or else what is to be done next."""
@@ -245,16 +228,6 @@ class SplicerWidget(QWidget):
         job = self.session.job
         if job is not None and job.stage == "cluster" and self.step in ("model", "embed"):
             self.open_step("cluster")
-
-    def _show_notice(self) -> None:
-        notice = self.session.notice
-        self._notice.setVisible(notice is not None)
-        if notice is not None:
-            sign = {"info": "ℹ", "warning": "⚠", "error": "✕"}[notice.kind]
-            self.notice_text.setText(f"{sign} {notice.text}")
-
-    def _dismiss(self) -> None:
-        self.session.notice = None
 
     def showEvent(self, event: QShowEvent) -> None:
         """Have the window save what was done when it is closed, from when it is known."""

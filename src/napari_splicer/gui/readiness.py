@@ -264,6 +264,8 @@ def _while_running(steps: Mapping[StepName, StepState], job: Job) -> dict[StepNa
 def _advice_while_running(job: Job) -> str:
     if job.cancelling:
         return "Stopping at the next batch; everything done so far is kept."
+    if job.paused:
+        return "Paused: resume it, or cancel and keep everything learned so far."
     return {
         "train": "After training, all cells are embedded and grouped by themselves.",
         "embed": "When all cells are embedded, they are grouped by themselves.",

@@ -42,6 +42,7 @@ class Job:
     seconds_left: float | None = None
     message: str = ""
     cancelling: bool = False
+    paused: bool = False
 
     @property
     def fraction(self) -> float | None:
@@ -51,11 +52,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence for the person, and the stage that it belongs to."""
+    """A sentence for the person, the stage that it belongs to, and what only some want to read."""
 
     kind: Literal["info", "warning", "error"]
     text: str
     stage: Stage | None = None
+    details: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,25 @@ def latest(metrics: Sequence[Metrics], key: str) -> float | None:
     return next((event.values[key] for event in reversed(metrics) if key in event.values), None)
 
 
+def pace(metrics: Sequence[Metrics]) -> str:
+    """Say how fast it goes, and how much memory it takes.
+
+    Examples
+    --------
+    >>> from napari_splicer.events import Metrics
+    >>> pace([Metrics("train", 1, {"patches_per_second": 5210.4, "memory_gb": 1.26})])
+    '5,210 patches/s · 1.3 GB of memory'
+    """
+    speed, held = latest(metrics, "patches_per_second"), latest(metrics, "memory_gb")
+    on_device = latest(metrics, "device_memory_gb")
+    parts = [
+        "" if speed is None else f"{speed:,.0f} patches/s",
+        "" if held is None else f"{held:.1f} GB of memory",
+        "" if on_device is None else f"{on_device:.1f} GB of the GPU's",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
 def how_it_goes(metrics: Sequence[Metrics], *, ended: bool = False) -> str:
     """Say in a sentence which components still learn, and which have collapsed.
 

@@ -86,6 +86,19 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+def in_words(device: torch.device) -> str:
+    """Say what computes, e.g. ``"the CPU"``.
+
+    Examples
+    --------
+    >>> in_words(torch.device("cpu"))
+    'the CPU'
+    """
+    if device.type == "cuda":
+        return f"the GPU ({torch.cuda.get_device_name(device)})"
+    return {"cpu": "the CPU", "mps": "the GPU (Apple)"}.get(device.type, device.type)
+
+
 def memory_in_use(device: torch.device) -> dict[str, float]:
     """Return the GB that this process holds: as ``memory_gb``, and on a GPU ``device_memory_gb``.
 

@@ -37,7 +37,7 @@ from napari_splicer.training.checkpoint import (
 )
 from napari_splicer.training.continuing import as_continued
 from napari_splicer.training.data import TrainingData
-from napari_splicer.training.device import memory_in_use, threads
+from napari_splicer.training.device import in_words, memory_in_use, threads
 from napari_splicer.training.diagnosis import diagnose
 from napari_splicer.training.group import ALONE
 from napari_splicer.training.learner import Learner
@@ -232,7 +232,7 @@ def _go_on(learner: Learner, folder: Path, record: CheckpointRecord | None) -> I
 
 def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Event]:
     """Take the steps that are left; stop early if asked to."""
-    looks = max(1, learner.steps // LOOKS)
+    looks, where = max(1, learner.steps // LOOKS), f"On {in_words(learner.device)}"
     begun, first = time.perf_counter(), learner.step
     try:
         while not (learner.step == learner.steps or learner.on_a_plateau or cancel.requested):
@@ -250,7 +250,7 @@ def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Ev
             yield Metrics("train", learner.step, values | memory_in_use(learner.device))
             pace = (time.perf_counter() - begun) / max(1, learner.step - first)
             left = pace * (learner.steps - learner.step)
-            yield Progress("train", learner.step, learner.steps, "steps", seconds_left=left)
+            yield Progress("train", learner.step, learner.steps, "steps", left, where)
             due = learner.step % learner.checkpoint_every == 0 and learner.step < learner.steps
             if folder is not None and due:
                 yield _checkpoint(learner, folder)

@@ -47,6 +47,14 @@ def test_a_saved_zip_file_is_loaded_and_listed(panel, session, bundle, tmp_path,
     assert "All of the model's channels" in panel.message.text()
 
 
+def test_the_list_is_looked_at_whenever_the_panel_is_opened(panel, tmp_path) -> None:
+    panel.hide()
+    note_model(str(tmp_path), ["T"], ["CD3"])
+    panel.show()
+    assert panel.recent.isVisible()
+    assert len(panel.recent.buttons) == 1
+
+
 def test_an_address_is_fetched_and_comes_back_from_the_list(
     panel, session, bundle, tmp_path, qtbot
 ) -> None:

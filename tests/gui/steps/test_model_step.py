@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from qtpy.QtWidgets import QComboBox, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component
@@ -58,7 +58,7 @@ def test_details_are_two_way(step, session) -> None:
     session.settings = session.settings.with_values({"training.batch": 32})
     assert batch.value() == 32
     epochs = boxes["Times every patch is seen; unset: preset"]
-    assert epochs.text() == "as the preset says"
+    assert epochs.text() == "by preset"
     epochs.setValue(5)
     assert session.settings.training.epochs == 5
     epochs.setValue(0)
@@ -103,6 +103,58 @@ def test_progress_curves_and_sentence_follow_the_training(step, session) -> None
     session.job = None
     assert not panel.isVisible()
     assert "longer training" in monitor.sentence.text()
+
+
+def test_training_can_be_paused_and_given_more_steps(step, session, qtbot) -> None:
+    session.settings = session.settings.with_values({"training.steps": 2000})
+    train, runner = step.train_panel, step.train_panel._runner
+    panel = step.findChild(ProgressPanel)
+    train.button.click()
+    qtbot.waitUntil(lambda: len(session.metrics) > 3, timeout=60_000)
+    assert "patches/s" in train.monitor.sentence.text()
+    assert "GB of memory" in train.monitor.sentence.text()
+    panel.pause.click()
+    assert (panel.pause.text(), panel._text.text()[:6]) == ("Resume", "Paused")
+    qtbot.wait(500)
+    held = len(session.metrics)
+    qtbot.wait(500)
+    assert len(session.metrics) == held
+    panel.pause.click()
+    qtbot.waitUntil(lambda: len(session.metrics) > held, timeout=60_000)
+    panel.pause.click()
+    panel._cancel.click()
+    qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: train.resume_button.isVisible(), timeout=60_000)
+    assert not train.more_button.isVisible()
+    session.settings = session.settings.with_values({"training.steps": 4})
+    session.bundle = None
+    train.button.click()
+    qtbot.waitUntil(lambda: session.bundle is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: not runner.busy, timeout=120_000)
+    qtbot.waitUntil(lambda: train.more_button.isEnabled(), timeout=60_000)
+    train.more.setValue(10)
+    train.more_button.click()
+    qtbot.waitUntil(lambda: session.bundle.config.training.steps == 14, timeout=60_000)
+    qtbot.waitUntil(lambda: not runner.busy, timeout=120_000)
+    assert session.bundle.config.training.restarts == (4,)
+
+
+def test_a_model_from_elsewhere_is_not_given_more_steps(step, session, trained) -> None:
+    session.made_from = {}
+    step.show_readiness(resolve(session.snapshot()))
+    assert not step.train_panel.more_button.isVisible()
+
+
+def test_training_in_a_process_of_its_own(step, session, qtbot) -> None:
+    box = next(b for b in step.findChildren(QCheckBox) if "process of its own" in b.toolTip())
+    box.click()
+    assert session.settings.own_process
+    step.train_panel.button.click()
+    qtbot.waitUntil(lambda: session.bundle is not None, timeout=120_000)
+    qtbot.waitUntil(lambda: not step.train_panel._runner.busy, timeout=120_000)
+    assert session.bundle.config.own_process
+    assert len(session.metrics) == 4
+    assert session.clustering is not None
 
 
 def test_a_trained_model_can_be_saved_and_loaded(step, session, trained, tmp_path, qtbot) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -102,6 +102,11 @@ class LoadPanel(QWidget):
         line.addWidget(self.stop_button)
         self._under_way.hide()
         return self._under_way
+
+    def showEvent(self, event: Any) -> None:
+        """Look which recent models there are, and which are still where they were."""
+        super().showEvent(event)
+        self.recent.refresh()
 
     def _ask_for_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "The model's folder")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.earlier import Earlier, look
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.losses import offered_losses
-from napari_splicer.gui.readiness import StepState, too_few_to_train
+from napari_splicer.gui.readiness import StepState, resolve, too_few_to_train
 from napari_splicer.gui.steps.model_variation import VariationPanel
 from napari_splicer.gui.steps.page import allow, fold, text
 from napari_splicer.gui.widgets.choice_card import ChoiceCard
@@ -37,6 +38,18 @@ _OBJECTIVES = {
 }
 
 
+_OWN_PROCESS = (
+    "Train in a process of its own: when it ends, other programs get all the memory that it held, "
+    "that of the GPU too. The model is the same; starting takes some seconds longer, and an image "
+    "that is in memory is there twice meanwhile"
+)
+_TRAIN_ON = (
+    "The model goes on learning from where it ended. The learning rate rises and falls once more "
+    "over these steps, so the loss may rise a little before it falls further. Run files say so, "
+    "and train the same model in one go"
+)
+
+
 class TrainPanel(QWidget):
     """Presets, details behind a fold, one button; then curves.
 
@@ -48,8 +61,8 @@ class TrainPanel(QWidget):
     def __init__(self, runner: JobRunner, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._runner, self._session = runner, runner.session
-        self._unfinished = False
-        self._looking = Errand(self, self._offer_to_resume)
+        self._earlier = Earlier()
+        self._looking = Errand(self, self._offer_to_go_on)
         self._timing = Errand(self, self._show_estimates, self._show_no_estimates)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -62,15 +75,18 @@ class TrainPanel(QWidget):
         self.resume_button.clicked.connect(self.resume)
         layout.addWidget(self.button)
         layout.addWidget(self.resume_button)
+        layout.addWidget(self._more_steps())
         self.why = text()
         layout.addWidget(self.why)
-        layout.addWidget(ProgressPanel(runner, "train", "The model keeps every step so far.", self))
+        keeps = "The model keeps every step so far."
+        layout.addWidget(ProgressPanel(runner, "train", keeps, self, pausable=True))
         self.monitor = TrainingMonitor(self._session)
         layout.addWidget(self.monitor)
         for signal in (self._session.events.settings, self._session.events.components):
             bind(self, signal, self._ask_for_estimates)
         bind(self, self._session.events.settings, self._show_preset)
-        bind(self, self._session.events.job, self._look_for_checkpoint)
+        for signal in (self._session.events.job, self._session.events.bundle):
+            bind(self, signal, self._look_for_checkpoint)
         self._show_preset()
 
     def _presets(self) -> QHBoxLayout:
@@ -89,7 +105,7 @@ class TrainPanel(QWidget):
         form = SettingsForm(self._session)
         form.add_choice("model.objective", "Trained for", _OBJECTIVES)
         form.add_choice("model.loss", "Loss", offered_losses())
-        form.add_number("training.epochs", "Epochs", (0, 10_000), unset="as the preset says")
+        form.add_number("training.epochs", "Epochs", (0, 10_000), unset="by preset")
         form.add_number("training.batch", "Batch", (4, 4096))
         form.add_real("training.learning_rate", "Learning rate", (1e-5, 1.0))
         form.add_number("patches.size", "Patch side (px)", (8, 512))
@@ -97,11 +113,28 @@ class TrainPanel(QWidget):
         widths = {"equal": "Equal", "automatic": "Automatic: a short trial first"}
         form.add_choice("model.widths", "Widths of the chunks", widths)
         form.add_choice("device", "Computed on", _devices())
+        form.add_switch("own_process", "Give memory back", _OWN_PROCESS)
         form.add_number("seed", "Seed", (0, 2**31 - 1))
         details = fold("Details for experts")
         details.setToolTip("What else decides the training; the defaults suit most images")
         details.addWidget(form)
         return details
+
+    def _more_steps(self) -> QWidget:
+        self.more = QSpinBox()
+        self.more.setRange(10, 1_000_000)
+        self.more.setSingleStep(100)
+        self.more.setValue(500)
+        self.more.setSuffix(" more steps")
+        self.more.setToolTip("How much longer the model learns")
+        self.more_button = QPushButton("Train on")
+        self.more_button.clicked.connect(self.train_on)
+        self._more_line = QWidget()
+        line = QHBoxLayout(self._more_line)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.more, 1)
+        line.addWidget(self.more_button)
+        return self._more_line
 
     def _variation(self) -> QWidget:
         self.variation = VariationPanel(self._session)
@@ -127,7 +160,12 @@ class TrainPanel(QWidget):
 
     def resume(self) -> None:
         """Go on with the training that was stopped."""
-        self._runner.start(commands.train(self._session, resume=True))
+        self._runner.start(commands.train(self._session, resume=self._earlier))
+
+    def train_on(self) -> None:
+        """Give the training that has ended more steps."""
+        more = self.more.value()
+        self._runner.start(commands.train(self._session, resume=self._earlier, more=more))
 
     # estimates ---------------------------------------------------------------------------------
 
@@ -139,11 +177,12 @@ class TrainPanel(QWidget):
 
     def _look_for_checkpoint(self) -> None:
         if self._session.job is None:
-            self._looking.ask(commands.can_resume, commands.run_folder(self._session))
+            folder = commands.run_folder(self._session)
+            self._looking.ask(look, folder, self._session.bundle)
 
-    def _offer_to_resume(self, unfinished: bool) -> None:
-        self._unfinished = unfinished
-        self.resume_button.setVisible(unfinished and self._session.job is None)
+    def _offer_to_go_on(self, earlier: Earlier) -> None:
+        self._earlier = earlier
+        self.show_readiness(resolve(self._session.snapshot()))
 
     def _ask_for_estimates(self) -> None:
         now = self._session.snapshot()
@@ -168,7 +207,13 @@ class TrainPanel(QWidget):
             state = StepState("blocked", few)
         allow(self.button, state, "Start; embedding and grouping follow by themselves")
         allow(self.resume_button, state, "Go on from the last checkpoint, with the same settings")
-        self.resume_button.setVisible(self._unfinished and self._session.job is None)
+        idle = self._session.job is None
+        self.resume_button.setVisible(self._earlier.unfinished and idle)
+        trained_here = "train" in self._session.made_from and self._session.bundle is not None
+        self._more_line.setVisible(trained_here and idle and not self._earlier.unfinished)
+        if self._earlier.why_not and state.allowed:
+            state = StepState("blocked", self._earlier.why_not)
+        allow(self.more_button, state, _TRAIN_ON)
         self.button.setText("Train again" if self._session.bundle is not None else "Train")
         self.why.setText(state.why if state.status in ("blocked", "stale") else "")
         self.why.setVisible(bool(self.why.text()))

@@ -23,10 +23,18 @@ class ProgressPanel(QWidget):
     stage : Stage
     keeps : str
         What stopping keeps, for the tooltip.
+    pausable : bool
+        Whether the stage can hold and go on.
     """
 
     def __init__(
-        self, runner: JobRunner, stage: Stage, keeps: str, parent: QWidget | None = None
+        self,
+        runner: JobRunner,
+        stage: Stage,
+        keeps: str,
+        parent: QWidget | None = None,
+        *,
+        pausable: bool = False,
     ) -> None:
         super().__init__(parent)
         self._runner, self._stage = runner, stage
@@ -37,8 +45,12 @@ class ProgressPanel(QWidget):
         self._cancel = QPushButton("Cancel")
         self._cancel.setToolTip(f"Stop at the next batch. {keeps}")
         self._cancel.clicked.connect(runner.cancel)
+        self.pause = QPushButton("Pause")
+        self.pause.setVisible(pausable)
+        self.pause.clicked.connect(self._pause)
         line = QHBoxLayout()
         line.addWidget(self._text, 1)
+        line.addWidget(self.pause)
         line.addWidget(self._cancel)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -46,6 +58,10 @@ class ProgressPanel(QWidget):
         layout.addLayout(line)
         bind(self, runner.session.events.job, self._refresh)
         self._refresh()
+
+    def _pause(self) -> None:
+        job = self._runner.session.job
+        self._runner.pause(job is not None and not job.paused)
 
     def _refresh(self) -> None:
         job = self._runner.session.job
@@ -57,19 +73,31 @@ class ProgressPanel(QWidget):
         if fraction is not None:
             self._bar.setValue(round(fraction * 1000))
         self._text.setText(describe(job))
+        self.pause.setText("Resume" if job.paused else "Pause")
+        self.pause.setEnabled(not job.cancelling)
+        self.pause.setToolTip(_why_no_pause(job))
         self._cancel.setEnabled(not job.cancelling)
         self._cancel.setText("Stopping …" if job.cancelling else "Cancel")
         self.show()
 
 
+def _why_no_pause(job: Job) -> str:
+    if job.cancelling:
+        return "It is stopping already"
+    if job.paused:
+        return "Go on where it is; nothing is different from a training without a pause"
+    return "Hold after the current step, e.g. to have the computer to yourself for a while"
+
+
 def describe(job: Job) -> str:
     """Say how far a job is, e.g. ``"120 of 3,000 steps · 4 min left"``."""
-    parts = [job.message] if job.message else []
+    parts = ["Paused"] if job.paused else []
+    parts += [job.message] if job.message else []
     if job.unit == "%":
         parts.append(f"{job.done} %")
     elif job.total:
         parts.append(f"{job.done:,} of {job.total:,} {job.unit}".strip())
-    if job.seconds_left is not None:
+    if job.seconds_left is not None and not job.paused:
         parts.append(f"{duration(job.seconds_left)} left")
     return " · ".join(parts) or "Getting ready …"
 

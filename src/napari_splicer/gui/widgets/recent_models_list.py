@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
@@ -41,11 +41,6 @@ class RecentModels(QWidget):
     def buttons(self) -> list[QPushButton]:
         """The models, the last one first."""
         return [row.findChild(QPushButton) for row in self._rows]
-
-    def showEvent(self, event: Any) -> None:
-        """Look again which ones are there when it is shown."""
-        super().showEvent(event)
-        self.refresh()
 
     def refresh(self) -> None:
         """Read the list again."""

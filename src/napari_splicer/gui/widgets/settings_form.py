@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.config import RunConfig
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.widgets.narrow_box import NarrowBox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +44,7 @@ class SettingsForm(QWidget):
 
     def add_choice(self, key: str, title: str, choices: Mapping[Any, str]) -> QComboBox:
         """Add a row with a few values to choose from; ``choices``: value -> words."""
-        box = QComboBox()
+        box = NarrowBox()
         for value, words in choices.items():
             box.addItem(words, value)
 
@@ -113,7 +114,10 @@ class SettingsForm(QWidget):
         self, key: str, title: str, box: QWidget, show: Callable[[], None], tip: str = ""
     ) -> None:
         words = tip or describe(key)
-        box.setToolTip(words[:1].upper() + words[1:])
+        words = words[:1].upper() + words[1:]
+        box.setToolTip(words)
+        if isinstance(box, NarrowBox):
+            box.tip = words
         box.setMinimumWidth(80)
 
         def show_only() -> None:

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from napari_splicer.analysis.palette import group_colours
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.component_colours import component_colours
-from napari_splicer.gui.training_report import how_it_goes, latest, series
+from napari_splicer.gui.training_report import how_it_goes, pace, series
 from napari_splicer.gui.widgets.curves import Curves
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ class TrainingMonitor(QWidget):
     def _judge(self) -> None:
         metrics, job = self._session.metrics, self._session.job
         ended = job is None or job.stage != "train"
-        speed = latest(metrics, "patches_per_second")
-        pace = f" {speed:,.0f} patches/s." if speed is not None and not ended else ""
-        self.sentence.setText(how_it_goes(metrics, ended=ended) + pace)
+        paused = job is not None and job.paused
+        words = how_it_goes(metrics, ended=ended)
+        self.sentence.setText(words if ended or paused else f"{words}\n{pace(metrics)}".strip())
 
 
 def _key(colours: Mapping[str, str]) -> str:

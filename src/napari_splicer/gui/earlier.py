@@ -1,0 +1,72 @@
+"""What is left of the last training: one that was stopped, or one that can be given more steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_splicer.model.bundle import Bundle
+    from napari_splicer.pipeline import RunFolder
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A training as its checkpoint tells of it.
+
+    Attributes
+    ----------
+    unfinished : bool
+        Whether it was stopped before its end.
+    of_model : bool
+        Whether the model in use is the one it made.
+    why_not : str
+        Why it can't be given more steps; empty where it can.
+    steps : int
+        How many it was planned for.
+    restarts : tuple of int
+        Those after which it was continued already.
+    """
+
+    unfinished: bool = False
+    of_model: bool = False
+    why_not: str = "What training needs to go on is not there any more: train again."
+    steps: int = 0
+    restarts: tuple[int, ...] = ()
+
+    def length(self, more: int = 0) -> Mapping[str, Any]:
+        """Return the settings of its length, by dotted key; with ``more`` steps after its end."""
+        restarts = [*self.restarts, *([self.steps] if more else [])]
+        if not restarts:
+            return {}
+        return {"training.steps": self.steps + more, "training.restarts": restarts}
+
+
+def look(folder: RunFolder, bundle: Bundle | None) -> Earlier:
+    """Look at the checkpoint of a run's folder; reads files and loads torch."""
+    from napari_splicer.errors import InvalidModel, UnreadableFile
+    from napari_splicer.model.storage import fingerprint
+    from napari_splicer.training.checkpoint import (
+        read_checkpoint_tensors,
+        read_record,
+        sorted_out,
+    )
+    from napari_splicer.training.continuing import why_not
+
+    try:
+        record = read_record(folder.checkpoint)
+        networks, _ = sorted_out(read_checkpoint_tensors(folder.checkpoint))
+    except (UnreadableFile, InvalidModel):
+        return Earlier()
+    kept = networks["average"] or networks["network"]
+    same = bundle is not None and fingerprint(kept) == bundle.hash
+    other = "Another training has taken the place of this model's: train again."
+    return Earlier(
+        unfinished=not record.complete,
+        of_model=same,
+        why_not=why_not(record) if same else other,
+        steps=record.config.training.steps or 0,
+        restarts=record.config.training.restarts,
+    )
