@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import random
 import re
 from pathlib import Path
@@ -264,3 +265,16 @@ def test_no_file_stays_open(tmp_path, layout):
     pixels = all_of(image)
     np.testing.assert_array_equal(pixels, PIXELS)
     assert opened() == []
+
+
+@pytest.mark.parametrize("written", [{}, {"compression": "zlib"}, {"tile": (16, 16)}])
+def test_an_open_file_can_be_handed_to_another_process(written, tmp_path):
+    pixels = np.arange(2 * 40 * 60, dtype=np.uint16).reshape(2, 40, 60)
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, pixels, metadata={"axes": "CYX"}, photometric="minisblack", **written)
+    image = open_image(path)
+    packed = pickle.dumps(image)
+    assert len(packed) < pixels.nbytes
+    again = pickle.loads(packed)
+    np.testing.assert_array_equal(again.read(5, 35, 10, 50), pixels[:, 5:35, 10:50])
+    np.testing.assert_array_equal(again.data.compute(), pixels)

@@ -14,12 +14,14 @@ import traceback
 import numpy as np
 import psutil
 import pytest
+import tifffile
 import torch
 from trained import of, same
 
 from napari_splicer.errors import TrainingFailed, UnreadableFile
 from napari_splicer.events import Cancel, Checkpointed, Metrics, Progress
-from napari_splicer.images.open import open_input
+from napari_splicer.images.masks import MaskedImage
+from napari_splicer.images.open import open_image, open_input, open_mask
 from napari_splicer.settings import ImageInput
 from napari_splicer.training import devices, trainer
 from napari_splicer.training.device import memory_in_use
@@ -197,3 +199,18 @@ def test_memory_in_use_is_told_of_the_process_that_trains(field, apart, events):
     seen = of(Metrics, devices.train([field], apart))
     assert seen[-1].values["memory_gb"] < memory_in_use(torch.device("cpu"))["memory_gb"]
     assert hoard.all()
+
+
+def test_an_image_of_a_compressed_file_is_opened_again_there(field, apart, bundle, tmp_path):
+    image, cells = field.image.data.compute(), field.cells.data.compute()
+    names = {"axes": "CYX", "Channel": {"Name": list(field.image.channels)}}
+    options = {"compression": "zlib", "photometric": "minisblack"}
+    tifffile.imwrite(tmp_path / "i.ome.tif", image, metadata=names, **options)
+    tifffile.imwrite(tmp_path / "c.tif", cells.astype(np.uint32), **options)
+    size = field.image.pixel_size
+    opened = MaskedImage(
+        open_image(tmp_path / "i.ome.tif", pixel_size=size and size[0]),
+        open_mask(tmp_path / "c.tif"),
+    )
+    seen = list(devices.train([opened], apart))
+    assert same(seen[-1].result, bundle)

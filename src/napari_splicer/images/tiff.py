@@ -59,7 +59,7 @@ def read_tiff(path: Path) -> Stored:
             series = tif.series[0]
             _check_complete(tif, path)
             return Stored(
-                levels=tuple(_lazy_level(level, path) for level in series.levels),
+                levels=tuple(_lazy_level(tif, index, path) for index in range(len(series.levels))),
                 axes=_axes(series),
                 channels=channel_names(tif, series),
                 pixel_size=pixel_size(tif, series),
@@ -97,22 +97,54 @@ def _axes(series: tifffile.TiffPageSeries) -> str:
     return axes if colours and (side_by_side or plain_rgb) else axes.replace("S", "C")
 
 
-def _lazy_level(level: tifffile.TiffPageSeries, path: Path) -> da.Array:
+class _Compressed:
+    """Pixels in strips or tiles. Handed to another process, it opens the file there again.
+
+    Parameters
+    ----------
+    tif : TiffFile
+        Open.
+    index : int
+        Which of the first series' levels.
+    path : Path
+    """
+
+    def __init__(self, tif: tifffile.TiffFile, index: int, path: Path) -> None:
+        self._again = path.absolute(), index
+        level = tif.series[0].levels[index]
+        page = level.keyframe
+        whole_pages = not page.is_tiled and page.nbytes <= PAGE_BYTES
+        store = level.aszarr(
+            level=0,
+            chunkmode=2 if whole_pages else 0,
+            maxworkers=1,  # dask already reads blocks side by side
+            _openfiles=0,  # close the file after every read
+        )
+        self._array = zarr.open_array(store, mode="r")
+        self.shape, self.dtype = self._array.shape, self._array.dtype
+        self.chunks = _joined_strips(self._array, level.axes)
+        self.get_basic_selection = self._array.get_basic_selection
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._array[key]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened_again, self._again
+
+
+def _opened_again(path: Path, index: int) -> _Compressed:
+    with tifffile.TiffFile(path) as tif:
+        return _Compressed(tif, index, path)
+
+
+def _lazy_level(tif: tifffile.TiffFile, index: int, path: Path) -> da.Array:
+    level = tif.series[0].levels[index]
     files = {page.parent.filehandle.path for page in level}
     if level.dataoffset is not None and len(files) == 1:
         dtype = level.dtype.newbyteorder(level.keyframe.parent.byteorder)
         file = files.pop()
         return as_dask(_Mapped(file, level.dataoffset, level.shape, dtype), source=path)
-    page = level.keyframe
-    whole_pages = not page.is_tiled and page.nbytes <= PAGE_BYTES
-    store = level.aszarr(
-        level=0,
-        chunkmode=2 if whole_pages else 0,
-        maxworkers=1,  # dask already reads blocks side by side
-        _openfiles=0,  # close the file after every read
-    )
-    array = zarr.open_array(store, mode="r")
-    return as_dask(array, chunks=_joined_strips(array, level.axes), source=path)
+    return as_dask(_Compressed(tif, index, path), source=path)
 
 
 def _joined_strips(array: zarr.Array, axes: str) -> tuple[int, ...]:
