@@ -334,3 +334,11 @@ def test_what_comes_into_an_emptied_window_is_not_saved_over_what_was_there(
     assert grouped.project.path != before
     assert [layer.name for layer in read_record(before).layers] == layers
     assert read_record(before).fields[-1].table is not None
+
+
+def test_a_slow_save_lets_the_next_change_wait_half_a_minute_at_most(grouped, monkeypatch) -> None:
+    monkeypatch.setattr(keeper, "_PATIENCE", 5)
+    grouped._took = 600.0
+    grouped.session.opacity = 0.1
+    assert grouped._timer.interval() == 30_000
+    grouped._timer.stop()

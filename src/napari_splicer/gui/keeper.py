@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 WAIT = 2.0  # seconds after a change, in which more are awaited
 _BUSY = "A project can be opened when the work that runs is done, or cancelled."
-_PATIENCE = 5  # times as long as the last save took are waited before the next
+_PATIENCE = 5  # times as long as the last save took are waited before the next,
+_LONGEST = 30.0  # but never more seconds: a computer that stops then takes them along
 
 
 class Keeper:
@@ -123,7 +124,8 @@ class Keeper:
         if self.project is None and not worth_keeping(self.session):
             return
         if not self._timer.isActive():
-            self._timer.start(round(1000 * max(WAIT, _PATIENCE * self._took)))
+            wait = max(WAIT, min(_PATIENCE * self._took, _LONGEST))
+            self._timer.start(round(1000 * wait))
 
     def _save_if_any(self) -> None:
         if self.would_replace:
@@ -154,10 +156,7 @@ class Keeper:
         self.save()
 
     def finish(self) -> None:
-        """Save what is not saved yet, before the window closes, and wait until that is done.
-
-        Raises as :meth:`ProjectFolder.save` does.
-        """
+        """Save what is not saved yet, and wait for that; raises as :meth:`ProjectFolder.save`."""
         pending = self._timer.isActive() or self.saving
         self._timer.stop()
         self._saving.forget()  # one that waits is older than what is saved here
@@ -230,8 +229,10 @@ class Keeper:
             return True
         except SplicerError as error:
             self._on_not_saved(error)
-            why = f"{wanted.folder.name} is not opened: what is open now could not be saved."
-            self.session.notice = Notice("error", f"{why} {error}")
+            why = (
+                f"{wanted.folder.name} is not opened: what is open now could not be saved. {error}"
+            )
+            self.session.notice = Notice("error", why)
             return False
 
     def do_not_open(self) -> None:
