@@ -44,7 +44,7 @@ WORDS = {
     "model": "How long shall it train? The times were measured on this computer.",
     "training": (
         "While it trains: the loss, how many dimensions each component uses, the time left. "
-        "*Cancel* keeps every step so far."
+        "*Pause* holds it, *Cancel* keeps every step so far."
     ),
     "cluster": (
         "The cells are embedded and grouped without being asked. The groups lie over the image; "

@@ -39,5 +39,5 @@ def test_a_list_that_is_damaged_is_an_empty_one(home) -> None:
 def test_what_is_in_it_is_said_in_words() -> None:
     model = RecentModel("/a", ("T",), ("CD3", "CD8"), "2026-01-02T03:04:05+00:00")
     then = datetime(2026, 1, 2, 20, tzinfo=UTC)
-    assert model.about(then) == "1 component · 2 channels · used today 03:04"
-    assert model.about(then.replace(month=3)).endswith("used 2 January 2026")
+    assert model.about(then) == "1 component · 2 ch · today 03:04"
+    assert model.about(then.replace(month=3)).endswith(" · 2 Jan 2026")

@@ -15,7 +15,7 @@ from napari_splicer.files import write_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MOST = 8
+MOST = 5
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,15 @@ class RecentModel:
 
     def about(self, now: datetime) -> str:
         """Say how much is in it, and when it was used last."""
-        components = _counted(len(self.components), "component")
-        return f"{components} · {_counted(len(self.channels), 'channel')} · {self._when(now)}"
+        count = len(self.components)
+        components = f"{count} component{'' if count == 1 else 's'}"
+        return f"{components} · {len(self.channels)} ch · {self._when(now)}"
 
     def _when(self, now: datetime) -> str:
         used = datetime.fromisoformat(self.used).astimezone(now.tzinfo)
         if used.date() == now.date():
-            return f"used today {used:%H:%M}"
-        return f"used {used.day} {used:%B %Y}"
+            return f"today {used:%H:%M}"
+        return f"{used.day} {used:%b %Y}"
 
 
 def list_file() -> Path:
@@ -119,7 +120,3 @@ def _read(item: Any) -> RecentModel | None:
         return RecentModel(str(item["source"]), names[0], names[1], item["used"])
     except (TypeError, KeyError, ValueError):
         return None
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -39,7 +39,7 @@ def test_a_saved_zip_file_is_loaded_and_listed(panel, session, bundle, tmp_path,
     assert (place.is_file(), report.name) == (True, "tonsil-report.html")
     panel.recent.refresh()
     (button,) = panel.recent.buttons
-    assert button.text().startswith("tonsil\n2 components · 4 channels · used today")
+    assert button.text().startswith("tonsil\n2 components · 4 ch · today")
     session.components = ()
     button.click()
     loaded(session, qtbot)
