@@ -9,6 +9,7 @@ import pytest
 
 from napari_splicer.errors import NoCells
 from napari_splicer.gui import commands
+from napari_splicer.gui.naming import rename_channels
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.segmenting import free_path, in_full, segment
 from napari_splicer.images.image import MultiplexImage
@@ -61,7 +62,7 @@ def test_while_a_mask_is_made_the_first_step_runs(bare) -> None:
 def test_a_mask_of_an_image_that_was_left_is_only_kept(bare) -> None:
     run = segment(bare)
     renamed = [f"marker {i}" for i in range(len(bare.image.channels))]
-    bare.rename_channels(bare.image.with_channels(renamed))
+    rename_channels(bare, bare.image.with_channels(renamed))
     assert len(play(bare, run)) == 1
     bare.segmentation = SegmentationSettings(channels=("marker 0",))
     run = segment(bare)

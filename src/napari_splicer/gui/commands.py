@@ -130,7 +130,12 @@ def train(session: Session, *, resume: Earlier | None = None, more: int = 0) -> 
 def embed(session: Session, *, with_model: bool = True) -> Run:
     """Prepare embedding; without a model, the table holds mean intensities only."""
     run = _run(session, "embed")
-    return run if with_model else replace(run, inputs=replace(run.inputs, bundle=None))
+    if with_model:
+        return run
+    config = run.config
+    if run.inputs.of_tiles:  # those that lie on the image are as large as the model has them
+        config = config.model_copy(update={"patches": run.inputs.patches})
+    return replace(run, config=config, inputs=replace(run.inputs, bundle=None))
 
 
 def cluster(session: Session, settings: ClusteringSettings = DEFAULT_CLUSTERING) -> Run:

@@ -1,4 +1,4 @@
-"""Opening the Explorer where it belongs: under the image, beside the SpliCER dock."""
+"""Opening the Explorer where it belongs, under the image beside the SpliCER dock; the sample."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def open_explorer(viewer: Viewer) -> ExplorerWidget:
     dock.show()
     dock.raise_()
     return widget
+
+
+def open_sample(viewer: Viewer) -> None:
+    """Open the synthetic tissue, as *File > Open Sample* does."""
+    viewer.open_sample("napari-splicer", "synthetic-tissue")
 
 
 def move_below(widget: QWidget) -> bool:

@@ -47,7 +47,7 @@ class Drawing:
         viewer.layers.selection.events.active.connect(self._on_active)
 
     def _begin(self) -> None:
-        viewer, mask, session = self._link.viewer, self._link.mask_layer, self._link.session
+        viewer, mask, session = self._link.viewer, self._link.ground.layer, self._link.session
         if viewer is None or mask is None or session.table is None:
             return
         layer = self._layer

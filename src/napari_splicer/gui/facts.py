@@ -13,6 +13,7 @@ from napari_splicer.gui.snapshot import Facts
 if TYPE_CHECKING:
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask
+    from napari_splicer.patches.tile_mask import TileMask
 
 
 def examine(image: MultiplexImage, mask: LabelMask | None) -> Facts:
@@ -62,13 +63,15 @@ def constant_channels(image: MultiplexImage) -> tuple[str, ...]:
     return tuple(name for name, flat in zip(image.channels, low >= high, strict=True) if flat)
 
 
-def summary(image: MultiplexImage, facts: Facts | None) -> str:
+def summary(image: MultiplexImage, facts: Facts | None, tiles: TileMask | None = None) -> str:
     """Return what an image holds in one line; cells are being counted where there are no facts."""
     height, width = image.shape
     parts = [_count(len(image.channels), "channel"), f"{height:,} × {width:,} px"]
     if image.pixel_size is not None:
         parts.append(f"{image.pixel_size[0]:.3g} µm/px")
-    if facts is None:
+    if tiles is not None:
+        parts.append(_count(len(tiles), "tile"))
+    elif facts is None:
         parts.append("counting cells …")
     elif facts.cells is not None:
         parts.append(_count(facts.cells, "cell"))

@@ -15,7 +15,9 @@ from psygnal import Signal
 
 from napari_splicer.gui.display import image_layers
 from napari_splicer.gui.drawing import Drawing
+from napari_splicer.gui.ground import Ground
 from napari_splicer.gui.mask_layers import bring_made_mask, bring_mask
+from napari_splicer.gui.mixing import Mixer
 from napari_splicer.gui.painting import Painter
 from napari_splicer.gui.pointing import Pointer
 from napari_splicer.gui.reading import (
@@ -69,7 +71,9 @@ class ViewerLink:
         self._read_at: WeakValueDictionary[int, LabelMask] = WeakValueDictionary()
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
-        self._painter = Painter(self)
+        self.session.events.tiles.connect(self._pair_up)
+        self.ground = Ground(self)
+        self._painters = (Painter(self), Mixer(self))
         self._pointer = Pointer(viewer, self)
         self._drawing = Drawing(viewer, self)
         self.session.mask_made.connect(self._take_made_mask)
@@ -157,7 +161,9 @@ class ViewerLink:
     def _pair_up(self) -> None:
         if self.image_layers and self.mask_layer is not None:
             self._used_with.setdefault(self.mask_layer, WeakSet()).update(self.image_layers)
-            self.shelf.turn_to((self.image_layers[0], self.mask_layer))
+        other = self.image_layers[:1] if self.session.of_tiles else (self.mask_layer,)
+        if self.image_layers and other[0] is not None:
+            self.shelf.turn_to((self.image_layers[0], other[0]))
 
     def _may_go_with(self, mask: Labels) -> bool:
         """Return whether the mask was used with the chosen image, or with none so far."""
@@ -249,12 +255,6 @@ class ViewerLink:
         viewer = self.viewer
         if viewer is not None and layer in viewer.layers:
             viewer.layers.remove(layer)
-
-    def open_sample(self) -> None:
-        """Open the synthetic tissue, as *File > Open Sample* does."""
-        viewer = self.viewer
-        if viewer is not None:
-            viewer.open_sample("napari-splicer", "synthetic-tissue")
 
     def open_image(self, path: str) -> None:
         """Open an image file or folder as one layer per channel, and choose it.

@@ -1,4 +1,4 @@
-"""Names: those that a group of cells can't have, and what cells are compared by, in words."""
+"""Names: of channels, those that a group of cells can't have, and what cells are compared by."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from anndata import AnnData
+
+    from napari_splicer.gui.session import Session
+    from napari_splicer.images.image import MultiplexImage
 
 UNSURE = "uncertainty of "
 
@@ -90,3 +93,14 @@ def offered_sources(table: AnnData) -> tuple[str, ...]:
     sources = available_sources(table)
     first = [s for s in ("combined", "representation", "intensity") if s in sources]
     return (*first, *(source for source in sources if source not in first))
+
+
+def rename_channels(session: Session, image: MultiplexImage) -> None:
+    """Take the session's image with other names for its channels, in the panel's groups too."""
+    before = () if session.image is None else session.image.channels
+    known_as = dict(zip(before, image.channels, strict=True))
+    session.panel_groups = {
+        group: tuple(known_as.get(name, name) for name in names)
+        for group, names in session.panel_groups.items()
+    }
+    session.image = image

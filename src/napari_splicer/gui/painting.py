@@ -18,6 +18,7 @@ from qtpy.QtCore import QTimer
 from napari_splicer.gui.numbers import values_of
 from napari_splicer.gui.overlay import ClusterLookup, IdIndex
 from napari_splicer.gui.reading import OWN
+from napari_splicer.gui.snapshot import MIXTURE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,10 +71,12 @@ class Painter:
             events.measures,
             events.hovered_group,
             events.cells,
+            events.tiles,
         ):
             signal.connect(self._ask_for_groups)
         events.selection.connect(self._ask_for_selection)
         events.cells.connect(self._ask_for_selection)
+        events.tiles.connect(self._ask_for_selection)
         events.opacity.connect(self._set_opacity)
 
     def _ask_for_groups(self) -> None:
@@ -89,7 +92,7 @@ class Painter:
 
     def _paint_groups(self) -> None:
         session = self._session
-        if session.table is None or not session.table_fits:
+        if session.table is None or not session.table_fits or session.colour_by == MIXTURE:
             self._remove(GROUPS)
         elif session.colour_by is not None:
             lookup = _shades(self._ids(), values_of(session, session.colour_by))
@@ -126,7 +129,7 @@ class Painter:
 
     def _describe_cells(self, lookup: ClusterLookup) -> None:
         """Let napari's status bar tell a cell's group, unless the mask has features of its own."""
-        mask = self._link.mask_layer
+        mask = self._link.ground.layer
         if mask is None:
             return
         if len(mask.features.columns) == 0 or mask.metadata.get(OWN, {}).get("features"):
@@ -151,11 +154,11 @@ class Painter:
         opacity: float = 0.7,
         contour: int = 0,
     ) -> None:
-        mask = self._link.mask_layer
+        mask = self._link.ground.layer
         if mask is None:
             return
         layer = self._link.own_layer(role)
-        painted = _Painted(mask.data, self._session.cells, lookup)
+        painted = _Painted(mask.data, self._session.snapshot().units, lookup)
         before = self._painted.get(role)
         if layer is not None and before is not None and painted.is_like(before):
             layer.colormap = colormap  # which is far cheaper than to look every pixel up again

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import InvalidPanel, SplicerError
+from napari_splicer.gui.naming import rename_channels
 from napari_splicer.gui.snapshot import Notice
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def take_names(session: Session, renamed: MultiplexImage) -> None:
     if len(image.channels) == len(renamed.channels):
         new = dict(zip(image.channels, renamed.channels, strict=True))
         components = Decomposition(components).rename_channels(new).components
-        session.rename_channels(renamed)
+        rename_channels(session, renamed)
     else:
         session.image = renamed
     session.components = components

@@ -11,6 +11,7 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from napari_splicer.gui.painting import linear_of, place_of
 from napari_splicer.gui.reading import OWN
+from napari_splicer.patches.tile_mask import TileMask
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -47,6 +48,7 @@ class Pointer:
         events.hovered.connect(self._outline)
         events.picked.connect(self._outline)
         events.cells.connect(self._forget)
+        events.tiles.connect(self._forget)
         self._session.cell_requested.connect(self._fly_to)
         self._tile = lru_cache(maxsize=16)(_read_tile)
         self._near: tuple[int, int] | None = None
@@ -57,7 +59,7 @@ class Pointer:
         self._session.picked = None
 
     def _on_move(self, viewer: Viewer, event: Any) -> None:
-        if self._link.mask_layer is not None and not event.is_dragging:
+        if self._link.ground.layer is not None and not event.is_dragging:
             self._session.hovered = self._cell_at(event.position)
 
     def _on_drag(self, viewer: Viewer, event: Any) -> Iterator[None]:
@@ -87,7 +89,7 @@ class Pointer:
             session.cell_clicked.emit(cell)
 
     def _cell_at(self, position: Any) -> int | None:
-        layer, mask = self._link.mask_layer, self._session.cells
+        layer, mask = self._link.ground.layer, self._session.snapshot().units
         if layer is None or mask is None:
             return None
         y, x = (int(np.floor(v + 0.5)) for v in layer.world_to_data(position)[-2:])
@@ -104,9 +106,10 @@ class Pointer:
         if session.table is not None and len(rows):
             known = session.table.obs.iloc[rows[0]]
             return int(known["y"]), int(known["x"])
-        if session.cells is None or session.facts is None or session.facts.cells is None:
+        now = session.snapshot()
+        if now.units is None or now.count is None:
             return self._near
-        cells = session.cells.cells()
+        cells = now.units.cells()
         row = int(np.searchsorted(cells["id"], cell))
         if row == len(cells) or cells["id"].iloc[row] != cell:
             return None
@@ -115,14 +118,15 @@ class Pointer:
     def _outline(self) -> None:
         cell = self._session.hovered if self._session.hovered is not None else self._session.picked
         place = None if cell is None else self._place(cell)
-        mask, layer = self._session.cells, self._link.mask_layer
+        mask, layer = self._session.snapshot().units, self._link.ground.layer
         if cell is None or place is None or mask is None or layer is None:
             own = self._link.own_layer(CELL)
             if own is not None:
                 own.visible = False
             return
-        y0, x0 = (max(0, at - _REACH) for at in place)
-        y1, x1 = (min(n, at + _REACH) for n, at in zip(mask.shape, place, strict=True))
+        reach = max(_REACH, mask.reach) if isinstance(mask, TileMask) else _REACH
+        y0, x0 = (max(0, at - reach) for at in place)
+        y1, x1 = (min(n, at + reach) for n, at in zip(mask.shape, place, strict=True))
         self._draw((mask.read(y0, y1, x0, x1) == cell).astype(np.uint8), (y0, x0), layer)
 
     def _draw(self, crop: NDArray[np.uint8], corner: tuple[int, int], mask: Labels) -> None:
@@ -150,7 +154,7 @@ class Pointer:
         own.visible = True
 
     def _fly_to(self, cell: int) -> None:
-        viewer, layer, place = self._link.viewer, self._link.mask_layer, self._place(cell)
+        viewer, layer, place = self._link.viewer, self._link.ground.layer, self._place(cell)
         if viewer is None or layer is None or place is None:
             return
         at = np.zeros(layer.ndim)

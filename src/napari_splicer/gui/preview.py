@@ -12,7 +12,7 @@ from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.gui.component_colours import component_colours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -80,11 +80,13 @@ def make_preview(inputs: Snapshot, cell: int | None, seed: int, draw: int | None
         If the mask holds no cells, or a component does not fit the image.
     """
     fields = inputs.fields()
-    Decomposition(inputs.components).validate(fields[0])
+    Decomposition(inputs.components).validate(fields[0], sites=inputs.settings.patches.sites)
     if draw is None:
-        patch = _read_patches(inputs, _sites(fields, cell, seed), inputs.settings.patches.size)
-        cell_id = int(patch.id_B[0])
-        whole = Tile(_TOGETHER, f"cell {cell_id}", _composite(patch, inputs))
+        sites = _sites(inputs, cell, seed)
+        patch = _read_patches(inputs, sites, inputs.settings.patches.size)
+        cell_id = int(sites.id[0])
+        what = "tile" if inputs.of_tiles else "cell"
+        whole = Tile(_TOGETHER, f"{what} {cell_id}", _composite(patch, inputs))
         return Preview(cell_id, (whole, *_parts(patch, inputs)))
     first, second = training_views(inputs, cell, seed, draw)
     model = inputs.settings.model
@@ -93,7 +95,8 @@ def make_preview(inputs: Snapshot, cell: int | None, seed: int, draw: int | None
         tiles += _parts(second, inputs)
     if model.objective == "je" or (model.objective == "splicer" and model.shared):
         tiles.append(Tile(_TOGETHER, "second variation", _composite(second, inputs)))
-    return Preview(int(first.id_B[0]), tuple(tiles), _IN_TRAINING[model.objective])
+    shown = int(_sites(inputs, cell, seed).id[0])
+    return Preview(shown, tuple(tiles), inputs.words(_IN_TRAINING[model.objective]))
 
 
 def training_views(
@@ -111,7 +114,7 @@ def training_views(
 
     settings, size = inputs.settings.augmentation, inputs.settings.patches.size
     others = _OTHERS if settings.styles else 0
-    sites = _sites(inputs.fields(), cell, seed, others=others, draw=draw)
+    sites = _sites(inputs, cell, seed, others=others, draw=draw)
     batch = _read_patches(inputs, sites, padded_size(settings, size))
     row = batch.index_B == 0  # patches come in the order in which they are stored
     generator = torch.Generator().manual_seed(draw)
@@ -158,12 +161,13 @@ def _normalization(
 
 
 def _sites(
-    fields: Sequence[MaskedImage], cell: int | None, seed: int, *, others: int = 0, draw: int = 0
+    inputs: Snapshot, cell: int | None, seed: int, *, others: int = 0, draw: int = 0
 ) -> Sites:
-    """Return the cell's site, and then those of other random cells."""
-    from napari_splicer.patches.sites import cell_sites
+    """Return the site of the cell, or tile, and then those of other random ones."""
+    from napari_splicer.patches.sites import find_sites, patch_sides
 
-    sites = cell_sites(fields)
+    fields, patches = inputs.fields(), inputs.settings.patches
+    sites = find_sites(fields, patches, patch_sides(fields, patches))
     rows = np.flatnonzero(sites.id == cell) if cell is not None else np.empty(0, int)
     if not len(rows):
         rows = np.random.default_rng(seed).integers(0, len(sites), 1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import SplicerError
-from napari_splicer.model_settings import FEWEST_PATCHES
+from napari_splicer.gui.fitness import misfit, missing, part_that_needs_cells
+from napari_splicer.gui.words import of_tiles
+from napari_splicer.patches.tile_mask import TileMask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +75,22 @@ class Readiness:
 
 def resolve(now: Snapshot) -> Readiness:
     """Judge a snapshot of the session; see :class:`Readiness`."""
+    judged = _resolve(now)
+    if not now.of_tiles:
+        return judged
+    steps = {
+        name: replace(state, why=_said_of_tiles(state.why), summary=of_tiles(state.summary))
+        for name, state in judged.steps.items()
+    }
+    return Readiness(steps, judged.next_step, _said_of_tiles(judged.advice))
+
+
+def _said_of_tiles(sentence: str) -> str:
+    """Say it of tiles, unless it tells cells and tiles apart itself."""
+    return sentence if "tile" in sentence else of_tiles(sentence)
+
+
+def _resolve(now: Snapshot) -> Readiness:
     steps: dict[StepName, StepState] = {
         "image": _image(now),
         "components": _components(now),
@@ -92,14 +110,17 @@ def resolve(now: Snapshot) -> Readiness:
 def _image(now: Snapshot) -> StepState:
     if now.image is None:
         return StepState("ready", "Open an image and its cell mask to begin, or try the sample.")
-    if now.cells is None:
+    if now.cells is None and not now.of_tiles:
         return StepState(
             "ready",
-            "Open the cell mask, choose its layer, or make one from a nuclear channel.",
+            "Open the cell mask, choose its layer, or make one from a nuclear channel. Or describe "
+            "tiles of the tissue, which need no mask.",
             _channels(now),
         )
     try:
         now.fields()
+        if now.of_tiles:
+            TileMask.of(now.image, now.patches)
     except SplicerError as error:
         return StepState("ready", str(error), _channels(now))
     if now.facts is not None and now.facts.problem:
@@ -121,19 +142,19 @@ def _components(now: Snapshot) -> StepState:
         return StepState("ready", "There is no component yet: add one, or take a suggestion.")
     count = str(len(now.components))
     if now.bundle is not None and now.components == now.bundle.decomposition.components:
-        missing = _missing(now)
-        if missing:
+        lacking = missing(now)
+        if lacking:
             return StepState(
                 "ready",
                 "These are the components of the model, which needs channels that this image "
-                f"lacks: {', '.join(missing)}. Rename them in step 1, use another model, or take a "
+                f"lacks: {', '.join(lacking)}. Rename them in step 1, use another model, or take a "
                 "suggestion and train anew.",
                 count,
             )
         if not now.bundle.decomposition.match(now.image.channels).complete:
             return StepState("done", "", count)  # the model does without what this image lacks
     try:
-        Decomposition(now.components).validate(now.fields()[0])
+        Decomposition(now.components).validate(now.fields()[0], sites=now.settings.patches.sites)
     except SplicerError as error:
         return StepState("ready", str(error), count)
     return StepState("done", "", count)
@@ -147,62 +168,29 @@ def _model(now: Snapshot) -> StepState:
         if components.status != "done":
             return StepState("blocked", components.why)
         return StepState("ready")
-    why = _model_misfit(now)
+    why = misfit(now)
     return StepState("stale" if why else "done", why, _model_summary(now))
-
-
-def too_few_to_train(now: Snapshot) -> str:
-    """Say why there are too few cells to train on; empty where there are enough."""
-    count = None if now.facts is None else now.facts.cells
-    if count is None or count >= FEWEST_PATCHES:
-        return ""
-    cells = f"{count} cell{'s' if count != 1 else ''}"
-    return (
-        f"The mask has {cells}, too few to train on ({FEWEST_PATCHES} at least, a few hundred are "
-        "better). Use a trained model, or group the cells by mean intensity in step 4."
-    )
 
 
 def _model_summary(now: Snapshot) -> str:
     return "trained" if "train" in now.made_from else "loaded"
 
 
-def _model_misfit(now: Snapshot) -> str:
-    """Say why the model does not fit what is chosen now; empty where it does."""
-    if now.bundle is None or now.image is None:
-        return ""
-    missing = _missing(now)
-    if missing:
-        return f"The model needs channels that this image lacks: {', '.join(missing)}."
-    made = now.made_from.get("train")
-    if made is None:
-        return ""
-    if made.components != now.components:
-        return "The components have changed since the model was trained."
-    deciding = ("patches", "normalization", "augmentation", "model", "training", "seed")
-    if any(getattr(made.settings, name) != getattr(now.settings, name) for name in deciding):
-        return "The training settings have changed since the model was trained."
-    return ""
-
-
-def _missing(now: Snapshot) -> tuple[str, ...]:
-    """Return the model's channels that the image lacks and the model can't do without."""
-    if now.bundle is None or now.image is None:
-        return ()
-    parts = now.bundle.decomposition
-    if now.bundle.can_do_without and parts.without(now.image.channels) != parts.names:
-        return ()
-    return parts.match(now.image.channels).missing
-
-
 def _embed(now: Snapshot) -> StepState:
     image = _image(now)
     if image.status != "done":
         return StepState("blocked", f"Step 1 is not complete: {image.why}")
-    missing = _missing(now)
-    if missing:
+    lacking = missing(now)
+    if lacking:
         return StepState(
-            "blocked", f"The model needs channels that this image lacks: {', '.join(missing)}."
+            "blocked", f"The model needs channels that this image lacks: {', '.join(lacking)}."
+        )
+    own = part_that_needs_cells(now)
+    if own and now.of_tiles:
+        return StepState(
+            "blocked",
+            f"The model's component {own} looks at a cell of its own, which tiles do not have. "
+            "Train a model on tiles, or describe every cell, in step 1.",
         )
     if now.table is None:
         if now.bundle is None:
@@ -213,10 +201,14 @@ def _embed(now: Snapshot) -> StepState:
 
 def _with_table(now: Snapshot, summary: str) -> StepState:
     made = now.made_from.get("embed")
-    if made is not None and (made.image is not now.image or made.cells is not now.cells):
-        return StepState(
-            "stale", "The image or its mask has changed since the cells were embedded.", summary
-        )
+    if made is not None and made.of_tiles != now.of_tiles:
+        one, other = ("cells", "tiles") if now.of_tiles else ("tiles", "cells")
+        return StepState("stale", f"The table is of {one}, and {other} are described now.", summary)
+    if made is not None and (made.image is not now.image or made.units is not now.units):
+        words = "The image or its mask has changed since the cells were embedded."
+        if now.of_tiles:
+            words = "The image, or how tiles lie on it, has changed since they were embedded."
+        return StepState("stale", words, summary)
     if made is not None and made.bundle is not now.bundle:
         return StepState("stale", "The model has changed since the cells were embedded.", summary)
     return StepState("done", "", summary)
@@ -235,7 +227,7 @@ def _export(now: Snapshot) -> StepState:
     if now.table is None:
         return StepState("blocked", "There is no table yet: embed the cells in step 4.")
     of_table = now.made_from.get("embed")
-    if of_table is not None and of_table.cells is not now.cells:
+    if of_table is not None and of_table.units is not now.units:
         return StepState(
             "blocked",
             "The table is of another image or mask: embed the cells of this one, or choose that "

@@ -66,7 +66,7 @@ def _take_table(session: Session, run: Run, table: AnnData) -> None:
     """
     before, made = session.made_from.get("embed"), run.inputs.inputs()
     made_from = {**session.made_from, "embed": made}
-    other = before is not None and before.cells is not made.cells
+    other = before is not None and before.units is not made.units
     if other:
         made_from.pop("export", None)
     if before is not None and not other:

@@ -7,17 +7,18 @@ Both docks and the layers read and write it, and redraw on the signal of the one
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from psygnal import Signal, SignalGroupDescriptor
 
-from napari_splicer.analysis.groups import clustering_names, colours_of
+from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.config import RunConfig, TaughtSettings
 from napari_splicer.gui.history import History
-from napari_splicer.gui.snapshot import Group, Snapshot
+from napari_splicer.gui.snapshot import MIXTURE, Snapshot, legend, representation
+from napari_splicer.gui.tiling import Tiling
 from napari_splicer.segmentation.settings import SegmentationSettings
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import Component
     from napari_splicer.events import Metrics, Stage
-    from napari_splicer.gui.snapshot import Facts, Job, Notice, Sought
+    from napari_splicer.gui.snapshot import Facts, Group, Job, Notice, Sought
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask
     from napari_splicer.model.bundle import Bundle
+    from napari_splicer.patches.tile_mask import TileMask
 
-_BY_IDENTITY = ("image", "cells", "regions", "bundle", "table", "measures", "metrics", "made_from")
+_CHOSEN = ("image", "cells", "tiles", "regions", "bundle")
+_MADE = ("table", "measures", "mixture", "metrics", "made_from")
 
 
 def _no_cells() -> NDArray[np.int64]:
@@ -52,6 +55,8 @@ class Session:
     ----------
     image, cells, regions
         The chosen image, its cell mask, and further masks by name.
+    tiles : TileMask or None
+        Tiles of the image, where they are described instead of cells; follows image and settings.
     facts : Facts or None
         What reading image and mask has shown; None until that is done.
     panel_groups : mapping of str to tuple of str
@@ -77,7 +82,10 @@ class Session:
     measures : mapping of str to float (n,)
         Further numbers of the table's cells, row by row: how alike they are to one cell, …
     colour_by : str or None
-        A channel, whose mean intensity colours map and overlay, or a measure; None means by group.
+        A channel, whose mean intensity colours map and overlay, a measure, or ``MIXTURE``; None
+        means by group.
+    mixture : uint8 (n, 3) or None
+        Colour of every row of the table by its first three principal components, if known.
     sought : Sought or None
         The cells that all others are compared to, and by what.
     lesson : TaughtSettings
@@ -104,7 +112,7 @@ class Session:
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor(
         equality_operators={
-            **dict.fromkeys(_BY_IDENTITY, operator.is_),
+            **dict.fromkeys((*_CHOSEN, *_MADE), operator.is_),
             "selection": np.array_equal,
         }
     )
@@ -119,6 +127,7 @@ class Session:
 
     image: MultiplexImage | None = None
     cells: LabelMask | None = None
+    tiles: TileMask | None = None
     regions: Mapping[str, LabelMask] = field(default_factory=dict)
     facts: Facts | None = None
     panel_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -133,6 +142,7 @@ class Session:
     groups: tuple[Group, ...] = ()
     measures: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     colour_by: str | None = None
+    mixture: NDArray[np.uint8] | None = None
     sought: Sought | None = None
     lesson: TaughtSettings = field(default_factory=TaughtSettings)
     opacity: float = 0.6
@@ -149,37 +159,16 @@ class Session:
     def __post_init__(self) -> None:
         self._runs = 0
         self._hidden: dict[str, frozenset[str]] = {}
+        self.tiling = Tiling(self)
         self.events.table.connect(self._table_changed)
         self.events.clustering.connect(self._refresh_groups)
         self.history = History(self)
 
     def snapshot(self) -> Snapshot:
         """Freeze what decides the next run, for a worker or for :mod:`readiness`."""
-        return Snapshot(
-            image=self.image,
-            cells=self.cells,
-            regions=dict(self.regions),
-            facts=self.facts,
-            panel_groups=dict(self.panel_groups),
-            components=self.components,
-            colours=self.colours,
-            settings=self.settings,
-            bundle=self.bundle,
-            table=self.table,
-            clustering=self.clustering,
-            job=self.job,
-            made_from=self.made_from,
-        )
-
-    def rename_channels(self, image: MultiplexImage) -> None:
-        """Take the same image with other names for its channels, in the panel's groups too."""
-        before = () if self.image is None else self.image.channels
-        known_as = dict(zip(before, image.channels, strict=True))
-        self.panel_groups = {
-            group: tuple(known_as.get(name, name) for name in names)
-            for group, names in self.panel_groups.items()
-        }
-        self.image = image
+        frozen = {each.name: getattr(self, each.name) for each in fields(Snapshot)}
+        copied = {name: dict(frozen[name]) for name in ("regions", "panel_groups")}
+        return Snapshot(**{**frozen, **copied})
 
     def next_run(self) -> int:
         """Return a new run number; results that carry an older one are refused."""
@@ -190,7 +179,19 @@ class Session:
     def table_fits(self) -> bool:
         """Whether the table's cells, if there is one, are those of the chosen mask."""
         made = self.made_from.get("embed")
-        return self.cells is not None and (made is None or made.cells is self.cells)
+        units = self.snapshot().units
+        return units is not None and (made is None or made.units is units)
+
+    # cells or tiles ----------------------------------------------------------------------------
+
+    @property
+    def of_tiles(self) -> bool:
+        """Whether tiles of the tissue are described, not cells."""
+        return self.snapshot().of_tiles
+
+    def words(self, sentence: str) -> str:
+        """Return a sentence about cells; about tiles where those are described."""
+        return self.snapshot().words(sentence)
 
     # selection ---------------------------------------------------------------------------------
 
@@ -198,7 +199,7 @@ class Session:
         """Make ``ids`` the selection, a step that can be undone; an empty list clears it."""
         chosen = np.sort(ids if isinstance(ids, np.ndarray) else np.fromiter(ids, np.int64))
         chosen = chosen[np.diff(chosen, prepend=chosen[:1] - 1) > 0]  # np.unique: 100 times slower
-        cells = "1 cell" if len(chosen) == 1 else f"{len(chosen):,} cells"
+        cells = self.words("1 cell" if len(chosen) == 1 else f"{len(chosen):,} cells")
         with self.history.step(f"Select {cells}" if len(chosen) else "Clear the selection"):
             self.selection = chosen
 
@@ -263,7 +264,9 @@ class Session:
             self.clustering = names[-1] if names else None
         if new is None or old is None or not new.obs_names.equals(old.obs_names):
             self.measures = {}  # they are of the rows of the table before
-        known = () if self.table is None else (*self.table.var_names, *self.measures)
+        if representation(new) is not representation(old):
+            self.mixture = None
+        known = () if self.table is None else (*self.table.var_names, *self.measures, MIXTURE)
         if self.colour_by not in known:
             self.colour_by = None
         self.selection = np.intersect1d(self.selection, self.ids())
@@ -273,15 +276,8 @@ class Session:
         if self.table is None or self.clustering is None:
             self.groups = ()
             return
-        names = self.table.obs[self.clustering].cat.categories
-        colours = colours_of(self.table, self.clustering)
-        codes = self.codes()
-        counts = np.bincount(codes[codes >= 0], minlength=len(names))
         hidden = self._hidden.get(self.clustering, frozenset())
-        self.groups = tuple(
-            Group(str(name), str(colour), int(count), str(name) not in hidden)
-            for name, colour, count in zip(names, colours, counts, strict=True)
-        )
+        self.groups = legend(self.table, self.clustering, self.codes(), hidden)
 
 
 _SESSIONS: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()

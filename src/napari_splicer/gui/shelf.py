@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import LabelMask
 
 Pair: TypeAlias = "tuple[Layer, Layer]"
+"""An image and its mask; of tiles, which have none, the image twice."""
+
 _MadeFrom: TypeAlias = "Mapping[Stage, Snapshot]"
 _OF_ONE_IMAGE: tuple[Stage, ...] = ("embed", "cluster", "export")
 
@@ -69,8 +71,10 @@ class Shelf:
             if made is not None and self._owner() == pair:
                 # The very objects that the table was made from, not their equals.
                 self._session.panel_groups = made.panel_groups
-                self._session.image, self._session.cells = made.image, made.cells
-        self._cells[pair] = self._session.cells
+                self._session.image = made.image
+                if not made.of_tiles:
+                    self._session.cells = made.cells
+        self._cells[pair] = self._session.snapshot().units
 
     def forget(self, layer: Layer) -> None:
         """Let go of what can't be chosen again; results on the session stay there."""
@@ -82,8 +86,8 @@ class Shelf:
     def _make_room(self, made_from: _MadeFrom, before: _MadeFrom) -> None:
         """Keep a table that waits for its image when another image's is about to come."""
         new, old = made_from.get("embed"), before.get("embed")
-        if new is not None and old is not None and new.cells is not old.cells:
-            self._keep(self._pair_of(old.cells), before)
+        if new is not None and old is not None and new.units is not old.units:
+            self._keep(self._pair_of(old.units), before)
 
     def _replace(self, table: AnnData, successor: AnnData, clustering: str) -> None:
         """Take the groups that were made of a table which is here by now."""
@@ -112,7 +116,7 @@ class Shelf:
     def _owner(self) -> Pair | None:
         """Return whose table is on the session: a job may end after another image was chosen."""
         made = self._session.made_from.get("embed")
-        return None if made is None else self._pair_of(made.cells)
+        return None if made is None else self._pair_of(made.units)
 
     def _pair_of(self, mask: LabelMask | None) -> Pair | None:
         return next((pair for pair, cells in self._cells.items() if cells is mask), None)

@@ -6,18 +6,28 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
+from napari_splicer.analysis.groups import colours_of
 from napari_splicer.config import RunConfig
+from napari_splicer.gui.words import of_tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from anndata import AnnData
+    from numpy.typing import NDArray
 
-    from napari_splicer.config import Component
+    from napari_splicer.config import Component, PatchSettings
     from napari_splicer.events import Stage
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask, MaskedImage
     from napari_splicer.model.bundle import Bundle
+    from napari_splicer.patches.tile_mask import TileMask
+
+
+MIXTURE = "likeness (three principal components)"
+"""What a session's ``mixture`` is called among the colours that it can show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,18 @@ class Group:
     colour: str
     count: int
     visible: bool = True
+
+
+def legend(
+    table: AnnData, clustering: str, codes: NDArray[np.int64], hidden: Collection[str]
+) -> tuple[Group, ...]:
+    """Return a table's groups in one clustering, given each row's code (n,) and what is hidden."""
+    names = table.obs[clustering].cat.categories
+    counts = np.bincount(codes[codes >= 0], minlength=len(names))
+    return tuple(
+        Group(str(name), str(colour), int(count), str(name) not in hidden)
+        for name, colour, count in zip(names, colours_of(table, clustering), counts, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +126,34 @@ class Snapshot:
     clustering: str | None = None
     job: Job | None = None
     made_from: Mapping[Stage, Snapshot] = field(default_factory=dict)
+    tiles: TileMask | None = None
+
+    @property
+    def of_tiles(self) -> bool:
+        """Whether tiles of the tissue are described, not cells."""
+        return self.settings.patches.sites == "grid"
+
+    def words(self, sentence: str) -> str:
+        """Return a sentence about cells; about tiles where those are described."""
+        return of_tiles(sentence) if self.of_tiles else sentence
+
+    @property
+    def units(self) -> LabelMask | None:
+        """The mask of what is described: of the cells, or of the tiles."""
+        return self.tiles if self.of_tiles else self.cells
+
+    @property
+    def count(self) -> int | None:
+        """How many cells, or tiles, there are; None while that is not known."""
+        if self.of_tiles:
+            return None if self.tiles is None else len(self.tiles)
+        return None if self.facts is None else self.facts.cells
+
+    @property
+    def patches(self) -> PatchSettings:
+        """How patches are cut: where, as is set; how large, as the model has it if there is one."""
+        wanted = self.settings.patches
+        return wanted if self.bundle is None else cut_for(wanted, self.bundle)
 
     @property
     def config(self) -> RunConfig:
@@ -127,6 +177,17 @@ class Snapshot:
     def inputs(self) -> Snapshot:
         """Return this without results, to be kept beside the result made from it."""
         return replace(self, table=None, clustering=None, job=None, made_from={})
+
+
+def cut_for(wanted: PatchSettings, bundle: Bundle) -> PatchSettings:
+    """Return the settings by which a model embeds: patches are of the size that it knows."""
+    trained = bundle.config.patches
+    return trained.model_copy(update={"sites": wanted.sites, "stride": wanted.stride})
+
+
+def representation(table: AnnData | None) -> object:
+    """Return what the network says of a table's cells, for telling whether it is the same."""
+    return None if table is None else table.obsm.get("X_splicer")
 
 
 def detached(table: AnnData) -> AnnData:

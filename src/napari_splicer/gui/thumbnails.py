@@ -10,6 +10,7 @@ import pandas as pd
 
 from napari_splicer.analysis.exemplars import borderline_cells, typical_cells
 from napari_splicer.analysis.features import Scale, available_sources, features
+from napari_splicer.embedding.table import holds_tiles
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -77,6 +78,8 @@ class Cells:
     ids : int64 (n,)
     y, x, area : float (n,)
         In pixels.
+    tiles : bool
+        Whether they are tiles of a grid.
     """
 
     intensities: Any
@@ -85,12 +88,14 @@ class Cells:
     y: NDArray[np.float64]
     x: NDArray[np.float64]
     area: NDArray[np.float64]
+    tiles: bool = False
 
     @classmethod
     def of(cls, table: AnnData) -> Cells:
         """Take them from a table, in no time however large it is."""
         ids, y, x, area = (table.obs[name].to_numpy() for name in ("instance_id", "y", "x", "area"))
-        return cls(table.X, tuple(map(str, table.var_names)), ids, y, x, area)
+        markers = tuple(map(str, table.var_names))
+        return cls(table.X, markers, ids, y, x, area, holds_tiles(table))
 
 
 def excerpt(table: AnnData) -> AnnData:
@@ -102,6 +107,7 @@ def excerpt(table: AnnData) -> AnnData:
         obs=table.obs[["instance_id", "y", "x", "area"]].copy(),
         var=pd.DataFrame(index=table.var_names),
         obsm={key: table.obsm[key] for key in ("X_splicer",) if key in table.obsm},
+        uns={"splicer": {"sites": "grid" if holds_tiles(table) else "cells"}},
     )
 
 
@@ -214,6 +220,8 @@ def _contrast(crops: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _side(cells: Cells) -> int:
-    """Return three times the diameter of a usual cell, in pixels."""
+    """Return three times the diameter of a usual cell, or the side of a usual tile, in pixels."""
+    if cells.tiles:
+        return int(np.clip(round(float(np.sqrt(np.median(cells.area)))), 8, 160))
     diameter = np.sqrt(float(np.median(cells.area)) * 4 / np.pi)
     return int(np.clip(round(3 * diameter), 16, 160))

@@ -107,7 +107,7 @@ def grid_sites(
         height, width = masked.image.shape
         step = stride or side
         y, x = np.meshgrid(
-            _tile_centres(height, side, step), _tile_centres(width, side, step), indexing="ij"
+            tile_centres(height, side, step), tile_centres(width, side, step), indexing="ij"
         )
         parts.append((np.full(y.size, index), np.arange(1, y.size + 1), y.ravel(), x.ravel()))
     field, number, y, x = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -175,7 +175,7 @@ def window_start(centre: NDArray[np.float64], side: int) -> NDArray[np.int64]:
     return np.floor(centre - side / 2 + 1).astype(np.int64)
 
 
-def _tile_centres(length: int, side: int, step: int) -> NDArray[np.float64]:
+def tile_centres(length: int, side: int, step: int) -> NDArray[np.float64]:
     """Return the centres of tiles that cover ``length`` pixels, the last one flush with its end."""
     if length <= side:
         return np.array([(length - 1) / 2])

@@ -13,6 +13,7 @@ from napari_splicer.analysis.teaching import taught_settings, teach
 from napari_splicer.errors import CannotWrite
 from napari_splicer.events import Metrics
 from napari_splicer.gui import commands, editing, lessons
+from napari_splicer.gui.naming import rename_channels
 from napari_splicer.gui.project import record
 from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.project.record import RECORD, read_record
@@ -81,7 +82,7 @@ def test_results_of_an_image_that_changed_stay_when_another_is_chosen(
 ) -> None:
     field(images, "right", seed=1)
     image = plain.session.image
-    plain.session.rename_channels(image.with_channels([f"{c} x" for c in image.channels]))
+    rename_channels(plain.session, image.with_channels([f"{c} x" for c in image.channels]))
     plain.save(tmp_path / "a.splicer")
     again = open_again(tmp_path / "a.splicer")
     again.link.open_image(str(images / "right.ome.tif"))

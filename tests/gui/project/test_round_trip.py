@@ -10,6 +10,7 @@ import pytest
 from napari_splicer.config import ClusteringSettings, load_run
 from napari_splicer.events import Finished
 from napari_splicer.gui import commands, editing, groupings
+from napari_splicer.gui.docks import open_sample
 from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.project.restore import restore
 from napari_splicer.gui.readiness import resolve
@@ -206,7 +207,7 @@ def test_results_of_every_image_come_back(grouped, images, tmp_path, open_again,
 def test_a_sample_is_opened_again(tmp_path, open_again, new_window) -> None:
     npe2.PluginManager.instance().discover()
     window = new_window()
-    window.link.open_sample()
+    open_sample(window.link.viewer)
     window.viewer.layers.remove("Ki67")
     window.link.use_image(window.link.images()[0])
     window.save(tmp_path / "a.splicer")

@@ -137,13 +137,14 @@ def _fields(link: ViewerLink, layers: _Layers) -> tuple[list[FieldRecord], list[
         made = kept.made_from.get("embed")
         image = None if made is None else made.image
         cells = None if made is None else made.cells
-        now = Snapshot(image, cells, bundle=session.bundle, table=kept.table)
+        tiles = None if made is None else made.tiles
+        now = Snapshot(image, cells, bundle=session.bundle, table=kept.table, tiles=tiles)
         own = [c for c in link.images() if c.layers[0] is first]
         fields.append(
             FieldRecord(
                 **_image(image, kept.table, own[0].layers if own else (), link, layers),
                 panel_groups={} if made is None else dict(made.panel_groups),
-                mask=layers.index.get(mask),
+                mask=None if mask is first else layers.index.get(mask),
                 clustering=kept.clustering,
                 exported=tuple(map(str, kept.exported)),
                 made_from=_made_from(kept.made_from, now),
@@ -197,7 +198,7 @@ def _made_from(made_from: Mapping[Stage, Snapshot], now: Snapshot) -> dict[Stage
 
 def _made(made: Snapshot, now: Snapshot) -> MadeFrom:
     """Note settings, and what is the very same now as when the result was made."""
-    names: tuple[Same, ...] = ("image", "cells", "bundle", "table")
+    names: tuple[Same, ...] = ("image", "cells", "tiles", "bundle", "table")
     return MadeFrom(
         settings=made.settings,
         components=made.components,

@@ -30,7 +30,7 @@ RECORD = PROJECT_RECORD
 SUFFIX = ".splicer"
 _LARGEST = 64 * 2**20  # bytes
 
-Same = Literal["image", "cells", "bundle", "table"]
+Same = Literal["image", "cells", "tiles", "bundle", "table"]
 Numbers = tuple[float, ...]
 
 

@@ -18,7 +18,7 @@ from napari_splicer.gui.pointing import camera_of
 from napari_splicer.gui.project.layer_records import dress
 from napari_splicer.gui.reading import ImageChoice, image_choices
 from napari_splicer.gui.session import Session
-from napari_splicer.gui.snapshot import Notice, Snapshot, Sought
+from napari_splicer.gui.snapshot import MIXTURE, Notice, Snapshot, Sought
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from napari.viewer import Viewer
 
+    from napari_splicer.config import RunConfig
     from napari_splicer.events import Stage
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.project.opening import Opened
@@ -60,6 +61,7 @@ def restore(link: ViewerLink, opened: Opened) -> bool:
             own = {record.layers[i].origin for i in (*field.image, *_one(field.mask))}
             part = _Field(field, contents.tables[number], not own & changed, number == last)
             if part.can_be_put(layers):
+                session.settings = part.settings(record.work.settings)
                 part.put(link, layers)
             elif field.table is not None:
                 contents.folder.set_aside(field.table.kept)
@@ -216,7 +218,20 @@ class _Field:
     def can_be_put(self, layers: Mapping[int, Layer]) -> bool:
         """Return whether it is the chosen one, or has the layers by which it can be chosen."""
         mask = None if self._record.mask is None else layers.get(self._record.mask)
-        return self._chosen or (self._choice(layers) is not None and mask is not None)
+        found = mask is not None or self._of_tiles
+        return self._chosen or (self._choice(layers) is not None and found)
+
+    @property
+    def _of_tiles(self) -> bool:
+        made = self._record.made_from.get("embed")
+        return made is not None and made.settings.patches.sites == "grid"
+
+    def settings(self, now: RunConfig) -> RunConfig:
+        """Return the window's settings; of one for the shelf, with its own patches."""
+        made = self._record.made_from.get("embed")
+        if self._chosen or made is None:
+            return now
+        return now.model_copy(update={"patches": made.settings.patches})
 
     def put(self, link: ViewerLink, layers: Mapping[int, Layer]) -> None:
         """Choose image and mask, and take up what was made of them.
@@ -264,10 +279,11 @@ class _Field:
         same = {*made.same}
         # By image and mask a result is known on the shelf; there, the model makes it out of date.
         if not self._same:
-            same -= {"image", "cells"} if self._chosen else {"bundle"}
+            same -= {"image", "cells", "tiles"} if self._chosen else {"bundle"}
         return Snapshot(
             image=session.image if "image" in same else None,
             cells=session.cells if "cells" in same else None,
+            tiles=session.tiles if "tiles" in same else None,
             panel_groups=made.panel_groups,
             components=made.components,
             settings=made.settings,
@@ -287,7 +303,13 @@ def _take_up_work(session: Session, opened: Opened) -> None:
     if session.table is None:
         return
     session.measures = contents.measures
-    numbers = (*session.table.var_names, *session.measures, *further_numbers(session))
+    mixture = (MIXTURE,) if session.of_tiles else ()
+    numbers = (
+        *session.table.var_names,
+        *session.measures,
+        *further_numbers(session),
+        *mixture,
+    )
     if work.colour_by in numbers:
         session.colour_by = work.colour_by
     session.sought = Sought(work.sought, work.sought_by) if work.sought else None

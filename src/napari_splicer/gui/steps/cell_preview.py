@@ -13,6 +13,7 @@ from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.preview import make_preview
 from napari_splicer.gui.steps.page import allow, heading, text
 from napari_splicer.gui.widgets.preview_strip import SIDE, PreviewStrip
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from napari_splicer.gui.preview import Preview
@@ -47,18 +48,23 @@ class CellPreview(QWidget):
         self._choice = not varied
         self._seed = self._number = 0
         self._drawing = Errand(self, self._show_preview, self._show_problem)
-        self.another = QPushButton("Another cell")
+        self._wording = Wording(self, session)
+        self.another = QPushButton()
+        self._wording.put(self.another.setText, "Another cell")
         self.another.clicked.connect(self.show_another_cell)
         self.varied = QCheckBox("As in training", self)
-        self.varied.setToolTip(
+        self._wording.put(
+            self.varied.setToolTip,
             "In training a cell is never shown twice alike: it is turned, mirrored, shifted and so "
-            "on, as step 3 says under 'How cells are varied'. Tick to see it like that."
+            "on, as step 3 says under 'How cells are varied'. Tick to see it like that.",
         )
         self.varied.setChecked(varied)
         self.varied.setVisible(self._choice)
         self.varied.toggled.connect(self._on_varied)
         self.redraw = QPushButton("Another draw")
-        self.redraw.setToolTip("Vary this cell anew, as happens each time that it is shown")
+        self._wording.put(
+            self.redraw.setToolTip, "Vary this cell anew, as happens each time that it is shown"
+        )
         self.redraw.clicked.connect(self.draw_again)
         self.words = text(small=True)
         self.strip = PreviewStrip(SIDE if self._choice else _SIDE_IN_FOLD)
@@ -74,6 +80,7 @@ class CellPreview(QWidget):
             events.picked,
             events.image,
             events.cells,
+            events.tiles,
             events.regions,
             events.settings,
         ):
@@ -82,7 +89,9 @@ class CellPreview(QWidget):
 
     def _lay_out(self, title: str) -> None:
         first, second = QHBoxLayout(), QHBoxLayout()
-        first.addWidget(heading(title), 1)
+        said = heading(title)
+        self._wording.put(said.setText, title)
+        first.addWidget(said, 1)
         if self._choice:
             second.addWidget(self.varied)
             second.addStretch()
@@ -116,7 +125,7 @@ class CellPreview(QWidget):
 
     def _draw(self) -> None:
         now = self._session.snapshot()
-        if now.image is None or now.cells is None or not now.components:
+        if now.image is None or now.units is None or not now.components:
             self._drawing.forget()
             self.words.hide()
             self.strip.clear()
@@ -143,4 +152,5 @@ class CellPreview(QWidget):
 
     def show_state(self, state: StepState) -> None:
         """Say why no cell can be shown yet."""
-        allow(self.another, state, "Show another cell, or click one in the image")
+        tip = self._session.words("Show another cell, or click one in the image")
+        allow(self.another, state, tip)

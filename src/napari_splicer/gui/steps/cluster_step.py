@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.analysis.groups import earlier_model, edits_of
 from napari_splicer.config import ClusteringSettings
+from napari_splicer.embedding.table import holds_tiles
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.groupings import column_name
@@ -25,8 +26,10 @@ from napari_splicer.gui.steps.page import StepPage, allow, heading, text
 from napari_splicer.gui.widgets.group_tools import GroupTools
 from napari_splicer.gui.widgets.grouping_list import GroupingList
 from napari_splicer.gui.widgets.legend import Legend
+from napari_splicer.gui.widgets.likeness_tick import LikenessTick
 from napari_splicer.gui.widgets.progress_panel import ProgressPanel
 from napari_splicer.gui.widgets.trust_line import TrustLine
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -58,7 +61,8 @@ class ClusterStep(StepPage):
     def __init__(self, runner: JobRunner, parent: QWidget | None = None) -> None:
         super().__init__(runner.session, parent)
         self._runner = runner
-        self.empty = text(_EMPTY)
+        self._wording = Wording(self, self.session)
+        self.empty = text()
         self.column.addWidget(self.empty)
         self.groupings = GroupingList(self.session)
         self.column.addWidget(self.groupings)
@@ -71,6 +75,8 @@ class ClusterStep(StepPage):
         self.trust = TrustLine(self.session)
         self.column.addWidget(self.trust)
         self.column.addLayout(self._opacity())
+        self.likeness = LikenessTick(self.session)
+        self.column.addWidget(self.likeness)
         self.column.addWidget(ProgressPanel(runner, "cluster", "The groups stay as they are."))
         self.column.addWidget(heading("Group in another way"))
         self.column.addLayout(self._form())
@@ -95,7 +101,9 @@ class ClusterStep(StepPage):
         slider.valueChanged.connect(self._set_opacity)
         self.opacity = slider
         self.explorer = QPushButton("Open the Explorer")
-        self.explorer.setToolTip("Map of the cells, groups × markers, and pictures of cells")
+        self._wording.put(
+            self.explorer.setToolTip, "Map of the cells, groups × markers, and pictures of cells"
+        )
         self.explorer.clicked.connect(self.explorer_wanted)
         line = QHBoxLayout()
         line.addWidget(QLabel("Opacity"))
@@ -105,7 +113,7 @@ class ClusterStep(StepPage):
 
     def _form(self) -> QFormLayout:
         self.source = QComboBox()
-        self.source.setToolTip("What must be alike for two cells to be grouped")
+        self._wording.put(self.source.setToolTip, "What must be alike for two cells to be grouped")
         self.method = QComboBox()
         self.method.setToolTip("How groups are found")
         for method, words in _METHODS.items():
@@ -114,8 +122,9 @@ class ClusterStep(StepPage):
         self.resolution = QSlider(Qt.Orientation.Horizontal)
         self.resolution.setRange(1, 40)
         self.resolution.setValue(10)
-        self.resolution.setToolTip(
-            "Further right: more, smaller groups. Let go to group the cells anew."
+        self._wording.put(
+            self.resolution.setToolTip,
+            "Further right: more, smaller groups. Let go to group the cells anew.",
         )
         self.resolution.valueChanged.connect(self._count)
         self.resolution.sliderReleased.connect(self.update_resolution)
@@ -206,7 +215,8 @@ class ClusterStep(StepPage):
             widget.setVisible(there)
         removed = not there and self.session.history.next_undo is not None
         self.tools.setVisible(there or removed)
-        self.empty.setText(_NONE_LEFT if removed else _EMPTY)
+        self.empty.setText(self.session.words(_NONE_LEFT if removed else _EMPTY))
+        self.likeness.setVisible(there and holds_tiles(self.session.table))
         self.empty.setVisible(not there)
 
     def _list_sources(self) -> None:
@@ -238,7 +248,8 @@ class ClusterStep(StepPage):
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable what can be done now."""
         state = readiness.steps["cluster"]
-        allow(self.button, state, "Group the cells in this way too; the others stay")
+        tip = self.session.words("Group the cells in this way too; the others stay")
+        allow(self.button, state, tip)
         self.resolution.setEnabled(state.allowed)
         self.why.setText(state.why)
         self.why.setVisible(bool(state.why))

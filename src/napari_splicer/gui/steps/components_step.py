@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -49,6 +50,7 @@ class ComponentsStep(StepPage):
         self._editing: int | None = None
         self._editor: ComponentEditor | None = None
         self._suggested: tuple[Any, ...] = ()
+        self._of_tiles = session.of_tiles
         self._suggestion = Errand(self, self._take_suggestions)
         self.column.addWidget(
             text(
@@ -76,6 +78,7 @@ class ComponentsStep(StepPage):
         bind(self, events.colours, self._show_rows)
         bind(self, events.image, self._on_image)
         bind(self, events.facts, self._on_image)
+        bind(self, events.tiles, self._on_tiles)
         bind(self, events.panel_groups, self._on_image)
         for signal, act in (
             (self.rows.edit, self.edit),
@@ -107,7 +110,7 @@ class ComponentsStep(StepPage):
             session.image is None or session.image.channels != self._editor.channels
         ):
             self._close_editor()
-        if session.image is None or session.cells is None or session.facts is None:
+        if session.image is None or session.snapshot().units is None or session.facts is None:
             self._suggestion.forget()
             self._offer(())  # those of the image before do not fit this one
             return
@@ -115,7 +118,16 @@ class ComponentsStep(StepPage):
             fields = session.snapshot().fields()
         except SplicerError:
             return  # the Image step says what does not fit
+        if session.of_tiles:  # which no component may tell from a cell
+            fields = tuple(replace(field, cells=None) for field in fields)
         self._suggestion.ask(suggestions, fields, dict(session.panel_groups))
+
+    def _on_tiles(self) -> None:
+        """Suggest anew for tiles, or for cells again; how tiles lie does not matter."""
+        if self._of_tiles != self.session.of_tiles:
+            self._of_tiles = self.session.of_tiles
+            self._close_editor()
+            self._on_image()
 
     def _take_suggestions(self, found: tuple[Any, ...]) -> None:
         self._offer(found)
@@ -207,6 +219,7 @@ class ComponentsStep(StepPage):
             self.session.image.channels,
             self.session.regions,
             [c.name for i, c in enumerate(components) if i != place],
+            tiles=self.session.of_tiles,
         )
         self._editor.changed.connect(self._apply)
         self._editor.closed.connect(self._close_editor)

@@ -18,11 +18,13 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.docks import open_sample
 from napari_splicer.gui.facts import examine, remarks, summary
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.panels import take_panel
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.channel_names import ChannelNames
+from napari_splicer.gui.steps.describe_form import DescribeForm
 from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.page import StepPage, fold, heading, text, with_button
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
@@ -66,6 +68,7 @@ class ImageStep(StepPage):
         bind(self, link.changed, self._refresh)
         bind(self, self.session.events.image, self._examine)
         bind(self, self.session.events.cells, self._examine)
+        bind(self, self.session.events.tiles, self._tiles_changed)
         bind(self, self.session.events.facts, self._describe)
         self._refresh()
         self._examine()
@@ -81,12 +84,13 @@ class ImageStep(StepPage):
             text(
                 "Open an image whose channels are markers, and the mask of its cells (a Labels "
                 "layer in which every cell has a number of its own). Both will be found here by "
-                "themselves. Without a mask, one can be made of a channel that stains nuclei."
+                "themselves. Without a mask, one can be made of a channel that stains nuclei, or "
+                "tiles of the tissue can be described instead of cells."
             )
         )
         sample = QPushButton("Open the synthetic sample")
         sample.setToolTip("A made-up tissue with twelve markers and about 1,500 cells, to try with")
-        sample.clicked.connect(self._link.open_sample)
+        sample.clicked.connect(self._open_sample)
         files = QPushButton("Open an image …")
         files.setToolTip("OME-TIFF or TIFF; its mask is opened next. Or drag files into napari.")
         files.clicked.connect(self._ask_for_image)
@@ -107,6 +111,8 @@ class ImageStep(StepPage):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Image", with_button(self.image_box, "Open an image", self._ask_for_image))
+        self.describe = DescribeForm(self.session)
+        form.addRow("Describe", self.describe)
         form.addRow("Cell mask", with_button(self.mask_box, "Open a mask", self._ask_for_mask))
         layout.addLayout(form)
         self.facts = text()
@@ -160,6 +166,11 @@ class ImageStep(StepPage):
             item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
         self.region_list.blockSignals(False)
 
+    def _open_sample(self) -> None:
+        viewer = self._link.viewer
+        if viewer is not None:
+            open_sample(viewer)
+
     def _choose_image(self, index: int) -> None:
         self._link.show_image(self._choices[index])
 
@@ -191,10 +202,17 @@ class ImageStep(StepPage):
             self.session.notice = Notice("error", str(error), "open")
 
     def _examine(self) -> None:
-        self.session.facts = None
+        self.session.facts, self._examined = None, self.session.of_tiles
         self._examination.forget()
         if self.session.image is not None:
-            self._examination.ask(examine, self.session.image, self.session.cells)
+            mask = None if self.session.of_tiles else self.session.cells
+            self._examination.ask(examine, self.session.image, mask)
+        self._describe()
+
+    def _tiles_changed(self) -> None:
+        """Look at the mask only where it counts; how tiles lie changes no fact."""
+        if self._examined != self.session.of_tiles:
+            self._examine()
         self._describe()
 
     def _take_facts(self, facts: Facts) -> None:
@@ -206,13 +224,16 @@ class ImageStep(StepPage):
             self.facts.setText("No image is chosen.")
             self.remarks.clear()
             return
-        self.facts.setText(summary(image, facts))
+        self.facts.setText(summary(image, facts, self.session.tiles))
         self.remarks.setText("\n".join(f"• {remark}" for remark in remarks(image, facts)))
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Mark the mask box while a mask is missing or unfit."""
         state = readiness.steps["image"]
-        self.mask_box.tip = state.why or "The Labels layer in which every cell has its own number"
+        usual = "The Labels layer in which every cell has its own number"
+        if self.session.of_tiles:
+            usual = "Not needed for tiles, except by components that look outside all cells"
+        self.mask_box.tip = state.why or usual
 
     def show_theme(self, theme: Theme) -> None:
         """Let what is said of a dragged file follow the theme."""

@@ -74,6 +74,7 @@ class MaskMaker(QWidget):
         events = self._session.events
         bind(self, events.image, self._on_image)
         bind(self, events.cells, self._open_or_close)
+        bind(self, events.tiles, self._open_or_close)
         bind(self, events.segmentation, self._on_settings)
         bind(self, events.job, self._allow)
         self.fold.toggled.connect(self._on_fold)
@@ -162,7 +163,8 @@ class MaskMaker(QWidget):
         self._open_or_close()
 
     def _open_or_close(self) -> None:
-        if self._session.cells is None and self._session.image is not None:
+        session = self._session
+        if session.cells is None and session.image is not None and not session.of_tiles:
             self.fold.expand(animate=False)
         else:
             self.fold.collapse(animate=False)

@@ -18,6 +18,7 @@ from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.loading import load_from
+from napari_splicer.gui.naming import rename_channels
 from napari_splicer.gui.steps.page import text
 from napari_splicer.gui.widgets.match_table import MatchTable
 from napari_splicer.gui.widgets.recent_models_list import RecentModels
@@ -180,7 +181,7 @@ class LoadPanel(QWidget):
         guesses = bundle.decomposition.match(image.channels).renamed
         known_as = {here: name for name, here in guesses.items()}
         named = image.with_channels([known_as.get(n, n) for n in image.channels])
-        self._session.rename_channels(named)
+        rename_channels(self._session, named)
 
     def _refresh(self) -> None:
         bundle, image = self._session.bundle, self._session.image

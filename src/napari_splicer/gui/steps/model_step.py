@@ -17,6 +17,7 @@ from napari_splicer.gui.steps.model_load import LoadPanel
 from napari_splicer.gui.steps.model_train import TrainPanel
 from napari_splicer.gui.steps.page import StepPage, text
 from napari_splicer.gui.widgets.choice_card import ChoiceCard
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from napari_splicer.gui.jobs import JobRunner
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.widgets.theme import Theme
+
+
+_LEARNS = "learns from its cells"
+_LEARN = "Learn what the cells of this image look like; needs a few hundred of them"
 
 
 class ModelStep(StepPage):
@@ -42,14 +47,17 @@ class ModelStep(StepPage):
         super().__init__(runner.session, parent)
         self.train_card = ChoiceCard(
             "Train on this image",
-            "learns from its cells",
-            "Learn what the cells of this image look like; needs a few hundred of them",
+            _LEARNS,
+            _LEARN,
         )
         self.load_card = ChoiceCard(
             "Use a trained model",
             "file, address or hub",
             "Apply a model that was trained on images of the same markers",
         )
+        self._wording = Wording(self, self.session)
+        self._wording.put(self.train_card.set_note, _LEARNS)
+        self._wording.put(self.train_card.setToolTip, _LEARN)
         self.train_card.setChecked(True)
         group = QButtonGroup(self)
         line = QHBoxLayout()

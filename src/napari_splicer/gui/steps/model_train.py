@@ -9,9 +9,10 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSpinBox, QVB
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.earlier import Earlier, look
+from napari_splicer.gui.fitness import too_few_to_train
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.losses import offered_losses
-from napari_splicer.gui.readiness import StepState, resolve, too_few_to_train
+from napari_splicer.gui.readiness import StepState, resolve
 from napari_splicer.gui.steps.model_variation import VariationPanel
 from napari_splicer.gui.steps.page import allow, fold, text
 from napari_splicer.gui.widgets.choice_card import ChoiceCard
@@ -186,8 +187,8 @@ class TrainPanel(QWidget):
 
     def _ask_for_estimates(self) -> None:
         now = self._session.snapshot()
-        if self.isVisible() and now.facts is not None and now.facts.cells and now.job is None:
-            self._timing.ask(commands.estimate, now.config, now.facts.cells)
+        if self.isVisible() and now.count and now.job is None:
+            self._timing.ask(commands.estimate, now.config, now.count)
 
     def _show_estimates(self, seconds: Mapping[str, float]) -> None:
         for preset, card in self.presets.items():

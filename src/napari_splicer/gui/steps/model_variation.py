@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_splicer.gui.steps.cell_preview import CellPreview
 from napari_splicer.gui.steps.page import text
 from napari_splicer.gui.widgets.settings_form import SettingsForm
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from napari_splicer.gui.readiness import Readiness
@@ -36,7 +37,10 @@ class VariationPanel(QWidget):
         self.preview = CellPreview(session, "One cell, varied", varied=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(text(_WHY, small=True))
+        why = text(small=True)
+        self._wording = Wording(self, session)
+        self._wording.put(why.setText, _WHY)
+        column.addWidget(why)
         column.addWidget(self.form)
         column.addWidget(self.preview)
 

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, QTimer, QVariantAnimation
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.snapshot import MIXTURE
 from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import colouring_of
 from napari_splicer.gui.widgets.lasso import LassoView, combine, inside
@@ -106,6 +107,7 @@ class CellMap(QWidget):
         events = self._session.events
         bind(self, events.table, self._new_table)
         bind(self, events.measures, self._list_colours)
+        bind(self, events.mixture, self._list_colours)
         for signal in (events.clustering, events.groups, events.colour_by):
             bind(self, signal, self._ask_to_draw)
         bind(self, events.selection, self._draw_chosen)
@@ -160,7 +162,8 @@ class CellMap(QWidget):
         session = self._session
         markers = () if session.table is None else map(str, session.table.var_names)
         self.colour_by.clear()
-        self.colour_by.addItems(["group", *session.measures, *markers])
+        mixture = () if session.mixture is None else (MIXTURE,)
+        self.colour_by.addItems(["group", *mixture, *session.measures, *markers])
         self._ask_to_draw()
 
     def _ask_to_draw(self) -> None:
@@ -216,7 +219,7 @@ class CellMap(QWidget):
         self._ring.setData(pos=self._points[row : row + 1])
         code = int(self._session.codes()[row])
         group = f" · {self._session.groups[code].name}" if code >= 0 else ""
-        self._label.setText(f"cell {self._ids[row]}{group}")
+        self._label.setText(self._session.words(f"cell {self._ids[row]}") + group)
         centre = self.view.viewRect().center()
         x, y = self._points[row]
         self._label.setAnchor((1.1 if x > centre.x() else -0.1, 0 if y > centre.y() else 1))

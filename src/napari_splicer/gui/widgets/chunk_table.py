@@ -68,7 +68,7 @@ class ChunkTable(Panel):
         table = self._session.table
         chunks = {} if table is None else chunk_slices(table)
         if table is None or not chunks:
-            self.say(EMPTY)
+            self.say(self._session.words(EMPTY))
         elif table.n_obs < _FEWEST:
             self.say(f"Too few cells to tell what chunks hold: {table.n_obs} of {_FEWEST}.")
         else:

@@ -1,14 +1,16 @@
-"""What colour each cell has: that of its group, or of a marker's intensity."""
+"""What colour each cell has: that of its group, of a marker's intensity, or of what is like it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_splicer.gui.numbers import values_of
+from napari_splicer.gui.snapshot import MIXTURE
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
 
 NOTHING = "#808080"  # cells without a group, or without a value
+_SHADES = 6  # of red, green and blue
+_MIXED = (
+    *(
+        "#{:02x}{:02x}{:02x}".format(*(round(255 * part / (_SHADES - 1)) for part in mixed))
+        for mixed in product(range(_SHADES), repeat=3)
+    ),
+    NOTHING,
+)
 _STEPS = 48  # of the scale: more can't be told apart on a point
 _RANGE = (1, 99)  # percentiles that end the scale, so that one bright cell does not darken all
 
@@ -51,8 +61,19 @@ def colouring_of(session: Session) -> Colouring:
     if session.table is None or session.colour_by is None:
         colours = (*(group.colour for group in session.groups), NOTHING)
         return Colouring(groups, colours, shown)
+    if session.colour_by == MIXTURE:
+        return Colouring(_mixed(session), _MIXED, shown)
     limits = scale_limits(values := values_of(session, session.colour_by))
     return Colouring(scale_codes(values, limits), (*scale_colours(), NOTHING), shown, limits)
+
+
+def _mixed(session: Session) -> NDArray[np.int64]:
+    """Return the nearest of few colours for every cell; grey where none is known yet."""
+    if session.mixture is None:
+        return np.full(len(session.ids()), len(_MIXED) - 1)
+    steps = np.rint(session.mixture / 255 * (_SHADES - 1)).astype(np.int64)
+    codes: NDArray[np.int64] = steps @ np.array([_SHADES**2, _SHADES, 1])
+    return codes
 
 
 def scale_limits(values: ArrayLike) -> tuple[float, float]:

@@ -97,7 +97,7 @@ class Comparison(Panel):
         if table is None or len(self._session.clusterings) < 2:
             self._errand.forget()
             self.index.clear()
-            self.say(EMPTY)
+            self.say(self._session.words(EMPTY))
             return
         if self.message:
             self.say("Comparing …")

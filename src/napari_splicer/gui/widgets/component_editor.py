@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_splicer.components.decomposition import OWN_CELL
 from napari_splicer.config import Rectangle, Region, Ring
 from napari_splicer.gui.widgets.channel_picker import ChannelPicker
 
@@ -48,6 +49,8 @@ class ComponentEditor(QGroupBox):
         Names of masks beside the cells.
     taken : iterable of str
         Names of the other components.
+    tiles : bool
+        Whether it is of tiles, which have no cell of their own to look at.
     """
 
     changed = Signal(object)
@@ -59,6 +62,8 @@ class ComponentEditor(QGroupBox):
         channels: Sequence[str],
         masks: Iterable[str],
         taken: Iterable[str],
+        *,
+        tiles: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__("Edit component", parent)
@@ -77,6 +82,8 @@ class ComponentEditor(QGroupBox):
             self.region.addItem(component.region.describe(), component.region)
             known.append(component.region)
         self.region.setCurrentIndex(known.index(component.region))
+        if tiles:
+            self._refuse_own_cells(known)
         self.region.activated.connect(self._apply)
         self.width = QSpinBox()
         self.width.setRange(0, _WIDEST)
@@ -101,6 +108,15 @@ class ComponentEditor(QGroupBox):
         layout.addLayout(form)
         layout.addWidget(self.picker)
         layout.addWidget(done)
+
+    def _refuse_own_cells(self, known: Sequence[Region]) -> None:
+        """Say of each region that needs to know whose patch it is why tiles can't have it."""
+        self.region.setToolTip("Where in the tile this component looks")
+        for row, region in enumerate(known):
+            if region.kind in OWN_CELL:
+                item = self.region.model().item(row)
+                item.setEnabled(False)
+                item.setToolTip("Tiles have no cell of their own. Describe every cell in step 1.")
 
     def _apply(self) -> None:
         name = self.name.text().strip()

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
@@ -31,7 +32,9 @@ class ExampleTools(QWidget):
         super().__init__(parent)
         self._session, self._types = session, types
         self.new, self.remove = QPushButton("New type"), QPushButton("Remove type")
-        self.add, self.add_selected = QPushButton("Add the clicked cell"), QPushButton()
+        self._wording = Wording(self, session)
+        self.add, self.add_selected = QPushButton(), QPushButton()
+        self._wording.put(self.add.setText, "Add the clicked cell")
         self.follow = QCheckBox("every click")
         self.new.setToolTip("Add a type of cells, and name it")
         layout = QGridLayout(self)

@@ -13,6 +13,7 @@ from napari_splicer.gui.widgets.channel_menu import ChannelMenu
 from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.picture_list import PictureList
 from napari_splicer.gui.widgets.swatch import swatch
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
@@ -39,6 +40,8 @@ class Gallery(Panel):
         self.channels = ChannelMenu(session, "those highest in the group")
         super().__init__("Cells", self._lay_out(), parent)
         self._session = session
+        self._wording = Wording(self, session)
+        self._wording.put(self.heading.setText, "Cells")
         self._shown: tuple[object, ...] = ()
         self._errand = Errand(self, self._show)
         self._dress()
@@ -62,7 +65,7 @@ class Gallery(Panel):
 
     def _dress(self) -> None:
         self.group, self.kind = QComboBox(), QComboBox()
-        self.group.setToolTip("Group whose cells are shown")
+        self._wording.put(self.group.setToolTip, "Group whose cells are shown")
         self.kind.addItems([TYPICAL, BORDERLINE])
         self.kind.setToolTip(
             "Typical: nearest to the group's centre. Borderline: nearest to another group."
@@ -98,9 +101,9 @@ class Gallery(Panel):
     def _ask(self) -> None:
         session, group = self._session, self.group.currentIndex()
         if session.table is None or not session.groups or group < 0:
-            self.say(EMPTY)
+            self.say(self._session.words(EMPTY))
         elif session.image is None:
-            self.say(NO_IMAGE)
+            self.say(self._session.words(NO_IMAGE))
         else:
             self._errand.ask(
                 make_thumbnails,

@@ -59,7 +59,7 @@ class GroupTools(QWidget):
         name, given = QInputDialog.getText(
             self,
             "New group",
-            f"Name of the group of {len(self._session.selection):,} cells:",
+            self._session.words(f"Name of the group of {len(self._session.selection):,} cells:"),
             text=editing.free_group_name(self._session),
         )
         if given:
@@ -70,7 +70,9 @@ class GroupTools(QWidget):
         chosen = len(session.selection)
         self.new.setEnabled(bool(chosen and session.groups))
         self.new.setToolTip(
-            f"Make the {chosen:,} selected cells a group; they leave the groups they are in"
-            if chosen
-            else "Select cells first: drag around them on the map, or click a group"
+            session.words(
+                f"Make the {chosen:,} selected cells a group; they leave the groups they are in"
+                if chosen
+                else "Select cells first: drag around them on the map, or click a group"
+            )
         )

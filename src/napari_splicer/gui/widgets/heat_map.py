@@ -79,7 +79,7 @@ class HeatMap(Panel):
         table, clustering = self._session.table, self._session.clustering
         if table is None or clustering is None:
             self._profiles = None
-            self.say(EMPTY)
+            self.say(self._session.words(EMPTY))
             return
         self._errand.ask(_summarise, _excerpt(table, clustering), clustering)
 
@@ -111,8 +111,7 @@ class HeatMap(Panel):
         return (
             f"{scores.index[row]} · {scores.columns[column]}\n"
             f"z-score {score:+.2f}\n"
-            f"median intensity {median:.4g}\n"
-            f"{cells:,} cells"
+            f"median intensity {median:.4g}\n" + self._session.words(f"{cells:,} cells")
         )
 
     def _cell_clicked(self, group: str, marker: str) -> None:

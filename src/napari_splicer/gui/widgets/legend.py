@@ -60,7 +60,7 @@ class GroupModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
         """Return the columns' titles."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[section]
+            return self._session.words(TITLES[section])
         return None
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
@@ -82,12 +82,13 @@ class GroupModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and column == CELLS:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole:
-            return {
+            words = {
                 SHOWN: "Shown on image and map",
                 COLOUR: "Click to change the colour",
                 NAME: f"{group.name}: click to select its cells, double-click to rename, "
                 "right-click for more",
             }.get(column, f"{group.count:,} cells")
+            return self._session.words(words) if column != NAME else words
         return None
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:

@@ -79,7 +79,7 @@ class PictureList(QListWidget):
             item = QListWidgetItem(_icon(thumbnails.pictures[place]), caption, self)
             item.setData(_CELL, int(cell))
             tip = f"{tips[place]}; " if tips else ""
-            item.setToolTip(f"cell {cell}: {tip}click to fly there")
+            item.setToolTip(self._session.words(f"cell {cell}: {tip}click to fly there"))
 
     def set_theme(self, theme: Theme) -> None:
         """Put the pictures on the theme's background."""

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton,
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.widgets.undo_buttons import UndoButtons
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
@@ -36,13 +37,16 @@ class SelectionBar(QWidget):
         self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.select = QToolButton()
         self.select.setText("Select  ")  # room for the arrow, which lies over the text
-        self.select.setToolTip("Other ways to select cells")
+        self._wording = Wording(self, session)
+        self._wording.put(self.select.setToolTip, "Other ways to select cells")
         self.select.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.select)
         menu.setToolTipsVisible(True)
-        self.drawing = menu.addAction("Draw around cells in the image")
+        self.drawing = menu.addAction("")
+        self._wording.put(self.drawing.setText, "Draw around cells in the image")
         self.inverse = menu.addAction("All others instead")
-        self.everything = menu.addAction("All cells")
+        self.everything = menu.addAction("")
+        self._wording.put(self.everything.setText, "All cells")
         self.nothing = menu.addAction("None")
         self.select.setMenu(menu)
         self.drawing.triggered.connect(lambda: session.drawing_requested.emit())
@@ -55,7 +59,12 @@ class SelectionBar(QWidget):
         line.addWidget(self.count, 1)
         line.addWidget(self.select)
         line.addWidget(UndoButtons(session))
-        for signal in (session.events.selection, session.events.table, session.events.cells):
+        for signal in (
+            session.events.selection,
+            session.events.table,
+            session.events.cells,
+            session.events.tiles,
+        ):
             bind(self, signal, self._refresh)
         self._refresh()
 
@@ -66,15 +75,16 @@ class SelectionBar(QWidget):
 
     def _refresh(self) -> None:
         selected, total = len(self._session.selection), len(self._session.ids())
-        words = f"{selected:,} of {total:,} cells"
-        self.count.setText(words if selected else "Drag around cells")
-        self.count.setToolTip(f"{words} selected. {HINT}")
+        said = self._session.words
+        words = said(f"{selected:,} of {total:,} cells")
+        self.count.setText(words if selected else said("Drag around cells"))
+        self.count.setToolTip(said(f"{words} selected. {HINT}"))
         self.nothing.setEnabled(selected > 0)
         self.nothing.setToolTip("" if selected else "Nothing is selected")
         fits = self._session.table_fits
         self.drawing.setEnabled(fits)
         self.drawing.setToolTip(
-            "Every shape that you then draw on the image selects the cells in it"
+            said("Every shape that you then draw on the image selects the cells in it")
             if fits
             else "The image and mask of these cells are not the chosen ones: see step ① Image"
         )

@@ -25,6 +25,7 @@ from napari_splicer.gui.widgets.channel_menu import ChannelMenu
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.picture_list import PictureList
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,6 +68,8 @@ class SimilarPage(Panel):
         super().__init__("Similar cells", self._lay_out(), parent)
         self._comparison = Errand(self, self._take, self._refuse, self._say_share)
         self._picturing = Errand(self, self._show)
+        self._wording = Wording(self, session)
+        self._wording.put(self.heading.setText, "Similar cells")
         self._dress()
         self._connect()
         self._table_changed()
@@ -86,14 +89,18 @@ class SimilarPage(Panel):
 
     def _dress(self) -> None:
         self.about = QLabel()
-        self.about.setToolTip("The cell, or cells, that all others are compared to")
+        self._wording.put(
+            self.about.setToolTip, "The cell, or cells, that all others are compared to"
+        )
         self.source = NarrowBox()
         self.source.tip = (
             "What must be alike: all the model sees, one component of it, or intensity"
         )
         self.coloured = QCheckBox("on map and image")
         self.coloured.setChecked(True)
-        self.coloured.setToolTip("Colour map and image by how alike each cell is")
+        self._wording.put(
+            self.coloured.setToolTip, "Colour map and image by how alike each cell is"
+        )
         self.like_selected = QPushButton("Like the selected")
         self.tools.addWidget(self.about)
         self.tools.addWidget(self.like_selected)
@@ -162,7 +169,7 @@ class SimilarPage(Panel):
         if session.table is None or sought is None or not similar.is_known(session):
             self._comparison.forget()
             self.about.setText("")
-            self.say(EMPTY if session.table is None else TEACHING)
+            self.say(session.words(EMPTY if session.table is None else TEACHING))
             return
         self.source.setCurrentIndex(max(self.source.findData(sought.source), 0))
         cells = similar.names_of(session, sought.cells)
@@ -170,7 +177,9 @@ class SimilarPage(Panel):
 
     def _say_share(self, share: float) -> None:
         if len(self._session.ids()) > _SHARES_SAID:
-            self.say(f"Comparing {len(self._session.ids()):,} cells: {share:.0%}")
+            self.say(
+                self._session.words(f"Comparing {len(self._session.ids()):,} cells: {share:.0%}")
+            )
 
     # what comes --------------------------------------------------------------------------------
 
@@ -195,7 +204,7 @@ class SimilarPage(Panel):
         if found is None or session.table is None:
             return
         if session.image is None:
-            self.say(_NO_IMAGE)
+            self.say(self._session.words(_NO_IMAGE))
             return
         rows = np.concatenate([found.asked[:_ASKED], found.order[:_PICTURES]])
         cells = Cells.of(session.table)
@@ -224,9 +233,11 @@ class SimilarPage(Panel):
         count = len(self._session.selection)
         self.like_selected.setEnabled(count > 0)
         self.like_selected.setToolTip(
-            f"Compare all cells to the mean of the {count:,} selected"
-            if count
-            else "Select cells first: drag around them on the map"
+            self._session.words(
+                f"Compare all cells to the mean of the {count:,} selected"
+                if count
+                else "Select cells first: drag around them on the map"
+            )
         )
 
     def _colour(self, wanted: bool) -> None:

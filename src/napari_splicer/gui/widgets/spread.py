@@ -96,7 +96,7 @@ class Spread(Panel):
         if table is None or clustering is None or not self.marker.currentText():
             self._found = None
             self._errand.forget()
-            self.say(EMPTY)
+            self.say(self._session.words(EMPTY))
             return
         marker = self.marker.currentText()
         self._errand.ask(_count, _excerpt(table, clustering, marker), clustering, marker)

@@ -25,6 +25,7 @@ from napari_splicer.gui.widgets.example_tools import ExampleTools
 from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.source_menu import SourceMenu
 from napari_splicer.gui.widgets.type_table import TypeTable
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent
@@ -96,7 +97,9 @@ class TeachPage(Panel):
 
     def _dress(self) -> None:
         self.sources = SourceMenu(self._session)
-        self.next = QPushButton("Next uncertain cell")
+        self._wording = Wording(self, self._session)
+        self.next = QPushButton()
+        self._wording.put(self.next.setText, "Next uncertain cell")
         self.unsure = QCheckBox("uncertainty on map and image")
         self.unsure.setToolTip("Colour map and image by how unsure each cell's type is")
         self.next.clicked.connect(self.fly_to_next)
@@ -123,7 +126,7 @@ class TeachPage(Panel):
     def _table_changed(self) -> None:
         if self._session.table is None:
             self._errand.forget()
-            self.say(EMPTY)
+            self.say(self._session.words(EMPTY))
             return
         self.show_content()
         lessons.resume(self._session)
@@ -146,7 +149,8 @@ class TeachPage(Panel):
     # what comes --------------------------------------------------------------------------------
 
     def _say_share(self, share: float) -> None:
-        self.says.setText(f"Telling {len(self._session.ids()):,} cells: {share:.0%}")
+        words = f"Telling {len(self._session.ids()):,} cells: {share:.0%}"
+        self.says.setText(self._session.words(words))
 
     def _refuse(self, error: Exception) -> None:
         self.says.setText(str(error))
@@ -166,11 +170,12 @@ class TeachPage(Panel):
         lessons.keep(self._session, self._taught)
 
     def _say(self) -> None:
-        taught, few = self._taught, "Show cells of at least two types first"
+        said = self._session.words
+        taught, few = self._taught, said("Show cells of at least two types first")
         there = taught is not None
         self.next.setEnabled(taught is not None and len(taught.proposed) > 0)
         self.next.setToolTip(
-            "Fly to a cell whose type is unsure: say what it is, and others become surer"
+            said("Fly to a cell whose type is unsure: say what it is, and others become surer")
             if self.next.isEnabled()
             else few
         )
@@ -182,10 +187,10 @@ class TeachPage(Panel):
             else few
         )
         if taught is None:
-            self.says.setText(LEARNING if self._errand.asked else HOW)
+            self.says.setText(LEARNING if self._errand.asked else said(HOW))
             return
         parts = [_how_well(taught), *taught.clustering.remarks, self._of_picked(taught)]
-        self.says.setText(" ".join(part for part in parts if part))
+        self.says.setText(said(" ".join(part for part in parts if part)))
 
     def _of_picked(self, taught: Taught) -> str:
         rows = np.flatnonzero(self._session.ids() == self._session.picked)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.widgets.swatch import SWATCH, ask_for_colour, swatch
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent
@@ -39,13 +40,19 @@ class TypeTable(QTableWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(0, len(_TITLES), parent)
         self._session = session
-        self.setHorizontalHeaderLabels(_TITLES)
+        self._wording = Wording(self, session)
+        for place, title in enumerate(_TITLES):
+            item = QTableWidgetItem()
+            self._wording.put(item.setText, title)
+            self.setHorizontalHeaderItem(place, item)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
-        self.verticalHeader().setToolTip("Keys 1 to 9 show the clicked cell as one of these")
+        self._wording.put(
+            self.verticalHeader().setToolTip, "Keys 1 to 9 show the clicked cell as one of these"
+        )
         self.setIconSize(QSize(SWATCH, SWATCH))
         self.setShowGrid(False)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -85,7 +92,7 @@ class TypeTable(QTableWidget):
                 item = self.item(row, column)
                 if item is None:
                     item = QTableWidgetItem()
-                    item.setToolTip(_TIPS[column])
+                    item.setToolTip(self._session.words(_TIPS[column]))
                     if column != NAME:
                         item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
                     self.setItem(row, column, item)

@@ -1,0 +1,18 @@
+"""Sentences about cells, said of tiles."""
+
+from __future__ import annotations
+
+import re
+
+_CELL = re.compile(r"\b([Cc])ell(s?)\b(?! mask)")
+
+
+def of_tiles(sentence: str) -> str:
+    """Return a sentence about cells in words about tiles; a cell mask stays one.
+
+    Examples
+    --------
+    >>> of_tiles("Embed the cells: alike cells come to lie together. Open the cell mask.")
+    'Embed the tiles: alike tiles come to lie together. Open the cell mask.'
+    """
+    return _CELL.sub(lambda found: f"{'T' if found[1] == 'C' else 't'}ile{found[2]}", sentence)
