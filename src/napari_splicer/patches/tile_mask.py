@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import dask.array as da
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from napari_splicer.images.image import MultiplexImage
 
 _CHUNK = 1024
+_META = np.empty((0, 0), np.int32)
 _SMALL = 2**24  # pixels up to which one resolution is enough
 
 
@@ -118,6 +120,20 @@ def _level(
     for centres, length, count in zip((y, x), shape, seen, strict=True):
         pixels = ((np.arange(count) + 0.5) * (length / count)).astype(np.int64)
         nearest = np.searchsorted(_edges(centres, length)[1:-1], pixels, side="right")
-        lines.append(da.from_array(nearest.astype(np.int32), chunks=_CHUNK))
-    rows, columns = lines
-    return rows[:, None] * len(x) + columns[None, :] + 1
+        lines.append(nearest.astype(np.int32))
+    numbers = _Numbers(lines[0] * len(x) + 1, lines[1])
+    return da.from_array(numbers, chunks=_CHUNK, name=f"tiles-{uuid4().hex}", meta=_META)
+
+
+class _Numbers:
+    """Sums of a number per row and one per column, int32 (Y, X), for dask to take pieces of."""
+
+    dtype, ndim = np.dtype(np.int32), 2
+
+    def __init__(self, rows: NDArray[np.int32], columns: NDArray[np.int32]) -> None:
+        self._rows, self._columns = rows, columns
+        self.shape = (len(rows), len(columns))
+
+    def __getitem__(self, key: tuple[slice, slice]) -> NDArray[np.int32]:
+        numbers: NDArray[np.int32] = self._rows[key[0], None] + self._columns[None, key[1]]
+        return numbers
