@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 from napari.layers import Layer
 from psygnal import Signal
 
+from napari_splicer.gui.brush import Brush
 from napari_splicer.gui.display import image_layers
 from napari_splicer.gui.drawing import Drawing
 from napari_splicer.gui.ground import Ground
@@ -73,9 +74,8 @@ class ViewerLink:
         viewer.layers.events.removed.connect(self._on_removed)
         self.session.events.tiles.connect(self._pair_up)
         self.ground = Ground(self)
-        self._painters = (Painter(self), Mixer(self))
         self._pointer = Pointer(viewer, self)
-        self._drawing = Drawing(viewer, self)
+        self._parts = (Painter(self), Mixer(self), Drawing(viewer, self), Brush(viewer, self))
         self.session.mask_made.connect(self._take_made_mask)
         self._guess()
 

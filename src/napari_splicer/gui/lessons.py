@@ -17,7 +17,7 @@ from napari_splicer.analysis.teaching import (
 )
 from napari_splicer.config import CellType, TaughtSettings
 from napari_splicer.gui.naming import UNSURE, free_name, refusal, uncertainty_words
-from napari_splicer.gui.similar import names_of
+from napari_splicer.gui.similar import cells_at, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,14 +74,24 @@ def show(session: Session, place: int, cells: Iterable[int]) -> int:
     if names:
         kinds = [_without(kind, names) for kind in session.lesson.types]
         kinds[place] = kinds[place].model_copy(update={"cells": (*kinds[place].cells, *names)})
-        what = "a cell" if len(names) == 1 else f"{len(names):,} cells"
+        what = session.words("a cell" if len(names) == 1 else f"{len(names):,} cells")
         _put(session, tuple(kinds), f"Show {what} as {kinds[place].name}")
     return len(names)
+
+
+def examples_among(session: Session, cells: Iterable[int]) -> NDArray[np.int64]:
+    """Return those of ``cells``, by label id, that are examples of any type."""
+    types = range(len(session.lesson.types))
+    rows = np.concatenate([np.empty(0, np.int64), *(examples(session, place) for place in types)])
+    known: NDArray[np.int64] = np.intersect1d(cells_at(session, rows), np.asarray(cells))
+    return known
 
 
 def take_out(session: Session, cells: Iterable[int]) -> None:
     """Let cells, by label id, be examples of nothing any more."""
     names = names_of(session, cells)
+    if not names:
+        return
     kinds = tuple(_without(kind, names) for kind in session.lesson.types)
     what = "an example" if len(names) == 1 else f"{len(names):,} examples"
     _put(session, kinds, f"Take out {what}")

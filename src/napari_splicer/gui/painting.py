@@ -15,6 +15,7 @@ from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 from napari.utils.transforms import Affine
 from qtpy.QtCore import QTimer
 
+from napari_splicer.gui import lessons
 from napari_splicer.gui.numbers import values_of
 from napari_splicer.gui.overlay import ClusterLookup, IdIndex
 from napari_splicer.gui.reading import OWN
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.images.masks import LabelMask
 
-GROUPS, SELECTED = "groups", "selected"
-_TITLES = {GROUPS: "SpliCER groups", SELECTED: "SpliCER selection"}
+GROUPS, SELECTED, EXAMPLES = "groups", "selected", "examples"
+_TITLES = {
+    GROUPS: "SpliCER groups",
+    SELECTED: "SpliCER selection",
+    EXAMPLES: "SpliCER examples",
+}
 _SHADES = 64  # of the colour scale for a marker
 # napari takes 0.7 s to be told the groups of 10⁶ cells; over the groups' own layer it says them.
 _MOST_DESCRIBED = 200_000
@@ -77,6 +82,9 @@ class Painter:
         events.selection.connect(self._ask_for_selection)
         events.cells.connect(self._ask_for_selection)
         events.tiles.connect(self._ask_for_selection)
+        self._examples_due = _timer(self._paint_examples)
+        for signal in (events.brush, events.lesson, events.table):
+            signal.connect(self._ask_for_examples)
         events.opacity.connect(self._set_opacity)
 
     def _ask_for_groups(self) -> None:
@@ -84,6 +92,9 @@ class Painter:
 
     def _ask_for_selection(self) -> None:
         self._selection_due.start()
+
+    def _ask_for_examples(self) -> None:
+        self._examples_due.start()
 
     def _set_opacity(self) -> None:
         layer = self._link.own_layer(GROUPS)
@@ -144,6 +155,20 @@ class Painter:
             return
         lookup = ClusterLookup.from_groups(selection, ["selected"] * len(selection))
         self._show(SELECTED, lookup, lookup.colormap({"selected": "white"}), contour=2)
+
+    def _paint_examples(self) -> None:
+        """Outline the examples of every type, in its colour, while examples are painted."""
+        session = self._session
+        types = session.lesson.types if session.brush is not None else ()
+        rows = [lessons.examples(session, place) for place in range(len(types))]
+        ids = session.ids()[np.concatenate([np.empty(0, np.int64), *rows])]
+        if len(ids) == 0 or not session.table_fits:
+            self._remove(EXAMPLES)
+            return
+        names = [kind.name for kind, own in zip(types, rows, strict=True) for _ in own]
+        lookup = ClusterLookup.from_groups(ids, names)
+        colours = {kind.name: kind.colour or "white" for kind in types}
+        self._show(EXAMPLES, lookup, lookup.colormap(colours), opacity=1.0, contour=3)
 
     def _show(
         self,

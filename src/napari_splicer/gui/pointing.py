@@ -65,7 +65,8 @@ class Pointer:
     def _on_drag(self, viewer: Viewer, event: Any) -> Iterator[None]:
         """Take a press and release without a move in between for a click on a cell."""
         active = viewer.layers.selection.active
-        if event.button != 1 or (active is not None and active.mode not in _LOOKING):
+        busy = active is not None and (active.mode not in _LOOKING or not active.mouse_pan)
+        if event.button != 1 or busy:
             return
         dragged = False
         yield

@@ -90,6 +90,8 @@ class Session:
         The cells that all others are compared to, and by what.
     lesson : TaughtSettings
         Types of cells that the person teaches, with their examples.
+    brush : int or None
+        Index of the type whose examples are painted on the image, while that is done.
     opacity : float
         Of the cluster overlay, 0 to 1.
     selection : int64 (n,)
@@ -145,6 +147,7 @@ class Session:
     mixture: NDArray[np.uint8] | None = None
     sought: Sought | None = None
     lesson: TaughtSettings = field(default_factory=TaughtSettings)
+    brush: int | None = None
     opacity: float = 0.6
     selection: NDArray[np.int64] = field(default_factory=_no_cells)
     hovered: int | None = None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.widgets.type_table import TypeTable
 
 _NO_TYPE = "Make a type first, and choose it in the list"
+_OTHER_IMAGE = "The image and mask of these cells are not the chosen ones: see step ① Image"
 
 
 class ExampleTools(QWidget):
@@ -36,22 +37,34 @@ class ExampleTools(QWidget):
         self.add, self.add_selected = QPushButton(), QPushButton()
         self._wording.put(self.add.setText, "Add the clicked cell")
         self.follow = QCheckBox("every click")
-        self.new.setToolTip("Add a type of cells, and name it")
+        self.paint = QPushButton("Paint")
+        self.paint.setCheckable(True)
+        self._wording.put(self.new.setToolTip, "Add a type of cells, and name it")
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.new, 0, 0)
         layout.addWidget(self.remove, 0, 1)
-        layout.addWidget(self.follow, 0, 2)
+        layout.addWidget(self.paint, 0, 2)
+        layout.addWidget(self.follow, 0, 3)
         layout.addWidget(self.add, 1, 0)
-        layout.addWidget(self.add_selected, 1, 1, 1, 2)
+        layout.addWidget(self.add_selected, 1, 1, 1, 3)
         self.new.clicked.connect(self._new_type)
         self.remove.clicked.connect(lambda: lessons.remove_type(session, types.place))
         self.add.clicked.connect(lambda: self.add_picked(types.place))
         self.add_selected.clicked.connect(self._add_selected)
-        types.currentCellChanged.connect(self._refresh)
+        self.paint.clicked.connect(self._paint)
+        types.currentCellChanged.connect(self._type_chosen)
         events = session.events
-        for signal in (events.picked, events.selection, events.lesson, events.table):
+        for signal in (
+            events.picked,
+            events.selection,
+            events.lesson,
+            events.table,
+            events.brush,
+            events.cells,
+            events.tiles,
+        ):
             bind(self, signal, self._refresh)
         bind(self, session.cell_clicked, self._cell_clicked)
         self._refresh()
@@ -72,6 +85,17 @@ class ExampleTools(QWidget):
         if self.follow.isChecked() and self.isVisible() and self._types.place >= 0:
             lessons.show(self._session, self._types.place, [cell])
 
+    def _paint(self, wanted: bool) -> None:
+        self._session.brush = self._types.place if wanted else None
+        self._refresh()
+
+    def _type_chosen(self, *_: object) -> None:
+        """Let the brush, if it is in use, paint examples of the type that is chosen now."""
+        place = self._types.place
+        if self._session.brush is not None and 0 <= place < len(self._session.lesson.types):
+            self._session.brush = place
+        self._refresh()
+
     def _refresh(self, *_: object) -> None:
         session, place = self._session, self._types.place
         chosen = 0 <= place < len(session.lesson.types)
@@ -84,6 +108,7 @@ class ExampleTools(QWidget):
             if chosen
             else _NO_TYPE
         )
+        self._refresh_paint(chosen, name)
         known = session.picked is not None and session.picked in session.ids()
         self.add.setEnabled(chosen and known)
         if not chosen:
@@ -101,3 +126,19 @@ class ExampleTools(QWidget):
             self.add_selected.setToolTip(f"The {count:,} selected cells are examples of {name}")
         else:
             self.add_selected.setToolTip("Select cells first: drag around them on the map")
+
+    def _refresh_paint(self, chosen: bool, name: str) -> None:
+        session = self._session
+        self.paint.setChecked(session.brush is not None)
+        self.paint.setEnabled(chosen and session.table_fits)
+        if not chosen:
+            self.paint.setToolTip(_NO_TYPE)
+        elif not session.table_fits:
+            self.paint.setToolTip(_OTHER_IMAGE)
+        else:
+            self.paint.setToolTip(
+                session.words(
+                    f"Paint over cells in the image: those that a stroke touches become examples "
+                    f"of {name}. Alt takes them out. Press again to end"
+                )
+            )
