@@ -16,7 +16,13 @@ from napari_splicer.analysis.teaching import (
     uncertainty_column,
 )
 from napari_splicer.config import CellType, TaughtSettings
-from napari_splicer.gui.naming import UNSURE, free_name, refusal, uncertainty_words
+from napari_splicer.gui.naming import (
+    UNSURE,
+    free_name,
+    offered_sources,
+    refusal,
+    uncertainty_words,
+)
 from napari_splicer.gui.similar import cells_at, names_of
 
 if TYPE_CHECKING:
@@ -198,6 +204,9 @@ def resume(session: Session) -> None:
     table = session.table
     if table is None or any(len(examples(session, i)) for i in range(len(session.lesson.types))):
         return
+    offered = offered_sources(table)
+    if offered and not {*session.lesson.sources} <= {*offered}:  # of mean intensities alone
+        session.lesson = session.lesson.model_copy(update={"sources": offered[:1]})
     own = (name for name in clusterings(table) if not earlier_model(table, name))
     held = [lesson for name in own if (lesson := taught_settings(table, name))]
     if held:

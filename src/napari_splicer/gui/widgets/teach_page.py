@@ -101,7 +101,7 @@ class TeachPage(Panel):
         self._wording = Wording(self, self._session)
         self.next = QPushButton()
         self._wording.put(self.next.setText, "Next uncertain cell")
-        self.unsure = QCheckBox("uncertainty on map and image")
+        self.unsure = QCheckBox("show uncertainty")
         self.unsure.setToolTip("Colour map and image by how unsure each cell's type is")
         self.next.clicked.connect(self.fly_to_next)
         self.unsure.toggled.connect(self._colour)
