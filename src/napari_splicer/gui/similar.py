@@ -23,7 +23,7 @@ def ask(session: Session, cells: Iterable[int], source: str) -> None:
     """Ask which cells are like some: those of them that the table has; nothing without any."""
     known = cells_at(session, _rows(session, cells))
     if len(known):
-        session.sought = Sought(tuple(sorted(known.tolist())), source)
+        session.sought = Sought(tuple(sorted(known.tolist())), source, session.of_tiles)
 
 
 def is_known(session: Session) -> bool:

@@ -84,16 +84,18 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A question: which cells are like these (label ids), compared by a source of the table."""
+    """A question: which cells, or tiles, are like these (label ids), by a source of the table."""
 
     cells: tuple[int, ...]
     source: str
+    tiles: bool = False
 
     @property
     def words(self) -> str:
-        """What is asked about, e.g. ``"cell 12"``."""
+        """What is asked about, e.g. ``"cell 12"``, or ``"tile 12"``."""
         count = len(self.cells)
-        return f"cell {self.cells[0]}" if count == 1 else f"{count:,} cells"
+        words = f"cell {self.cells[0]}" if count == 1 else f"{count:,} cells"
+        return of_tiles(words) if self.tiles else words
 
 
 @dataclass(frozen=True, slots=True)

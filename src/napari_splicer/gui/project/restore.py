@@ -312,7 +312,8 @@ def _take_up_work(session: Session, opened: Opened) -> None:
     )
     if work.colour_by in numbers:
         session.colour_by = work.colour_by
-    session.sought = Sought(work.sought, work.sought_by) if work.sought else None
+    if work.sought:
+        session.sought = Sought(work.sought, work.sought_by, session.of_tiles)
     session.selection = np.intersect1d(contents.selection, session.ids())
     session.history.take_up(contents.done, contents.undone)
 

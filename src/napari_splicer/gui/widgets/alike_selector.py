@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QSpinBox, 
 
 if TYPE_CHECKING:
     from napari_splicer.analysis.similarity import Similarity
+    from napari_splicer.gui.session import Session
 
 _MOST = 9_999_999
 _COUNT, _LEAST = 50, 80  # at first: cells, and hundredths of similarity
@@ -17,6 +18,11 @@ _COUNT, _LEAST = 50, 80  # at first: cells, and hundredths of similarity
 class AlikeSelector(QWidget):
     """Emits ``wanted`` with the number of cells, from the most alike on, that are to be selected.
 
+    Parameters
+    ----------
+    session : Session
+        Says whether they are cells or tiles.
+
     Signals
     -------
     wanted : (int,)
@@ -24,8 +30,9 @@ class AlikeSelector(QWidget):
 
     wanted = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._session = session
         self._found: Similarity | None = None
         self.count, self.least = QSpinBox(), QSlider(Qt.Orientation.Horizontal)
         self.nearest, self.above = QPushButton("Select"), QPushButton("Select")
@@ -74,15 +81,12 @@ class AlikeSelector(QWidget):
 
     def _refresh(self) -> None:
         cells = self._number_above()
-        self.says.setText(_words(self.least.value(), cells))
-        self.nearest.setToolTip(
-            f"Select the {self.count.value():,} most alike cells, and what they are compared to: "
-            "step ⑤ Cluster can make a group of them"
-        )
-        self.above.setToolTip(
-            f"Select these {cells:,} cells, and what they are compared to: step ⑤ Cluster can make "
-            "a group of them"
-        )
+        said = self._session.words
+        self.says.setText(said(_words(self.least.value(), cells)))
+        more = "and what they are compared to: step ⑤ Cluster can make a group of them"
+        count = self.count.value()
+        self.nearest.setToolTip(said(f"Select the {count:,} most alike cells, {more}"))
+        self.above.setToolTip(said(f"Select these {cells:,} cells, {more}"))
 
 
 def _words(hundredths: int, cells: int) -> str:

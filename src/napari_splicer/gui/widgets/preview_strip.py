@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SIDE = 100
 _COLUMNS = 3
-_NOTHING = "Each component's view of one cell will be shown here."
+_NOTHING = "What each component sees will be shown here."
 
 
 class PreviewStrip(QWidget):

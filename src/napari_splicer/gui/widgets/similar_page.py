@@ -64,7 +64,7 @@ class SimilarPage(Panel):
         self._found: Similarity | None = None
         self.pictures = PictureList(session, captioned=True)
         self.channels = ChannelMenu(session, "those highest in the cells that are shown")
-        self.selector = AlikeSelector()
+        self.selector = AlikeSelector(session)
         super().__init__("Similar cells", self._lay_out(), parent)
         self._comparison = Errand(self, self._take, self._refuse, self._say_share)
         self._picturing = Errand(self, self._show)
@@ -96,7 +96,7 @@ class SimilarPage(Panel):
         self.source.tip = (
             "What must be alike: all the model sees, one component of it, or intensity"
         )
-        self.coloured = QCheckBox("on map and image")
+        self.coloured = QCheckBox("in colour")
         self.coloured.setChecked(True)
         self._wording.put(
             self.coloured.setToolTip, "Colour map and image by how alike each cell is"

@@ -39,10 +39,9 @@ EMPTY = (
     "describes the cells first."
 )
 HOW = (
-    "<b>1.</b> Press <b>New type</b> twice and name the types. <b>2.</b> Click a cell of one of "
-    "them in the image or on the map, and press <b>Add the clicked cell</b>; or press <b>Paint</b> "
-    "and draw over cells in the image. <b>3.</b> With examples of two types, every cell gets its "
-    "type; more examples make it surer."
+    "<b>1.</b> Press <b>New type</b> twice and name the types. <b>2.</b> Press <b>Paint</b> and "
+    "draw over cells of one type in the image; or click a cell, and <b>Add</b> it. <b>3.</b> With "
+    "examples of two types, every cell gets its type."
 )
 LEARNING = "Learning from the examples …"
 _BLOCKING = ("cluster", "export")  # stages during which the table must stay as it is
