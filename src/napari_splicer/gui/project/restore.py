@@ -4,36 +4,31 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import fields as fields_of
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Labels, Layer
 
 from napari_splicer.errors import UNFORESEEN
 from napari_splicer.events import Metrics
 from napari_splicer.gui.numbers import further_numbers
 from napari_splicer.gui.pointing import camera_of
 from napari_splicer.gui.project.layer_records import dress
-from napari_splicer.gui.reading import ImageChoice, image_choices
+from napari_splicer.gui.project.putting import PutField
 from napari_splicer.gui.session import Session
-from napari_splicer.gui.snapshot import MIXTURE, Notice, Snapshot, Sought
+from napari_splicer.gui.snapshot import MIXTURE, Notice, Sought
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from collections.abc import Iterator
 
-    from anndata import AnnData
     from napari.viewer import Viewer
 
-    from napari_splicer.config import RunConfig
-    from napari_splicer.events import Stage
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.project.opening import Opened
     from napari_splicer.gui.project.record import (
         FieldRecord,
         LayerRecord,
-        MadeFrom,
         ProjectRecord,
     )
 
@@ -59,7 +54,7 @@ def restore(link: ViewerLink, opened: Opened) -> bool:
         last = len(record.fields) - 1
         for number, field in enumerate(record.fields):
             own = {record.layers[i].origin for i in (*field.image, *_one(field.mask))}
-            part = _Field(field, contents.tables[number], not own & changed, number == last)
+            part = PutField(field, contents.tables[number], not own & changed, number == last)
             if part.can_be_put(layers):
                 session.settings = part.settings(record.work.settings)
                 part.put(link, layers)
@@ -202,94 +197,6 @@ def _look(viewer: Viewer, record: ProjectRecord) -> None:
 def _set_aside(field: FieldRecord, folder: Path) -> str:
     place = "" if field.table is None else folder / field.table.kept
     return f"Without the image {field.name} or its mask, its results stay in {place}."
-
-
-class _Field:
-    """One image with its mask and results, to be put into a window.
-
-    Results of an image or mask that is not the same any more are taken up as out of date.
-    """
-
-    def __init__(
-        self, record: FieldRecord, table: AnnData | None, same: bool, chosen: bool
-    ) -> None:
-        self._record, self._table, self._same, self._chosen = record, table, same, chosen
-
-    def can_be_put(self, layers: Mapping[int, Layer]) -> bool:
-        """Return whether it is the chosen one, or has the layers by which it can be chosen."""
-        mask = None if self._record.mask is None else layers.get(self._record.mask)
-        found = mask is not None or self._of_tiles
-        return self._chosen or (self._choice(layers) is not None and found)
-
-    @property
-    def _of_tiles(self) -> bool:
-        made = self._record.made_from.get("embed")
-        return made is not None and made.settings.patches.sites == "grid"
-
-    def settings(self, now: RunConfig) -> RunConfig:
-        """Return the window's settings; of one for the shelf, with its own patches."""
-        made = self._record.made_from.get("embed")
-        if self._chosen or made is None:
-            return now
-        return now.model_copy(update={"patches": made.settings.patches})
-
-    def put(self, link: ViewerLink, layers: Mapping[int, Layer]) -> None:
-        """Choose image and mask, and take up what was made of them.
-
-        The results of the image before go to the shelf, as when a person chooses another.
-        """
-        record, session = self._record, link.session
-        link.use_mask(None)
-        link.use_image(self._choice(layers))
-        mask = None if record.mask is None else layers.get(record.mask)
-        link.use_mask(mask if isinstance(mask, Labels) else None)
-        self._name_channels(link)
-        session.panel_groups = record.panel_groups
-        session.made_from = self._made_from(session)
-        session.table = self._table
-        if self._table is not None and record.clustering in session.clusterings:
-            session.clustering = record.clustering
-        session.exported = tuple(map(Path, record.exported))
-
-    def _choice(self, layers: Mapping[int, Layer]) -> ImageChoice | None:
-        own = tuple(layers[i] for i in self._record.image if isinstance(layers.get(i), Image))
-        if not own or len(own) < len(self._record.image):
-            return None
-        choices = image_choices(layers.values())
-        choice = next((choice for choice in choices if {*choice.layers} == {*own}), None)
-        return None if choice is None else replace(choice, layers=own)
-
-    def _name_channels(self, link: ViewerLink) -> None:
-        session, record = link.session, self._record
-        image = session.image
-        if image is None:
-            return
-        places = record.places
-        if places and max(places) < len(image.channels):
-            image = image.select([image.channels[i] for i in places])
-        if len(record.channels) == len(image.channels) and record.channels != image.channels:
-            image = image.with_channels(record.channels)
-        session.image = image
-
-    def _made_from(self, session: Session) -> dict[Stage, Snapshot]:
-        return {stage: self._snapshot(m, session) for stage, m in self._record.made_from.items()}
-
-    def _snapshot(self, made: MadeFrom, session: Session) -> Snapshot:
-        """Return what a result was made from: the very things where they are the same."""
-        same = {*made.same}
-        # By image and mask a result is known on the shelf; there, the model makes it out of date.
-        if not self._same:
-            same -= {"image", "cells", "tiles"} if self._chosen else {"bundle"}
-        return Snapshot(
-            image=session.image if "image" in same else None,
-            cells=session.cells if "cells" in same else None,
-            tiles=session.tiles if "tiles" in same else None,
-            panel_groups=made.panel_groups,
-            components=made.components,
-            settings=made.settings,
-            bundle=session.bundle if "bundle" in same else None,
-            table=self._table if "table" in same else None,
-        )
 
 
 def _take_up_work(session: Session, opened: Opened) -> None:
