@@ -19,8 +19,8 @@ from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import MIXTURE, Notice, Sought
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator
+    from pathlib import Path
 
     from napari.viewer import Viewer
 
