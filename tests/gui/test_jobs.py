@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gc
 import threading
+import time
+import weakref
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -225,3 +228,21 @@ def test_what_training_said_embedding_does_not_say_again(runner, notes, qtbot) -
     runner.start(commands.embed(session))
     finish(runner, qtbot)
     assert [note for note in notes if "pixel size of" in note] == unknown * 2
+
+
+def test_an_errand_lives_until_its_worker_has_ended(qtbot) -> None:
+    widget, seen = QWidget(), []
+    qtbot.addWidget(widget)
+    errand = Errand(widget, seen.append)
+    kept = weakref.ref(errand)
+    errand.ask(time.sleep, 0.2)
+    del errand
+    gc.collect()
+    assert kept() is not None  # what the worker says must find somebody
+    qtbot.waitUntil(lambda: seen == [None])
+
+    def is_gone() -> bool:
+        gc.collect()
+        return kept() is None
+
+    qtbot.waitUntil(is_gone)

@@ -10,7 +10,7 @@ import time
 from contextlib import closing
 from inspect import isgeneratorfunction
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakMethod
 
 from napari.qt.threading import create_worker
 from napari.utils.notifications import notification_manager, show_error, show_warning
@@ -21,6 +21,7 @@ from superqt.utils._qthreading import GeneratorWorkerSignals
 from napari_splicer.errors import SplicerError, WouldOverwrite
 from napari_splicer.events import Progress, Warned
 from napari_splicer.gui import commands
+from napari_splicer.gui.binding import when_destroyed
 from napari_splicer.gui.session import session_for, unwrapped
 from napari_splicer.gui.torch_guard import load_torch
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 _REPLACE = "Choose another folder, or tick 'Replace files that are there'."
 INTERVAL = 0.1  # seconds between two updates of the GUI
+# Whoever waits for a worker. Its signals are on their way through Qt's queue when the one that they
+# are for may be gone: PySide would then call into memory that was given back.
+_WAITING: set[object] = set()
 
 
 class StageWorker(WorkerBase):  # type: ignore[misc]  # Qt is untyped here
@@ -94,6 +98,7 @@ class JobRunner:
 
     def _start(self, run: Run) -> None:
         self._run = run
+        _WAITING.add(self)
         commands.begin(self.session, run)
         worker = create_worker(
             run,
@@ -134,6 +139,7 @@ class JobRunner:
         tell(error)
 
     def _on_finished(self) -> None:
+        _WAITING.discard(self)
         run, self._run = self._run, None
         following = commands.follow_up(self.session, run) if run is not None else None
         if following is None:
@@ -197,7 +203,14 @@ class Errand:
         self._worker: Any = None
         self._wanted = True
         self._next: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
-        widget.destroyed.connect(self._end)
+        forgetting = WeakMethod(self.forget)
+
+        def end() -> None:
+            forget = forgetting()
+            if forget is not None:
+                forget()
+
+        when_destroyed(widget, end)
 
     @property
     def busy(self) -> bool:
@@ -208,9 +221,6 @@ class Errand:
     def asked(self) -> bool:
         """Whether a result is waited for."""
         return self._next is not None or (self._wanted and self.busy)
-
-    def _end(self) -> None:
-        self.forget()
 
     def forget(self) -> None:
         """Drop what was asked for; a result that still comes is of no use any more."""
@@ -241,6 +251,7 @@ class Errand:
         else:
             worker = FunctionWorker(work, *arguments)
         self._worker = worker
+        _WAITING.add(self)
         worker.returned.connect(self._on_returned)
         worker.errored.connect(self._on_errored)
         worker.finished.connect(self._on_finished)
@@ -259,6 +270,7 @@ class Errand:
             self._failed(error)
 
     def _on_finished(self) -> None:
+        _WAITING.discard(self)
         self._worker = None
         self._start()
 
