@@ -61,6 +61,9 @@ ADVICE = """## Advice
   louder markers it drowned as it does without components.
 - **A component too many does little harm**: noise, the same one twice, or one of the whole cell
   moved the score by about 0.01 at most. The report names those that are noise or repeated.
+- **Give components chunks (SpliCER), not the whole embedding each (sum-JE)**, where something is
+  subtle: with the same five components sum-JE hardly sees the state. Where nothing is as faint, as
+  in MNIST-CIFAR and the tissue probe, the two are level.
 - **Leave the weights alone.** At a quarter of the others' weight the subtle component was lost; at
   four times their weight it won nothing.
 

@@ -119,7 +119,8 @@ FINDINGS = """## What this says
   VICReg and Barlow Twins to 0.9 with SimCLR.
 - SpliCER keeps both. So does sum-JE, which has no chunks: with two components a probe of the whole
   representation does not tell them apart. What chunks add here is that a part can be asked for by
-  itself, not accuracy.
+  itself, not accuracy. (With five components and a fainter part they do:
+  [ablations](ablations.md).)
 - Concat, with an encoder and a representation for each part, is about 7 points better at the
   object than either, with SimCLR and with VICReg, and 2 or 3 at the digit.
 - The goal, SpliCER within two points of Concat on both with one encoder, is met only half. A
