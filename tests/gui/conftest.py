@@ -15,6 +15,7 @@ from napari_splicer.gui import recent_models, remembered
 from napari_splicer.gui.project import recent
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Facts
+from napari_splicer.gui.torch_guard import load_torch
 from napari_splicer.model import downloads, sources
 from napari_splicer.samples import synthetic_tissue
 
@@ -37,6 +38,12 @@ COMPONENTS = (
     Component(name="immune", channels=("CD45", "CD3", "CD8")),
     Component(name="around", channels=("PanCK",), region=Region(kind="surroundings")),
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def torch_loaded() -> None:
+    """Load torch as the plugin does, before a test trains without a worker beside a window."""
+    load_torch()
 
 
 @pytest.fixture(scope="session")
