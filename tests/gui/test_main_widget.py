@@ -72,6 +72,14 @@ def test_an_empty_viewer_is_told_what_to_do(viewer, qtbot) -> None:
     assert widget.session.facts.cells > 1000
 
 
+def test_the_dock_is_as_wide_as_usual_however_long_its_sentences(make_napari_viewer, qtbot) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1400, 900)
+    widget = dock(viewer)
+    qtbot.wait(100)
+    assert 350 <= widget.width() <= 370
+
+
 def test_from_image_to_table_by_mouse(viewer, widget, tmp_path, qtbot) -> None:
     session = widget.session
     qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -228,6 +228,10 @@ class SplicerWidget(QWidget):
         job = self.session.job
         if job is not None and job.stage == "cluster" and self.step in ("model", "embed"):
             self.open_step("cluster")
+
+    def sizeHint(self) -> QSize:
+        """Ask for a usual width: sentences that wrap would ask for the more, the longer they are."""
+        return QSize(_WIDTH, super().sizeHint().height())
 
     def showEvent(self, event: QShowEvent) -> None:
         """Have the window save what was done when it is closed, from when it is known."""
