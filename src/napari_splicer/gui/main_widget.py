@@ -230,7 +230,7 @@ class SplicerWidget(QWidget):
             self.open_step("cluster")
 
     def sizeHint(self) -> QSize:
-        """Ask for a usual width: sentences that wrap would ask for the more, the longer they are."""
+        """Ask for the usual width: sentences that wrap ask for more, the longer they are."""
         return QSize(_WIDTH, super().sizeHint().height())
 
     def showEvent(self, event: QShowEvent) -> None:
