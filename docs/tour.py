@@ -22,6 +22,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit, QPushButton
 
 from napari_splicer.gui import remembered
+from napari_splicer.gui.project import recent
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
 
 if TYPE_CHECKING:
@@ -306,6 +307,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="splicer-") as output:
         # The window of a first start, not as it was left by whoever runs this.
         remembered.settings_file = lambda: Path(output) / "window.json"
+        recent.list_file = lambda: Path(output) / "projects.json"
         viewer = napari.Viewer(show=True)
         viewer.theme = options.theme
         person = Person(viewer, folder)

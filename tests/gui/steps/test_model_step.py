@@ -36,6 +36,11 @@ def trained(session):
     return session.bundle
 
 
+def test_before_any_training_nothing_stands_in_the_way(step) -> None:
+    assert step.train_panel.button.isEnabled()
+    assert not step.train_panel.why.isVisible()
+
+
 def test_presets_set_the_settings_and_show_measured_times(step, session, qtbot) -> None:
     panel = step.train_panel
     qtbot.waitUntil(lambda: "about" in panel.presets["quick"].note, timeout=60_000)

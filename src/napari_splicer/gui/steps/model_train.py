@@ -212,9 +212,9 @@ class TrainPanel(QWidget):
         self.resume_button.setVisible(self._earlier.unfinished and idle)
         trained_here = "train" in self._session.made_from and self._session.bundle is not None
         self._more_line.setVisible(trained_here and idle and not self._earlier.unfinished)
-        if self._earlier.why_not and state.allowed:
-            state = StepState("blocked", self._earlier.why_not)
-        allow(self.more_button, state, _TRAIN_ON)
+        never = bool(self._earlier.why_not) and state.allowed
+        more = StepState("blocked", self._earlier.why_not) if never else state
+        allow(self.more_button, more, _TRAIN_ON)
         self.button.setText("Train again" if self._session.bundle is not None else "Train")
         self.why.setText(state.why if state.status in ("blocked", "stale") else "")
         self.why.setVisible(bool(self.why.text()))
