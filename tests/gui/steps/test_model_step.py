@@ -263,3 +263,19 @@ def test_the_loss_on_cells_kept_apart_is_drawn_where_there_is_one(step, session)
     assert monitor.held_out._lines["cells kept apart"].getData()[1].tolist() == [8.5]
     assert monitor.held_out._lines["all"].getData()[1].tolist() == [9.0, 8.0]
     assert "cells kept apart" in monitor._held_out_key.text()
+
+
+def test_curves_are_drawn_again_only_after_a_pause(step, session, qtbot) -> None:
+    monitor = step.train_panel.monitor
+    session.job = Job(1, "train", done=40, total=100, unit="steps")
+    steps = tuple(Metrics("train", i, {"loss": 9.0, "loss/immune": 9.0}) for i in range(60))
+    drawn = []
+    monitor.loss.show_series = lambda lines, _: drawn.append(len(lines["immune"][0]))
+    session.metrics = steps[:40]
+    for count in (41, 42, 43):
+        session.metrics = steps[:count]
+    assert drawn == [40]
+    qtbot.waitUntil(lambda: drawn == [40, 43])
+    session.metrics = steps
+    session.job = None
+    assert drawn == [40, 43, 60]

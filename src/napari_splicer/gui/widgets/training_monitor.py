@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import time
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_splicer.analysis.palette import group_colours
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
 
+_FEW = 20  # steps, each of which is drawn
+_LEAST_PAUSE = 500  # ms between two drawings
+_SHARE = 0.05  # of the time is spent on drawing at most
 _ALL = "#999999"
 _KEPT_APART, _ACCENT = "cells kept apart", "#d55e00"
 
@@ -65,9 +70,14 @@ class TrainingMonitor(QWidget):
         layout.addWidget(self.held_out)
         layout.addWidget(self._held_out_key)
         layout.addWidget(self.sentence)
-        bind(self, session.events.metrics, self._refresh)
+        # Drawing takes the interpreter from the training beside it, and more, the longer it is.
+        self._due = QTimer(self, singleShot=True)
+        self._due.timeout.connect(self._refresh)
+        self._pause = self._drawn_at = 0.0
+        self._drawn_in = (True, False)
+        bind(self, session.events.metrics, self._ask)
         bind(self, session.events.colours, self._refresh)
-        bind(self, session.events.job, self._judge)
+        bind(self, session.events.job, self._follow)
         self._refresh()
 
     def show_theme(self, theme: Theme) -> None:
@@ -76,7 +86,23 @@ class TrainingMonitor(QWidget):
         self.rank.set_theme(theme)
         self.held_out.set_theme(theme)
 
+    def _ask(self) -> None:
+        """Draw at once what comes after a pause, and else when the pause is over."""
+        left = self._pause - 1000 * (time.perf_counter() - self._drawn_at)
+        if left <= 0 or len(self._session.metrics) < _FEW:
+            self._refresh()
+        elif not self._due.isActive():
+            self._due.start(round(left))
+
     def _refresh(self) -> None:
+        began = time.perf_counter()
+        self._due.stop()
+        self._draw()
+        self._drawn_at = time.perf_counter()
+        took = 1000 * (self._drawn_at - began)
+        self._pause = max(_LEAST_PAUSE, took / _SHARE) if self._session.metrics else 0.0
+
+    def _draw(self) -> None:
         metrics = self._session.metrics
         self.setVisible(bool(metrics))
         if not metrics:
@@ -106,10 +132,19 @@ class TrainingMonitor(QWidget):
         self._key.setText(_key(key))
         self._judge()
 
+    def _follow(self) -> None:
+        """Draw the last steps, and judge them, when training ends, is paused, or goes on."""
+        if self._state() != self._drawn_in:
+            self._refresh()
+
+    def _state(self) -> tuple[bool, bool]:
+        """Return whether training is over, and whether it is paused."""
+        job = self._session.job
+        return job is None or job.stage != "train", job is not None and job.paused
+
     def _judge(self) -> None:
-        metrics, job = self._session.metrics, self._session.job
-        ended = job is None or job.stage != "train"
-        paused = job is not None and job.paused
+        metrics = self._session.metrics
+        ended, paused = self._drawn_in = self._state()
         words = how_it_goes(metrics, ended=ended)
         self.sentence.setText(words if ended or paused else f"{words}\n{pace(metrics)}".strip())
 
