@@ -208,7 +208,8 @@ class Painter:
             self._link.add_layer(layer)
             return
         layer.data = data
-        layer.colormap = colormap
+        if role != SELECTED:  # whose colour never changes: napari would trace outlines once more
+            layer.colormap = colormap
         layer.features = lookup.features()
 
     def _remove(self, role: str) -> None:

@@ -196,7 +196,10 @@ class CellMap(QWidget):
         if not len(self._colouring.codes) == len(self._ids) == len(self._points):
             return
         lit = session.hovered_group
-        meant = np.isin(self._ids, session.selection) if lit is None else session.codes() == lit
+        if lit is None:
+            meant = np.isin(self._ids, session.selection, assume_unique=True)
+        else:
+            meant = session.codes() == lit
         chosen = meant & self._drawn()
         dim = bool(chosen.any())
         self._cloud.set_opacity(_DIMMED if dim else 1.0)

@@ -117,7 +117,7 @@ class ExampleTools(QWidget):
             self.add.setToolTip(f"Cell {session.picked} is an example of {name} (key {place + 1})")
         else:
             self.add.setToolTip("Click a cell of this table in the image or on the map first")
-        count = int(np.isin(session.selection, session.ids()).sum())
+        count = int(np.isin(session.ids(), session.selection, assume_unique=True).sum())
         self.add_selected.setText(f"Add {count:,} selected" if count else "Add the selected")
         self.add_selected.setEnabled(chosen and count > 0)
         if not chosen:
