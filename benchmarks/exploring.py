@@ -173,22 +173,9 @@ def measure(cells: int) -> list[str]:
         worst = 1000 * max(values[1] for values in taken)
         rows.append(f"| {cells:,} | {name} | {on_map:.0f} | {on_image:.0f} | {worst:.0f} |")
         print(rows[-1], flush=True)
-    session.colour_by = None
-    window.seconds(lambda: explorer.pages.setCurrentWidget(explorer.similar))
-    ids = session.ids()
-    shown = explorer.similar.pictures
-    start = time.perf_counter()
-    explorer.similar.ask(ids[:1])
-    window.wait(lambda: bool(session.measures) and shown.count() > 1)
-    rows.append(f"| {cells:,} | cells like one (in a worker) | | {_ms(start)} | |")
-    print(rows[-1], flush=True)
     window.viewer.close()
     QApplication.processEvents()
     return rows
-
-
-def _ms(start: float) -> str:
-    return f"{1000 * (time.perf_counter() - start):.0f}"
 
 
 def main() -> None:
