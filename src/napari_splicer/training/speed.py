@@ -33,6 +33,13 @@ _TIMED = 3
 WORTH_WHILE = 0.8
 """Share of the fp32 step that a bf16 step may take at most for bf16 to be chosen."""
 
+_FEW, _HOPELESS = 8, 1.5
+"""Patches of a first look, and the share of the fp32 step beyond which there is no second.
+
+Processors without instructions for bf16 take twenty times as long: a look at whole batches would
+hold up the first training of every such laptop by half a minute.
+"""
+
 _known: dict[str, Precision] = {}
 
 
@@ -101,10 +108,14 @@ def _measured(config: RunConfig, channels: Sequence[str]) -> Precision:
     # On a CPU the time that the process itself takes, so that no other program decides.
     clock = time.process_time if device.type == "cpu" else time.perf_counter
 
-    def seconds(precision: Precision) -> float:
-        return measure_step(config.model_copy(update={"precision": precision}), channels, clock)
+    def seconds(precision: Precision, batch: int = config.training.batch) -> float:
+        values = {"precision": precision, "training.batch": batch}
+        return measure_step(config.with_values(values), channels, clock)
 
     try:
+        few = min(_FEW, config.training.batch)
+        if device.type == "cpu" and seconds("bf16", few) > _HOPELESS * seconds("fp32", few):
+            return "fp32"
         return "bf16" if seconds("bf16") < WORTH_WHILE * seconds("fp32") else "fp32"
     except torch.OutOfMemoryError:  # training will halve the batch, and fares better with bf16
         return resolve_precision("auto", device)
