@@ -215,7 +215,7 @@ def arranged(x_BCHW: Tensor, layout: str) -> Tensor:
     return torch.cat([x_BCHW[:, :1].expand(-1, 3, -1, -1), x_BCHW[:, 1:]], dim=2)
 
 
-def train(run: Run, x_BCHW: Tensor, *, epochs: int) -> SpliCER:
+def train(run: Run, x_BCHW: Tensor, *, epochs: int, bf16: bool) -> SpliCER:
     """Train a network in a plain loop of its own; the package gives views, parts and loss."""
     network = build_network(run.settings, run.parts, run.channels, SIZE, seed=run.seed)
     generator = torch.Generator().manual_seed(run.seed)
@@ -230,7 +230,7 @@ def train(run: Run, x_BCHW: Tensor, *, epochs: int) -> SpliCER:
         order = torch.randperm(len(x_BCHW), generator=generator)
         for rows in order[: len(order) // BATCH * BATCH].split(BATCH):
             first, second = (view(padded_BCHW[rows], run, generator) for _ in range(2))
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                 terms = network.objective(*seen(network, run, first, second))
             optimizer.zero_grad(set_to_none=True)
             terms.total.backward()
@@ -292,12 +292,12 @@ def neighbours(train_x: np.ndarray, train_y: np.ndarray, x: np.ndarray, y: np.nd
     return float(model.score(scaler.transform(x), y))
 
 
-def measure(run: Run, data: Path, *, epochs: int) -> dict[str, float]:
+def measure(run: Run, data: Path, *, epochs: int, bf16: bool) -> dict[str, float]:
     """Train one network and probe both labels on the test pairs."""
     x_BCHW, digit, thing = pairs(data, "train", run.seed)
     test_BCHW, test_digit, test_thing = pairs(data, "test", run.seed)
     began = time.perf_counter()
-    network = train(run, x_BCHW, epochs=epochs)
+    network = train(run, x_BCHW, epochs=epochs, bf16=bf16)
     minutes = (time.perf_counter() - began) / 60
     z_BZ, test_BZ = represent(network, run, x_BCHW), represent(network, run, test_BCHW)
     return {
@@ -307,8 +307,15 @@ def measure(run: Run, data: Path, *, epochs: int) -> dict[str, float]:
         "object, neighbours": neighbours(z_BZ, thing, test_BZ, test_thing),
         "rankme": rankme(test_BZ),
         "dimensions": float(test_BZ.shape[1]),
+        "bits": 16.0 if bf16 else 32.0,
         "minutes": minutes,
     }
+
+
+def precisions(measured: pd.DataFrame) -> str:
+    """Return in which precision the networks were trained; bf16 where the scores do not say."""
+    full = int((measured["bits"] == 32).sum()) if "bits" in measured else 0
+    return f"bf16 ({full} of {len(measured)} in fp32)" if full else "bf16"
 
 
 def report(measured: pd.DataFrame, epochs: int) -> Iterator[str]:
@@ -318,10 +325,11 @@ def report(measured: pd.DataFrame, epochs: int) -> Iterator[str]:
     yield (
         "Accuracy of a linear probe (in brackets of the 20 nearest neighbours) on the frozen "
         "representation, 4,000 test pairs; mean ± standard deviation over the seeds. Chance is "
-        f"0.10. 20,000 training pairs, {SIZE} × {SIZE} pixels, {epochs} epochs, bf16, the compact "
-        "encoder of width 16, branches as wide. *concat* has an encoder per part also when it is "
-        "used, and a representation twice as wide: it is the ceiling, not a rival. RankMe: how "
-        "many dimensions of the representation are really used."
+        f"0.10. 20,000 training pairs, {SIZE} × {SIZE} pixels, {epochs} epochs, "
+        f"{precisions(measured)}, the compact encoder of width 16, branches as wide. "
+        "*concat* has an encoder per part also when it is used, and a representation twice as "
+        "wide: it is the ceiling, not a rival. RankMe: how many dimensions of the representation "
+        "are really used."
     )
     yield ""
     yield BUSY
@@ -404,6 +412,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", choices=list(CHANGES), help="what was changed so, alone")
+    parser.add_argument("--fp32", action="store_true", help="for processors that lack bf16")
     parser.add_argument("--report", action="store_true", help="of what was measured; no training")
     options = parser.parse_args()
     data = Path(os.environ["NAPARI_SPLICER_DATA"])
@@ -413,7 +422,9 @@ def main() -> None:
         name = name_of(run, options.epochs)
         wanted = options.only is None or run.change == options.only
         if results.known(name) or (wanted and not options.report):
-            results.add(name, partial(measure, run, data, epochs=options.epochs))
+            results.add(
+                name, partial(measure, run, data, epochs=options.epochs, bf16=not options.fp32)
+            )
             rows.append(run._asdict() | results.scores[name])
     measured = pd.DataFrame(rows)
     results.write_page("MNIST-CIFAR", report(measured, options.epochs))
