@@ -39,7 +39,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 
 # What Qt's xcb plugin and a virtual display need, and the Debian package that has it.
-PROGRAMS = {"xvfb-run": "xvfb", "xauth": "xauth"}
+PROGRAMS = {"Xvfb": "xvfb"}
 LIBRARIES = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
@@ -60,6 +60,8 @@ LIBRARIES = {
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
     "libxkbcommon.so.0": "libxkbcommon0",
 }
+
+WORKERS = 4  # of the tests at most: each takes up to 4 GB, a display and a core
 
 CHECKS = {
     "ruff check": ["ruff", "check", "."],
@@ -167,12 +169,8 @@ def install_system_packages() -> list[str]:
 
 def pytest(arguments: list[str], missing: list[str]) -> int:
     """Run the tests, those of the napari window on a virtual display; return the exit code."""
-    command = [str(PYTHON), "-m", "pytest", *arguments]
-    if missing:
-        command += ["-m", "not gui"]
-    elif sys.platform.startswith("linux"):
-        command = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24", *command]
-    return run(command)
+    command = [PYTHON, "-m", "pytest", *arguments]
+    return run([*command, "-m", "not gui"] if missing else command)
 
 
 def demo(arguments: list[str]) -> int:
@@ -199,7 +197,9 @@ def test(arguments: list[str]) -> int:
         for name, (program, *rest) in CHECKS.items():
             if run([BIN / program, *rest]) != 0:
                 failed.append(name)
-        arguments = ["--cov", "--cov-report=term"]
+        workers = min(os.cpu_count() or 1, WORKERS)
+        together = [f"-n{workers}", "--dist=loadfile", "--no-loadscope-reorder"]
+        arguments = ["--cov", "--cov-report=term", *together]
     if pytest(arguments, missing) != 0:
         failed.append("tests")
     if missing:
