@@ -8,11 +8,12 @@ so that replaying the file repeats the run.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from napari_splicer.errors import InvalidSettings, UnreadableFile
 from napari_splicer.mistakes import mistakes
@@ -40,9 +41,6 @@ from napari_splicer.settings import (
     TaughtSettings,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 __all__ = [
     "AugmentationSettings",
     "CellType",
@@ -52,6 +50,7 @@ __all__ = [
     "ExportFormat",
     "ExportSettings",
     "ImageInput",
+    "KeptRun",
     "ModelSettings",
     "NormalizationSettings",
     "PatchSettings",
@@ -64,6 +63,7 @@ __all__ = [
     "Settings",
     "TaughtSettings",
     "TrainingSettings",
+    "as_kept",
     "load_run",
     "parse_run",
 ]
@@ -223,4 +223,25 @@ def load_run(path: str | Path) -> RunConfig:
             f"The run file {path} is not valid TOML: {error}.",
             f"Correct that line and try again.{paths}",
         ) from error
+    # Nothing is left open in the run file that goes with a result.
+    resolved = all(data.get(key, "auto") != "auto" for key in ("device", "precision", "threads"))
+    if resolved and "steps" in data.get("training", {}):
+        data = as_kept(data)
     return parse_run(data, source=f"The run file {path}")
+
+
+def as_kept(data: Any) -> Any:
+    """Return the settings in a record, with what older versions did and had no word for.
+
+    They cut patches from the full resolution of an image, whatever other ones it has.
+    """
+    if not isinstance(data, Mapping):
+        return data
+    patches = data.get("patches", {})
+    if not isinstance(patches, Mapping) or "resolution" in patches:
+        return data
+    return {**data, "patches": {**patches, "resolution": "full"}}
+
+
+KeptRun = Annotated[RunConfig, BeforeValidator(as_kept)]
+"""Settings in a record, of this version or an older one."""

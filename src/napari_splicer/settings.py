@@ -138,7 +138,10 @@ class PatchSettings(Settings):
     """What is cut out around every cell or tile.
 
     ``size`` is the side of what the network sees, in its pixels; ``size_um`` the side in µm.
-    With ``size_um`` unset, it becomes ``size`` × the pixel size, where that is known.
+    With ``size_um`` unset, it becomes ``size`` × the pixel size, where that is known. Where the
+    network's pixels are coarser than an image's, a ``fitting`` ``resolution`` cuts patches from a
+    smaller level of the image's pyramid, if it has one: the coarsest that is as fine as the network
+    sees. Cells are found and measured at full resolution whatever it is.
     """
 
     sites: Literal["cells", "grid"] = Field("cells", description="one patch per cell, or tiles")
@@ -147,6 +150,14 @@ class PatchSettings(Settings):
         None, gt=0, description="side in µm; unset: size × pixel size, where that is known"
     )
     stride: int | None = Field(None, ge=1, description="grid step in pixels; unset: size")
+    resolution: Literal["fitting", "full"] = Field(
+        "fitting", description="of the image that patches are cut from, where it has several"
+    )
+    levels: dict[str, Annotated[float, Field(ge=1)]] = Field(
+        {},
+        description="by image, how many times coarser than the full resolution the level is that "
+        "was found to fit, so that it is found again: { slide = 4.0 }",
+    )
 
 
 class NormalizationSettings(Settings):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from pyramids import with_pyramid
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import RunConfig, parse_run
@@ -131,3 +132,19 @@ def test_components_must_fit_every_image(field, quick):
     with pytest.raises(InvalidComponent, match=r"which .* does not have"):
         seen_channels(strict, [field, lacking])
     assert seen_channels(quick, [field, lacking]) == Decomposition(quick.components).channels
+
+
+def test_the_level_of_an_image_with_a_pyramid_is_named(field, quick):
+    slide = with_pyramid(field)
+    asked = quick.with_values({"patches.size_um": 16.0})
+    run = resolve(asked, [slide])
+    assert run.patches.levels == {slide.name: 4.0}
+    assert resolve(run, [slide]) == run
+    said = " ".join(remarks(asked, run, [slide]))
+    assert f"smaller resolution of {slide.name} (96 × 96 px)" in said
+    assert "resampled" not in said
+    named = asked.with_values({"patches.levels": {slide.name: 2.0}})
+    said = " ".join(remarks(named, resolve(named, [slide]), [slide]))
+    assert "(192 × 192 px)" in said
+    assert f"are resampled to 16 px in {slide.name} (32 px)" in said
+    assert not [*remarks(quick, resolve(quick, [slide]), [slide])]

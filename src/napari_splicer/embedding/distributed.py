@@ -23,6 +23,7 @@ from napari_splicer.embedding.scheduler import KEPT, connected, introduced
 from napari_splicer.errors import WorkersFailed
 from napari_splicer.events import Warned
 from napari_splicer.images.on_disk import FieldOnDisk
+from napari_splicer.patches.levels import with_levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -75,8 +76,10 @@ class Workers:
             # Decided once, so that every cell is described in the same precision.
             precision = precision if {p for _, p in chosen} == {precision} else "fp32"
             device = device if {d for d, _ in chosen} == {device} else "auto"
-            self._config = config.model_copy(update={"precision": precision})
-            self.run = resolve(config, bundle, (device, precision))
+            self.run = with_levels(resolve(config, bundle, (device, precision)), fields)
+            # Levels too: whoever opens the files again reads the same.
+            patches = config.patches.model_copy(update={"levels": self.run.patches.levels})
+            self._config = config.model_copy(update={"precision": precision, "patches": patches})
 
     @classmethod
     @contextmanager

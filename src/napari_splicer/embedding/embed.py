@@ -14,6 +14,7 @@ from napari_splicer.embedding.stored import StoredTable
 from napari_splicer.embedding.table import (
     MATRICES,
     note_blank,
+    note_levels,
     note_representation,
     record,
     rows_without_values,
@@ -49,12 +50,13 @@ def embed_cells(
 ) -> Iterator[Event]:
     """Measure every cell (or tile) of ``fields`` and send its patch through the trained network.
 
-    Every chunk of the images is read once. Rows stand in the order in which cells are read: by
-    image, then by chunk, then by id. Yields at every batch. ``Finished.result`` is an AnnData: rows
-    as :func:`napari_splicer.embedding.table.rows_without_values` describes them; ``X`` float32,
-    the mean intensity of the channels of all fields, NaN where a field lacks one; with a model
-    ``obsm["X_splicer"]``, the representation, and ``obsm["X_splicer_chunks"]``, the primary
-    embedding.
+    Every chunk of the images is read once, and where patches are of a smaller resolution, those of
+    that one too (see :mod:`napari_splicer.patches.levels`). Rows stand in the order in which cells
+    are read: by image, then by chunk, then by id. Yields at every batch. ``Finished.result`` is an
+    AnnData: rows as :func:`napari_splicer.embedding.table.rows_without_values` describes them;
+    ``X`` float32, the mean intensity of the channels of all fields, NaN where a field lacks one;
+    with a model ``obsm["X_splicer"]``, the representation, and ``obsm["X_splicer_chunks"]``, the
+    primary embedding.
 
     Parameters
     ----------
@@ -111,6 +113,7 @@ def embed_cells(
             widths |= dict(zip(MATRICES, describer.widths(), strict=True))
             note_representation(table, widths["X_splicer"], bundle.network.component_slices)
             without = bundle.decomposition.without
+            note_levels(table, run.patches, fields)
             note_blank(table, {f.name: without(f.image.channels) for f in fields})
         store = _store(table, widths, place)
         yield from _fill(store, reader, describer, table.var_names, cancel)
@@ -177,8 +180,10 @@ def _fill(
 ) -> Iterator[Event]:
     """Describe the sites that are not done; what was done is kept however this ends."""
     kept, todo, begun = Rows(store), np.flatnonzero(~store.done), time.perf_counter()
-    sought = MATRICES[0] if MATRICES[0] in store.widths else "X"
-    total, now = len(store.done), 0
+    steps = [MATRICES[0] if MATRICES[0] in store.widths else "X"]
+    if reader.coarse is not None:  # means come long before: a cell that has them is done by half
+        steps.insert(0, "X")
+    total, now = len(store.done), 0.0
     unit = "cells" if reader.sites.kind == "cells" else "tiles"
     try:
         for found in describer.describe(reader, todo, channels, cancel):
@@ -187,13 +192,14 @@ def _fill(
                 continue
             for name, values in found.matrices.items():
                 kept.put(name, found.rows, values)
-            if sought not in found.matrices or not len(found.rows):
+            made = sum(name in found.matrices for name in steps)
+            if not made or not len(found.rows):
                 continue
-            now += len(found.rows)
+            now += len(found.rows) * made / len(steps)
             pace = now / max(time.perf_counter() - begun, 1e-9)
             yield Progress(
                 "embed",
-                total - len(todo) + now,
+                total - len(todo) + int(now),
                 total,
                 unit,
                 seconds_left=(len(todo) - now) / pace,

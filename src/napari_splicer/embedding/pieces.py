@@ -87,7 +87,8 @@ class Job:
     Parameters
     ----------
     config : RunConfig
-        As asked for, but with a precision: device and batch are chosen by each worker.
+        As asked for, but with a precision and the images' levels: device and batch are chosen by
+        each worker.
     channels : tuple of str
         Columns of the means.
     version : str

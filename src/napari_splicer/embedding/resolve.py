@@ -32,9 +32,11 @@ def resolve(
 ) -> RunConfig:
     """Return the settings that an embedding runs by.
 
-    Where patches are cut is this run's; how large they are, how they are normalised and what the
-    network is, is the model's. Device, precision and threads are this run's where it names them,
-    else the model's, as far as this computer has them; or ``where`` says device and precision.
+    Where patches are cut is this run's; how large they are, at which resolution they are read, how
+    they are normalised and what the network is, is the model's; images that it was not trained on
+    may have their levels named by this run. Device, precision and threads are this run's where it
+    names them, else the model's, as far as this computer has them; or ``where`` says device and
+    precision.
 
     Raises
     ------
@@ -48,7 +50,11 @@ def resolve(
     batch = config.embedding.batch or _batch(bundle, device)
     wanted = config.threads or trained.threads
     patches = trained.patches.model_copy(
-        update={"sites": config.patches.sites, "stride": config.patches.stride}
+        update={
+            "sites": config.patches.sites,
+            "stride": config.patches.stride,
+            "levels": {**config.patches.levels, **trained.patches.levels},
+        }
     )
     return config.model_copy(
         update={

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_splicer.config import RunConfig
+from napari_splicer.config import RunConfig, as_kept
 from napari_splicer.embedding.rows import PIECE
 from napari_splicer.embedding.table import read_table, record, take_rows
 from napari_splicer.errors import InvalidSettings, UnreadableFile
@@ -110,7 +111,7 @@ class StoredTable:
             group = zarr.open_group(place.partial, mode="r+")
             rows, noted = read_elem(group["obs"]), read_elem(group["uns/splicer"])
             stored = cls(place, group, table)
-            config = RunConfig.model_validate_json(noted["config"])
+            config = RunConfig.model_validate(as_kept(json.loads(noted["config"])))
             channels = read_elem(group["var"]).index
         except (OSError, KeyError, ValueError) as error:
             raise UnreadableFile(

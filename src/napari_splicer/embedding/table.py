@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_splicer.config import PatchSettings
     from napari_splicer.images.masks import LabelMask, MaskedImage
     from napari_splicer.patches.sites import Sites
 
@@ -114,6 +115,22 @@ def note_blank(table: AnnData, absent: Mapping[str, Sequence[str]]) -> None:
         record(table)["blank"] = {
             "region": np.array(regions, dtype=str),
             "component": np.array(names, dtype=str),
+        }
+
+
+def note_levels(table: AnnData, settings: PatchSettings, fields: Sequence[MaskedImage]) -> None:
+    """Note in ``uns["splicer"]`` at which resolution the network saw the images.
+
+    Columns ``region`` and ``coarser`` of ``levels``: how many times coarser than the full
+    resolution, at which everything else is told; left out where it was the full one everywhere.
+    """
+    from napari_splicer.patches.levels import coarseness
+
+    coarser = [coarseness(field.image, settings) for field in fields]
+    if max(coarser) > 1:
+        record(table)["levels"] = {
+            "region": np.array([field.name for field in fields]),
+            "coarser": np.array(coarser),
         }
 
 

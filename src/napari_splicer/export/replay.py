@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_splicer.config import ImageInput, RunConfig, parse_run
+from napari_splicer.config import ImageInput, RunConfig, as_kept, parse_run
 from napari_splicer.errors import SplicerError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -
     noted = table.uns.get("splicer", {})
     made = config
     if "config" in noted:
-        made = parse_run(json.loads(noted["config"]))
+        made = parse_run(as_kept(json.loads(noted["config"])))
     values = _groupings(table)
     if "projection" in noted:
         values["projection"] = _plain(noted["projection"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_splicer.errors import InvalidPanel, InvalidSettings, SizeMismatch
 
 if TYPE_CHECKING:
@@ -88,3 +90,17 @@ def check_same_size(
             f"{one} has {sizes[0]} (height × width), but {other} has {sizes[1]}.",
             "Both must come from the same field of view, at the same resolution.",
         )
+
+
+def checked_pixel_size(
+    pixel_size: float | tuple[float, float] | None,
+) -> tuple[float, float] | None:
+    """Return height and width of a pixel in µm; InvalidSettings if they are impossible."""
+    if pixel_size is None:
+        return None
+    y, x = np.broadcast_to(np.asarray(pixel_size, dtype=float), (2,)).tolist()
+    if not (np.isfinite([y, x]).all() and min(y, x) > 0):
+        raise InvalidSettings(
+            f"A pixel of {y} × {x} µm is impossible.", "Give its height and width in µm."
+        )
+    return y, x

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from napari_splicer.errors import InvalidPanel, InvalidSettings, MissingChannels
+from napari_splicer.errors import InvalidPanel, MissingChannels
 from napari_splicer.images.axes import arrange, guess_axes
 from napari_splicer.images.checks import (
     NAMING,
     check_box,
     check_count,
+    checked_pixel_size,
     unique_names,
 )
 from napari_splicer.images.lazy import as_levels, computed
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     import dask.array as da
     from numpy.typing import NDArray
+
+    from napari_splicer.images.grid import Grid
 
 PixelSize: TypeAlias = tuple[float, float]
 """Height and width of a pixel in µm."""
@@ -80,7 +83,9 @@ class MultiplexImage:
     remarks : tuple of str
         What is odd about it, in sentences.
     planes : Planes, optional
-        The finest level as it is stored, where it can be read from there.
+        The levels as they are stored, where they can be read from there.
+    grids : tuple of Grid
+        Where the pixels of each level lie, as the file tells; empty where it does not.
     places : tuple of int, optional
         Which channels of the source these are, where :meth:`select` left some out.
     """
@@ -94,6 +99,7 @@ class MultiplexImage:
     is_rgb: bool = False
     remarks: tuple[str, ...] = ()
     planes: Planes | None = None
+    grids: tuple[Grid, ...] = ()
     places: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -143,13 +149,13 @@ class MultiplexImage:
         levels = as_levels(data)
         axes = axes or guess_axes(levels[0].shape, rgb)
         arranged = arrange(levels, axes, name)
-        planes, levels = Planes.of(levels[0], axes), arranged.levels
+        planes, levels = Planes.of(levels, axes), arranged.levels
         if levels[0].dtype == bool:
             levels = tuple(level.astype(np.uint8) for level in levels)
         if channels is None and arranged.is_rgb:
             channels = RGB
         names, naming = unique_names(channels or [None] * levels[0].shape[0])
-        size = _checked_pixel_size(pixel_size)
+        size = checked_pixel_size(pixel_size)
         remarks = [*arranged.remarks, *naming]
         if len(names) == 1:
             remarks.append(SINGLE_CHANNEL)
@@ -258,7 +264,7 @@ class MultiplexImage:
 
     def with_pixel_size(self, pixel_size: float | PixelSize) -> MultiplexImage:
         """Return this image with another pixel size (µm); its transform only if it showed that."""
-        size = _checked_pixel_size(pixel_size)
+        size = checked_pixel_size(pixel_size)
         shown = self.transform == Affine2D.from_pixel_size(self.pixel_size)
         return replace(
             self,
@@ -287,14 +293,3 @@ class MultiplexImage:
             planes=planes,
             places=places,
         )
-
-
-def _checked_pixel_size(pixel_size: float | PixelSize | None) -> PixelSize | None:
-    if pixel_size is None:
-        return None
-    y, x = np.broadcast_to(np.asarray(pixel_size, dtype=float), (2,)).tolist()
-    if not (np.isfinite([y, x]).all() and min(y, x) > 0):
-        raise InvalidSettings(
-            f"A pixel of {y} × {x} µm is impossible.", "Give its height and width in µm."
-        )
-    return y, x

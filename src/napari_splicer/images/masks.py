@@ -37,7 +37,7 @@ class LabelMask:
     source : str, optional
         Path; None for arrays.
     planes : Planes, optional
-        The finest level as it is stored, where it can be read from there.
+        The levels as they are stored, where they can be read from there.
     """
 
     name: str
@@ -80,7 +80,7 @@ class LabelMask:
                 "A mask has a single plane of cell ids; this looks like an image.",
             )
         planes = tuple(_checked(level[0], name) for level in arranged.levels)
-        direct = Planes.of(levels[0], axes) if levels[0].dtype.kind in "ui" else None
+        direct = Planes.of(levels, axes) if levels[0].dtype.kind in "ui" else None
         return cls(name=name, levels=planes, source=source, planes=direct)
 
     @property

@@ -9,6 +9,7 @@ import zarr
 
 from napari_splicer.errors import UnreadableFile
 from napari_splicer.images.axes import guess_axes
+from napari_splicer.images.grid import Grid
 from napari_splicer.images.lazy import as_dask
 from napari_splicer.images.stored import Stored
 from napari_splicer.images.units import pixel_size_um
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MARKERS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 """A folder with one of these files is Zarr."""
+
+_ROUNDING = 1e-5
 
 
 def is_zarr(path: Path) -> bool:
@@ -83,7 +86,9 @@ def _image_group(group: zarr.Group, labels: bool) -> zarr.Group | None:
 def _multiscale(group: zarr.Group, path: Path) -> Stored:
     metadata = _metadata(group)
     multiscale = metadata["multiscales"][0]
-    datasets = multiscale["datasets"]
+    datasets = sorted(
+        multiscale["datasets"], key=lambda entry: group[entry["path"]].size, reverse=True
+    )
     levels = tuple(as_dask(group[entry["path"]], source=path) for entry in datasets)
     names, units = _axes(multiscale.get("axes"), levels[0].ndim)
     scale = np.ones(levels[0].ndim)
@@ -96,6 +101,7 @@ def _multiscale(group: zarr.Group, path: Path) -> Stored:
         axes=names,
         channels=channels and [channel.get("label") for channel in channels],
         pixel_size=pixel_size_um(scale[y], scale[x], units[y], units[x]),
+        grids=_grids(datasets, levels[0].ndim, (y, x)),
     )
 
 
@@ -111,6 +117,38 @@ def _axes(
         for axis in described
     )
     return letters, [axis.get("unit") for axis in described]
+
+
+def _grids(
+    datasets: Sequence[Mapping[str, Any]], ndim: int, plane: tuple[int, int]
+) -> tuple[Grid, ...]:
+    """Return where the levels' pixels lie; without translations, all begin at the same edge.
+
+    By the letter, their first pixels would then have the same centre; but writers that average
+    pixels leave translations out too, and most of them average. Where all levels have the same
+    translation, it is the stage's.
+    """
+    steps = [entry.get("coordinateTransformations", ()) for entry in datasets]
+    try:
+        scales = np.array([_scale(step, ndim) for step in steps])[:, plane]
+        begins = np.array([_translation(step, ndim) for step in steps])[:, plane]
+    except (ValueError, LookupError, TypeError):
+        return ()  # sizes will tell
+    if not (np.isfinite(scales) & (scales > 0) & np.isfinite(begins)).all():
+        return ()
+    factors, offsets = scales / scales[0], (begins - begins[0]) / scales[0]
+    # A length of 0.65 µm written as 0.6499999 makes no level of its own.
+    factors = np.where(abs(factors - factors.round()) < _ROUNDING, factors.round(), factors)
+    if not offsets.any():
+        return tuple(Grid.covering((y, x)) for y, x in factors.tolist())
+    pairs = zip(factors.tolist(), offsets.tolist(), strict=True)
+    return tuple(Grid((f[0], f[1]), (o[0], o[1])) for f, o in pairs)
+
+
+def _translation(transformations: Sequence[Mapping[str, Any]], ndim: int) -> Any:
+    """Return a level's translation, which comes after its scale; zeros without one."""
+    moves = [step["translation"] for step in transformations if step.get("type") == "translation"]
+    return np.sum([np.zeros(ndim), *moves], axis=0)
 
 
 def _scale(transformations: Sequence[Mapping[str, Any]], ndim: int) -> Any:

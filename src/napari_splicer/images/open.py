@@ -149,7 +149,8 @@ def _open_path(path: Path, name: str | None) -> MultiplexImage:
     image = MultiplexImage.from_array(
         stored.levels, name=name or stem(path), axes=stored.axes, pixel_size=stored.pixel_size
     )
-    image = replace(image, source=str(path), remarks=stored.remarks + image.remarks)
+    remarks = stored.remarks + image.remarks
+    image = replace(image, source=str(path), grids=stored.grids, remarks=remarks)
     names = stored.channels
     if names is None or (image.is_rgb and len(names) == 1):
         return image

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Planes:
-    """The finest level of an image as it is stored.
+    """The finest level of an image as it is stored, and those below it.
 
     dask cuts a box into its chunks and puts the pieces together again, which costs as much as
     decoding them, and more, the more chunks a slide has. An array that knows its own chunks does
@@ -32,23 +32,31 @@ class Planes:
         One letter per axis of ``array``; but for channel, Y and X, axes have length 1.
     order : tuple of int
         Which of the stored channels are the image's, in its order.
+    coarser : tuple of StoredArray or None
+        The smaller levels, None for those that are not stored as they are.
     """
 
     array: StoredArray
     axes: str
     order: tuple[int, ...]
+    coarser: tuple[StoredArray | None, ...] = ()
 
     @classmethod
-    def of(cls, level: da.Array, axes: str) -> Planes | None:
-        """Return the planes of a level, None where they are not stored as (…, C, …, Y, X)."""
-        array = stored_array(level)
+    def of(cls, levels: Sequence[da.Array], axes: str) -> Planes | None:
+        """Return the planes of a pyramid, None where they are not stored as (…, C, …, Y, X)."""
+        level, array = levels[0], stored_array(levels[0])
         several = [a for a, n in zip(axes, level.shape, strict=True) if n > 1 or a in "YX"]
         if array is None or "".join(several)[-2:] != "YX" or len(several) > 3 or "S" in several:
             return None
         if level.dtype.kind not in "uif":
             return None
         count = level.shape[axes.index(several[0])] if len(several) == 3 else 1
-        return cls(array, axes, tuple(range(count)))
+        return cls(array, axes, tuple(range(count)), tuple(map(stored_array, levels[1:])))
+
+    def at(self, level: int) -> Planes | None:
+        """Return the planes of another level, None where it is not stored as it is."""
+        array = (self.array, *self.coarser)[level]
+        return None if array is None else replace(self, array=array, coarser=())
 
     def take(self, index: Sequence[int]) -> Planes:
         """Return some of the planes, by their position."""

@@ -44,4 +44,5 @@ def stack_channels(images: Sequence[MultiplexImage], name: str) -> MultiplexImag
         is_rgb=False,
         remarks=(*shared, *naming),
         planes=None,
+        grids=first.grids[:depth],
     )

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     import dask.array as da
 
+    from napari_splicer.images.grid import Grid
+
 
 @dataclass(frozen=True, eq=False)
 class Stored:
@@ -25,6 +27,8 @@ class Stored:
         Names in the file's order.
     pixel_size : (float, float), optional
         µm, (y, x).
+    grids : tuple of Grid
+        Where the pixels of each level lie on the finest, if it tells.
     remarks : tuple of str
         What is odd, in sentences.
     """
@@ -33,4 +37,5 @@ class Stored:
     axes: str
     channels: Sequence[str | None] | None = None
     pixel_size: tuple[float, float] | None = None
+    grids: tuple[Grid, ...] = ()
     remarks: tuple[str, ...] = ()

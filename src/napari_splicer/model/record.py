@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_splicer.components.decomposition import Decomposition
-from napari_splicer.config import Component, RunConfig
+from napari_splicer.config import Component, KeptRun
 from napari_splicer.errors import InvalidModel
 from napari_splicer.model.diagnostics import KeptDiagnostics
 
@@ -53,7 +53,7 @@ class BundleRecord(BaseModel):
     components: tuple[Component, ...]
     channels: tuple[str, ...] = Field(min_length=1)
     normalization: NormalizationRecord
-    config: RunConfig
+    config: KeptRun
     history: History = {}
     diagnostics: KeptDiagnostics = None
     versions: dict[str, str] = {}

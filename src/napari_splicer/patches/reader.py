@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from napari_splicer.patches.blocks import block_edges, plan_blocks
-from napari_splicer.patches.canvas import Canvas, upload
-from napari_splicer.patches.resampling import nearest, resampled
+from napari_splicer.patches.canvas import upload
+from napari_splicer.patches.cutter import Cutter, PatchBatch
 from napari_splicer.patches.sites import window_start
 from napari_splicer.patches.tiles import FieldSites, TileSource
 
@@ -19,48 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.blocks import Block
     from napari_splicer.patches.sites import Sites
     from napari_splicer.patches.tiles import T, Tile
 
-
-@dataclass(frozen=True, eq=False)
-class PatchBatch:
-    """Patches and what is known about each.
-
-    Parameters
-    ----------
-    x_BCHW : Tensor
-        Pixels, as stored or normalised (float32).
-    labels_BHW : int64 Tensor
-        The cell mask in the same window; 0 without one.
-    regions_BRHW : bool Tensor
-        The other masks in the same window, in the order the reader was given.
-    id_B : int64 Tensor
-        Label of the patch's own cell; -1 on a grid, where no cell is the patch's own.
-    index_B : int64 Tensor
-        Row in the reader's :class:`~napari_splicer.patches.sites.Sites`.
-    field_B : int64 Tensor
-        Position of the field of view.
-    """
-
-    x_BCHW: Tensor
-    labels_BHW: Tensor
-    regions_BRHW: Tensor
-    id_B: Tensor
-    index_B: Tensor
-    field_B: Tensor
-
-    def __len__(self) -> int:
-        return len(self.id_B)
-
-    def to(self, device: torch.device | str) -> PatchBatch:
-        """Return the same patches on ``device``."""
-        tensors = {name: value.to(device) for name, value in vars(self).items()}
-        return PatchBatch(**tensors)
+__all__ = ["Cutter", "PatchBatch", "PatchReader"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +52,9 @@ class PatchReader:
     device : torch.device or str
     blank_missing : bool
         Whether channels and masks that a field lacks come out as 0.
+    coarse : PatchReader, optional
+        Where cells are measured at full resolution, and the network's patches are of a smaller
+        one: the reader of these. Fields that both read alike are the same objects.
 
     Raises
     ------
@@ -103,6 +71,7 @@ class PatchReader:
     batch: int = 128
     device: torch.device | str = "cpu"
     blank_missing: bool = False
+    coarse: PatchReader | None = None
 
     def __len__(self) -> int:
         """Return the number of batches."""
@@ -110,7 +79,8 @@ class PatchReader:
 
     def at(self, rows: NDArray[np.int64]) -> PatchReader:
         """Return a reader of some of the sites; its ``index_B`` counts within ``rows``."""
-        return replace(self, sites=self.sites.take(rows))
+        coarse = self.coarse and self.coarse.at(rows)
+        return replace(self, sites=self.sites.take(rows), coarse=coarse)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -188,99 +158,6 @@ class PatchReader:
             del rows, sites
             for block in blocks:
                 yield field, block
-
-
-class Cutter:
-    """Cuts a reader's patches out of its tiles, which it is given one after the other."""
-
-    def __init__(self, reader: PatchReader) -> None:
-        self._planes = len(reader.channels)
-        self._device = torch.device(reader.device)
-        self._batch = _Batch(reader)
-        self._canvases: list[Canvas] = []
-        self._field: FieldSites | None = None
-
-    def cut(self, tile: Tile) -> Iterator[PatchBatch]:
-        """Yield every batch that is full once this tile is read."""
-        field, batch = tile.field, self._batch
-        layers = (tile.pixels.first(self._planes), tile.labels, tile.regions)
-        if field is not self._field:
-            self._field, shape = field, field.masked.image.shape
-            self._canvases = [Canvas(field.side, shape, self._device) for _ in layers]
-        for canvas, layer in zip(self._canvases, layers, strict=True):
-            canvas.extend(tile.block, layer)
-        rows = tile.block.rows
-        while len(rows):
-            piece, rows = rows[: batch.room], rows[batch.room :]
-            batch.add(self._canvases, field.starts[piece], field.rows[piece])
-            if not batch.room:
-                yield batch.release()
-
-    def rest(self) -> Iterator[PatchBatch]:
-        """Yield the patches that fill no batch, if there are any."""
-        if self._batch.filled:
-            yield self._batch.release()
-
-
-class _Batch:
-    """One batch on the device, filled piece by piece."""
-
-    def __init__(self, reader: PatchReader) -> None:
-        self._reader = reader
-        self._device = torch.device(reader.device)
-        self._start()
-
-    @property
-    def room(self) -> int:
-        return self._reader.batch - self.filled
-
-    def add(
-        self, canvases: Sequence[Canvas], starts: NDArray[np.int64], rows: NDArray[np.int64]
-    ) -> None:
-        """Cut out the windows at ``starts``, which belong to these rows of the sites."""
-        pixels, labels, regions = canvases
-        here = slice(self.filled, self.filled + len(rows))
-        size, x_BCHW = self._reader.size, self._x_BCHW[here]
-        if pixels.side == size and pixels.dtype == x_BCHW.dtype:
-            pixels.cut(starts, x_BCHW)
-        else:
-            x_BCHW.copy_(resampled(pixels.cut(starts), size))
-        self._labels_BHW[here] = nearest(labels.cut(starts)[:, 0], size)
-        self._regions_BRHW[here] = nearest(regions.cut(starts), size)
-        self._rows.append(rows)
-        self.filled += len(rows)
-
-    def release(self) -> PatchBatch:
-        """Return what was added, and start anew."""
-        rows = np.concatenate(self._rows)
-        sites = self._reader.sites.take(rows)
-        own = sites.id if sites.kind == "cells" else np.full(len(rows), -1)
-        index_B, id_B, field_B = (
-            torch.from_numpy(values).to(self._device) for values in (rows, own, sites.field)
-        )
-        batch = PatchBatch(
-            x_BCHW=self._x_BCHW[: len(rows)],
-            labels_BHW=self._labels_BHW[: len(rows)],
-            regions_BRHW=self._regions_BRHW[: len(rows)],
-            id_B=id_B,
-            index_B=index_B,
-            field_B=field_B,
-        )
-        self._start()
-        return batch
-
-    def _start(self) -> None:
-        count, size = min(self._reader.batch, len(self._reader.sites)), self._reader.size
-        channels, regions = len(self._reader.channels), len(self._reader.regions)
-        self._x_BCHW = torch.empty(
-            (count, channels, size, size), dtype=self._reader.dtype, device=self._device
-        )
-        self._labels_BHW = torch.empty((count, size, size), dtype=torch.int64, device=self._device)
-        self._regions_BRHW = torch.empty(
-            (count, regions, size, size), dtype=torch.bool, device=self._device
-        )
-        self._rows: list[NDArray[np.int64]] = []
-        self.filled = 0
 
 
 def _corners(sites: Sites, side: int) -> NDArray[np.int64]:

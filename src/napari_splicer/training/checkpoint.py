@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_splicer.config import RunConfig
+from napari_splicer.config import KeptRun
 from napari_splicer.errors import CannotWrite, InvalidModel, InvalidSettings, UnreadableFile
 from napari_splicer.files import written
 from napari_splicer.model.record import History, NormalizationRecord
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
+
+    from napari_splicer.config import RunConfig
 
 _RECORD = "napari-splicer-checkpoint"
 _FREE: dict[str, Any] = {
@@ -58,7 +60,7 @@ class CheckpointRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    config: RunConfig
+    config: KeptRun
     normalization: NormalizationRecord
     patches: int
     step: int = Field(ge=0)
@@ -166,12 +168,17 @@ def discard(folder: Path) -> None:
 
 
 def as_begun(config: RunConfig, past: RunConfig) -> RunConfig:
-    """Return settings whose open precision, threads and widths a training began with.
+    """Return settings whose open precision, threads, widths and levels a training began with.
 
     Precision and threads only where it goes on on the same kind of device; with these it goes on to
     the last bit. Widths that a trial is to find are those of the same components that it found.
+    Images are read at the resolution that they were read at.
     """
     config = _with_widths_found(config, past)
+    if config.patches.resolution == "fitting":
+        read = {key: getattr(past.patches, key) for key in ("resolution", "levels")}
+        patches = config.patches.model_copy(update=read)
+        config = config.model_copy(update={"patches": patches})
     if config.device not in ("auto", past.device, past.device.partition(":")[0]):
         return config
     precision = past.precision if config.precision == "auto" else config.precision

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.patches.augmentation import padded_size
+from napari_splicer.patches.levels import at_levels
 from napari_splicer.patches.reader import PatchReader
 from napari_splicer.patches.sites import find_sites, patch_sides
 
@@ -26,6 +27,9 @@ def training_reader(
 ) -> PatchReader:
     """Return the reader of the patches at all sites, with room to rotate and shift.
 
+    It reads each image at the level that the settings say, see
+    :mod:`napari_splicer.patches.levels`.
+
     Parameters
     ----------
     fields : sequence of MaskedImage
@@ -40,9 +44,11 @@ def training_reader(
         If there is no cell mask where patches lie on cells.
     """
     padded = padded_size(config.augmentation, config.patches.size)
+    sites = find_sites(fields, config.patches, patch_sides(fields, config.patches))
+    fields, sites = at_levels(fields, sites, config.patches)
     return PatchReader(
         fields,
-        find_sites(fields, config.patches, patch_sides(fields, config.patches)),
+        sites,
         channels=channels,
         regions=trained_components(config).regions,
         side=patch_sides(fields, config.patches, padded),

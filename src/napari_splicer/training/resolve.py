@@ -10,9 +10,12 @@ import torch
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.components.matching import common_channels
 from napari_splicer.errors import InvalidComponent, InvalidSettings, NoCells
+from napari_splicer.images.masks import MaskedImage
+from napari_splicer.images.pyramid import image_at
 from napari_splicer.model.objectives import branch_width, chunk_room
 from napari_splicer.model_settings import FEWEST_PATCHES
 from napari_splicer.patches.cache import capacity
+from napari_splicer.patches.levels import choose_level, with_levels
 from napari_splicer.patches.presence import Presence, absent_components, said_of_absent
 from napari_splicer.patches.sites import patch_sides
 from napari_splicer.training.device import resolve_device
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_splicer.config import PatchSettings, RunConfig, TrainingSettings
-    from napari_splicer.images.masks import MaskedImage
 
 
 DROPOUT = 0.1
@@ -38,9 +40,10 @@ def resolve(
 ) -> RunConfig:
     """Fill in what the settings leave open, from the images and this computer.
 
-    Device, precision, threads, patch size in µm (where the pixel size is known), widths of chunks
-    and branches, batch (at most half the patches), steps and component dropout. Widths that a trial
-    is to find stay open, and ``model.widths`` "automatic", until it has found them.
+    Device, precision, threads, patch size in µm (where the pixel size is known), the level that
+    each image with a pyramid is read at, widths of chunks and branches, batch (at most half the
+    patches), steps and component dropout. Widths that a trial is to find stay open, and
+    ``model.widths`` "automatic", until it has found them.
 
     Parameters
     ----------
@@ -70,6 +73,7 @@ def resolve(
             **_with_widths(config),
         }
     )
+    run = with_levels(run, fields)
     reader = training_reader(fields, run, channels)
     count = len(reader.sites)
     if count < FEWEST_PATCHES:
@@ -110,9 +114,22 @@ def said_of_sizes(resolved: RunConfig, fields: Sequence[MaskedImage]) -> Iterato
                 f"Patches are {side} px wide, but {field.image.name} has {height} × {width} px: "
                 "it is mirrored at its edges to fill them."
             )
+    shown = [image_at(f.image, choose_level(f.image, resolved.patches)) for f in fields]
+    coarser = [
+        f"{field.image.name} ({image.shape[0]:,} × {image.shape[1]:,} px)"
+        for field, image in zip(fields, shown, strict=True)
+        if image is not field.image
+    ]
+    if coarser:
+        yield (
+            "The network's pixels are coarser than the image's, so patches are cut from a smaller "
+            f"resolution of {', '.join(coarser)}; cells are measured at full resolution."
+        )
     resampled = [
-        f"{field.image.name} ({side} px)"
-        for field, side in zip(fields, sides, strict=True)
+        f"{image.name} ({side} px)"
+        for image, side in zip(
+            shown, patch_sides([*map(MaskedImage, shown)], resolved.patches), strict=True
+        )
         if side != resolved.patches.size
     ]
     if resampled:

@@ -1,0 +1,184 @@
+"""What is found of the sites of a reader: means and representations, tile by tile."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+
+from napari_splicer.embedding.intensities import CellMeans, Means, TileMeans
+from napari_splicer.embedding.table import MATRICES
+from napari_splicer.events import Warned
+from napari_splicer.patches.reader import Cutter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from numpy.typing import NDArray
+
+    from napari_splicer.embedding.forward import Forward
+    from napari_splicer.events import Cancel
+    from napari_splicer.patches.reader import PatchBatch, PatchReader
+    from napari_splicer.patches.tiles import FieldSites, Tile
+
+T = TypeVar("T")
+
+LEAST = 2**15
+"""Sites that are measured before their patches are read, where another resolution has these: with
+fewer, more of its chunks would be decoded twice."""
+
+_AHEAD = 64
+"""Tiles that are measured ahead of the network; what is kept of each is small."""
+
+
+class Found(NamedTuple):
+    """Rows of a reader's sites, and what was found of them, by the name of the matrix."""
+
+    rows: NDArray[np.int64]
+    matrices: dict[str, NDArray[np.float32]]
+
+
+def described(
+    reader: PatchReader, forward: Forward | None, channels: Sequence[str], cancel: Cancel
+) -> Iterator[Found | Warned]:
+    """Yield means and representations, tile by tile and batch by batch, until asked to stop.
+
+    Images whose patches are of a smaller resolution are read twice: at full resolution, for the
+    means, and there.
+    """
+    if reader.coarse is None or forward is None:
+        yield from _in_one_reading(reader, forward, channels, cancel)
+        return
+    pairs = zip(reader.fields, reader.coarse.fields, strict=True)
+    twice = np.array([fine is not coarse for fine, coarse in pairs])
+    for several, fields in groupby(range(len(twice)), key=twice.__getitem__):
+        rows = np.flatnonzero(np.isin(reader.sites.field, [*fields]))
+        read = _in_two_readings if several else _in_one_reading
+        for found in read(reader.at(rows), forward, channels, cancel):
+            if isinstance(found, Found):
+                found = Found(rows[found.rows], found.matrices)
+            yield found
+
+
+def _in_one_reading(
+    reader: PatchReader, forward: Forward | None, channels: Sequence[str], cancel: Cancel
+) -> Iterator[Found | Warned]:
+    cutter = Cutter(reader)
+    for tile, found in reader.measured_tiles(_measure(reader, channels)):
+        if cancel.requested:
+            return
+        yield found
+        if forward is None:
+            continue
+        for batch in cutter.cut(tile):
+            if cancel.requested:
+                return
+            yield from _embedded(forward, batch)
+    if forward is not None and not cancel.requested:
+        for batch in cutter.rest():
+            yield from _embedded(forward, batch)
+
+
+def _in_two_readings(
+    reader: PatchReader, forward: Forward, channels: Sequence[str], cancel: Cancel
+) -> Iterator[Found | Warned]:
+    """Measure rows of tiles at full resolution, a few ahead of the patches at the other one."""
+    row: tuple[int, tuple[int, int], int] | None = None
+    waiting: list[NDArray[np.int64]] = []
+    with closing(_ahead(_measured(reader, channels))) as tiles:
+        for found, sites, here in tiles:
+            if here != row and sum(map(len, waiting)) >= LEAST:
+                yield from _patches(reader, np.concatenate(waiting), forward, cancel)
+                waiting = []
+            if cancel.requested:
+                return
+            yield found
+            row = here
+            waiting.append(sites)
+    if waiting:
+        yield from _patches(reader, np.concatenate(waiting), forward, cancel)
+
+
+def _measured(
+    reader: PatchReader, channels: Sequence[str]
+) -> Generator[tuple[Found, NDArray[np.int64], tuple[int, tuple[int, int], int]]]:
+    """Yield a tile's means, the sites whose windows end in it, and in which row of tiles it is."""
+    alone = replace(reader, channels=(), regions=(), coarse=None)
+    for tile, found in alone.measured_tiles(_measure(alone, channels)):
+        field, block = tile.field, tile.block
+        yield found, field.rows[block.rows], (field.index, block.band, block.y0)
+
+
+def _patches(
+    reader: PatchReader, rows: NDArray[np.int64], forward: Forward, cancel: Cancel
+) -> Iterator[Found | Warned]:
+    if reader.coarse is None:
+        raise RuntimeError("there is no other resolution to read")
+    for batch in reader.coarse.at(rows):
+        if cancel.requested:
+            return
+        for found in _embedded(forward, batch):
+            if isinstance(found, Found):
+                found = Found(rows[found.rows], found.matrices)
+            yield found
+
+
+def _ahead(items: Generator[T]) -> Generator[T]:
+    """Yield what a generator yields, which runs a bounded number of items ahead in a thread."""
+
+    def following() -> tuple[T, ...]:
+        return next(((item,) for item in items), ())
+
+    with ThreadPoolExecutor(1, thread_name_prefix="measure-ahead") as pool:
+        coming: deque[Future[tuple[T, ...]]] = deque()
+        try:
+            coming.extend(pool.submit(following) for _ in range(_AHEAD))
+            while item := coming.popleft().result():
+                coming.append(pool.submit(following))
+                yield item[0]
+        finally:
+            for future in coming:
+                future.cancel()
+            pool.submit(items.close)
+
+
+def _measure(reader: PatchReader, channels: Sequence[str]) -> Callable[[Tile], Found]:
+    measured: dict[int, Means] = {}
+
+    def measure(tile: Tile) -> Found:
+        means = measured.setdefault(tile.field.index, _means(reader, tile.field))
+        rows, values = means.see(tile)
+        return Found(rows, {"X": _under(channels, tile, values)})
+
+    return measure
+
+
+def _embedded(forward: Forward, batch: PatchBatch) -> Iterator[Found | Warned]:
+    most = forward.most
+    matrices = [tensor.numpy() for tensor in forward(batch)]
+    yield Found(batch.index_B.cpu().numpy(), dict(zip(MATRICES, matrices, strict=True)))
+    if forward.most < most:
+        yield Warned(
+            "embed",
+            f"The device's memory does not hold {most} patches at once, so {forward.most} at a "
+            "time are embedded (embedding.batch).",
+        )
+
+
+def _means(reader: PatchReader, field: FieldSites) -> Means:
+    return CellMeans(reader.sites.id[field.rows]) if reader.sites.kind == "cells" else TileMeans()
+
+
+def _under(channels: Sequence[str], tile: Tile, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Put a field's means under the channels of all fields; NaN where it lacks one."""
+    found = np.full((len(values), len(channels)), np.nan, np.float32)
+    place = {name: column for column, name in enumerate(channels)}
+    here = tile.field.masked.image.channels
+    found[:, [place[name] for name in here]] = values[:, [tile.channels.index(n) for n in here]]
+    return found

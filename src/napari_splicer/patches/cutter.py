@@ -1,0 +1,176 @@
+"""Patches cut out of tiles as they are read, and put together to batches on the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_splicer.images.pyramid import CoarseMask
+from napari_splicer.patches.canvas import Canvas
+from napari_splicer.patches.resampling import nearest, resampled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_splicer.patches.reader import PatchReader
+    from napari_splicer.patches.tiles import FieldSites, Tile
+
+
+@dataclass(frozen=True, eq=False)
+class PatchBatch:
+    """Patches and what is known about each.
+
+    Parameters
+    ----------
+    x_BCHW : Tensor
+        Pixels, as stored or normalised (float32).
+    labels_BHW : int64 Tensor
+        The cell mask in the same window; 0 without one.
+    regions_BRHW : bool Tensor
+        The other masks in the same window, in the order the reader was given.
+    id_B : int64 Tensor
+        Label of the patch's own cell; -1 on a grid, where no cell is the patch's own.
+    index_B : int64 Tensor
+        Row in the reader's :class:`~napari_splicer.patches.sites.Sites`.
+    field_B : int64 Tensor
+        Position of the field of view.
+    """
+
+    x_BCHW: Tensor
+    labels_BHW: Tensor
+    regions_BRHW: Tensor
+    id_B: Tensor
+    index_B: Tensor
+    field_B: Tensor
+
+    def __len__(self) -> int:
+        return len(self.id_B)
+
+    def to(self, device: torch.device | str) -> PatchBatch:
+        """Return the same patches on ``device``."""
+        tensors = {name: value.to(device) for name, value in vars(self).items()}
+        return PatchBatch(**tensors)
+
+
+class Cutter:
+    """Cuts a reader's patches out of its tiles, which it is given one after the other."""
+
+    def __init__(self, reader: PatchReader) -> None:
+        self._planes = len(reader.channels)
+        self._device = torch.device(reader.device)
+        self._batch = _Batch(reader)
+        self._canvases: list[Canvas] = []
+        self._field: FieldSites | None = None
+
+    def cut(self, tile: Tile) -> Iterator[PatchBatch]:
+        """Yield every batch that is full once this tile is read."""
+        field, batch = tile.field, self._batch
+        layers = (tile.pixels.first(self._planes), tile.labels, tile.regions)
+        if field is not self._field:
+            self._field, shape = field, field.masked.image.shape
+            self._canvases = [Canvas(field.side, shape, self._device) for _ in layers]
+        for canvas, layer in zip(self._canvases, layers, strict=True):
+            canvas.extend(tile.block, layer)
+        rows = tile.block.rows
+        while len(rows):
+            piece, rows = rows[: batch.room], rows[batch.room :]
+            batch.add(self._canvases, field, piece)
+            if not batch.room:
+                yield batch.release()
+
+    def rest(self) -> Iterator[PatchBatch]:
+        """Yield the patches that fill no batch, if there are any."""
+        if self._batch.filled:
+            yield self._batch.release()
+
+
+class _Batch:
+    """One batch on the device, filled piece by piece."""
+
+    def __init__(self, reader: PatchReader) -> None:
+        self._reader = reader
+        self._device = torch.device(reader.device)
+        self._start()
+
+    @property
+    def room(self) -> int:
+        return self._reader.batch - self.filled
+
+    def add(self, canvases: Sequence[Canvas], field: FieldSites, piece: NDArray[np.int64]) -> None:
+        """Cut out some of the field's windows, by their position among them."""
+        pixels, labels, regions = canvases
+        starts, rows = field.starts[piece], field.rows[piece]
+        here = slice(self.filled, self.filled + len(rows))
+        size, x_BCHW = self._reader.size, self._x_BCHW[here]
+        if pixels.side == size and pixels.dtype == x_BCHW.dtype:
+            pixels.cut(starts, x_BCHW)
+        else:
+            x_BCHW.copy_(resampled(pixels.cut(starts), size))
+        self._labels_BHW[here] = nearest(labels.cut(starts)[:, 0], size)
+        self._regions_BRHW[here] = nearest(regions.cut(starts), size)
+        if isinstance(field.masked.cells, CoarseMask) and self._reader.sites.kind == "cells":
+            self._keep_small(field.masked.cells, self._labels_BHW[here], starts, rows, field.side)
+        self._rows.append(rows)
+        self.filled += len(rows)
+
+    def _keep_small(
+        self,
+        cells: CoarseMask,
+        labels_BHW: Tensor,
+        starts: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        side: int,
+    ) -> None:
+        """Give cells that lie in their patch, but are too small for a pixel of it, the centre's."""
+        sites, size = self._reader.sites.take(rows), self._reader.size
+        own_B11 = torch.from_numpy(sites.id).to(self._device)[:, None, None]
+        lost = np.flatnonzero(~(labels_BHW == own_B11).flatten(1).any(dim=1).cpu().numpy())
+        if not len(lost):
+            return
+        table = cells.cells()
+        found = table.iloc[np.searchsorted(table["id"].to_numpy(), sites.id[lost])]
+        low, high = (found[[f"y{end}", f"x{end}"]].to_numpy() for end in "01")
+        begin = starts[lost]
+        lost = lost[((low >= begin) & (high <= begin + side)).all(axis=1)]
+        centre = np.stack([sites.y, sites.x], axis=1)[lost] - starts[lost]
+        y, x = ((centre + 0.5) * size / side).astype(np.int64).clip(0, size - 1).T
+        for row, i, j in zip(lost.tolist(), y.tolist(), x.tolist(), strict=True):
+            labels_BHW[row, i, j] = int(sites.id[row])
+
+    def release(self) -> PatchBatch:
+        """Return what was added, and start anew."""
+        rows = np.concatenate(self._rows)
+        sites = self._reader.sites.take(rows)
+        own = sites.id if sites.kind == "cells" else np.full(len(rows), -1)
+        index_B, id_B, field_B = (
+            torch.from_numpy(values).to(self._device) for values in (rows, own, sites.field)
+        )
+        batch = PatchBatch(
+            x_BCHW=self._x_BCHW[: len(rows)],
+            labels_BHW=self._labels_BHW[: len(rows)],
+            regions_BRHW=self._regions_BRHW[: len(rows)],
+            id_B=id_B,
+            index_B=index_B,
+            field_B=field_B,
+        )
+        self._start()
+        return batch
+
+    def _start(self) -> None:
+        count, size = min(self._reader.batch, len(self._reader.sites)), self._reader.size
+        channels, regions = len(self._reader.channels), len(self._reader.regions)
+        self._x_BCHW = torch.empty(
+            (count, channels, size, size), dtype=self._reader.dtype, device=self._device
+        )
+        self._labels_BHW = torch.empty((count, size, size), dtype=torch.int64, device=self._device)
+        self._regions_BRHW = torch.empty(
+            (count, regions, size, size), dtype=torch.bool, device=self._device
+        )
+        self._rows: list[NDArray[np.int64]] = []
+        self.filled = 0
