@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import TYPE_CHECKING
 
 import anndata
 import numpy as np
 import pytest
+import tifffile
+from pyramids import finer, write_tiff, write_zarr
 
 from napari_splicer import pipeline
 from napari_splicer.cli.app import call
@@ -120,3 +123,92 @@ def test_the_run_file_that_napari_exports_gives_the_same_again(
         assert call([verb, str(file), "--output", str(tmp_path / "again"), "--quiet"]) == 0
     assert_same(anndata.read_zarr(tmp_path / "again" / "table.zarr"), session.table)
     assert_same(session.table, from_python)
+
+
+COARSE = CONFIG.with_values({"patches.size": 16, "patches.size_um": 16.0})
+"""Of a network whose pixels are of 1 µm, where the slide's are of 0.25 µm."""
+
+
+@pytest.fixture(scope="module")
+def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tissue as a scanner would give it, in two formats, with a pyramid in each."""
+    folder = tmp_path_factory.mktemp("slides")
+    tissue = synthetic_tissue(size=176, seed=2, name="tissue").field
+    levels, labels, pixel_size = finer(tissue)
+    write_tiff(folder / "tissue.ome.tif", levels, tissue.image.channels, pixel_size)
+    write_zarr(folder / "tissue.zarr", levels, tissue.image.channels, pixel_size)
+    tifffile.imwrite(folder / "cells.tif", labels)
+    for kind in ("ome.tif", "zarr"):
+        file = folder / f"{kind}.toml"
+        file.write_text(of_the_slide(kind).to_toml(), encoding="utf-8")
+    return folder
+
+
+def of_the_slide(kind: str) -> RunConfig:
+    image = ImageInput(image=f"tissue.{kind}", mask="cells.tif", name="tissue")
+    return COARSE.model_copy(update={"inputs": (image,)})
+
+
+@pytest.fixture(scope="module")
+def of_a_level(slides: Path) -> AnnData:
+    config = of_the_slide("zarr")
+    fields = pipeline.open_inputs(config, slides)
+    bundle = pipeline.run(pipeline.train(fields, config))
+    table = pipeline.run(pipeline.embed(fields, bundle, config))
+    assert table.uns["splicer"]["levels"]["coarser"].tolist() == [4.0]
+    return table
+
+
+@pytest.mark.parametrize("kind", ["ome.tif", "zarr"])
+def test_the_command_line_reads_the_level_that_python_reads(
+    slides: Path, of_a_level: AnnData, tmp_path: Path, kind: str
+) -> None:
+    file = slides / f"{kind}.toml"
+    for verb in ("train", "embed"):
+        assert call([verb, str(file), "--output", str(tmp_path), "--quiet"]) == 0
+    assert_same(anndata.read_zarr(tmp_path / "table.zarr"), of_a_level)
+    kept = tomllib.loads((tmp_path / "run.toml").read_text(encoding="utf-8"))
+    assert kept["patches"]["resolution"] == "fitting"
+    model = json.loads((tmp_path / "model" / "bundle.json").read_text(encoding="utf-8"))
+    assert model["config"]["patches"]["levels"] == {"tissue": 4.0}
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("from_files", [True, False])
+def test_napari_reads_the_level_that_python_reads(
+    make_napari_viewer, qtbot, slides: Path, of_a_level: AnnData, tmp_path: Path, from_files: bool
+) -> None:
+    """From a file, or from a layer that is a list of arrays in memory."""
+    viewer = make_napari_viewer()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
+    session, link = dock.session, link_for(viewer)
+    if from_files:
+        link.open_image(str(slides / "tissue.zarr"))
+        link.open_mask(str(slides / "cells.tif"))
+    else:
+        field = pipeline.open_inputs(of_the_slide("zarr"), slides)[0]
+        assert field.cells is not None
+        place = {"scale": (0.25, 0.25), "units": ("um", "um")}
+        levels = [np.asarray(level) for level in field.image.levels]
+        for number, name in enumerate(field.image.channels):
+            viewer.add_image([x[number] for x in levels], name=name, multiscale=True, **place)
+        viewer.add_labels(np.asarray(field.cells.data), name="cells", **place)
+    qtbot.waitUntil(lambda: bool(session.components), timeout=60_000)
+    session.components = COARSE.components
+    changes = {"output": str(tmp_path), "inputs": [], "export.formats": ["csv"]}
+    session.settings = COARSE.with_values(changes)
+    for run in (commands.train, commands.embed):
+        made = run(session)
+        commands.begin(session, made)
+        commands.apply(session, made, made.events())
+    assert_same(session.table, of_a_level)
+    written = commands.export(session, tmp_path / "out")
+    commands.begin(session, written)
+    commands.apply(session, written, written.events())
+    file = tmp_path / "out" / "run.toml"
+    kept = tomllib.loads(file.read_text(encoding="utf-8"))["patches"]
+    assert kept["levels"] == {session.image.name: 4.0}
+    if from_files:
+        for verb in ("train", "embed"):
+            assert call([verb, str(file), "--output", str(tmp_path / "again"), "--quiet"]) == 0
+        assert_same(anndata.read_zarr(tmp_path / "again" / "table.zarr"), of_a_level)

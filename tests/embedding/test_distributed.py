@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import zarr
 from distributed import Client, LocalCluster
+from pyramids import at_full_resolution, finer, write_zarr
 
 from napari_splicer.embedding import distributed, rows, scheduler, stored
 from napari_splicer.embedding.describe import patch_reader
@@ -143,6 +144,24 @@ def test_tiles_and_intensities_alone_too(
     unmasked = [MaskedImage(stored_fields[0].image)]
     expected = last(embed_cells(unmasked, bundle, grid)).result
     assert_same(last(embed_cells(unmasked, bundle, grid, scheduler=address)).result, expected)
+
+
+def test_workers_read_the_level_that_is_read_here(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, address: str, tmp_path: Path
+) -> None:
+    """Also where this process sees fewer levels than are in the file."""
+    levels, labels, pixel_size = finer(fields[0])
+    channels = fields[0].image.channels
+    write_zarr(tmp_path / "slide.zarr", levels, channels, pixel_size)
+    zarr.create_array(tmp_path / "cells.zarr", data=labels, chunks=(64, 64))
+    slide = MaskedImage(open_image(tmp_path / "slide.zarr"), open_mask(tmp_path / "cells.zarr"))
+    for field, coarser in ((slide, 2.0), (at_full_resolution(slide), None)):
+        expected = last(embed_cells([field], bundle, config)).result
+        table = last(embed_cells([field], bundle, config, scheduler=address)).result
+        assert_same(table, expected)
+        found = record(table).get("levels", {}).get("coarser")
+        assert (None if found is None else found.item()) == coarser
+        assert record(table)["config"] == record(expected)["config"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")

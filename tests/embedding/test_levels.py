@@ -18,9 +18,11 @@ from napari_splicer.embedding.place import Place
 from napari_splicer.embedding.table import MATRICES, read_table, record
 from napari_splicer.events import Cancel, Progress, Warned
 from napari_splicer.export.replay import run_file
+from napari_splicer.images.subsampled import is_subsampled
 from napari_splicer.model.bundle import load_bundle, save_bundle
 from napari_splicer.model.record import RECORD
 from napari_splicer.patches import blocks
+from napari_splicer.training import resolve as training_resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -210,11 +212,14 @@ def test_tiles_lie_and_are_measured_as_at_full_resolution(
 
 
 def test_full_resolution_is_read_once_and_the_level_about_once(
-    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log: list[tuple[int, ...]] = []
     slide = with_pyramid(fields[0], log=log)
-    slide.cells.cells()
+    assert not is_subsampled(slide.image, 1)
+    assert {chunk[1] for chunk in log} == {0}, "one channel tells what the levels hold"
+    assert len(log) <= 20
+    monkeypatch.setattr(training_resolve, "is_subsampled", lambda image, level: False)
     log.clear()
     embedded([slide], bundle, config)
     for level, shape in ((0, (5, 5)), (1, (3, 3))):

@@ -3,11 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pyramids import with_pyramid
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component, Region
 from napari_splicer.errors import InvalidComponent
 from napari_splicer.gui.preview import _normalization, make_preview, training_views
+from napari_splicer.images.masks import MaskedImage
 from napari_splicer.patches.splitting import split
 from napari_splicer.training.reading import training_reader
 from napari_splicer.training.views import Views
@@ -105,8 +107,13 @@ def test_every_family_is_seen_and_another_draw_differs(session, strength) -> Non
     assert [t.pixels.tobytes() for t in again] == [t.pixels.tobytes() for t in drawn[3]]
 
 
-def test_the_views_are_those_that_training_makes(session) -> None:
+@pytest.mark.parametrize("of_a_level", [False, True])
+def test_the_views_are_those_that_training_makes(session, of_a_level) -> None:
     """One patch, one seed: the primary's view and the components' are the trained ones."""
+    if of_a_level:
+        slide = with_pyramid(MaskedImage(session.image, session.cells))
+        session.image, session.cells = slide.image, slide.cells
+        session.settings = session.settings.with_values({"patches.size_um": 16.0})
     cells = session.cells.cells()
     cell = int(cells["id"].iloc[3])
     config = session.snapshot().config.with_values({"device": "cpu"})

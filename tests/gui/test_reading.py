@@ -1,21 +1,26 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dask.array as da
 import numpy as np
 import pytest
 import zarr
 from napari.layers import Image, Labels
 
+from napari_splicer.gui.display import image_layers
 from napari_splicer.gui.reading import (
     OWN,
     fitting_mask,
     image_choices,
     mask_choices,
-    pixel_size_of,
     read_image,
     read_mask,
-    transform_of,
 )
+from napari_splicer.gui.transforms import pixel_size_of, transform_of
+from napari_splicer.images.grid import Grid
+from napari_splicer.images.image import MultiplexImage
+from napari_splicer.images.pyramid import image_at, level_grid
 
 STEP = (0, 0, 0)
 
@@ -24,7 +29,7 @@ def plane(value: int = 1, shape=(12, 16)) -> np.ndarray:
     return np.full(shape, value, np.uint16)
 
 
-def test_single_channel_layers_of_one_shape_make_one_image() -> None:
+def test_single_image_layers_of_one_shape_make_one_image() -> None:
     layers = [Image(plane(i), name=name) for i, name in enumerate(["CD3", "CD20", "DNA"])]
     layers.append(Image(plane(shape=(9, 9)), name="thumbnail"))
     first, other = image_choices(layers)
@@ -108,6 +113,36 @@ def test_pyramids_keep_their_levels() -> None:
     assert [level.shape for level in read_image(choice, STEP).levels] == [(2, 64, 64), (2, 32, 32)]
     mask = Labels([level[0].astype(int) for level in levels], multiscale=True)
     assert [level.shape for level in read_mask(mask, STEP).levels] == [(64, 64), (32, 32)]
+
+
+def pyramid() -> list[np.ndarray]:
+    """Levels that have nothing in common but their sizes."""
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 99, (2, side, side), np.uint16) for side in (64, 32, 16)]
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_levels_of_layers_can_be_read_one_by_one(stacked: bool) -> None:
+    levels, place = pyramid(), {"scale": (0.25, 0.25), "units": ("um", "um"), "multiscale": True}
+    if stacked:
+        layers = [Image(levels, multiscale=True)]
+    else:
+        layers = [Image([x[i] for x in levels], name=f"c{i}", **place) for i in range(2)]
+    (choice,) = image_choices(layers)
+    image = read_image(choice, STEP)
+    assert [level_grid(image, i).coarser for i in range(3)] == [1, 2, 4]
+    for number, pixels in enumerate(levels):
+        shown = image_at(image, number)
+        assert shown.pixel_size == (None if stacked else (0.25 * 2**number,) * 2)
+        np.testing.assert_array_equal(shown.read(2, 9, 3, 12), pixels[:, 2:9, 3:12])
+
+
+def test_where_levels_lie_is_not_lost_on_the_way_through_napari() -> None:
+    grids = (Grid(), Grid((2.0, 2.0)), Grid((4.0, 4.0)))
+    image = replace(MultiplexImage.from_array(pyramid(), name="slide", axes="CYX"), grids=grids)
+    layers = [Image(data, **settings) for data, settings, _ in image_layers(image)]
+    (choice,) = image_choices(layers)
+    assert read_image(choice, STEP).grids == grids
 
 
 def test_the_whole_transform_is_kept() -> None:

@@ -148,3 +148,16 @@ def test_the_level_of_an_image_with_a_pyramid_is_named(field, quick):
     assert "(192 × 192 px)" in said
     assert f"are resampled to 16 px in {slide.name} (32 px)" in said
     assert not [*remarks(quick, resolve(quick, [slide]), [slide])]
+
+
+def test_a_pyramid_of_single_pixels_is_said_to_be_noisy(field, quick):
+    slide = with_pyramid(field)
+    asked = quick.with_values({"patches.size_um": 16.0})
+    said = " ".join(remarks(asked, resolve(asked, [slide]), [slide]))
+    assert "single pixels" not in said
+    levels = tuple(slide.image.data[:, ::factor, ::factor] for factor in (1, 2, 4))
+    thinned = replace(slide, image=replace(slide.image, levels=levels))
+    said = " ".join(remarks(asked, resolve(asked, [thinned]), [thinned]))
+    assert f"smaller resolutions of {slide.name} hold single pixels instead of averages" in said
+    full = asked.with_values({"patches.resolution": "full"})
+    assert "single pixels" not in " ".join(remarks(full, resolve(full, [thinned]), [thinned]))

@@ -23,7 +23,7 @@ from napari_splicer.embedding.scheduler import KEPT, connected, introduced
 from napari_splicer.errors import WorkersFailed
 from napari_splicer.events import Warned
 from napari_splicer.images.on_disk import FieldOnDisk
-from napari_splicer.patches.levels import with_levels
+from napari_splicer.patches.levels import coarseness, with_levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,8 +77,9 @@ class Workers:
             precision = precision if {p for _, p in chosen} == {precision} else "fp32"
             device = device if {d for d, _ in chosen} == {device} else "auto"
             self.run = with_levels(resolve(config, bundle, (device, precision)), fields)
-            # Levels too: whoever opens the files again reads the same.
-            patches = config.patches.model_copy(update={"levels": self.run.patches.levels})
+            # Levels too, of all images: whoever opens a file again may see other ones in it.
+            levels = {f.name: coarseness(f.image, self.run.patches) for f in fields}
+            patches = config.patches.model_copy(update={"levels": levels})
             self._config = config.model_copy(update={"precision": precision, "patches": patches})
 
     @classmethod

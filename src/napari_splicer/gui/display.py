@@ -51,7 +51,14 @@ def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[Layer
             "visible": name in shown,
             "contrast_limits": limits[index],
             "multiscale": len(planes) > 1,
-            "metadata": {OWN: {"image": image.name, "path": image.source, "place": index}},
+            "metadata": {
+                OWN: {
+                    "image": image.name,
+                    "path": image.source,
+                    "place": index,
+                    "grids": image.grids,
+                }
+            },
             **place(image.transform),
         }
         layers.append((planes if len(planes) > 1 else planes[0], settings, "image"))

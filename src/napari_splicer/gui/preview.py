@@ -130,17 +130,19 @@ def training_views(
 
 def _read_patches(inputs: Snapshot, sites: Sites, size: int) -> PatchBatch:
     """Return normalised patches of ``size`` pixels, in the resolution that training reads."""
+    from napari_splicer.patches.levels import at_levels
     from napari_splicer.patches.reader import PatchReader
     from napari_splicer.patches.sites import patch_sides
 
     fields, settings = inputs.fields(), inputs.settings
+    shown, sites = at_levels(fields, sites, settings.patches)
     decomposition = Decomposition(inputs.components)
     reader = PatchReader(
-        fields,
+        shown,
         sites,
         channels=decomposition.channels,
         regions=decomposition.regions,
-        side=patch_sides(fields, settings.patches, size),
+        side=patch_sides(shown, settings.patches, size),
         size=size,
         batch=len(sites),
     )

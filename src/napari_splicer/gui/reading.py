@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image, Labels
 
 from napari_splicer.errors import SplicerError
-from napari_splicer.images.image import Affine2D, MultiplexImage
+from napari_splicer.gui.transforms import pixel_size_of, transform_of
+from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.lazy import as_levels
 from napari_splicer.images.masks import LabelMask
 from napari_splicer.images.stacking import stack_channels
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from napari.layers import Layer
-
-    from napari_splicer.images.image import PixelSize
 
 OWN = "splicer"
 """Key of a layer's metadata under which this plugin keeps its own."""
@@ -167,32 +165,6 @@ def read_mask(layer: Labels, step: Sequence[int]) -> LabelMask:
     return LabelMask.from_array(levels, name=layer.name, axes="YX", source=_path_of(layer))
 
 
-def transform_of(layer: Layer) -> Affine2D:
-    """Return where the layer's (Y, X) plane lies, whole."""
-    rotate = np.asarray(layer.rotate)[-2:, -2:]
-    shear = np.asarray(layer.shear)[-1:]
-    affine = np.asarray(layer.affine)[-3:, -3:]
-    return Affine2D(
-        scale=(float(layer.scale[-2]), float(layer.scale[-1])),
-        translate=(float(layer.translate[-2]), float(layer.translate[-1])),
-        rotate=None if np.allclose(rotate, np.eye(2)) else _rows(rotate),
-        shear=None if np.allclose(shear, 0) else tuple(float(v) for v in shear),
-        affine=None if np.allclose(affine, np.eye(3)) else _rows(affine),
-        units=(str(layer.units[-2]), str(layer.units[-1])),
-    )
-
-
-def pixel_size_of(layer: Layer) -> PixelSize | None:
-    """Return the pixel's height and width in µm; None where the layer's units are no lengths."""
-    if not all(unit.is_compatible_with("micrometer") for unit in layer.units[-2:]):
-        return None
-    y, x = (
-        float((abs(scale) * unit).to("micrometer").magnitude)
-        for scale, unit in zip(layer.scale[-2:], layer.units[-2:], strict=True)
-    )
-    return y, x
-
-
 def _part(layer: Image, stacked: bool, step: Sequence[int]) -> MultiplexImage:
     keep = 3 if stacked or layer.rgb else 2
     levels, remarks = _on_screen(layer, step, keep)
@@ -208,7 +180,9 @@ def _part(layer: Image, stacked: bool, step: Sequence[int]) -> MultiplexImage:
         axes="CYX" if stacked else "YXS" if layer.rgb else "YX",
         transform=transform_of(layer),
     )
-    return replace(image, remarks=image.remarks + remarks)
+    told = layer.metadata.get(OWN, {}).get("grids", () if file is None else file.grids)
+    grids = tuple(told) if len(told) == len(image.levels) else ()
+    return replace(image, remarks=image.remarks + remarks, grids=grids)
 
 
 def _file_of(layer: Image) -> MultiplexImage | None:
@@ -293,7 +267,3 @@ def _size(layer: Image | Labels) -> tuple[int, int]:
     shape = _shape(layer)
     y, x = shape[-3:-1] if getattr(layer, "rgb", False) else shape[-2:]
     return int(y), int(x)
-
-
-def _rows(matrix: Any) -> Any:
-    return tuple(tuple(float(value) for value in row) for row in matrix)

@@ -177,8 +177,8 @@ def _holds_labels(mask: LabelMask, level: int, own: Grid) -> bool:
 def _labels_agree(mask: LabelMask, coarse: LabelMask, own: Grid) -> bool:
     """Tell whether every pixel of some windows has a label that is there where the pixel lies."""
     seen = False
-    for y in _windows(coarse.shape[0]):
-        for x in _windows(coarse.shape[1]):
+    for y in windows(coarse.shape[0]):
+        for x in windows(coarse.shape[1]):
             labels = coarse.read(y.start, y.stop, x.start, x.stop)
             under = (_under(own, axis, part) for axis, part in enumerate((y, x)))
             rows, columns = (
@@ -204,7 +204,8 @@ def _under(own: Grid, axis: int, window: slice) -> NDArray[np.int64]:
     return lines + np.arange(int(np.ceil(factor)) + 2)[:, None]
 
 
-def _windows(length: int) -> list[slice]:
+def windows(length: int) -> list[slice]:
+    """Return a few windows of an axis, evenly spread: enough to tell what an image is like."""
     side = min(_WINDOW, length)
     starts = np.linspace(0, length - side, 2 * _WINDOWS + 1).astype(int)[1::2]
     return [slice(start, start + side) for start in np.unique(starts).tolist()]

@@ -12,6 +12,7 @@ from napari_splicer.components.matching import common_channels
 from napari_splicer.errors import InvalidComponent, InvalidSettings, NoCells
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.images.pyramid import image_at
+from napari_splicer.images.subsampled import is_subsampled
 from napari_splicer.model.objectives import branch_width, chunk_room
 from napari_splicer.model_settings import FEWEST_PATCHES
 from napari_splicer.patches.cache import capacity
@@ -124,6 +125,17 @@ def said_of_sizes(resolved: RunConfig, fields: Sequence[MaskedImage]) -> Iterato
         yield (
             "The network's pixels are coarser than the image's, so patches are cut from a smaller "
             f"resolution of {', '.join(coarser)}; cells are measured at full resolution."
+        )
+    noisy = [
+        field.image.name
+        for field in fields
+        if is_subsampled(field.image, choose_level(field.image, resolved.patches))
+    ]
+    if noisy:
+        yield (
+            f"The smaller resolutions of {', '.join(noisy)} hold single pixels instead of "
+            "averages, so patches are noisier than they need be. Write the pyramid anew with "
+            "averages, or set patches.resolution = 'full'."
         )
     resampled = [
         f"{image.name} ({side} px)"

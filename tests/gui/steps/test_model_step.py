@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component
@@ -72,6 +72,23 @@ def test_details_are_two_way(step, session) -> None:
     objective.setCurrentIndex(objective.findData("je"))
     objective.activated.emit(objective.currentIndex())
     assert session.settings.model.objective == "je"
+
+
+def test_patches_may_be_wider_than_their_pixels_are_many(step, session) -> None:
+    boxes = step.train_panel.findChildren(QDoubleSpinBox)
+    side = next(box for box in boxes if box.text() == "as many pixels of the image")
+    side.setValue(32.0)
+    assert session.settings.patches.size_um == 32.0
+    session.settings = session.settings.with_values({"patches.size_um": 24.0})
+    assert side.value() == 24.0
+    side.setValue(0.0)
+    assert session.settings.patches.size_um is None
+    choices = step.train_panel.findChildren(QComboBox)
+    resolution = next(box for box in choices if box.findData("fitting") >= 0)
+    assert resolution.currentData() == "fitting"
+    resolution.setCurrentIndex(resolution.findData("full"))
+    resolution.activated.emit(resolution.currentIndex())
+    assert session.settings.patches.resolution == "full"
 
 
 def test_train_says_why_it_can_not(step, session) -> None:

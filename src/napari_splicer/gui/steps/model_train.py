@@ -110,6 +110,10 @@ class TrainPanel(QWidget):
         form.add_number("training.batch", "Batch", (4, 4096))
         form.add_real("training.learning_rate", "Learning rate", (1e-5, 1.0))
         form.add_number("patches.size", "Patch side (px)", (8, 512))
+        unset, limits = "as many pixels of the image", (0.0, 5000.0)
+        form.add_real("patches.size_um", "Patch side (µm)", limits, unset, decimals=1)
+        resolutions = {"fitting": "As fine as the network sees", "full": "Full"}
+        form.add_choice("patches.resolution", "Resolution read", resolutions)
         form.add_number("model.embedding", "Embedding size", (8, 4096))
         widths = {"equal": "Equal", "automatic": "Automatic: a short trial first"}
         form.add_choice("model.widths", "Widths of the chunks", widths)

@@ -99,15 +99,26 @@ class SettingsForm(QWidget):
         box.valueChanged.connect(lambda value: self._set(key, round(value / 100, 6)))
         return box
 
-    def add_real(self, key: str, title: str, limits: Sequence[float]) -> QDoubleSpinBox:
-        """Add a row with a real number."""
+    def add_real(
+        self, key: str, title: str, limits: Sequence[float], unset: str = "", decimals: int = 5
+    ) -> QDoubleSpinBox:
+        """Add a row with a real number; with ``unset``, the lowest value means None."""
         box = QDoubleSpinBox()
-        box.setDecimals(5)
+        box.setDecimals(decimals)
+        box.setSpecialValueText(unset)
         box.setRange(*limits)
         box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         box.setKeyboardTracking(False)
-        self._add(key, title, box, lambda: box.setValue(self._value(key)))
-        box.valueChanged.connect(lambda value: self._set(key, value))
+
+        def show() -> None:
+            value = self._value(key)
+            box.setValue(limits[0] if value is None else value)
+
+        def store(value: float) -> None:
+            self._set(key, None if unset and value == limits[0] else value)
+
+        self._add(key, title, box, show)
+        box.valueChanged.connect(store)
         return box
 
     def _add(

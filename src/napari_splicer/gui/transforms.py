@@ -1,0 +1,44 @@
+"""Where a layer lies, and how large its pixels are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_splicer.images.image import Affine2D
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_splicer.images.image import PixelSize
+
+
+def transform_of(layer: Layer) -> Affine2D:
+    """Return where the layer's (Y, X) plane lies, whole."""
+    rotate = np.asarray(layer.rotate)[-2:, -2:]
+    shear = np.asarray(layer.shear)[-1:]
+    affine = np.asarray(layer.affine)[-3:, -3:]
+    return Affine2D(
+        scale=(float(layer.scale[-2]), float(layer.scale[-1])),
+        translate=(float(layer.translate[-2]), float(layer.translate[-1])),
+        rotate=None if np.allclose(rotate, np.eye(2)) else _rows(rotate),
+        shear=None if np.allclose(shear, 0) else tuple(float(v) for v in shear),
+        affine=None if np.allclose(affine, np.eye(3)) else _rows(affine),
+        units=(str(layer.units[-2]), str(layer.units[-1])),
+    )
+
+
+def pixel_size_of(layer: Layer) -> PixelSize | None:
+    """Return the pixel's height and width in µm; None where the layer's units are no lengths."""
+    if not all(unit.is_compatible_with("micrometer") for unit in layer.units[-2:]):
+        return None
+    y, x = (
+        float((abs(scale) * unit).to("micrometer").magnitude)
+        for scale, unit in zip(layer.scale[-2:], layer.units[-2:], strict=True)
+    )
+    return y, x
+
+
+def _rows(matrix: Any) -> Any:
+    return tuple(tuple(float(value) for value in row) for row in matrix)
