@@ -125,8 +125,8 @@ def _grids(
     """Return where the levels' pixels lie; without translations, all begin at the same edge.
 
     By the letter, their first pixels would then have the same centre; but writers that average
-    pixels leave translations out too, and most of them average. Where all levels have the same
-    translation, it is the stage's.
+    pixels leave translations out too. Where all levels have the same translation, it is that of the
+    stage.
     """
     steps = [entry.get("coordinateTransformations", ()) for entry in datasets]
     try:
