@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from napari_splicer.config import RunConfig
+from napari_splicer.embedding import resolve as resolving
 from napari_splicer.embedding.embed import embed_cells
 from napari_splicer.embedding.table import chunk_slices, read_table, record
 from napari_splicer.errors import InvalidSettings, MissingChannels, NoCells
@@ -239,6 +240,25 @@ def test_a_device_that_is_not_here_is_replaced_and_said(
     assert table_of(events).n_obs > 0
     with pytest.raises(InvalidSettings, match="no device 'cuda:63'"):
         next(embed_cells(fields, bundle, config.with_values({"device": "cuda:63"})))
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_model_of_a_computer_with_bf16_does_not_crawl_on_one_without(
+    fields: list[MaskedImage],
+    bundle: Bundle,
+    config: RunConfig,
+    slow: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resolving, "slow_in_bf16", lambda device: slow)
+    server = replace(bundle, config=bundle.config.with_values({"precision": "bf16"}))
+    auto = config.with_values({"precision": "auto"})
+    run = resolving.resolve(auto, server)
+    assert run.precision == ("fp32" if slow else "bf16")
+    said = [*resolving.remarks(fields, auto, run, server)]
+    assert any("trained in bf16, which takes this computer far longer" in s for s in said) == slow
+    asked = config.with_values({"precision": "bf16"})
+    assert resolving.resolve(asked, server).precision == "bf16"
 
 
 def test_tiles_are_embedded_like_cells(

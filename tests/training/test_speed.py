@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.training import speed
@@ -22,10 +23,11 @@ def measured(monkeypatch):
     asked, seconds = [], {"fp32": 1.0, "bf16": 0.5}
 
     def measure(config, channels, clock):
-        asked.append((config.precision, config.training.batch))
+        asked.append(config.precision)
         return seconds[config.precision]
 
     monkeypatch.setattr(speed, "measure_step", measure)
+    monkeypatch.setattr(speed, "slow_in_bf16", lambda device: False)
     return asked, seconds
 
 
@@ -38,12 +40,29 @@ def test_bf16_has_to_be_worth_while(bf16, faster, open_run, measured):
     assert faster_precision(open_run, CHANNELS) == faster
 
 
-@pytest.mark.parametrize(("bf16", "batches"), [(0.5, {8, 16}), (1.4, {8, 16}), (20.0, {8})])
-def test_a_processor_without_bf16_does_not_hold_up_the_training(bf16, batches, open_run, measured):
-    asked, seconds = measured
-    seconds["bf16"] = bf16
-    faster_precision(open_run, CHANNELS)
-    assert {batch for _, batch in asked} == batches
+def test_a_processor_without_bf16_does_not_hold_up_the_training(open_run, measured, monkeypatch):
+    monkeypatch.setattr(speed, "slow_in_bf16", lambda device: True)
+    assert faster_precision(open_run, CHANNELS) == "fp32"
+    assert not measured[0]
+
+
+def test_whether_a_layer_is_slow_in_bf16_is_measured_and_draws_nothing(monkeypatch):
+    cpu, seconds = torch.device("cpu"), iter([9.0, *[0.5] * 3, 9.0, *[0.2] * 3] * 2)
+    now = [0.0]
+
+    def clock():
+        clock.calls += 1
+        if clock.calls % 2 == 0:
+            now[0] += next(seconds)
+        return now[0]
+
+    clock.calls = 0
+    monkeypatch.setattr(speed.time, "process_time", clock)
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    assert speed.slow_in_bf16.__wrapped__(cpu)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not speed.slow_in_bf16.__wrapped__(torch.device("cuda"))
 
 
 def test_every_network_is_measured_once(open_run, measured, cache, monkeypatch):
@@ -51,10 +70,10 @@ def test_every_network_is_measured_once(open_run, measured, cache, monkeypatch):
     assert faster_precision(open_run, CHANNELS) == "bf16"
     seconds["bf16"] = 9.0
     assert faster_precision(open_run, CHANNELS) == "bf16"
-    once = len(asked)
+    assert sorted(asked) == ["bf16", "fp32"]
     monkeypatch.setattr(speed, "_known", {})  # as another program would begin
     assert faster_precision(open_run, CHANNELS) == "bf16"
-    assert len(asked) == once
+    assert len(asked) == 2
     assert [path.name for path in cache.parent.iterdir()] == ["precision.json"]
     wider = open_run.with_values({"model.width": 5})
     assert faster_precision(wider, CHANNELS) == "fp32"
@@ -62,7 +81,7 @@ def test_every_network_is_measured_once(open_run, measured, cache, monkeypatch):
     assert (faster_precision(open_run, CHANNELS), faster_precision(wider, CHANNELS)) == (
         "bf16", "fp32",
     )  # fmt: skip
-    assert len(asked) == once + 2  # where a first look was enough
+    assert len(asked) == 4
 
 
 @pytest.mark.parametrize("rubbish", ["", "[1]", "{", '{"a": "fp8"}', "\x00"])
@@ -81,9 +100,9 @@ def test_without_a_place_to_remember_it_works(open_run, measured, cache):
 
 def test_what_is_found_does_not_hang_on_what_is_resolved_later(open_run, field, quick, measured):
     estimate_seconds(open_run.with_values({"threads": None}), 100)
-    once = len(measured[0])
+    assert sorted(measured[0]) == ["bf16", "fp32"]
     assert resolve(open_run.with_values({"threads": None}), [field]).precision == "bf16"
-    assert len(measured[0]) == once
+    assert sorted(measured[0]) == ["bf16", "fp32"]
 
 
 def test_a_real_measurement_gives_a_precision_and_keeps_to_it(open_run):

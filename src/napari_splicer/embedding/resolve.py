@@ -9,6 +9,7 @@ from napari_splicer.components.matching import match_channels
 from napari_splicer.errors import InvalidSettings, MissingChannels
 from napari_splicer.training.device import resolve_device, resolve_precision
 from napari_splicer.training.resolve import said_of_sizes
+from napari_splicer.training.speed import slow_in_bf16
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,7 +93,8 @@ def resolve_where(config: RunConfig, trained: RunConfig) -> tuple[str, Precision
         device = resolve_device("auto")
     precision = config.precision
     if precision == "auto" and str(device) == trained.device:
-        precision = trained.precision
+        hopeless = trained.precision == "bf16" and slow_in_bf16(device)
+        precision = "fp32" if hopeless else trained.precision
     return str(device), resolve_precision(precision, device)
 
 
@@ -118,6 +120,11 @@ def remarks(
         yield (
             f"The model was trained on {trained.device}, which is not here, so {run.device} is "
             "used; the last digits of the results may differ."
+        )
+    elif config.precision == "auto" and run.precision != trained.precision:
+        yield (
+            f"The model was trained in {trained.precision}, which takes this computer far longer, "
+            f"so {run.precision} is used; the last digits of the results may differ."
         )
     yield from said_of_sizes(run, fields)
     if run.patches.size_um is None and any(field.image.pixel_size for field in fields):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import torch
@@ -33,12 +34,8 @@ _TIMED = 3
 WORTH_WHILE = 0.8
 """Share of the fp32 step that a bf16 step may take at most for bf16 to be chosen."""
 
-_FEW, _HOPELESS = 8, 1.5
-"""Patches of a first look, and the share of the fp32 step beyond which there is no second.
-
-Processors without instructions for bf16 take twenty times as long: a look at whole batches would
-hold up the first training of every such laptop by half a minute.
-"""
+_HOPELESS = 1.5
+"""Share of the fp32 time that one layer may take in bf16; beyond it no whole network is tried."""
 
 _known: dict[str, Precision] = {}
 
@@ -66,6 +63,30 @@ def faster_precision(config: RunConfig, channels: Sequence[str]) -> Precision:
         _known[key] = _measured(config, channels)
         _remember()
     return _known[key]
+
+
+@cache
+def slow_in_bf16(device: torch.device) -> bool:
+    """Tell whether this is a processor without instructions for bf16, within half a second.
+
+    torch then computes in bf16 all the same, twenty times slower than in fp32: to try out a whole
+    network would hold up the first training by half a minute.
+    """
+    if device.type != "cpu":
+        return False
+    with torch.random.fork_rng(devices=[]):
+        layer, x_BCHW = torch.nn.Conv2d(32, 32, 3, padding=1), torch.rand(4, 32, 32, 32)
+
+    def seconds(*, bf16: bool) -> float:
+        times = []
+        for _ in range(1 + _TIMED):
+            start = time.process_time()
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16), torch.inference_mode():
+                layer(x_BCHW)
+            times.append(time.process_time() - start)
+        return min(times[1:])
+
+    return seconds(bf16=True) > _HOPELESS * seconds(bf16=False)
 
 
 def measure_step(
@@ -108,14 +129,12 @@ def _measured(config: RunConfig, channels: Sequence[str]) -> Precision:
     # On a CPU the time that the process itself takes, so that no other program decides.
     clock = time.process_time if device.type == "cpu" else time.perf_counter
 
-    def seconds(precision: Precision, batch: int = config.training.batch) -> float:
-        values = {"precision": precision, "training.batch": batch}
-        return measure_step(config.with_values(values), channels, clock)
+    def seconds(precision: Precision) -> float:
+        return measure_step(config.model_copy(update={"precision": precision}), channels, clock)
 
+    if slow_in_bf16(device):
+        return "fp32"
     try:
-        few = min(_FEW, config.training.batch)
-        if device.type == "cpu" and seconds("bf16", few) > _HOPELESS * seconds("fp32", few):
-            return "fp32"
         return "bf16" if seconds("bf16") < WORTH_WHILE * seconds("fp32") else "fp32"
     except torch.OutOfMemoryError:  # training will halve the batch, and fares better with bf16
         return resolve_precision("auto", device)
