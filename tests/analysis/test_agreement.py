@@ -10,7 +10,8 @@ from anndata import AnnData
 from napari_splicer.analysis.agreement import compare_clusterings, trust
 from napari_splicer.analysis.clustering import add_clustering, cluster_cells
 from napari_splicer.analysis.groups import note_edits
-from napari_splicer.config import ClusteringSettings
+from napari_splicer.config import ClusteringSettings, PatchSettings, RunConfig
+from napari_splicer.embedding.table import record
 from napari_splicer.errors import InvalidSettings
 
 
@@ -48,6 +49,15 @@ def test_nothing_in_common_is_refused() -> None:
         compare_clusterings(divided(a=["1"], b=["x"]), "a", "c")
 
 
+def note_patches(table: AnnData, patches: PatchSettings, pixel_um: float = np.nan) -> None:
+    """Note in a table how patches of the images "left" and "right" were cut."""
+    record(table)["config"] = RunConfig(patches=patches).model_dump_json()
+    sizes = np.full(2, pixel_um)
+    record(table)["pixel_sizes"] = {
+        "region": np.array(["left", "right"]), "y_um": sizes, "x_um": sizes
+    }  # fmt: skip
+
+
 @pytest.fixture
 def grouped(table: AnnData) -> AnnData:
     """Plain groups; half of the cells lie in another image."""
@@ -59,6 +69,7 @@ def test_plain_groups_are_stable_and_follow_neither_image_nor_border(grouped: An
     rng = np.random.default_rng(0)
     grouped.obs["region"] = pd.Categorical(rng.choice(["left", "right"], grouped.n_obs))
     grouped.obs["y"], grouped.obs["x"] = rng.uniform(0, 100, (2, grouped.n_obs))
+    note_patches(grouped, PatchSettings())
     found = trust(grouped, "plain", shapes={"left": (100, 100), "right": (100, 100)})
     assert found.stability == pytest.approx(1, abs=0.02)
     assert abs(found.image) < 0.05
@@ -71,9 +82,25 @@ def test_groups_that_follow_image_and_border_are_told(grouped: AnnData) -> None:
     grouped.obs["region"] = pd.Categorical(np.where(first, "left", "right"))
     grouped.obs["y"] = np.where(first, 3.0, 50.0)
     grouped.obs["x"] = 50.0
-    found = trust(grouped, "plain", shapes={"left": (100, 100), "right": (100, 100)}, reach=16)
+    note_patches(grouped, PatchSettings())
+    found = trust(grouped, "plain", shapes={"left": (100, 100), "right": (100, 100)})
     assert found.image > 0.3
     assert found.border == pytest.approx(found.image)
+
+
+def test_whose_patch_reaches_over_the_border_is_told_in_pixels_of_the_image(
+    grouped: AnnData,
+) -> None:
+    first = np.asarray(grouped.obs["plain"].cat.codes == 0)
+    grouped.obs["region"] = pd.Categorical(["left"] * grouped.n_obs)
+    grouped.obs["y"] = np.where(first, 25.0, 50.0)
+    grouped.obs["x"] = 50.0
+    shapes = {"left": (100, 100)}
+    assert trust(grouped, "plain", shapes=shapes).border is None  # of unknown size
+    note_patches(grouped, PatchSettings(size=32, size_um=16), pixel_um=0.5)
+    assert trust(grouped, "plain", shapes=shapes).border is None  # 32 pixels: none reaches over it
+    note_patches(grouped, PatchSettings(size=32, size_um=16), pixel_um=0.25)
+    assert trust(grouped, "plain", shapes=shapes).border > 0.3  # 64 pixels: the first group's
 
 
 def test_what_cannot_be_told_is_left_open(grouped: AnnData) -> None:

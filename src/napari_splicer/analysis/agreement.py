@@ -11,6 +11,7 @@ import pandas as pd
 from napari_splicer.analysis.clustering import clusterings, stability
 from napari_splicer.analysis.groups import earlier_model, edits_of, groups_of
 from napari_splicer.config import ClusteringSettings
+from napari_splicer.embedding.spans import patch_spans
 from napari_splicer.errors import InvalidSettings
 
 if TYPE_CHECKING:
@@ -103,7 +104,6 @@ def trust(
     clustering: str,
     *,
     shapes: Mapping[str, tuple[int, int]] | None = None,
-    reach: float = 16,
     seeds: Sequence[int] = (1, 2, 3),
     most: int = 10_000,
 ) -> Trust:
@@ -114,9 +114,8 @@ def trust(
     table : AnnData
     clustering : str
     shapes : mapping of str to (int, int), optional
-        Height and width in pixels of every image; without it, nothing is said of the border.
-    reach : float
-        Pixels from the border within which a cell's patch reaches over it: half a patch.
+        Height and width in pixels of every image; without it, or where the table does not say
+        how large its patches are, nothing is said of the border.
     seeds : sequence of int
         Groups are found once with each.
     most : int
@@ -133,7 +132,7 @@ def trust(
         table = table[np.sort(rows)].copy()
     codes = np.asarray(groups_of(table, clustering).cat.codes)
     images = np.asarray(table.obs["region"].astype("category").cat.codes)
-    at_border = _at_border(table, shapes or {}, reach)
+    at_border = _at_border(table, shapes or {})
     return Trust(
         _stability(table, clustering, seeds),
         _shared(codes, images),
@@ -168,12 +167,13 @@ def _shared(codes: NDArray[np.int8], others: NDArray[np.int8]) -> float | None:
 
 
 def _at_border(
-    table: AnnData, shapes: Mapping[str, tuple[int, int]], reach: float
+    table: AnnData, shapes: Mapping[str, tuple[int, int]]
 ) -> NDArray[np.int8] | None:
-    images = table.obs["region"].astype(str)
-    if not set(images) <= set(shapes):
+    """Return whose patch reaches over the border, int8 (n,)."""
+    images, spans = table.obs["region"].astype(str), patch_spans(table)
+    if not set(images) <= set(shapes) & set(spans):
         return None
     height, width = np.array([shapes[name] for name in images]).T
     y, x = table.obs["y"].to_numpy(), table.obs["x"].to_numpy()
     nearest = np.minimum.reduce([y, x, height - 1 - y, width - 1 - x])
-    return np.asarray(nearest < reach, np.int8)
+    return np.asarray(nearest < images.map(spans).to_numpy() / 2, np.int8)

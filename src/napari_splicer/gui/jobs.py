@@ -22,6 +22,7 @@ from napari_splicer.errors import SplicerError, WouldOverwrite
 from napari_splicer.events import Progress, Warned
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import when_destroyed
+from napari_splicer.gui.exiting import end_workers_at_exit
 from napari_splicer.gui.session import session_for, unwrapped
 from napari_splicer.gui.torch_guard import load_torch
 
@@ -79,6 +80,7 @@ class JobRunner:
     idle = Signal()
 
     def __init__(self, session: Session) -> None:
+        end_workers_at_exit()
         self.session = session
         self._run: Run | None = None
         self._said: set[str] = set()
@@ -199,6 +201,7 @@ class Errand:
         failed: Callable[[Exception], None] = tell,
         progress: Callable[[float], None] | None = None,
     ) -> None:
+        end_workers_at_exit()
         self._done, self._failed, self._progress = done, failed, progress
         self._worker: Any = None
         self._wanted = True

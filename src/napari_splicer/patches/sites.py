@@ -143,22 +143,41 @@ def patch_sides(
         If a patch would span more than 4,096 pixels: then a size in µm, of patches or of the
         image's pixels, is wrong.
     """
+    return tuple(
+        patch_side(settings, masked.image.pixel_size, size, image=masked.name) for masked in images
+    )
+
+
+def patch_side(
+    settings: PatchSettings,
+    pixel_size: tuple[float, float] | None,
+    size: int | None = None,
+    *,
+    image: str,
+) -> int:
+    """Return how many pixels of one image a patch spans; see :func:`patch_sides`.
+
+    Parameters
+    ----------
+    settings : PatchSettings
+    pixel_size : (float, float) or None
+        Of the image, in µm, (y, x).
+    size : int, optional
+        Side in network pixels; default ``settings.size``.
+    image : str
+        What an error calls it.
+    """
     size = size or settings.size
-    sides = []
-    for masked in images:
-        pixel_size = masked.image.pixel_size
-        if settings.size_um is None or pixel_size is None:
-            sides.append(size)
-            continue
-        side = size * settings.size_um / settings.size / float(np.mean(pixel_size))
-        if side > LARGEST_SIDE:
-            raise InvalidSettings(
-                f"Patches of {settings.size_um:g} µm would be {side:,.0f} pixels wide in "
-                f"{masked.name}, whose pixels are {float(np.mean(pixel_size)):g} µm.",
-                "Correct the image's pixel size, or the patches' size in µm (patches.size_um).",
-            )
-        sides.append(max(1, round(side)))
-    return tuple(sides)
+    if settings.size_um is None or pixel_size is None:
+        return size
+    side = size * settings.size_um / settings.size / float(np.mean(pixel_size))
+    if side > LARGEST_SIDE:
+        raise InvalidSettings(
+            f"Patches of {settings.size_um:g} µm would be {side:,.0f} pixels wide in {image}, "
+            f"whose pixels are {float(np.mean(pixel_size)):g} µm.",
+            "Correct the image's pixel size, or the patches' size in µm (patches.size_um).",
+        )
+    return max(1, round(side))
 
 
 def window_start(centre: NDArray[np.float64], side: int) -> NDArray[np.int64]:

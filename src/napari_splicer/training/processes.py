@@ -6,7 +6,8 @@ import multiprocessing
 import pickle
 import signal
 import socket
-from contextlib import ExitStack, contextmanager, suppress
+import sys
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
@@ -81,7 +82,8 @@ def _start(rank: int, count: int, port: int, job: bytes) -> _Process:
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
     }  # fmt: skip
     running = context.Process(target=work, args=(environment, its, job), daemon=True)  # type: ignore[attr-defined]
-    running.start()
+    with nullcontext() if b"__main__" in job else _script_hidden():
+        running.start()
     its.close()  # so that the pipe ends with the process
     name = "that trains" if count == 1 else f"of device {rank + 1} of {count}"
     return _Process(name, running, mine)
@@ -168,6 +170,23 @@ def _deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _script_hidden() -> Iterator[None]:
+    """Keep processes that are started within from running the script that this process runs.
+
+    multiprocessing has them do so, for what the script defines. One that opens a napari window
+    would open another in every process, which then never trains.
+    """
+    script = sys.modules["__main__"]
+    hidden = {name: vars(script)[name] for name in ("__file__", "__spec__") if name in vars(script)}
+    vars(script).pop("__file__", None)
+    script.__spec__ = None
+    try:
+        yield
+    finally:
+        vars(script).update(hidden)
 
 
 def _free_port() -> int:

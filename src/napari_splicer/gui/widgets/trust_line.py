@@ -62,8 +62,7 @@ class TrustLine(QWidget):
         self.words.setText("Grouping the cells three times more …")
         image = session.image
         shapes = {image.name: image.shape} if image is not None and session.table_fits else {}
-        reach = session.settings.patches.size / 2
-        self._errand.ask(_measure, detached(session.table), session.clustering, shapes, reach)
+        self._errand.ask(_measure, detached(session.table), session.clustering, shapes)
 
     def _show(self, found: Trust) -> None:
         self.button.setEnabled(True)
@@ -85,9 +84,7 @@ def in_words(found: Trust) -> str:
     return " ".join(said)
 
 
-def _measure(
-    table: AnnData, clustering: str, shapes: dict[str, tuple[int, int]], reach: float
-) -> Trust:
+def _measure(table: AnnData, clustering: str, shapes: dict[str, tuple[int, int]]) -> Trust:
     from napari_splicer.analysis.agreement import trust
 
-    return trust(table, clustering, shapes=shapes, reach=reach)
+    return trust(table, clustering, shapes=shapes)
