@@ -54,6 +54,13 @@ def test_run_file_reference_is_up_to_date() -> None:
     assert reference.page(page) == page, "run docs/make_run_file_reference.py"
 
 
+def test_list_of_shortcuts_is_up_to_date() -> None:
+    pytest.importorskip("qtpy")
+    listed = load(ROOT / "docs" / "make_shortcuts_page.py")
+    page = (ROOT / "docs" / "shortcuts.md").read_text(encoding="utf-8")
+    assert listed.page() == page, "run docs/make_shortcuts_page.py"
+
+
 def test_every_setting_is_explained() -> None:
     reference = load(ROOT / "docs" / "make_run_file_reference.py")
     sections = set(reference.SECTIONS.values())

@@ -166,9 +166,7 @@ def _shared(codes: NDArray[np.int8], others: NDArray[np.int8]) -> float | None:
     return float(adjusted_mutual_info_score(codes, others))
 
 
-def _at_border(
-    table: AnnData, shapes: Mapping[str, tuple[int, int]]
-) -> NDArray[np.int8] | None:
+def _at_border(table: AnnData, shapes: Mapping[str, tuple[int, int]]) -> NDArray[np.int8] | None:
     """Return whose patch reaches over the border, int8 (n,)."""
     images, spans = table.obs["region"].astype(str), patch_spans(table)
     if not set(images) <= set(shapes) & set(spans):

@@ -12,6 +12,7 @@ from napari_splicer.gui import lessons
 from napari_splicer.gui.painting import place_of
 from napari_splicer.gui.pointing import camera_of
 from napari_splicer.gui.reading import OWN
+from napari_splicer.gui.shortcuts import UNPAINT
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.touching import touched
 
@@ -103,7 +104,7 @@ class Brush:
         """Follow the mouse from press to release; a click is a stroke of one point."""
         if event.button != 1:
             return
-        takes = "Alt" in event.modifiers
+        takes = UNPAINT.among(event.modifiers)
         path = [np.asarray(layer.world_to_data(event.position), float)]
         yield
         while event.type == "mouse_move":

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QLabel, QSplitter, QStackedLayout, QTabWidget, QWidge
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.docks import move_below
 from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.shortcuts import HELP
 from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.cell_map import CellMap
 from napari_splicer.gui.widgets.chunk_table import ChunkTable
@@ -17,6 +18,7 @@ from napari_splicer.gui.widgets.comparison import Comparison
 from napari_splicer.gui.widgets.gallery import Gallery
 from napari_splicer.gui.widgets.heat_map import HeatMap
 from napari_splicer.gui.widgets.remembering import Remembering
+from napari_splicer.gui.widgets.shortcut_page import ShortcutButton, show_shortcuts
 from napari_splicer.gui.widgets.similar_page import SimilarPage
 from napari_splicer.gui.widgets.spread import Spread
 from napari_splicer.gui.widgets.teach_page import TeachPage
@@ -93,6 +95,7 @@ class ExplorerWidget(QWidget):
             (self.comparison, "Compare", "Two groupings of the same cells, side by side"),
         ):
             self.pages.setTabToolTip(self.pages.addTab(page, title), tip)
+        self.pages.setCornerWidget(ShortcutButton())
         self.parts = _side_by_side((self.map, self.pages), (_MAP, _PAGES))
         self._stack.addWidget(self.parts)
         self._remembering = Remembering(self)
@@ -141,8 +144,10 @@ class ExplorerWidget(QWidget):
         self._remembering.resized()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Undo and redo, while the Explorer has the focus."""
-        if not take_key(event, self.session.history):
+        """Undo, redo and help, while the Explorer has the focus."""
+        if HELP.matches(event):
+            show_shortcuts(self)
+        elif not take_key(event, self.session.history):
             super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:

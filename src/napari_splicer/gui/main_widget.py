@@ -25,6 +25,7 @@ from napari_splicer.gui.keeper import keeper_for
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.readiness import STEPS, resolve
 from napari_splicer.gui.session import Session
+from napari_splicer.gui.shortcuts import HELP
 from napari_splicer.gui.steps.cluster_step import ClusterStep
 from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.steps.embed_step import EmbedStep
@@ -39,6 +40,7 @@ from napari_splicer.gui.widgets.notice_line import NoticeLine
 from napari_splicer.gui.widgets.project_line import ProjectLine
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
 from napari_splicer.gui.widgets.remembering import Remembering
+from napari_splicer.gui.widgets.shortcut_page import ShortcutButton, show_shortcuts
 from napari_splicer.gui.widgets.step_header import StepHeader
 from napari_splicer.gui.widgets.undo_buttons import take_key
 
@@ -124,7 +126,10 @@ class SplicerWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(2)
-        layout.addWidget(self.project)
+        top = QHBoxLayout()
+        top.addWidget(self.project, 1)
+        top.addWidget(ShortcutButton())
+        layout.addLayout(top)
         layout.addWidget(self.files_form)
         layout.addWidget(rule())
         group = QButtonGroup(self)
@@ -252,8 +257,10 @@ class SplicerWidget(QWidget):
         return bool(super().eventFilter(watched, event))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Undo and redo, while this dock has the focus."""
-        if not take_key(event, self.session.history):
+        """Undo, redo and help, while this dock has the focus."""
+        if HELP.matches(event):
+            show_shortcuts(self)
+        elif not take_key(event, self.session.history):
             super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:

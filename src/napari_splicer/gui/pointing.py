@@ -11,6 +11,7 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from napari_splicer.gui.painting import linear_of, place_of
 from napari_splicer.gui.reading import OWN
+from napari_splicer.gui.shortcuts import ADD_IN_IMAGE, TAKE_IN_IMAGE
 from napari_splicer.patches.tile_mask import TileMask
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ class Pointer:
         session.picked = cell
         if cell is None:
             return
-        if "Shift" in modifiers:
+        if ADD_IN_IMAGE.among(modifiers):
             session.select(np.append(session.selection, cell))
-        elif "Alt" in modifiers:
+        elif TAKE_IN_IMAGE.among(modifiers):
             session.select(np.setdiff1d(session.selection, [cell], assume_unique=True))
         else:
             session.cell_clicked.emit(cell)

@@ -180,13 +180,15 @@ def _script_hidden() -> Iterator[None]:
     would open another in every process, which then never trains.
     """
     script = sys.modules["__main__"]
-    hidden = {name: vars(script)[name] for name in ("__file__", "__spec__") if name in vars(script)}
-    vars(script).pop("__file__", None)
+    names: dict[str, object] = vars(script)
+    kept = ("__file__", "__spec__")
+    hidden: dict[str, object] = {name: names[name] for name in kept if name in names}
+    names.pop("__file__", None)
     script.__spec__ = None
     try:
         yield
     finally:
-        vars(script).update(hidden)
+        names.update(hidden)
 
 
 def _free_port() -> int:

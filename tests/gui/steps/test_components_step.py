@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QColor, QDragEnterEvent, QDropEvent, QMouseEvent
-from qtpy.QtWidgets import QApplication, QColorDialog, QToolButton
+from qtpy.QtWidgets import QApplication, QColorDialog, QScrollArea, QToolButton
 from superqt import QElidingLabel
 
 from napari_splicer.gui.component_colours import component_colours
@@ -329,3 +329,21 @@ def test_colours_follow_rows_that_are_moved(step, session) -> None:
     before = colours(step)
     step.move(0, 1)
     assert colours(step) == before
+
+
+def test_the_editor_comes_into_sight_below_many_rows(session, qtbot) -> None:
+    one = session.components[0]
+    session.components = tuple(one.model_copy(update={"name": f"c{i}"}) for i in range(12))
+    area = QScrollArea()
+    step = ComponentsStep(session)
+    area.setWidget(step)
+    area.setWidgetResizable(True)
+    area.resize(360, 420)
+    qtbot.addWidget(area)
+    with qtbot.waitExposed(area):
+        area.show()
+    step.edit(0)
+
+    qtbot.waitUntil(lambda: area.verticalScrollBar().value() > 0)
+    top = step._editor.name.mapTo(area.viewport(), QPoint(0, 0)).y()
+    assert 0 <= top < area.viewport().height()

@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
@@ -219,3 +220,20 @@ def test_the_panels_groups_become_components(step, viewer, tissue, tmp_path, qtb
     assert [c.name for c in session.components] == ["first", "second", "surroundings"]
     assert "groups of your panel file" in components.suggest_button.menu().actions()[0].text()
     assert components.reason.text().endswith("Taken from its group column.")
+
+
+def test_file_dialogs_begin_beside_the_image(step, viewer, tissue, tmp_path, monkeypatch) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(
+        QFileDialog, "getOpenFileName", lambda _, __, folder, *___: (begun.append(folder), "")[::-1]
+    )
+    add_tissue(viewer, tissue)
+    step._ask_for_mask()
+    path = tmp_path / "slide.tif"
+    tifffile.imwrite(path, np.asarray(tissue.image.data), photometric="minisblack")
+    viewer.layers.clear()
+    step._link.open_image(str(path))
+    step._ask_for_mask()
+    step._ask_for_image()
+    step.names._ask_for_panel()
+    assert begun == ["", *[str(tmp_path)] * 3]

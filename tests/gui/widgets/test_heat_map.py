@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -119,3 +121,17 @@ def test_forty_one_names_never_overlap_and_every_cell_is_painted(qtbot, theme):
     assert picture.pixelColor(second).name() == "#ff0000"
     assert view.matrix.colour(0, 0) is None
     assert view.matrix.colour(24, 40) == "#0000ff"
+
+
+def test_controls_do_not_overlap_in_a_narrow_explorer(heat_map) -> None:
+    heat_map.show()
+    for width in (500, 300, 220):
+        heat_map.resize(width, 200)
+        heat_map.layout().activate()
+        line = [heat_map.heading, heat_map.mode, heat_map.bar]
+        places = [widget.geometry() for widget in line]
+        for left, right in itertools.pairwise(places):
+            assert left.right() < right.left()
+        assert places[-1].right() <= width
+    assert not heat_map.bar.has_room
+    assert not heat_map.bar.grab().isNull()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtCore import QPoint
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QHelpEvent
 
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
@@ -44,3 +44,12 @@ def test_what_fits_is_shown_whole(box) -> None:
 def test_the_box_stays_narrow_and_is_painted(box) -> None:
     assert box.minimumSizeHint().width() < box.fontMetrics().horizontalAdvance(LONG)
     assert not box.grab().isNull()
+
+
+def test_names_of_files_keep_their_ends(qtbot) -> None:
+    box = NarrowBox(Qt.TextElideMode.ElideMiddle)
+    box.addItem("Point2319_pt1041_20705_mask")
+    qtbot.addWidget(box)
+    box.resize(150, 24)
+    assert "…" in box.shown
+    assert box.shown.endswith("_mask")

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_splicer.gui.beside import folder_of_image
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.panels import take_names, take_panel
 from napari_splicer.gui.snapshot import Notice
@@ -73,7 +74,9 @@ class ChannelNames(QWidget):
         table.blockSignals(False)
 
     def _ask_for_panel(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Panel file", filter="CSV (*.csv)")
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Panel file", folder_of_image(self.session), "CSV (*.csv)"
+        )
         if path:
             take_panel(self.session, Path(path))
 

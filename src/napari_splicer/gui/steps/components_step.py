@@ -6,8 +6,15 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_splicer.components.suggestion import suggestions
 from napari_splicer.config import Component
@@ -29,6 +36,8 @@ from napari_splicer.gui.widgets.panel_drop import PanelDrop
 from napari_splicer.gui.widgets.swatch import ask_for_colour
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QResizeEvent
+
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
@@ -49,13 +58,15 @@ class ComponentsStep(StepPage):
         super().__init__(session, parent)
         self._editing: int | None = None
         self._editor: ComponentEditor | None = None
+        self._to_show = False  # whether the editor is still to be scrolled to
         self._suggested: tuple[Any, ...] = ()
         self._of_tiles = session.of_tiles
         self._suggestion = Errand(self, self._take_suggestions)
         self.column.addWidget(
             text(
-                "Each component is a set of markers seen in a region, and gets its own part of "
-                "what the model learns.",
+                "Each component is a set of markers, seen in all of the patch (the square that "
+                "the model looks at) or in a region of it, and gets its own part of what the "
+                "model learns.",
                 small=True,
             )
         )
@@ -225,6 +236,22 @@ class ComponentsStep(StepPage):
         self._editor.closed.connect(self._close_editor)
         self._editor_place.addWidget(self._editor)
         self._show_rows()
+        self._editor.name.setFocus()
+        self._to_show = True
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Scroll to an editor that was opened: it has its place, below all rows, only now."""
+        super().resizeEvent(event)
+        if self._to_show:
+            self._to_show = False
+            QTimer.singleShot(0, self._show_editor)
+
+    def _show_editor(self) -> None:
+        area = self.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None and self._editor is not None:
+            area.ensureWidgetVisible(self._editor)
 
     def _apply(self, component: Component) -> None:
         components = list(self.session.components)
@@ -239,6 +266,7 @@ class ComponentsStep(StepPage):
             self._editor_place.removeWidget(self._editor)
             self._editor = None
         self._editing = None
+        self._to_show = False
         self._show_rows()
 
     def _show_rows(self) -> None:

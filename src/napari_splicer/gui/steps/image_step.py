@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_splicer.errors import SplicerError
+from napari_splicer.gui.beside import folder_of_image
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.docks import open_sample
 from napari_splicer.gui.facts import examine, remarks, summary
@@ -103,7 +104,8 @@ class ImageStep(StepPage):
         page = QWidget()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.image_box, self.mask_box = NarrowBox(), NarrowBox()
+        middle = Qt.TextElideMode.ElideMiddle
+        self.image_box, self.mask_box = NarrowBox(middle), NarrowBox(middle)
         self.image_box.tip = "The layers whose pixels hold the markers"
         self.mask_box.tip = "The Labels layer in which every cell has its own number"
         self.image_box.activated.connect(self._choose_image)
@@ -183,11 +185,15 @@ class ImageStep(StepPage):
         self._link.use_regions([mask for mask in self._link.masks() if mask.name in ticked])
 
     def _ask_for_image(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open an image", filter=_FILES)
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Open an image", folder_of_image(self.session), _FILES
+        )
         self._open(self._link.open_image, path)
 
     def _ask_for_mask(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open its cell mask", filter=_FILES)
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Open its cell mask", folder_of_image(self.session), _FILES
+        )
         self._open(self._link.open_mask, path)
 
     def _open(self, opener: Callable[[str], None], path: str) -> None:

@@ -38,7 +38,7 @@ _OBJECTIVES = {
     "concat": "A network per component (to compare)",
 }
 
-
+_UNKNOWN = "time unknown"
 _OWN_PROCESS = (
     "Train in a process of its own: when it ends, other programs get all the memory that it held, "
     "that of the GPU too. The model is the same; starting takes some seconds longer, and an image "
@@ -95,7 +95,7 @@ class TrainPanel(QWidget):
         group = QButtonGroup(self)
         line = QHBoxLayout()
         for preset, (title, tip) in _PRESETS.items():
-            card = ChoiceCard(title, "…", tip)
+            card = ChoiceCard(title, _UNKNOWN, tip)
             card.clicked.connect(lambda _=False, name=preset: self._choose(name))
             group.addButton(card)
             line.addWidget(card)
@@ -192,6 +192,9 @@ class TrainPanel(QWidget):
     def _ask_for_estimates(self) -> None:
         now = self._session.snapshot()
         if self.isVisible() and now.count and now.job is None:
+            for card in self.presets.values():
+                if card.note == _UNKNOWN:
+                    card.set_note("measuring …")
             self._timing.ask(commands.estimate, now.config, now.count)
 
     def _show_estimates(self, seconds: Mapping[str, float]) -> None:
@@ -201,7 +204,7 @@ class TrainPanel(QWidget):
     def _show_no_estimates(self, error: Exception) -> None:
         """Leave the time open where the settings can't be trained with; the step says why."""
         for card in self.presets.values():
-            card.set_note("time unknown")
+            card.set_note(_UNKNOWN)
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable training, or say why not."""

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import Qt, QTimer, QVariantAnimation
+from qtpy.QtCore import QTimer, QVariantAnimation
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.shortcuts import ADD, CLEAR, TAKE_AWAY
 from napari_splicer.gui.snapshot import MIXTURE
 from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import colouring_of
@@ -260,13 +261,13 @@ class CellMap(QWidget):
             return
         session = self._session
         session.select(combine(session.selection, np.array([cell]), modifiers))
-        if modifiers == Qt.KeyboardModifier.NoModifier:
+        if not any(gesture.among(modifiers) for gesture in (ADD, TAKE_AWAY)):
             session.cell_requested.emit(cell)
             session.cell_clicked.emit(cell)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Esc drops the lasso under way, or else the selection."""
-        if event.key() != Qt.Key.Key_Escape:
+        if not CLEAR.matches(event):
             super().keyPressEvent(event)
         elif not self.view.cancel():
             self._session.select([])

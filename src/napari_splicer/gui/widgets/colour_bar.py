@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QRectF, QSize, Qt
+from qtpy.QtCore import QEvent, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QLinearGradient, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
@@ -21,13 +21,14 @@ _BAR, _SHORTEST, _GAP = 70, 16, 6  # px
 
 
 class ColourBar(QWidget):
-    """``low ▆▆▆▆▆ high``, on one line."""
+    """``low ▆▆▆▆▆ high``, on one line; the bar alone where there is no room for its ends."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._colours: tuple[str, ...] = ()
         self._ends = ("", "")
         self._theme = DARK
+        self.tip = ""  # what the colours mean beyond their ends
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
     def set_scale(self, colours: Sequence[str], low: float | str, high: float | str) -> None:
@@ -47,13 +48,25 @@ class ColourBar(QWidget):
         """What stands at both ends."""
         return self._ends
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the ends are written beside the bar."""
+        return bool(self.width() >= self._room_for_ends() + _SHORTEST)
+
+    def event(self, event: QEvent) -> bool:
+        """Tell the ends in the tool tip, too."""
+        if event.type() == QEvent.Type.ToolTip:
+            ends = " to ".join(self._ends)
+            self.setToolTip("\n".join([ends, *([self.tip] if self.tip else [])]))
+        return bool(super().event(event))
+
     def sizeHint(self) -> QSize:
         """Return the room that bar and ends need."""
         return QSize(self._room_for_ends() + _BAR, self.fontMetrics().height() + 4)
 
     def minimumSizeHint(self) -> QSize:
-        """Return the room without which the ends could not be read."""
-        return QSize(self._room_for_ends() + _SHORTEST, self.fontMetrics().height() + 4)
+        """Return the room of the shortest bar, without its ends."""
+        return QSize(_SHORTEST, self.fontMetrics().height() + 4)
 
     def _room_for_ends(self) -> int:
         metrics = self.fontMetrics()
@@ -66,10 +79,13 @@ class ColourBar(QWidget):
         painter = QPainter(self)
         painter.setPen(QColor(self._theme.text))
         middle = Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | middle, self._ends[0])
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignRight | middle, self._ends[1])
-        left = self.fontMetrics().horizontalAdvance(self._ends[0]) + _GAP
-        bar = QRectF(left, self.height() / 2 - 5, self.width() - self._room_for_ends(), 10)
+        left, room = 0, 0
+        if self.has_room:
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | middle, self._ends[0])
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignRight | middle, self._ends[1])
+            left = self.fontMetrics().horizontalAdvance(self._ends[0]) + _GAP
+            room = self._room_for_ends()
+        bar = QRectF(left, self.height() / 2 - 5, self.width() - room, 10)
         gradient = QLinearGradient(bar.topLeft(), bar.topRight())
         last = max(1, len(self._colours) - 1)
         for step, colour in enumerate(self._colours):

@@ -88,10 +88,11 @@ class ComponentEditor(QGroupBox):
         self.width = QSpinBox()
         self.width.setRange(0, _WIDEST)
         self.width.setSpecialValueText("equal share")
+        self.width.setSuffix(" numbers")
         self.width.setValue(component.width or 0)
         self.width.setToolTip(
-            "How many numbers of the embedding this component gets; as an equal share, it divides "
-            "with the others what is left"
+            "How much of the description (the embedding) this component gets; with an equal share, "
+            "it divides with the others what is left"
         )
         self.width.editingFinished.connect(self._apply)
         self.picker = ChannelPicker(channels, component.channels)
@@ -100,7 +101,7 @@ class ComponentEditor(QGroupBox):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Name", self.name)
         form.addRow("Sees", self.region)
-        form.addRow("Numbers", self.width)
+        form.addRow("Gets", self.width)
         done = QPushButton("Done")
         done.setToolTip("Close the editor; changes are already in effect")
         done.clicked.connect(self.closed)

@@ -9,6 +9,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QToolButton
 from superqt import QElidingLabel
 
+from napari_splicer.gui.shortcuts import GIVE_UP_MOVING, MOVE_COMPONENT
 from napari_splicer.gui.widgets.swatch import SWATCH, swatch
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class DragHandle(QLabel):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Give up with Esc: the row stays where it is."""
-        if event.key() == Qt.Key.Key_Escape and self._let_go():
+        if GIVE_UP_MOVING.matches(event) and self._let_go():
             self.given_up.emit()
 
     def _let_go(self) -> bool:
@@ -136,11 +137,11 @@ class ComponentRow(QFrame):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move up or down with Alt and an arrow."""
-        steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
-        if event.modifiers() & Qt.KeyboardModifier.AltModifier and event.key() in steps:
-            self.shifted.emit(steps[event.key()])
-        else:
+        place = MOVE_COMPONENT.place(event)
+        if place is None:
             super().keyPressEvent(event)
+        else:
+            self.shifted.emit((-1, 1)[place])
 
 
 def _chips(channels: tuple[str, ...]) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from napari_splicer.gui.widgets.theme import Theme
 
+_FEWEST_STEPS = 10  # that the axis spans
+
 
 class Curves(pg.PlotWidget):
     """A small plot without controls.
@@ -49,6 +51,8 @@ class Curves(pg.PlotWidget):
         item.hideButtons()
         item.setMouseEnabled(x=False, y=False)
         item.setContentsMargins(0, 0, 14, 0)
+        # Steps are whole: one alone must not stand on an axis that counts their tenths.
+        item.getViewBox().setLimits(minXRange=_FEWEST_STEPS)
         item.getAxis("bottom").setStyle(tickLength=-4, maxTickLevel=0)
         item.getAxis("left").setStyle(tickLength=-4, maxTickLevel=0)
         item.getAxis("left").setWidth(34)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.shortcuts import TAKE_EXAMPLE_OUT
 from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
 from napari_splicer.gui.widgets.picture_list import PictureList
@@ -70,7 +70,7 @@ class ExampleGallery(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Take out the example that is marked, with Delete."""
-        if event.key() == Qt.Key.Key_Delete:
+        if TAKE_EXAMPLE_OUT.matches(event):
             self._take_out()
         else:
             super().keyPressEvent(event)

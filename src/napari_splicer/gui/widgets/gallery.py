@@ -10,6 +10,7 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.thumbnails import Query, Thumbnails, excerpt, make_thumbnails
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
+from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.picture_list import PictureList
 from napari_splicer.gui.widgets.swatch import swatch
@@ -23,6 +24,7 @@ EMPTY = "Here will be pictures of each group's cells. Step ⑤ Cluster makes the
 NO_IMAGE = "Choose the table's image in step ① Image to see pictures of its cells."
 TYPICAL, BORDERLINE = "typical", "borderline"
 _COUNT = 24
+_NARROWEST = 60  # px of the choice of cells
 
 
 class Gallery(Panel):
@@ -64,15 +66,14 @@ class Gallery(Panel):
         return content
 
     def _dress(self) -> None:
-        self.group, self.kind = QComboBox(), QComboBox()
+        self.group, self.kind = QComboBox(), NarrowBox()
         self._wording.put(self.group.setToolTip, "Group whose cells are shown")
         self.kind.addItems([TYPICAL, BORDERLINE])
-        self.kind.setToolTip(
+        self.kind.tip = (
             "Typical: nearest to the group's centre. Borderline: nearest to another group."
         )
         self.group.setMinimumWidth(64)
-        # napari's arrow is wider than the style's own hint for it.
-        self.kind.setMinimumWidth(self.fontMetrics().horizontalAdvance(BORDERLINE) + 44)
+        self.kind.setMinimumWidth(_NARROWEST)
         self.tools.addWidget(self.group, stretch=1)
         self.tools.addWidget(self.kind)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QAction, QKeySequence
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QLineEdit,
     QListWidget,
@@ -22,6 +21,7 @@ from napari_splicer.analysis.groups import earlier_model
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.groupings import remove_grouping, rename_grouping
 from napari_splicer.gui.naming import source_words
+from napari_splicer.gui.shortcuts import REMOVE_GROUPING, RENAMING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,10 +50,7 @@ class GroupingList(QWidget):
         self._session = session
         self.list = QListWidget()
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setEditTriggers(
-            QAbstractItemView.EditTrigger.DoubleClicked
-            | QAbstractItemView.EditTrigger.EditKeyPressed
-        )
+        self.list.setEditTriggers(RENAMING)
         self.list.setItemDelegate(_NameEditor(session, self.list))
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.list.currentRowChanged.connect(self._choose)
@@ -84,7 +81,7 @@ class GroupingList(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Del, for which the list itself has no use, removes the grouping."""
-        if event.matches(QKeySequence.StandardKey.Delete):
+        if REMOVE_GROUPING.matches(event):
             self.remove.trigger()
         else:
             super().keyPressEvent(event)

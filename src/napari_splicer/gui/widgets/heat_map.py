@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from qtpy.QtWidgets import QComboBox
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import scale_colours
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
+from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.save_button import SaveButton
 
@@ -28,6 +28,7 @@ EMPTY = (
     "Here will be what each group of cells looks like, marker by marker. Step ⑤ Cluster makes it."
 )
 SCORES, RAW = "z-score", "intensity"
+_NARROWEST = 60  # px of the choice of numbers
 _CAP = 2.0  # standard deviations at which the scale ends
 
 
@@ -50,11 +51,10 @@ class HeatMap(Panel):
         self._session = session
         self._profiles: Profiles | None = None
         self._errand = Errand(self, self._show)
-        self.mode = QComboBox()
-        # napari's arrow is wider than the style's own hint for it.
-        self.mode.setMinimumWidth(self.fontMetrics().horizontalAdvance(RAW) + 44)
+        self.mode = NarrowBox()
+        self.mode.setMinimumWidth(_NARROWEST)
         self.mode.addItems([SCORES, RAW])
-        self.mode.setToolTip(
+        self.mode.tip = (
             "z-score: how far from the mean of all cells; intensity: median, as measured"
         )
         self.bar = ColourBar()
@@ -97,7 +97,7 @@ class HeatMap(Panel):
         shades = (values + _CAP) / (2 * _CAP) if scored else _per_marker(values)
         low, high = (f"-{_CAP:g} SD", f"+{_CAP:g} SD") if scored else ("low", "high")
         self.bar.set_scale(colours, low, high)
-        self.bar.setToolTip("" if scored else "From the lowest to the highest group, per marker")
+        self.bar.tip = "" if scored else "From the lowest to the highest group, per marker"
         swatches = {group.name: group.colour for group in self._session.groups}
         self.matrix.set_matrix(
             Matrix(values, shades.to_numpy(np.float64), colours, self._tip, swatches)

@@ -8,6 +8,8 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
 
+from napari_splicer.gui.shortcuts import ADD, KEEP_BOTH, RECTANGLE, TAKE_AWAY
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -60,7 +62,7 @@ class LassoView(pg.ViewBox):
         if not self._corners:
             return
         place = self._place(ev.pos())
-        if ev.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        if RECTANGLE.among(ev.modifiers()):
             (x, y), (x1, y1) = self._corners[0], place
             self._corners = [(x, y), (x1, y), (x1, y1), (x, y1)]
         else:
@@ -103,12 +105,10 @@ def combine(old: NDArray[np.int64], chosen: NDArray[np.int64], modifiers: Any) -
     Both together keep what is in both. Neither ``old`` nor ``chosen`` holds a cell twice: finding
     that out would take far longer than all the rest.
     """
-    adds = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
-    takes = bool(modifiers & Qt.KeyboardModifier.AltModifier)
-    if adds and takes:
+    if KEEP_BOTH.among(modifiers):
         return np.intersect1d(old, chosen, assume_unique=True)
-    if adds:
+    if ADD.among(modifiers):
         return np.sort(np.append(old, np.setdiff1d(chosen, old, assume_unique=True)))
-    if takes:
+    if TAKE_AWAY.among(modifiers):
         return np.setdiff1d(old, chosen, assume_unique=True)
     return chosen

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_splicer.gui import editing
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.shortcuts import RENAMING
 from napari_splicer.gui.widgets.swatch import SWATCH, ask_for_colour, swatch
 
 if TYPE_CHECKING:
@@ -143,10 +144,7 @@ class Legend(QTableView):
         self.setMouseTracking(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(
-            QAbstractItemView.EditTrigger.DoubleClicked
-            | QAbstractItemView.EditTrigger.EditKeyPressed
-        )
+        self.setEditTriggers(RENAMING)
 
     def _group(self, index: QModelIndex) -> int:
         return int(self._sorted.mapToSource(index).row())

@@ -15,10 +15,21 @@ _FEWEST = 12  # characters that always have room
 
 
 class NarrowBox(QComboBox):
-    """Elides what does not fit; the tool tip begins with the whole of it."""
+    """Elides what does not fit; the tool tip begins with the whole of it.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    elided : Qt.TextElideMode
+        Where: in the middle of names of files, whose ends tell a mask from its image.
+    """
+
+    def __init__(
+        self,
+        elided: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._elided = elided
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(_FEWEST)
         self.tip = ""
@@ -29,9 +40,7 @@ class NarrowBox(QComboBox):
         option = self._option()
         style, field = self.style(), QStyle.SubControl.SC_ComboBoxEditField
         room = style.subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width()
-        return str(
-            self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, room - 2)
-        )
+        return str(self.fontMetrics().elidedText(self.currentText(), self._elided, room - 2))
 
     def _option(self) -> QStyleOptionComboBox:
         option = QStyleOptionComboBox()

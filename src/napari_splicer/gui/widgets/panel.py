@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 
 class Panel(QWidget):
@@ -26,7 +27,7 @@ class Panel(QWidget):
         self._stack.addWidget(content)
         self._stack.addWidget(self._message)
 
-        self.heading = QLabel(title)
+        self.heading = QElidingLabel(title)
         font = self.heading.font()
         font.setBold(True)
         self.heading.setFont(font)

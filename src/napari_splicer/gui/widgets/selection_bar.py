@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
+from superqt import QElidingLabel
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.widgets.undo_buttons import UndoButtons
@@ -33,7 +34,7 @@ class SelectionBar(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.count = QLabel()
+        self.count = QElidingLabel()
         self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.select = QToolButton()
         self.select.setText("Select  ")  # room for the arrow, which lies over the text

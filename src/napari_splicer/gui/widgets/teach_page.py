@@ -19,6 +19,7 @@ from napari_splicer.analysis.teaching import FEWEST, teaching
 from napari_splicer.gui import lessons, similar
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.shortcuts import SHOW_AS_TYPE
 from napari_splicer.gui.snapshot import detached
 from napari_splicer.gui.widgets.example_gallery import ExampleGallery
 from napari_splicer.gui.widgets.example_tools import ExampleTools
@@ -112,10 +113,11 @@ class TeachPage(Panel):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Keys 1 to 9 show the clicked cell as the type of that number."""
-        if event.text() in tuple("123456789"):
-            self.example_tools.add_picked(int(event.text()) - 1)
-        else:
+        place = SHOW_AS_TYPE.place(event)
+        if place is None:
             super().keyPressEvent(event)
+        else:
+            self.example_tools.add_picked(place)
 
     def set_theme(self, theme: Theme) -> None:
         """Put the pictures on the theme's background."""

@@ -76,7 +76,7 @@ def in_words(found: Trust) -> str:
         said.append("Edited by hand, taught, of an earlier model or too few: chance can't be told.")
     else:
         verdict = "stable" if found.stability >= _STABLE else "partly chance"
-        said.append(f"{verdict.capitalize()} over seeds ({found.stability:.2f} of 1).")
+        said.append(f"{verdict.capitalize()} when grouped anew ({found.stability:.2f} of 1).")
     for value, what in ((found.image, "the image"), (found.border, "the image's border")):
         if value is not None:
             verdict = "hardly follow" if value < _LITTLE else "follow"

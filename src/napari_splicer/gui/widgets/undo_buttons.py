@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.shortcuts import REDO, UNDO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,13 +40,12 @@ class UndoButtons(QWidget):
         self._refresh()
 
     def _refresh(self) -> None:
-        for button, words, what, key in (
-            (self.undo, self._history.next_undo, "undo", QKeySequence.StandardKey.Undo),
-            (self.redo, self._history.next_redo, "do again", QKeySequence.StandardKey.Redo),
+        for button, words, what, shortcut in (
+            (self.undo, self._history.next_undo, "undo", UNDO),
+            (self.redo, self._history.next_redo, "do again", REDO),
         ):
             button.setEnabled(words is not None)
-            keys = QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
-            known = f"{what.capitalize()}: {words} ({keys})"
+            known = f"{what.capitalize()}: {words} ({shortcut.native})"
             button.setToolTip(f"Nothing to {what} yet" if words is None else known)
 
 
@@ -56,9 +55,8 @@ def take_key(event: QKeyEvent, history: History) -> bool:
     To be called by a dock with the keys that its widgets had no use for: a name being typed keeps
     an undo of its own.
     """
-    keys = QKeySequence.StandardKey
-    for key, act in ((keys.Undo, history.undo), (keys.Redo, history.redo)):
-        if event.matches(key):
+    for shortcut, act in ((UNDO, history.undo), (REDO, history.redo)):
+        if shortcut.matches(event):
             act()
             return True
     return False

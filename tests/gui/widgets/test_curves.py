@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from napari_splicer.gui.widgets.curves import Curves
+
+
+def test_one_step_does_not_stand_on_an_axis_of_tenths(qtbot) -> None:
+    curves = Curves("Rank", "what it means")
+    qtbot.addWidget(curves)
+    curves.show()
+    curves.show_series({"all": ([12], [2.0])}, {"all": "#999999"})
+
+    def steps() -> tuple[float, float]:
+        return tuple(curves.getPlotItem().getViewBox().viewRange()[0])
+
+    qtbot.waitUntil(lambda: steps()[0] < 12 < steps()[1])
+    assert steps()[1] - steps()[0] >= 10
