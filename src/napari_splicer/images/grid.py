@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -103,15 +104,18 @@ def find_grid(
     --------
     >>> find_grid((1001, 800), (251, 200))
     Grid(factor=(4.0, 4.0), offset=(1.5, 1.5))
+    >>> find_grid((24, 26), (5, 6)).factor  # 26 to 6 alone could be 4 as well
+    (5.0, 5.0)
     """
     if told is not None and told.covers(finest, level):
         return told
-    y, x = (_ratio(whole, count) for whole, count in zip(finest, level, strict=True))
-    grid = Grid.covering((y, x))
+    ratios = [whole / count for whole, count in zip(finest, level, strict=True)]
+    likely = float(np.mean(ratios))
+    several = range(max(1, math.floor(min(ratios))), math.ceil(max(ratios)) + 1)
+    for factor in sorted(several, key=lambda factor: abs(factor - likely)):
+        pairs = zip(finest, level, strict=True)
+        if all(count in (whole // factor, -(-whole // factor)) for whole, count in pairs):
+            ratios = [float(factor)] * 2
+            break
+    grid = Grid.covering((ratios[0], ratios[1]))
     return grid if grid.covers(finest, level) else None
-
-
-def _ratio(whole: int, count: int) -> float:
-    ratio = whole / count
-    rounded = max(1, round(ratio))
-    return float(rounded) if count in (whole // rounded, -(-whole // rounded)) else ratio

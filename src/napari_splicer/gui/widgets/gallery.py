@@ -24,7 +24,6 @@ EMPTY = "Here will be pictures of each group's cells. Step ⑤ Cluster makes the
 NO_IMAGE = "Choose the table's image in step ① Image to see pictures of its cells."
 TYPICAL, BORDERLINE = "typical", "borderline"
 _COUNT = 24
-_NARROWEST = 60  # px of the choice of cells
 
 
 class Gallery(Panel):
@@ -73,7 +72,8 @@ class Gallery(Panel):
             "Typical: nearest to the group's centre. Borderline: nearest to another group."
         )
         self.group.setMinimumWidth(64)
-        self.kind.setMinimumWidth(_NARROWEST)
+        # napari's arrow is wider than the style's own hint for it.
+        self.kind.setMinimumWidth(self.fontMetrics().horizontalAdvance(TYPICAL) + 60)
         self.tools.addWidget(self.group, stretch=1)
         self.tools.addWidget(self.kind)
 

@@ -28,7 +28,6 @@ EMPTY = (
     "Here will be what each group of cells looks like, marker by marker. Step ⑤ Cluster makes it."
 )
 SCORES, RAW = "z-score", "intensity"
-_NARROWEST = 60  # px of the choice of numbers
 _CAP = 2.0  # standard deviations at which the scale ends
 
 
@@ -52,7 +51,8 @@ class HeatMap(Panel):
         self._profiles: Profiles | None = None
         self._errand = Errand(self, self._show)
         self.mode = NarrowBox()
-        self.mode.setMinimumWidth(_NARROWEST)
+        # napari's arrow is wider than the style's own hint for it.
+        self.mode.setMinimumWidth(self.fontMetrics().horizontalAdvance(SCORES) + 60)
         self.mode.addItems([SCORES, RAW])
         self.mode.tip = (
             "z-score: how far from the mean of all cells; intensity: median, as measured"
