@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import dask.array as da
 import numpy as np
 import pytest
-import tifffile
 from napari.components import ViewerModel
 from napari.layers import Layer
 from vispy.util.keys import ALT, SHIFT, Key
@@ -15,10 +14,7 @@ from napari_splicer.gui.facts import examine
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.painting import GROUPS, SELECTED
 from napari_splicer.gui.pointing import CELL, Pointer
-from napari_splicer.gui.readiness import resolve
-from napari_splicer.gui.reading import OWN
 from napari_splicer.gui.sample import open_sample
-from napari_splicer.samples import synthetic_tissue
 
 
 @pytest.fixture
@@ -283,75 +279,3 @@ def test_a_lazy_pyramid_is_painted_lazily(tissue, table, qtbot) -> None:
     link.session.show_group(0, False)
     link.session.show_group(1, False)
     qtbot.waitUntil(lambda: not np.asarray(layer.data[1]).any())
-
-
-@pytest.fixture
-def two_fields(tmp_path):
-    """A viewer with two image files of one size, each with its mask opened after it."""
-    viewer = ViewerModel()
-    link = link_for(viewer)
-    for seed, name in enumerate(("left", "right")):
-        field = synthetic_tissue(size=160, seed=seed).field
-        tifffile.imwrite(
-            tmp_path / f"{name}.ome.tif",
-            np.asarray(field.image.data),
-            ome=True,
-            metadata={"axes": "CYX", "Channel": {"Name": list(field.image.channels)}},
-        )
-        tifffile.imwrite(tmp_path / f"{name}_mask.tif", np.asarray(field.cells.data))
-        link.open_image(str(tmp_path / f"{name}.ome.tif"))
-        assert link.session.image.name == name
-        assert link.session.cells is None
-        link.open_mask(str(tmp_path / f"{name}_mask.tif"))
-    return viewer
-
-
-def choice(link, name: str):
-    return next(c for c in link.images() if c.title.startswith(name))
-
-
-def test_an_opened_image_is_chosen_and_takes_no_mask_of_another(two_fields) -> None:
-    link = link_for(two_fields)
-    assert link.session.image.name == "right"
-    assert link.session.cells.name == "right_mask"
-    assert [c.channels for c in link.images()] == [12, 12]
-    assert link.session.image.channels == synthetic_tissue(size=160).field.image.channels
-    visible = {layer.metadata[OWN]["image"] for layer in link.layers if layer.visible}
-    assert visible == {"right"}
-
-
-def test_an_image_comes_back_with_its_mask_and_its_results(two_fields, table, qtbot) -> None:
-    link = link_for(two_fields)
-    session = link.session
-    session.made_from = {"embed": session.snapshot().inputs()}
-    table.obs["instance_id"] = session.cells.cells()["id"].iloc[:6].to_numpy()
-    session.table = table
-    made = session.cells
-    qtbot.waitUntil(lambda: link.own_layer(GROUPS) is not None)
-    link.show_image(choice(link, "left"))
-    assert session.cells.name == "left_mask"
-    assert session.table is None
-    qtbot.waitUntil(lambda: link.own_layer(GROUPS) is None)
-    link.show_image(choice(link, "right"))
-    assert session.cells is made
-    assert session.table is table
-    assert session.clustering == "first"
-    qtbot.waitUntil(lambda: link.own_layer(GROUPS) is not None)
-    visible = {layer.metadata[OWN].get("image") for layer in link.layers if layer.visible}
-    assert visible == {"right", None}
-
-
-def test_a_table_that_arrives_late_waits_for_its_image(two_fields, table, qtbot) -> None:
-    link = link_for(two_fields)
-    session = link.session
-    run = session.snapshot().inputs()
-    link.show_image(choice(link, "left"))
-    session.made_from = {"embed": run}
-    session.table = table
-    qtbot.wait(100)
-    assert link.own_layer(GROUPS) is None
-    assert "another image" in resolve(session.snapshot()).steps["export"].why
-    link.show_image(choice(link, "right"))
-    assert session.table is table
-    assert session.cells is run.cells
-    assert link.session.image.name == "right"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Layer
 
 from napari_splicer.gui.reading import OWN
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.images.image import Affine2D, MultiplexImage
     from napari_splicer.images.masks import LabelMask
 
@@ -63,6 +65,23 @@ def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[Layer
         }
         layers.append((planes if len(planes) > 1 else planes[0], settings, "image"))
     return layers
+
+
+def bring_image(link: ViewerLink, image: MultiplexImage) -> None:
+    """Show an image as one layer per channel, and choose it."""
+    opened = [Layer.create(*data) for data in image_layers(image)]
+    with link.holding():
+        for layer in opened:
+            link.add_layer(layer)
+    for choice in link.images():
+        if set(choice.layers) == set(opened):
+            link.show_image(choice)
+
+
+def set_visible(layer: Layer, visible: bool) -> None:
+    """Show or hide a layer; napari draws all anew even where nothing changes."""
+    if layer.visible != visible:
+        layer.visible = visible
 
 
 def mask_layer(mask: LabelMask, transform: Affine2D) -> LayerData:

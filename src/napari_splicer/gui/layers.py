@@ -7,14 +7,14 @@ mouse become layers. One link per viewer, whichever dock is opened first.
 from __future__ import annotations
 
 import weakref
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
-from napari.layers import Layer
 from psygnal import Signal
 
 from napari_splicer.gui.brush import Brush
-from napari_splicer.gui.display import image_layers
+from napari_splicer.gui.display import bring_image, set_visible
 from napari_splicer.gui.drawing import Drawing
 from napari_splicer.gui.ground import Ground
 from napari_splicer.gui.mask_layers import bring_made_mask, bring_mask
@@ -35,9 +35,9 @@ from napari_splicer.gui.shelf import Shelf
 from napari_splicer.gui.strokes import StrokeWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
 
     from napari_splicer.gui.reading import ImageChoice
@@ -48,7 +48,6 @@ class ViewerLink:
     """Ties a viewer's layers to its session.
 
     Its signal ``changed`` is emitted when there are other layers to choose from, or others chosen.
-    While it is ``held``, nothing is chosen by itself.
 
     Parameters
     ----------
@@ -66,7 +65,7 @@ class ViewerLink:
         self.region_layers: dict[str, Labels] = {}
         self._used_with: WeakKeyDictionary[Labels, WeakSet[Image]] = WeakKeyDictionary()
         self._was_visible: WeakKeyDictionary[Layer, bool] = WeakKeyDictionary()
-        self.held = False
+        self._held = False
         self.shelf = Shelf(self.session)
         self._strokes = StrokeWatch(self._read_mask)
         self._read_at: WeakValueDictionary[int, LabelMask] = WeakValueDictionary()
@@ -99,6 +98,16 @@ class ViewerLink:
     def masks(self) -> tuple[Labels, ...]:
         """Return what could be the cell mask or a region."""
         return mask_choices(self.layers)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """While many layers come or go, choose none of them by itself; tell of all at the end."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self.changed.emit()
 
     def use_image(self, choice: ImageChoice | None) -> None:
         """Make these layers the session's image; None clears it.
@@ -150,13 +159,12 @@ class ViewerLink:
 
     def show_image(self, choice: ImageChoice) -> None:
         """Make these layers the session's image, and hide those of the image before."""
-        for layer in self.image_layers:
-            if layer not in choice.layers:
-                self._was_visible[layer] = layer.visible
-                layer.visible = False
+        for layer in set(self.image_layers) - set(choice.layers):
+            self._was_visible[layer] = layer.visible
+            set_visible(layer, False)
         self.use_image(choice)
         for layer in choice.layers:
-            layer.visible = self._was_visible.pop(layer, layer.visible)
+            set_visible(layer, self._was_visible.pop(layer, layer.visible))
 
     def _pair_up(self) -> None:
         if self.image_layers and self.mask_layer is not None:
@@ -200,7 +208,7 @@ class ViewerLink:
                 self.use_mask(mask)
 
     def _on_inserted(self, event: Any) -> None:
-        if is_own(event.value) or self.held:
+        if is_own(event.value) or self._held:
             return
         self._extend(event.value)
         self._guess()
@@ -228,7 +236,7 @@ class ViewerLink:
             self.use_mask(None)
         if layer in self.region_layers.values():
             self.use_regions([kept for kept in self.region_layers.values() if kept is not layer])
-        if is_own(layer) or self.held:
+        if is_own(layer) or self._held:
             return
         self._guess()
         self.changed.emit()
@@ -259,27 +267,16 @@ class ViewerLink:
     def open_image(self, path: str) -> None:
         """Open an image file or folder as one layer per channel, and choose it.
 
-        Raises
-        ------
-        SplicerError
-            If it is no flat multichannel image.
+        Raises SplicerError if it is no flat multichannel image.
         """
         from napari_splicer.images.open import open_image
 
-        opened = [Layer.create(*data) for data in image_layers(open_image(path))]
-        for layer in opened:
-            self.add_layer(layer)
-        for choice in self.images():
-            if set(choice.layers) == set(opened):
-                self.show_image(choice)
+        bring_image(self, open_image(path))
 
     def open_mask(self, path: str) -> None:
         """Open a mask file where the image lies, and choose it if it is of the image's size.
 
-        Raises
-        ------
-        SplicerError
-            If it is no mask.
+        Raises SplicerError if it is no mask.
         """
         from napari_splicer.images.open import open_mask
 

@@ -72,9 +72,9 @@ def image_choices(layers: Iterable[Layer]) -> tuple[ImageChoice, ...]:
     images = [layer for layer in layers if isinstance(layer, Image) and not is_own(layer)]
     choices: list[ImageChoice] = []
     alike: dict[Any, list[Image]] = {}
+    shapes = Counter(_shape(layer) for layer in images if not layer.rgb)
     for layer in images:
-        same = sum(not other.rgb and _shape(other) == _shape(layer) for other in images)
-        if layer.rgb or _has_channel_axis(layer, alone=same == 1):
+        if layer.rgb or _has_channel_axis(layer, alone=shapes[_shape(layer)] == 1):
             choices.append(_one_layer(layer))
         else:
             alike.setdefault((_shape(layer), transform_of(layer)), []).append(layer)

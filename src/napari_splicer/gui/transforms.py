@@ -10,8 +10,11 @@ from napari_splicer.images.image import Affine2D
 
 if TYPE_CHECKING:
     from napari.layers import Layer
+    from numpy.typing import NDArray
 
     from napari_splicer.images.image import PixelSize
+
+_ROUNDING = 1e-8
 
 
 def transform_of(layer: Layer) -> Affine2D:
@@ -22,9 +25,9 @@ def transform_of(layer: Layer) -> Affine2D:
     return Affine2D(
         scale=(float(layer.scale[-2]), float(layer.scale[-1])),
         translate=(float(layer.translate[-2]), float(layer.translate[-1])),
-        rotate=None if np.allclose(rotate, np.eye(2)) else _rows(rotate),
-        shear=None if np.allclose(shear, 0) else tuple(float(v) for v in shear),
-        affine=None if np.allclose(affine, np.eye(3)) else _rows(affine),
+        rotate=None if _is(rotate, np.eye(2)) else _rows(rotate),
+        shear=None if _is(shear, 0) else tuple(float(v) for v in shear),
+        affine=None if _is(affine, np.eye(3)) else _rows(affine),
         units=(str(layer.units[-2]), str(layer.units[-1])),
     )
 
@@ -38,6 +41,11 @@ def pixel_size_of(layer: Layer) -> PixelSize | None:
         for scale, unit in zip(layer.scale[-2:], layer.units[-2:], strict=True)
     )
     return y, x
+
+
+def _is(matrix: NDArray[Any], plain: NDArray[Any] | float) -> bool:
+    # numpy.allclose takes ten times as long, and all layers are asked whenever one comes or goes.
+    return bool((np.abs(matrix - plain) <= _ROUNDING).all())
 
 
 def _rows(matrix: Any) -> Any:

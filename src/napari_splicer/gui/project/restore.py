@@ -46,7 +46,7 @@ def restore(link: ViewerLink, opened: Opened) -> bool:
         return False
     contents, record = opened.contents, opened.contents.record
     remarks = list(contents.remarks)
-    with _held(link), _all_or_nothing(viewer, session):
+    with link.holding(), _all_or_nothing(viewer, session):
         layers = _open_layers(viewer, opened, remarks)
         _look(viewer, record)
         session.settings, session.bundle = record.work.settings, contents.bundle
@@ -85,16 +85,6 @@ def _all_or_nothing(viewer: Viewer, session: Session) -> Iterator[None]:
         if not whole:
             viewer.layers.clear()
             _empty(session)
-
-
-@contextmanager
-def _held(link: ViewerLink) -> Iterator[None]:
-    link.held = True
-    try:
-        yield
-    finally:
-        link.held = False
-        link.changed.emit()
 
 
 def _empty(session: Session) -> None:
