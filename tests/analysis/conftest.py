@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 
-from napari_splicer.embedding.table import note_representation
+from napari_splicer.config import PatchSettings, RunConfig
+from napari_splicer.embedding.table import note_representation, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,3 +53,17 @@ def table(groups: np.ndarray) -> AnnData:
 @pytest.fixture
 def table_of() -> Callable[[np.ndarray], AnnData]:
     return make_table
+
+
+@pytest.fixture
+def note_patches() -> Callable[..., None]:
+    def note(table: AnnData, patches: PatchSettings, pixel_um: float = np.nan) -> None:
+        """Note in a table how patches of the images "left" and "right" were cut."""
+        record(table)["config"] = RunConfig(patches=patches).model_dump_json()
+        record(table)["pixel_sizes"] = {
+            "region": np.array(["left", "right"]),
+            "y_um": np.full(2, pixel_um),
+            "x_um": np.full(2, pixel_um),
+        }
+
+    return note

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,9 +12,11 @@ from anndata import AnnData
 from napari_splicer.analysis.agreement import compare_clusterings, trust
 from napari_splicer.analysis.clustering import add_clustering, cluster_cells
 from napari_splicer.analysis.groups import note_edits
-from napari_splicer.config import ClusteringSettings, PatchSettings, RunConfig
-from napari_splicer.embedding.table import record
+from napari_splicer.config import ClusteringSettings, PatchSettings
 from napari_splicer.errors import InvalidSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def divided(**columns: list[str | None]) -> AnnData:
@@ -49,15 +53,6 @@ def test_nothing_in_common_is_refused() -> None:
         compare_clusterings(divided(a=["1"], b=["x"]), "a", "c")
 
 
-def note_patches(table: AnnData, patches: PatchSettings, pixel_um: float = np.nan) -> None:
-    """Note in a table how patches of the images "left" and "right" were cut."""
-    record(table)["config"] = RunConfig(patches=patches).model_dump_json()
-    sizes = np.full(2, pixel_um)
-    record(table)["pixel_sizes"] = {
-        "region": np.array(["left", "right"]), "y_um": sizes, "x_um": sizes
-    }  # fmt: skip
-
-
 @pytest.fixture
 def grouped(table: AnnData) -> AnnData:
     """Plain groups; half of the cells lie in another image."""
@@ -65,7 +60,9 @@ def grouped(table: AnnData) -> AnnData:
     return table
 
 
-def test_plain_groups_are_stable_and_follow_neither_image_nor_border(grouped: AnnData) -> None:
+def test_plain_groups_are_stable_and_follow_neither_image_nor_border(
+    grouped: AnnData, note_patches: Callable[..., None]
+) -> None:
     rng = np.random.default_rng(0)
     grouped.obs["region"] = pd.Categorical(rng.choice(["left", "right"], grouped.n_obs))
     grouped.obs["y"], grouped.obs["x"] = rng.uniform(0, 100, (2, grouped.n_obs))
@@ -77,7 +74,9 @@ def test_plain_groups_are_stable_and_follow_neither_image_nor_border(grouped: An
     assert found.cells == grouped.n_obs
 
 
-def test_groups_that_follow_image_and_border_are_told(grouped: AnnData) -> None:
+def test_groups_that_follow_image_and_border_are_told(
+    grouped: AnnData, note_patches: Callable[..., None]
+) -> None:
     first = np.asarray(grouped.obs["plain"].cat.codes == 0)
     grouped.obs["region"] = pd.Categorical(np.where(first, "left", "right"))
     grouped.obs["y"] = np.where(first, 3.0, 50.0)
@@ -89,7 +88,7 @@ def test_groups_that_follow_image_and_border_are_told(grouped: AnnData) -> None:
 
 
 def test_whose_patch_reaches_over_the_border_is_told_in_pixels_of_the_image(
-    grouped: AnnData,
+    grouped: AnnData, note_patches: Callable[..., None]
 ) -> None:
     first = np.asarray(grouped.obs["plain"].cat.codes == 0)
     grouped.obs["region"] = pd.Categorical(["left"] * grouped.n_obs)

@@ -69,11 +69,11 @@ GROUPS = {
 LEFT = Qt.MouseButton.LeftButton
 
 
-def test_three_fields_one_after_the_other_with_one_model(
+def test_two_fields_one_after_the_other_with_one_model(
     data_folder, make_napari_viewer, small_settings, tmp_path, qtbot
 ) -> None:
     """MIBI of breast tissue: 41 channels, four groups of markers, and what is around the cell."""
-    paths = sorted((data_folder / "mibi_dcis_risom_dev").glob("*.ome.tif"))[:3]
+    paths = sorted((data_folder / "mibi_dcis_risom_dev").glob("*.ome.tif"))[:2]
     viewer = make_napari_viewer()
     _, widget = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
     session, link, pages = widget.session, link_for(viewer), widget.pages

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_splicer.analysis.apart import folds_apart
 from napari_splicer.analysis.clustering import (
     Clustering,
     add_clustering,
@@ -46,10 +47,12 @@ class Taught:
         next: 0 where the type is sure, 1 where two are equally likely. 0 for examples, NaN for
         cells that hold nothing to tell a type by.
     accuracy : float or None
-        Share of examples whose type is told rightly by a probe that has not seen them, as the mean
-        over types; None where there are fewer than three of a type.
+        Share of examples whose type is told rightly by a probe that has seen no patch which
+        overlaps theirs, as the mean over types; None where a type has fewer than three such.
     doubtful : int64 (d,)
         Rows of examples of which such a probe says that they are of another type.
+    crowded : tuple of str
+        Types that have three examples or more, but not at enough places to be tested.
     proposed : int64 (k,)
         Rows of cells worth showing next: uncertain ones, each unlike the others.
     """
@@ -58,6 +61,7 @@ class Taught:
     uncertainty: NDArray[np.float32]
     accuracy: float | None
     doubtful: NDArray[np.int64]
+    crowded: tuple[str, ...]
     proposed: NDArray[np.int64]
 
 
@@ -110,12 +114,13 @@ def teaching(table: AnnData, settings: TaughtSettings) -> Shares[Taught]:
             uncertainty[rows[known]] = _uncertainty(chances)
         yield (int(rows[-1]) + 1) / table.n_obs
     codes[lesson.rows], uncertainty[lesson.rows] = lesson.types, 0
-    accuracy, doubtful = _tested(lesson, x)
+    accuracy, doubtful, crowded = _tested(table, lesson, x)
     return Taught(
         _clustering(table, settings, lesson, codes, numbers.remarks),
         uncertainty,
         accuracy,
         lesson.rows[doubtful],
+        crowded,
         proposals(numbers, uncertainty, lesson.rows),
     )
 
@@ -223,18 +228,27 @@ def _usable(lesson: _Lesson, numbers: StandardisedCells) -> tuple[_Lesson, NDArr
     return _Lesson(lesson.rows[finite], types, tuple(shown), colours, remarks), x[finite]
 
 
-def _tested(lesson: _Lesson, x: NDArray[np.float32]) -> tuple[float | None, NDArray[np.bool_]]:
-    """Cross-validate: the mean over types of the share that is told rightly; which are not."""
-    fewest = int(np.bincount(lesson.types).min())
-    if fewest < FEWEST:
-        return None, np.zeros(len(x), bool)
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
-    folds = StratifiedKFold(min(_FOLDS, fewest), shuffle=True, random_state=0)
-    told = cross_val_predict(_probe(), x, lesson.types, cv=folds)
-    right = told == lesson.types
-    shares = [right[lesson.types == code].mean() for code in range(len(lesson.names))]
-    return float(np.mean(shares)), ~right
+def _tested(
+    table: AnnData, lesson: _Lesson, x: NDArray[np.float32]
+) -> tuple[float | None, NDArray[np.bool_], tuple[str, ...]]:
+    """Cross-validate: the mean over types of the share told rightly; who is not; what can't be."""
+    wrong, tested = np.zeros((2, len(x)), bool)
+    types, count = lesson.types, len(lesson.names)
+    shown = np.bincount(types, minlength=count)
+    if shown.min() < FEWEST:
+        return None, wrong, ()
+    for learned, asked in folds_apart(table, lesson.rows, types, min(_FOLDS, int(shown.min()))):
+        if len(np.unique(types[learned])) == count:
+            tested |= asked
+            wrong[asked] = (
+                _probe().fit(x[learned], types[learned]).predict(x[asked]) != types[asked]
+            )
+    askable = np.bincount(types[tested], minlength=count)
+    if askable.min() < FEWEST:
+        few = tuple(name for name, n in zip(lesson.names, askable, strict=True) if n < FEWEST)
+        return None, wrong, few
+    shares = [1 - wrong[tested & (types == code)].mean() for code in range(count)]
+    return float(np.mean(shares)), wrong, ()
 
 
 def _clustering(

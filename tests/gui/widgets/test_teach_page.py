@@ -7,6 +7,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QColorDialog, QLineEdit
 
+from napari_splicer.config import PatchSettings, RunConfig
+from napari_splicer.embedding.table import record
 from napari_splicer.gui import lessons
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Job
@@ -80,6 +82,21 @@ def test_clicks_and_a_button_teach_every_cell(qtbot, page, session):
     assert [_text(page, row, EXAMPLES) for row in (0, 1)] == ["3", "3"]
     assert sum(int(_text(page, row, CELLS)) for row in (0, 1)) == 90
     qtbot.waitUntil(lambda: "100% are told rightly (guessing: 50%)" in page.says.text())
+
+
+def test_examples_that_overlap_are_no_test(qtbot, taught, session):
+    record(session.table).update(
+        config=RunConfig(patches=PatchSettings(size=32)).model_dump_json(),
+        pixel_sizes={
+            "region": np.array(["field"]),
+            "y_um": np.array([0.5]),
+            "x_um": np.array([0.5]),
+        },
+    )
+    session.table.obs[["y", "x"]] = 50.0
+    lessons.show(session, 0, session.cells_of(0)[3:4])
+    named = "can't be said yet: examples of <b>a</b>, <b>b</b> lie so close"
+    qtbot.waitUntil(lambda: named in taught.says.text())
 
 
 def test_every_click_teaches_as_long_as_that_is_ticked(taught, session):

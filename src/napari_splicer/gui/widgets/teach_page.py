@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -229,9 +230,15 @@ class TeachPage(Panel):
 
 def _how_well(taught: Taught) -> str:
     types = len(set(taught.clustering.names) - {UNASSIGNED})
+    if taught.crowded:
+        names = ", ".join(f"<b>{escape(name)}</b>" for name in taught.crowded)
+        return (
+            f"How well types are told can't be said yet: examples of {names} lie so close together "
+            "that their patches overlap. Show some from elsewhere too."
+        )
     if taught.accuracy is None:
         return f"With {FEWEST} examples of every type, it is said here how well they are told."
     return (
-        f"Of examples kept aside, {taught.accuracy:.0%} are told rightly (guessing: "
-        f"{1 / types:.0%})."
+        f"Of examples kept aside, with all that is near them, {taught.accuracy:.0%} are told "
+        f"rightly (guessing: {1 / types:.0%})."
     )
