@@ -52,7 +52,7 @@ from napari_splicer.patches.reader import PatchBatch
 from napari_splicer.patches.splitting import side_by_side, split
 from napari_splicer.quality import rankme
 from napari_splicer.training.schedule import learning_rate
-from results import BUSY, PAGES, Results, mean_and_sd
+from results import BUSY, PAGES, Results, mean_and_sd, precisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -310,12 +310,6 @@ def measure(run: Run, data: Path, *, epochs: int, bf16: bool) -> dict[str, float
         "bits": 16.0 if bf16 else 32.0,
         "minutes": minutes,
     }
-
-
-def precisions(measured: pd.DataFrame) -> str:
-    """Return in which precision the networks were trained; bf16 where the scores do not say."""
-    full = int((measured["bits"] == 32).sum()) if "bits" in measured else 0
-    return f"bf16 ({full} of {len(measured)} in fp32)" if full else "bf16"
 
 
 def report(measured: pd.DataFrame, epochs: int) -> Iterator[str]:

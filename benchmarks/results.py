@@ -115,3 +115,9 @@ def mean_and_sd(values: pd.Series) -> str:
     """Return mean and standard deviation over seeds, as ``0.812 ± 0.004``; of one, the value."""
     spread = f" ± {values.std():.3f}" if len(values) > 1 else ""
     return f"{values.mean():.3f}{spread}"
+
+
+def precisions(measured: pd.DataFrame) -> str:
+    """Return in which precision the networks were trained; bf16 where the scores do not say."""
+    full = int((measured["bits"] == 32).sum()) if "bits" in measured else 0
+    return f"bf16 ({full} of {len(measured)} in fp32)" if full else "bf16"

@@ -35,7 +35,7 @@ from sklearn.preprocessing import StandardScaler
 from napari_splicer import pipeline
 from napari_splicer.analysis.features import features
 from napari_splicer.config import Component, ImageInput, Region, RunConfig
-from results import Results
+from results import Results, precisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,16 +101,15 @@ def components(masked: bool) -> tuple[Component, ...]:
     return tuple(parts)
 
 
-def base(epochs: int) -> RunConfig:
+def base(epochs: int, precision: str) -> RunConfig:
     """Return the settings that all configurations share."""
     return RunConfig(components=components(masked=True)).with_values(
-        {"training.epochs": epochs, "precision": "bf16", "threads": 1}
+        {"training.epochs": epochs, "precision": precision, "threads": 1}
     )
 
 
-def configurations(epochs: int, seeds: int) -> Iterator[tuple[str, RunConfig]]:
+def configurations(shared: RunConfig, seeds: int) -> Iterator[tuple[str, RunConfig]]:
     """Yield every configuration that is compared and its name, those that most hangs on first."""
-    shared = base(epochs)
 
     def each_objective(seed: int) -> Iterator[tuple[str, RunConfig]]:
         for loss, objective in product(("simclr", "vicreg"), ("splicer", "je", "sum-je", "concat")):
@@ -173,7 +172,8 @@ def measure(config: RunConfig, data: Path) -> dict[str, float]:
     )
     minutes = (time.perf_counter() - began) / 60
     table = pipeline.run(pipeline.embed(fields, bundle, config))
-    return {"minutes": minutes} | probed(table, SOURCES, held_out)
+    bits = 16.0 if config.precision == "bf16" else 32.0
+    return {"minutes": minutes, "bits": bits} | probed(table, SOURCES, held_out)
 
 
 def measure_intensity(config: RunConfig, data: Path) -> dict[str, float]:
@@ -269,8 +269,9 @@ def report(results: Results, epochs: int) -> Iterator[str]:
         "Mean AUROC of a linear probe for the top 5 % of nine withheld markers "
         f"({', '.join(WITHHELD)}) on MIBI breast tissue: "
         f"{int(table['cells'].iloc[0]):,} cells, {len(CHANNELS)} channels in "
-        f"{len(components(masked=True))} components, {epochs} epochs, bf16. *choose*: each of the "
-        "eight training fields, left out in turn; *test*: the four other fields. Mean over fields "
+        f"{len(components(masked=True))} components, {epochs} epochs, "
+        f"{precisions(table.drop(INTENSITY))}. *choose*: each of the eight training fields, left "
+        "out in turn; *test*: the four other fields. Mean over fields "
         "(each the mean over seeds) and its 95 % confidence interval; *gain*: the same for the "
         "difference to mean intensity, field by field; *seeds differ*: standard deviation over "
         "seeds of the mean over fields. The labels are made by thresholding intensities, which "
@@ -307,12 +308,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--again", action="store_true", help="what was only read off a page, too")
     parser.add_argument("--report", action="store_true", help="of what was measured; no training")
+    parser.add_argument("--fp32", action="store_true", help="for processors that lack bf16")
     options = parser.parse_args()
     data = Path(os.environ["NAPARI_SPLICER_DATA"])
     results = Results("tissue_probe")
-    results.add(INTENSITY, partial(measure_intensity, base(options.epochs), data))
-    for what, config in configurations(options.epochs, options.seeds):
-        name = f"{what}, {options.epochs} epochs, bf16"
+    shared = base(options.epochs, "fp32" if options.fp32 else "bf16")
+    results.add(INTENSITY, partial(measure_intensity, shared, data))
+    for what, config in configurations(shared, options.seeds):
+        name = f"{what}, {options.epochs} epochs"
         if not options.report or results.known(name):
             results.add(name, partial(measure, config, data), again=options.again)
     results.write_page("Tissue probe", report(results, options.epochs))
