@@ -167,6 +167,7 @@ def test_a_viewer_that_is_emptied_to_be_closed_is_saved_whole(grouped, viewer, q
 def test_a_saved_window_is_opened_in_another(grouped, qtbot) -> None:
     grouped.session.select(grouped.session.ids()[:2])
     grouped.finish()
+    grouped.in_use.keep_only()  # as when it is closed
     viewer = ViewerModel()
     other = keeper_for(viewer)
     other.open(Wanted(grouped.project.path / RECORD))
@@ -175,6 +176,20 @@ def test_a_saved_window_is_opened_in_another(grouped, qtbot) -> None:
     assert other.session.groups == grouped.session.groups
     assert [layer.name for layer in viewer.layers if layer.name == "cells"] == ["cells"]
     assert [r.path for r in recent_projects()] == [grouped.project.path]
+
+
+def test_a_project_that_another_window_has_open_stays_there(grouped, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr(keeper, "tell", lambda error: None)
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((9, 9)), name="DAPI")
+    other = keeper_for(viewer)
+    other.open(Wanted(grouped.project.path))
+    wait(qtbot, lambda: not other.opening)
+    assert "field.splicer is open in another window. Close it" in other.session.notice.text
+    assert [layer.name for layer in viewer.layers] == ["DAPI"]
+    grouped.open(Wanted(grouped.project.path))  # its own it may
+    wait(qtbot, lambda: not grouped.opening)
+    assert grouped.session.groups
 
 
 def test_no_project_is_opened_while_something_runs(grouped, qtbot, monkeypatch) -> None:
@@ -226,6 +241,7 @@ def elsewhere(table, tissue, tmp_path, qtbot):
     give_table(other.session, table.copy(), tissue)
     other.save_as(tmp_path / "other.splicer")
     wait(qtbot, lambda: is_saved(other))
+    other.in_use.keep_only()  # as if it was closed
     return other.project.path
 
 

@@ -41,6 +41,7 @@ class SaveOnClose(QObject):  # type: ignore[misc]  # Qt is untyped here
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
             self._keeper.finish()
+            self._keeper.in_use.keep_only()
         except SplicerError as error:
             problem = str(error)
         else:

@@ -6,20 +6,22 @@ A state is taken hold of in the GUI thread, which copies nothing large, and writ
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from napari_splicer.errors import UNFORESEEN, CannotWrite, SplicerError
+from napari_splicer.errors import UNFORESEEN, CannotWrite, SplicerError, in_words
 from napari_splicer.gui.jobs import Errand, runner_for, tell
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.project.capture import capture, worth_keeping
 from napari_splicer.gui.project.folder import ProjectFolder, free_folder
+from napari_splicer.gui.project.in_use import InUse
 from napari_splicer.gui.project.opening import Question, Wanted, open_project
 from napari_splicer.gui.project.provenance import Provenance
-from napari_splicer.gui.project.recent import note_recent
+from napari_splicer.gui.project.recent import note_recent, save_and_note
 from napari_splicer.gui.project.record import SUFFIX
 from napari_splicer.gui.project.restore import restore
 from napari_splicer.gui.project.state import KEPT_FIELDS
@@ -73,6 +75,7 @@ class Keeper:
         self._provenance = Provenance(viewer)
         self.session = self._link.session
         self.project: ProjectFolder | None = None
+        self.in_use = InUse()
         self.problem = ""
         self.saving = self.opening = self.keep_images = False
         self.question: Question | None = None
@@ -121,6 +124,7 @@ class Keeper:
             return
         if self._emptied:  # what comes into an empty window is another work
             self._emptied, self.project, self.problem, self._written = False, None, "", None
+            self.in_use.keep_only()
         if self.project is None and not worth_keeping(self.session):
             return
         if not self._timer.isActive():
@@ -140,7 +144,7 @@ class Keeper:
             self._on_not_saved(error)
             return
         self.saving, self._begun = True, time.monotonic()
-        self._saving.ask(_save, project, state)
+        self._saving.ask(save_and_note, project, state)
         self.changed.emit()
 
     def save_as(self, path: Path) -> None:
@@ -168,11 +172,11 @@ class Keeper:
         try:
             state = self._state() if self.would_replace else self._asked
             if state is not None and (pending or self.problem or state.record != self._written):
-                self._on_saved(_save(self._project_now(), state))
+                self._on_saved(save_and_note(self._project_now(), state))
         except SplicerError:
             raise
         except UNFORESEEN as error:
-            raise CannotWrite(_words(error), "Save it under another name.") from error
+            raise CannotWrite(in_words(error), "Save it under another name.") from error
         finally:
             self.saving = False
 
@@ -190,11 +194,14 @@ class Keeper:
         self.saving, self.problem = False, ""
         self._written = written
         self._took = time.monotonic() - self._begun
+        if self.project is not None:
+            with suppress(SplicerError):  # it was new, and opened elsewhere at once
+                self.in_use.take(self.project.path)
         self.changed.emit()
 
     def _on_not_saved(self, error: Exception) -> None:
         """Say once what is wrong; the next change tries again."""
-        said = _words(error)
+        said = in_words(error)
         self.saving = False
         if said != self.problem:
             self.problem = said
@@ -256,10 +263,11 @@ class Keeper:
         if now is not None and now.path == wanted.folder and now.saves != record.saves:
             self.open(wanted)  # it is the one that was just saved, and was read before
             return
-        # Whatever becomes of the window, it is not to be saved over either project.
-        self.project, self.problem, self._written = None, "", None
         self._restoring = True
         try:
+            self.in_use.take(wanted.folder)
+            # Whatever becomes of the window, it is not to be saved over either project.
+            self.project, self.problem, self._written = None, "", None
             whole = restore(self._link, opened)
         except UNFORESEEN as error:
             self._on_not_opened(error)
@@ -269,24 +277,14 @@ class Keeper:
         self._written, self._emptied = self._state().record, False
         if whole:
             self.project = opened.contents.folder
+        self.in_use.keep_only(wanted.folder)
         note_recent(wanted.folder)
 
     def _on_not_opened(self, error: Exception) -> None:
         self.opening = False
-        self.session.notice = Notice("error", _words(error), "open")
+        self.session.notice = Notice("error", in_words(error), "open")
         tell(error)
         self.changed.emit()
-
-
-def _save(project: ProjectFolder, state: State) -> ProjectRecord:
-    """Return what the window said of itself, by which it is told later whether it has changed."""
-    project.save(state)
-    note_recent(project.path)
-    return state.record
-
-
-def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 _KEEPERS: WeakKeyDictionary[Any, Keeper] = WeakKeyDictionary()

@@ -16,6 +16,10 @@ from napari_splicer.gui.project.record import RECORD
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from napari_splicer.gui.project.folder import ProjectFolder
+    from napari_splicer.gui.project.record import ProjectRecord
+    from napari_splicer.gui.project.state import State
+
 MOST = 10
 
 
@@ -69,6 +73,13 @@ def note_recent(path: Path) -> None:
     text = json.dumps([str(p) for p in (path, *others)][:MOST], indent=1)
     with suppress(CannotWrite, OSError):
         write_text(list_file(), text, overwrite=True)
+
+
+def save_and_note(project: ProjectFolder, state: State) -> ProjectRecord:
+    """Save a project; return what its window said of itself, which tells whether that changes."""
+    project.save(state)
+    note_recent(project.path)
+    return state.record
 
 
 def _listed() -> Iterable[Path]:
