@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
 
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.config import Component, Region
 from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.project.provenance import Provenance
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.strokes import StrokeWatch
 
@@ -96,3 +100,52 @@ def test_after_undoing_the_cells_are_those_before_and_results_fit_again(
     mask.redo()
     assert 9_999 in set(session.cells.cells()["id"])
     assert resolve(session.snapshot()).steps["embed"].status == "stale"
+
+
+def test_a_stroke_on_a_mask_that_the_model_looks_at_makes_results_out_of_date_until_undone(
+    tissue, table
+) -> None:
+    viewer = ViewerModel()
+    viewer.add_image(np.asarray(tissue.image.data), metadata={"channels": [*tissue.image.channels]})
+    viewer.add_labels(np.asarray(tissue.cells.data).copy(), name="cells")
+    other = viewer.add_labels(np.asarray(tissue.cells.data).copy(), name="vessels")
+    tumour = viewer.add_labels(np.asarray(tissue.cells.data).copy(), name="tumour")
+    link = link_for(viewer)
+    session = link.session
+    link.use_regions([tumour, other])
+    parts = [Component(name="in", channels=("CD3",), region=Region(kind="inside", mask="tumour"))]
+    session.bundle = SimpleNamespace(
+        decomposition=Decomposition(tuple(parts)), hash="", can_do_without=False
+    )
+    session.made_from = {"embed": replace(session.snapshot(), table=None)}
+    session.table = table
+
+    def status() -> str:
+        return resolve(session.snapshot()).steps["embed"].status
+
+    tumour.paint((80, 80), 9_999)
+    assert status() == "stale"
+    assert "The mask 'tumour' has changed" in resolve(session.snapshot()).steps["embed"].why
+    tumour.undo()
+    assert status() == "done"
+    other.paint((80, 80), 9_999)
+    assert status() == "done"
+    link.use_regions([tumour])
+    assert status() == "done"
+    link.use_regions([other])
+    assert status() == "stale"
+
+
+def test_an_undone_stroke_is_told_of_layers_that_are_not_in_use() -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_labels(np.zeros((30, 30), int))
+    told = []
+    provenance = Provenance(viewer)
+    provenance.changed.connect(lambda: told.append(provenance.pixels(layer).state))
+    layer.paint((5, 5), 3)
+    before = len(told)
+    layer.undo()
+    assert len(told) == before + 1
+    layer.refresh()
+    assert len(told) == before + 1
+    assert len(set(told[before - 1 :])) == 2

@@ -66,3 +66,10 @@ def part_that_needs_cells(now: Snapshot) -> str:
         return ""
     parts = now.bundle.decomposition.components
     return next((part.name for part in parts if part.region.kind in OWN_CELL), "")
+
+
+def other_regions(made: Snapshot, now: Snapshot) -> tuple[str, ...]:
+    """Return the further masks that the model looks at and that are others than they were."""
+    parts = () if now.bundle is None else now.bundle.decomposition.components
+    looked_at = dict.fromkeys(part.region.mask for part in parts if part.region.mask is not None)
+    return tuple(n for n in looked_at if made.regions.get(n) is not now.regions.get(n))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from psygnal import Signal
 
@@ -28,11 +28,10 @@ from napari_splicer.gui.reading import (
     is_own,
     mask_choices,
     read_image,
-    read_mask,
 )
 from napari_splicer.gui.session import session_for, unwrapped
 from napari_splicer.gui.shelf import Shelf
-from napari_splicer.gui.strokes import StrokeWatch
+from napari_splicer.gui.watched_mask import WatchedMask, WatchedMasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,14 +60,12 @@ class ViewerLink:
         self._viewer = weakref.ref(viewer)
         self.session = session_for(viewer)
         self.image_layers: tuple[Image, ...] = ()
-        self.mask_layer: Labels | None = None
-        self.region_layers: dict[str, Labels] = {}
+        self._mask: WatchedMask | None = None
+        self._regions = WatchedMasks(self._read_regions)
         self._used_with: WeakKeyDictionary[Labels, WeakSet[Image]] = WeakKeyDictionary()
         self._was_visible: WeakKeyDictionary[Layer, bool] = WeakKeyDictionary()
         self._held = False
         self.shelf = Shelf(self.session)
-        self._strokes = StrokeWatch(self._read_mask)
-        self._read_at: WeakValueDictionary[int, LabelMask] = WeakValueDictionary()
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         self.session.events.tiles.connect(self._pair_up)
@@ -132,30 +129,33 @@ class ViewerLink:
         self._pair_up()
         self.changed.emit()
 
+    @property
+    def mask_layer(self) -> Labels | None:
+        """The layer of the cells."""
+        return None if self._mask is None else self._mask.layer
+
+    @property
+    def region_layers(self) -> dict[str, Labels]:
+        """The layers of further masks, by name."""
+        return self._regions.layers
+
     def use_mask(self, layer: Labels | None) -> None:
         """Make this layer the session's cell mask; None clears it."""
         if layer is not None and layer.ndim == 2 and layer is self.mask_layer:
             return
-        self.mask_layer = layer
-        self._strokes.watch(layer)
+        if self._mask is not None:
+            self._mask.let_go()
+        self._mask = None if layer is None else WatchedMask(layer, self._read_mask)
         self._read_mask()
 
     def _read_mask(self) -> None:
         """Read the mask anew: cells were painted or unpainted, or another mask was chosen."""
-        self.session.cells = self._mask_as_it_is()
+        made = self.session.made_from.get("embed")
+        cells = None if made is None else made.cells
+        mask = self._mask
+        self.session.cells = None if mask is None else mask.read(self._step(), cells)
         self._pair_up()
         self.changed.emit()
-
-    def _mask_as_it_is(self) -> LabelMask | None:
-        """Return the very mask that the table was made from, where all strokes are undone."""
-        if self.mask_layer is None:
-            return None
-        made = self.session.made_from.get("embed")
-        known = self._read_at.get(self._strokes.state)
-        if known is not None and made is not None and known is made.cells:
-            return known
-        mask = self._read_at[self._strokes.state] = read_mask(self.mask_layer, self._step())
-        return mask
 
     def show_image(self, choice: ImageChoice) -> None:
         """Make these layers the session's image, and hide those of the image before."""
@@ -187,10 +187,12 @@ class ViewerLink:
 
     def use_regions(self, layers: Sequence[Labels]) -> None:
         """Make these layers the session's further masks, by layer name."""
-        self.region_layers = {layer.name: layer for layer in layers}
-        self.session.regions = {
-            name: read_mask(layer, self._step()) for name, layer in self.region_layers.items()
-        }
+        self._regions.watch(layers)
+        self._read_regions()
+
+    def _read_regions(self) -> None:
+        made = self.session.made_from.get("embed")
+        self.session.regions = self._regions.read(self._step(), made.regions if made else {})
         self.changed.emit()
 
     def _step(self) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import SplicerError
-from napari_splicer.gui.fitness import misfit, missing, part_that_needs_cells
+from napari_splicer.gui.fitness import misfit, missing, other_regions, part_that_needs_cells
 from napari_splicer.gui.words import of_tiles
 from napari_splicer.patches.tile_mask import TileMask
 
@@ -211,6 +211,10 @@ def _with_table(now: Snapshot, summary: str) -> StepState:
         return StepState("stale", words, summary)
     if made is not None and made.bundle is not now.bundle:
         return StepState("stale", "The model has changed since the cells were embedded.", summary)
+    others = () if made is None else other_regions(made, now)
+    if others:
+        words = f"The mask '{others[0]}' has changed since the cells were embedded."
+        return StepState("stale", now.words(words), summary)
     return StepState("done", "", summary)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_splicer.config import ClusteringSettings, load_run
+from napari_splicer.config import ClusteringSettings, Component, Region, load_run
 from napari_splicer.events import Finished
 from napari_splicer.gui import commands, editing, groupings
 from napari_splicer.gui.docks import open_sample
@@ -280,3 +280,24 @@ def test_another_window_full_of_work_is_emptied_first(project, images, new_windo
         str(images / "left.ome.tif"),
         str(images / "left_mask.tif"),
     }
+
+
+@pytest.mark.parametrize("painted", [False, True])
+def test_whether_a_mask_that_the_model_looks_at_has_changed_is_known_again(
+    window, tmp_path, open_again, painted
+) -> None:
+    inside = np.asarray(window.session.cells.data).copy()
+    tumour = window.viewer.add_labels(inside, name="tumour")
+    window.link.use_regions([tumour])
+    window.session.components = (
+        Component(name="T", channels=("CD3",)),
+        Component(name="in", channels=("CD8",), region=Region(kind="inside", mask="tumour")),
+    )
+    window.run(commands.train(window.session))
+    window.run(commands.embed(window.session))
+    if painted:
+        tumour.paint((80, 80), 9_999)
+    window.save(tmp_path / "a.splicer")
+    state = resolve(open_again(tmp_path / "a.splicer").session.snapshot()).steps["embed"]
+    assert state.status == ("stale" if painted else "done")
+    assert ("'tumour' has changed" in state.why) == painted

@@ -204,6 +204,7 @@ def _made(made: Snapshot, now: Snapshot) -> MadeFrom:
         components=made.components,
         panel_groups=dict(made.panel_groups),
         same=tuple(name for name in names if getattr(made, name) is getattr(now, name)),
+        same_regions=tuple(n for n, mask in made.regions.items() if now.regions.get(n) is mask),
     )
 
 

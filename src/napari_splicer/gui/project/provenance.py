@@ -39,6 +39,7 @@ class Provenance:
     def __init__(self, viewer: ViewerModel) -> None:
         self._places: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()
         self._changes: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()
+        self._strokes: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()
         self._names: WeakKeyDictionary[Layer, str] = WeakKeyDictionary()
         self._opened: Counter[Any] = Counter()
         for layer in viewer.layers:
@@ -58,7 +59,9 @@ class Provenance:
         self._opened[key] += 1
         layer.events.data.connect(self._on_change)
         if isinstance(layer, Labels):
+            self._strokes[layer] = strokes_of(layer)
             layer.events.paint.connect(self._on_change)
+            layer.events.set_data.connect(self._on_redraw)
 
     def _on_removed(self, event: Any) -> None:
         """Count anew when the last layer of an origin is gone."""
@@ -69,7 +72,13 @@ class Provenance:
     def _on_change(self, event: Any) -> None:
         layer = event.source
         self._changes[layer] = self._changes.get(layer, 0) + 1
+        self._strokes[layer] = strokes_of(layer)
         self.changed.emit()
+
+    def _on_redraw(self, event: Any) -> None:
+        """Find out whether a stroke was undone: napari has no event for that, but draws anew."""
+        if strokes_of(event.source) != self._strokes.get(event.source, 0):
+            self._on_change(event)
 
     def is_changed(self, layer: Layer) -> bool:
         """Return whether a layer's pixels are others than those it was opened with."""

@@ -104,6 +104,7 @@ class PutField:
             image=session.image if "image" in same else None,
             cells=session.cells if "cells" in same else None,
             tiles=session.tiles if "tiles" in same else None,
+            regions={n: m for n, m in session.regions.items() if n in made.same_regions},
             panel_groups=made.panel_groups,
             components=made.components,
             settings=made.settings,

@@ -91,6 +91,7 @@ class MadeFrom(Part):
     components: tuple[Component, ...] = ()
     panel_groups: dict[str, tuple[str, ...]] = Field({})
     same: tuple[Same, ...] = ()
+    same_regions: tuple[str, ...] = ()
 
 
 class TableRecord(Part):

@@ -50,6 +50,8 @@ def restore(link: ViewerLink, opened: Opened) -> bool:
         layers = _open_layers(viewer, opened, remarks)
         _look(viewer, record)
         session.settings, session.bundle = record.work.settings, contents.bundle
+        regions = [layers.get(number) for number in record.work.regions.values()]
+        link.use_regions([layer for layer in regions if isinstance(layer, Labels)])
         changed = {place.origin for place in opened.places if place.status == "changed"}
         last = len(record.fields) - 1
         for number, field in enumerate(record.fields):
@@ -61,8 +63,6 @@ def restore(link: ViewerLink, opened: Opened) -> bool:
             elif field.table is not None:
                 contents.folder.set_aside(field.table.kept)
                 remarks.append(_set_aside(field, contents.folder.path))
-        regions = [layers.get(number) for number in record.work.regions.values()]
-        link.use_regions([layer for layer in regions if isinstance(layer, Labels)])
         _take_up_work(session, opened)
     whole = len(layers) == len(record.layers)
     if not whole:

@@ -1,0 +1,89 @@
+"""WatchedMask: what a Labels layer is as a mask, also while it is painted on; and many of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from napari_splicer.gui.reading import read_mask
+from napari_splicer.gui.strokes import StrokeWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from napari.layers import Labels
+
+    from napari_splicer.images.masks import LabelMask
+
+
+class WatchedMask:
+    """A mask that is read anew after every stroke.
+
+    Where all strokes are undone, the very mask that a result was made from comes back: it fits.
+
+    Parameters
+    ----------
+    layer : Labels
+    changed : callable
+        Called after every change of the layer's pixels.
+    """
+
+    def __init__(self, layer: Labels, changed: Callable[[], None]) -> None:
+        self.layer = layer
+        self._strokes = StrokeWatch(changed)
+        self._strokes.watch(layer)
+        self._read_at: WeakValueDictionary[int, LabelMask] = WeakValueDictionary()
+
+    def read(self, step: Sequence[int], made: LabelMask | None) -> LabelMask:
+        """Return the mask as it is now.
+
+        Parameters
+        ----------
+        step : sequence of int
+            Where the viewer stands along each axis.
+        made : LabelMask, optional
+            What the results were made from. Only this is taken up again: what another mask knows of
+            its cells may have been found out after the next stroke, in the same pixels.
+        """
+        known = self._read_at.get(self._strokes.state)
+        if known is not None and known is made:
+            return known
+        mask = self._read_at[self._strokes.state] = read_mask(self.layer, step)
+        return mask
+
+    def let_go(self) -> None:
+        """Watch the layer no more."""
+        self._strokes.watch(None)
+
+
+class WatchedMasks:
+    """Masks by name.
+
+    Parameters
+    ----------
+    changed : callable
+        Called after every change of a layer's pixels.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._masks: dict[str, WatchedMask] = {}
+
+    @property
+    def layers(self) -> dict[str, Labels]:
+        """Their layers, by name."""
+        return {name: mask.layer for name, mask in self._masks.items()}
+
+    def watch(self, layers: Sequence[Labels]) -> None:
+        """Watch these layers; those that were watched before stay what they are."""
+        before = {mask.layer: mask for mask in self._masks.values()}
+        self._masks = {
+            layer.name: before.pop(layer) if layer in before else WatchedMask(layer, self._changed)
+            for layer in layers
+        }
+        for mask in before.values():
+            mask.let_go()
+
+    def read(self, step: Sequence[int], made: Mapping[str, LabelMask]) -> dict[str, LabelMask]:
+        """Return the masks as they are now; see :meth:`WatchedMask.read`."""
+        return {name: mask.read(step, made.get(name)) for name, mask in self._masks.items()}
