@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 import napari
 import numpy as np
 from person import CTRL, LEFT, SHIFT, Person, open_field
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit, QPushButton
 
@@ -232,16 +233,23 @@ class Tour:
         self._turn_to("Teach")
         page = person.explorer.teach
         groups = [session.cells_of(group)[:3].tolist() for group in (0, 1)]
-        for name, cells in zip(("this", "that"), groups, strict=True):
+        for name, key, cells in zip(
+            ("this", "that"), (Qt.Key.Key_1, Qt.Key.Key_2), groups, strict=True
+        ):
             person.click(page.example_tools.new)
             person.type(page.types.findChildren(QLineEdit)[-1], name)
             person.wait(lambda name=name: name in [t.name for t in session.lesson.types])
             for cell in cells:
                 person.click_cell(cell)
                 person.wait(lambda cell=cell: session.picked == cell)
-                person.click(page.example_tools.add)
+                if cell == cells[0]:
+                    person.click(page.example_tools.add)
+                else:
+                    person.press_in_image(key)
         person.wait(lambda: session.clustering == "taught")
         person.wait(page.next.isEnabled)
+        shown = [len(kind.cells) for kind in session.lesson.types]
+        assert shown == [3, 3]
         person.click(page.next)
         yield "teach"
 

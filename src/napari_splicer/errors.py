@@ -145,8 +145,3 @@ UNFORESEEN: tuple[type[Exception], ...] = (
     ValueError,
 )
 """What may go wrong in others' readers and layers, where a person's work must outlast it."""
-
-
-def in_words(error: Exception) -> str:
-    """Return what an error says; its name where it says nothing."""
-    return str(error) or type(error).__name__

@@ -80,6 +80,7 @@ def test_mask_as_json(tissue_files: Path, capsys: pytest.CaptureFixture[str]) ->
     assert facts["event"] == "info"
     assert facts["kind"] == "mask"
     assert facts["cells"] > facts["touching_the_border"] > 0
+    assert facts["in_pieces_far_apart"] == []
 
 
 def test_run_file_in_words(tissue_files: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from napari_splicer.gui.facts import constant_channels, examine
+from napari_splicer.gui.facts import constant_channels, examine, remarks
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import LabelMask
 
@@ -33,6 +35,20 @@ def test_cells_are_counted(image) -> None:
     labels[10:13, 10:13] = 900
     facts = examine(image, LabelMask.from_array(labels))
     assert (facts.cells, facts.at_border, facts.problem) == (2, 1, "")
+
+
+def test_a_cell_in_pieces_far_apart_is_doubted(image) -> None:
+    labels = np.zeros((20, 30), np.uint16)
+    for number, corner in enumerate([(2, 4), (2, 12), (2, 20), (12, 4), (12, 12)], start=1):
+        labels[corner[0] : corner[0] + 3, corner[1] : corner[1] + 3] = number
+    facts = examine(image, LabelMask.from_array(labels))
+    assert facts.scattered == ()
+    labels[18, 1] = labels[1, 28] = 6
+    facts = examine(image, LabelMask.from_array(labels))
+    assert facts.scattered == (6,)
+    assert "Cell 6 lies in pieces far apart: is that a cell, or what" in remarks(image, facts)[-1]
+    many = replace(facts, scattered=(6, 7, 8, 9))
+    assert "4 cells (6, 7, 8 …) lie in pieces" in remarks(image, many)[-1]
 
 
 def test_an_empty_mask_is_a_problem_in_words(image) -> None:

@@ -156,6 +156,11 @@ class Person:
         middle = QPointF(canvas.width() / 2, canvas.height() / 2)
         self._drag(canvas, [middle], keys)
 
+    def press_in_image(self, key: Qt.Key) -> None:
+        """Press a key where the image was clicked before."""
+        QApplication.setActiveWindow(self.window)  # a display without window manager does not
+        QTest.keyClick(self._canvas(), key)
+
     def draw_in_image(self, size: float) -> None:
         """Drag a ring of this many screen pixels around the middle of the canvas."""
         canvas = self._canvas()

@@ -124,6 +124,7 @@ def _image(path: Path) -> Facts:
 
 
 def _mask(path: Path) -> Facts:
+    from napari_splicer.images.cell_table import scattered
     from napari_splicer.images.open import open_mask
 
     mask = open_mask(path)
@@ -134,6 +135,7 @@ def _mask(path: Path) -> Facts:
         "width_px": width,
         "cells": len(cells),
         "touching_the_border": int(cells["touches_border"].sum()),
+        "in_pieces_far_apart": list(scattered(cells)),
         "median_area_px": float(cells["area"].median()),
     }
 

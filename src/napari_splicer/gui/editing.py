@@ -11,8 +11,7 @@ from napari_splicer.analysis.groups import edits_of, note_edits
 from napari_splicer.analysis.palette import UNASSIGNED
 from napari_splicer.analysis.regrouping import Groups
 from napari_splicer.gui import lessons
-from napari_splicer.gui.naming import refusal
-from napari_splicer.gui.snapshot import Notice
+from napari_splicer.gui.naming import refusal, say
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -114,12 +113,7 @@ def _acceptable(session: Session, name: str, group: int | None = None) -> bool:
     taken = {g.name for i, g in enumerate(session.groups) if i != group}
     if group is not None:
         taken |= lessons.names_beside(session, session.groups[group].name)
-    why = refusal(name, taken)
-    if why:
-        session.notice = Notice("error", why, "cluster")
-    elif session.notice is not None and session.notice.kind == "error":
-        session.notice = None  # it was, at the latest, about the name tried before
-    return not why
+    return say(session, refusal(name, taken))
 
 
 def _put(

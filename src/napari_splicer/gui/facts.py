@@ -9,11 +9,14 @@ import numpy as np
 
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.snapshot import Facts
+from napari_splicer.images.cell_table import scattered
 
 if TYPE_CHECKING:
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask
     from napari_splicer.patches.tile_mask import TileMask
+
+_NAMED = 3
 
 
 def examine(image: MultiplexImage, mask: LabelMask | None) -> Facts:
@@ -32,7 +35,9 @@ def examine(image: MultiplexImage, mask: LabelMask | None) -> Facts:
         return Facts(constant=constant, problem=str(error))
     if len(cells) == 1:
         return Facts(1, constant=constant, problem=_one_id(mask, int(cells["id"].iloc[0])))
-    return Facts(len(cells), int(cells["touches_border"].sum()), constant)
+    return Facts(
+        len(cells), int(cells["touches_border"].sum()), constant, scattered=scattered(cells)
+    )
 
 
 def _no_signal(image: MultiplexImage) -> str:
@@ -86,7 +91,18 @@ def remarks(image: MultiplexImage, facts: Facts | None) -> list[str]:
     if facts is not None and facts.at_border:
         touch = "touches" if facts.at_border == 1 else "touch"
         found.append(f"{_count(facts.at_border, 'cell')} {touch} the image's border.")
+    if facts is not None and facts.scattered:
+        found.append(_in_pieces(facts.scattered))
     return found
+
+
+def _in_pieces(cells: tuple[int, ...]) -> str:
+    named = ", ".join(map(str, cells[:_NAMED])) + (" …" if len(cells) > _NAMED else "")
+    one = len(cells) == 1
+    return (
+        f"{f'Cell {named} lies' if one else f'{len(cells):,} cells ({named}) lie'} in pieces far "
+        f"apart: {'is that a cell' if one else 'are these cells'}, or what segmentation left over?"
+    )
 
 
 def _count(number: int, thing: str) -> str:

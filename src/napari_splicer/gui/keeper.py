@@ -13,7 +13,8 @@ from weakref import WeakKeyDictionary
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from napari_splicer.errors import UNFORESEEN, CannotWrite, SplicerError, in_words
+from napari_splicer.errors import UNFORESEEN, CannotWrite, SplicerError
+from napari_splicer.gui.failures import in_words
 from napari_splicer.gui.jobs import Errand, runner_for, tell
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.project.capture import capture, worth_keeping

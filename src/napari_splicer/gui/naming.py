@@ -5,6 +5,8 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from napari_splicer.gui.snapshot import Notice
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -104,3 +106,12 @@ def rename_channels(session: Session, image: MultiplexImage) -> None:
         for group, names in session.panel_groups.items()
     }
     session.image = image
+
+
+def say(session: Session, why: str) -> bool:
+    """Tell why a name was refused, or nothing more of the one before; return whether it was not."""
+    if why:
+        session.notice = Notice("error", why, "cluster")
+    elif session.notice is not None and session.notice.kind == "error":
+        session.notice = None  # it was, at the latest, about the name tried before
+    return not why

@@ -102,13 +102,15 @@ class Sought:
 class Facts:
     """What an image and its mask hold; found by reading them, so in a worker.
 
-    ``problem`` says why the mask cannot be used, empty where it can.
+    ``problem`` says why the mask cannot be used, empty where it can; ``scattered`` are the numbers
+    of cells that lie in pieces far apart.
     """
 
     cells: int | None = None
     at_border: int = 0
     constant: tuple[str, ...] = ()
     problem: str = ""
+    scattered: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

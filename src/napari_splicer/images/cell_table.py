@@ -24,6 +24,9 @@ _MERGE = {
     "x1": "max",
 }
 
+_EMPTY = 8  # times the cell's area,
+_WIDE = 3  # and sides of a usual cell, in the box of one that lies in pieces
+
 
 def cell_table(labels: da.Array, block: int = CHUNK_SIDE) -> pd.DataFrame:
     """Measure every label but 0.
@@ -107,3 +110,19 @@ def _measure(chunk: NDArray[Any], top: int, left: int) -> pd.DataFrame:
         index=pd.Index(ids, name="id"),
     )
     return runs.groupby(level="id", sort=False).agg(_MERGE)
+
+
+def scattered(cells: pd.DataFrame) -> tuple[int, ...]:
+    """Return the ids of cells that lie in pieces far apart, which no cell does.
+
+    Segmentations often give what is left over to one number. Of real masks, a cell's box is up to 4
+    times as large as the cell.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        As :func:`cell_table` returns it.
+    """
+    box = (cells["y1"] - cells["y0"]) * (cells["x1"] - cells["x0"])
+    large = box > (_WIDE**2) * cells["area"].median()
+    return tuple(int(number) for number in cells["id"][large & (box > _EMPTY * cells["area"])])

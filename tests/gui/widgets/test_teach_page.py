@@ -71,7 +71,7 @@ def test_clicks_and_a_button_teach_every_cell(qtbot, page, session):
         qtbot.waitUntil(lambda group=group, name=name: page.types.item(group, 1).text() == name)
         for cell in session.ids()[kind == group][:3]:
             _pick(session, cell)
-            assert str(cell) in tools.add.toolTip()
+            assert f"Make cell {cell} an example of {name} (key {group + 1})" in tools.add.toolTip()
             tools.add.click()
     assert page.says.text() == teach_page.LEARNING
     qtbot.waitUntil(lambda: lessons.is_kept(session), timeout=60_000)  # scikit-learn is loaded

@@ -45,7 +45,7 @@ class InUse:
                 f"The project {folder.name} is open in another window.",
                 "Close it there first, or open a copy of its folder.",
             ) from None
-        except (OSError, NotImplementedError):
+        except (OSError, RuntimeError):
             return
         self._locks[folder] = lock
 

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.shortcuts import SHOW_AS_TYPE
 from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
@@ -114,7 +115,10 @@ class ExampleTools(QWidget):
         if not chosen:
             self.add.setToolTip(_NO_TYPE)
         elif known:
-            self.add.setToolTip(f"Cell {session.picked} is an example of {name} (key {place + 1})")
+            key = f" (key {place + 1})" if place < len(SHOW_AS_TYPE.keys) else ""
+            self.add.setToolTip(
+                session.words(f"Make cell {session.picked} an example of {name}{key}")
+            )
         else:
             self.add.setToolTip("Click a cell of this table in the image or on the map first")
         count = int(np.isin(session.ids(), session.selection, assume_unique=True).sum())
@@ -123,7 +127,10 @@ class ExampleTools(QWidget):
         if not chosen:
             self.add_selected.setToolTip(_NO_TYPE)
         elif count:
-            self.add_selected.setToolTip(f"The {count:,} selected cells are examples of {name}")
+            cells = (
+                "selected cell an example" if count == 1 else f"{count:,} selected cells examples"
+            )
+            self.add_selected.setToolTip(session.words(f"Make the {cells} of {name}"))
         else:
             self.add_selected.setToolTip("Select cells first: drag around them on the map")
 

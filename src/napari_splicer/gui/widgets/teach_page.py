@@ -19,6 +19,7 @@ from napari_splicer.analysis.palette import UNASSIGNED
 from napari_splicer.analysis.teaching import FEWEST, teaching
 from napari_splicer.gui import lessons, similar
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.failures import in_words
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.shortcuts import SHOW_AS_TYPE
 from napari_splicer.gui.snapshot import detached
@@ -28,6 +29,7 @@ from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.source_menu import SourceMenu
 from napari_splicer.gui.widgets.type_table import TypeTable
 from napari_splicer.gui.widgets.wording import Wording
+from napari_splicer.gui.window_keys import WindowKeys
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent
@@ -46,6 +48,7 @@ HOW = (
     "examples of two types, every cell gets its type."
 )
 LEARNING = "Learning from the examples …"
+_HARDLY = 0.1  # of what is between guessing and all right
 _BLOCKING = ("cluster", "export")  # stages during which the table must stay as it is
 
 
@@ -71,6 +74,7 @@ class TeachPage(Panel):
         super().__init__("Teach", self._lay_out(), parent)
         self._errand = Errand(self, self._take, self._refuse, self._say_share)
         self._dress()
+        self._keys = WindowKeys(self, SHOW_AS_TYPE, self.example_tools.add_picked)
         events = session.events
         bind(self, events.table, self._table_changed)
         bind(self, events.lesson, self._teach)
@@ -137,6 +141,7 @@ class TeachPage(Panel):
 
     def _teach(self) -> None:
         session = self._session
+        self._keys.allow(len(session.lesson.types))
         self._taught, self._asked = None, -1
         self.gallery.doubt(np.empty(0, np.int64))
         if session.table is None:
@@ -156,7 +161,7 @@ class TeachPage(Panel):
         self.says.setText(self._session.words(words))
 
     def _refuse(self, error: Exception) -> None:
-        self.says.setText(str(error))
+        self.says.setText(in_words(error))
 
     def _take(self, taught: Taught) -> None:
         self._taught, self._kept = taught, lessons.is_kept(self._session)
@@ -196,12 +201,15 @@ class TeachPage(Panel):
         self.says.setText(said(" ".join(part for part in parts if part)))
 
     def _of_picked(self, taught: Taught) -> str:
-        rows = np.flatnonzero(self._session.ids() == self._session.picked)
-        if not len(rows):
+        picked = self._session.picked
+        rows = np.flatnonzero(self._session.ids() == picked)
+        if picked is None or not len(rows):
             return ""
-        name = taught.clustering.names[taught.clustering.codes[rows[0]]]
+        name = escape(taught.clustering.names[taught.clustering.codes[rows[0]]])
+        if len(lessons.examples_among(self._session, [picked])):
+            return f"Cell {picked} is an example of <b>{name}</b>."
         return (
-            f"Cell {self._session.picked} is taken for <b>{name}</b>, uncertainty "
+            f"Cell {picked} is taken for <b>{name}</b>, uncertainty "
             f"{taught.uncertainty[rows[0]]:.2f}."
         )
 
@@ -237,8 +245,15 @@ def _how_well(taught: Taught) -> str:
             "that their patches overlap. Show some from elsewhere too."
         )
     if taught.accuracy is None:
-        return f"With {FEWEST} examples of every type, it is said here how well they are told."
-    return (
+        return f"When every type has {FEWEST} examples, it will say here how well they are told."
+    guessed = 1 / types
+    told = (
         f"Of examples kept aside, with all that is near them, {taught.accuracy:.0%} are told "
-        f"rightly (guessing: {1 / types:.0%})."
+        f"rightly (guessing: {guessed:.0%})."
     )
+    if taught.accuracy <= guessed + (1 - guessed) * _HARDLY:
+        told += (
+            " That is hardly better than guessing: show more examples, or let other numbers have "
+            "a say (<i>by</i>, above)."
+        )
+    return told

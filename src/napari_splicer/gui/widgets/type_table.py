@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.naming import say
 from napari_splicer.gui.widgets.swatch import SWATCH, ask_for_colour, swatch
 from napari_splicer.gui.widgets.wording import Wording
 
@@ -104,7 +105,7 @@ class TypeTable(QTableWidget):
 
     def _renamed(self, item: QTableWidgetItem) -> None:
         if item.column() == NAME:
-            lessons.rename_type(self._session, item.row(), item.text())
+            say(self._session, lessons.rename_type(self._session, item.row(), item.text()))
             self._refresh()  # the old name comes back where the new one is refused
 
     def _clicked(self, row: int, column: int) -> None:
