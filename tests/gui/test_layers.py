@@ -182,6 +182,31 @@ def test_selected_cells_are_outlined_until_cleared(painted, qtbot) -> None:
     qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is None)
 
 
+def test_a_selection_is_outlined_on_another_table_of_its_cells(painted, qtbot) -> None:
+    session = painted.session
+    session.select(session.cells_of(1))
+    qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is not None)
+    table, session.table = session.table, None
+    qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is None)
+    session.table = table
+    session.select(session.ids()[:2])
+    qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is not None)
+
+
+def test_the_cell_s_outline_stays_above_what_is_painted_over_cells(painted, viewer, qtbot) -> None:
+    session = painted.session
+    session.picked = int(session.ids()[0])
+    assert painted.own_layer(CELL) is not None
+    painted.remove_layer(painted.own_layer(GROUPS))
+    session.opacity = 0.4
+    session.clustering = None
+    session.clustering = session.clusterings[0]
+    qtbot.waitUntil(lambda: painted.own_layer(GROUPS) is not None)
+    assert viewer.layers[-1] is painted.own_layer(CELL)
+    painted.use_mask(None)
+    assert painted.own_layer(CELL) is None
+
+
 def test_own_layers_go_with_the_table(painted, qtbot) -> None:
     painted.session.table = None
     qtbot.waitUntil(lambda: painted.own_layer(GROUPS) is None)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_splicer.config import Component
 from napari_splicer.gui import editing, keeper
+from napari_splicer.gui.explorer_widget import ExplorerWidget
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.project.record import RECORD, read_record
@@ -115,6 +116,8 @@ def test_work_goes_on_in_one_click(worked, open_window, qtbot) -> None:
     assert dock.project.state.text() == "opening …"
     qtbot.waitUntil(lambda: holds(viewer, dock) == held, timeout=PATIENCE)
     assert not offer.isVisible()
+    assert dock.step == "cluster"
+    assert viewer.window._qt_window.findChild(ExplorerWidget).isVisible()
     assert dock.project.button.text().startswith("field")
     assert dock.session.history.undo()
     assert "tumour" not in [group.name for group in dock.session.groups]

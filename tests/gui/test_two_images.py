@@ -97,3 +97,29 @@ def test_a_table_that_arrives_late_waits_for_its_image(two_fields, table, qtbot)
     assert session.table is table
     assert session.cells is run.cells
     assert link.session.image.name == "right"
+
+
+def test_a_mask_that_is_removed_and_opened_again_has_its_results(two_fields, table, qtbot) -> None:
+    link = link_for(two_fields)
+    session = link.session
+    session.made_from = {"embed": session.snapshot().inputs()}
+    table.obs["instance_id"] = session.cells.cells()["id"].iloc[:6].to_numpy()
+    session.table = table
+    qtbot.waitUntil(lambda: link.own_layer(GROUPS) is not None)
+    path = link.mask_layer.metadata[OWN]["path"]
+    two_fields.layers.remove(link.mask_layer)
+    assert not session.table_fits
+    link.open_mask(path)
+    assert session.table_fits
+    assert resolve(session.snapshot()).steps["cluster"].status == "done"
+    link.mask_layer.visible = True
+    link.mask_layer.paint((80, 80), 9_999)
+    assert not session.table_fits
+    link.mask_layer.undo()
+    assert session.table_fits
+    two_fields.layers.remove(link.mask_layer)
+    pixels = tifffile.imread(path)
+    pixels[:20] = 0
+    tifffile.imwrite(path, pixels)
+    link.open_mask(path)
+    assert not session.table_fits

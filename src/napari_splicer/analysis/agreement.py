@@ -91,12 +91,15 @@ class Trust(NamedTuple):
         image, and with its patch reaching over the image's border; 0: nothing in common, 1: all.
     cells : int
         On how many, drawn at random, this was found.
+    untold : str
+        Why there is no stability; empty where there is one.
     """
 
     stability: float | None
     image: float | None
     border: float | None
     cells: int
+    untold: str = ""
 
 
 def trust(
@@ -133,11 +136,13 @@ def trust(
     codes = np.asarray(groups_of(table, clustering).cat.codes)
     images = np.asarray(table.obs["region"].astype("category").cat.codes)
     at_border = _at_border(table, shapes or {})
+    untold = _untold(table, clustering)
     return Trust(
-        _stability(table, clustering, seeds),
+        None if untold else _stability(table, clustering, seeds),
         _shared(codes, images),
         None if at_border is None else _shared(codes, at_border),
         table.n_obs,
+        untold,
     )
 
 
@@ -148,14 +153,23 @@ def _counted(
     return np.bincount(pairs, minlength=rows * columns).reshape(rows, columns)
 
 
-def _stability(table: AnnData, clustering: str, seeds: Sequence[int]) -> float | None:
-    """Return how alike groups of other seeds are; None where a seed is not all they depend on."""
+def _untold(table: AnnData, clustering: str) -> str:
+    """Say why groups of other seeds can't be compared; empty where a seed is all they depend on."""
     settings = clusterings(table).get(clustering)
-    if not settings or edits_of(table, clustering) or table.n_obs < _FEWEST:
-        return None
-    if settings.get("method") == "taught" or earlier_model(table, clustering):
-        return None
-    return stability(table, ClusteringSettings.model_validate(settings), seeds=seeds)
+    if table.n_obs < _FEWEST:
+        return f"there are fewer than {_FEWEST} cells"
+    if not settings:
+        return "how the groups were made is not known"
+    if settings.get("method") == "taught":
+        return "they were taught by examples"
+    if edits_of(table, clustering):
+        return "they were edited by hand"
+    return "they are of an earlier model" if earlier_model(table, clustering) else ""
+
+
+def _stability(table: AnnData, clustering: str, seeds: Sequence[int]) -> float:
+    settings = ClusteringSettings.model_validate(clusterings(table)[clustering])
+    return stability(table, settings, seeds=seeds)
 
 
 def _shared(codes: NDArray[np.int8], others: NDArray[np.int8]) -> float | None:

@@ -222,7 +222,8 @@ def _usable(lesson: _Lesson, numbers: StandardisedCells) -> tuple[_Lesson, NDArr
         )
     without = [f"'{name}'" for name in lesson.names if name not in shown]
     if without:
-        remarks = (*remarks, f"There is no example of {', '.join(without)}, so no cell is of it.")
+        it = "it" if len(without) == 1 else "them"
+        remarks = (*remarks, f"There is no example of {', '.join(without)}, so no cell is of {it}.")
     codes, types = np.unique(types, return_inverse=True)
     colours = tuple(lesson.colours[code] for code in codes)
     return _Lesson(lesson.rows[finite], types, tuple(shown), colours, remarks), x[finite]

@@ -69,8 +69,8 @@ class Brush:
             self._say(
                 session.words(
                     "Paint over cells on the image: every cell that a stroke touches becomes an "
-                    f"example of {types[place].name}. With Alt, cells are taken out. Choose "
-                    "another layer to end."
+                    f"example of {types[place].name}. With Alt, cells are taken out. To end, "
+                    "press Paint again or choose another layer."
                 )
             )
 

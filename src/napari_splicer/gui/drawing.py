@@ -65,7 +65,7 @@ class Drawing:
         viewer.layers.selection.active = layer
         self._under_way = True
         layer.mode = "add_polygon_lasso"
-        session.notice = Notice("info", _HOW)
+        session.notice = Notice("info", session.words(_HOW))
 
     @property
     def _layer(self) -> Any:

@@ -50,7 +50,7 @@ class Keeper:
     """Saves and opens the work of one viewer; see :func:`keeper_for`.
 
     Nothing is written before there is something worth keeping. Its signal ``changed`` follows
-    every change of what it says of itself.
+    every change of what it says of itself, ``opened`` that a project was put into the window.
 
     Attributes
     ----------
@@ -69,6 +69,7 @@ class Keeper:
     """
 
     changed = Signal()
+    opened = Signal()
 
     def __init__(self, viewer: Viewer) -> None:
         self._link = link_for(viewer)
@@ -192,8 +193,7 @@ class Keeper:
         return state
 
     def _on_saved(self, written: ProjectRecord) -> None:
-        self.saving, self.problem = False, ""
-        self._written = written
+        self.saving, self.problem, self._written = False, "", written
         self._took = time.monotonic() - self._begun
         if self.project is not None:
             with suppress(SplicerError):  # it was new, and opened elsewhere at once
@@ -280,6 +280,7 @@ class Keeper:
             self.project = opened.contents.folder
         self.in_use.keep_only(wanted.folder)
         note_recent(wanted.folder)
+        self.opened.emit()
 
     def _on_not_opened(self, error: Exception) -> None:
         self.opening = False

@@ -120,6 +120,7 @@ class SplicerWidget(QWidget):
         for name in _DECIDING:
             bind(self, self.session.events[name], self._ask_for_refresh)
         bind(self, self.session.events.job, self._follow)
+        bind(self, self.keeper.opened, self._show_work)
         self._open_as_left(self._refresh())
 
     def _lay_out(self) -> None:
@@ -190,6 +191,13 @@ class SplicerWidget(QWidget):
         self.headers[name].setChecked(True)
         self._area.verticalScrollBar().setValue(0)
         self._point_forward()
+
+    def _show_work(self) -> None:
+        """Open what a project that was just opened had come to: its groups, or its next step."""
+        grouped = self.session.clustering is not None
+        self.open_step("cluster" if grouped else self._refresh().next_step)
+        if grouped:
+            self.open_explorer()
 
     def open_explorer(self) -> None:
         """Open the Explorer dock under the image."""

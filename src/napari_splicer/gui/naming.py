@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
+    from napari_splicer.events import Stage
     from napari_splicer.gui.session import Session
     from napari_splicer.images.image import MultiplexImage
 
@@ -108,10 +109,10 @@ def rename_channels(session: Session, image: MultiplexImage) -> None:
     session.image = image
 
 
-def say(session: Session, why: str) -> bool:
+def say(session: Session, why: str, stage: Stage = "cluster") -> bool:
     """Tell why a name was refused, or nothing more of the one before; return whether it was not."""
     if why:
-        session.notice = Notice("error", why, "cluster")
+        session.notice = Notice("error", why, stage)
     elif session.notice is not None and session.notice.kind == "error":
         session.notice = None  # it was, at the latest, about the name tried before
     return not why

@@ -79,9 +79,8 @@ class Painter:
             events.tiles,
         ):
             signal.connect(self._ask_for_groups)
-        events.selection.connect(self._ask_for_selection)
-        events.cells.connect(self._ask_for_selection)
-        events.tiles.connect(self._ask_for_selection)
+        for signal in (events.selection, events.table, events.cells, events.tiles):
+            signal.connect(self._ask_for_selection)
         self._examples_due = _timer(self._paint_examples)
         for signal in (events.brush, events.lesson, events.table):
             signal.connect(self._ask_for_examples)

@@ -10,7 +10,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_splicer.gui.painting import linear_of, place_of
-from napari_splicer.gui.reading import OWN
+from napari_splicer.gui.reading import OWN, is_own
 from napari_splicer.gui.shortcuts import ADD_IN_IMAGE, TAKE_IN_IMAGE
 from napari_splicer.patches.tile_mask import TileMask
 
@@ -51,6 +51,7 @@ class Pointer:
         events.cells.connect(self._forget)
         events.tiles.connect(self._forget)
         self._session.cell_requested.connect(self._fly_to)
+        viewer.layers.events.inserted.connect(self._stay_on_top)
         self._tile = lru_cache(maxsize=16)(_read_tile)
         self._near: tuple[int, int] | None = None
 
@@ -123,7 +124,9 @@ class Pointer:
         mask, layer = self._session.snapshot().units, self._link.ground.layer
         if cell is None or place is None or mask is None or layer is None:
             own = self._link.own_layer(CELL)
-            if own is not None:
+            if own is not None and layer is None:
+                self._link.remove_layer(own)
+            elif own is not None:
                 own.visible = False
             return
         reach = max(_REACH, mask.reach) if isinstance(mask, TileMask) else _REACH
@@ -154,6 +157,12 @@ class Pointer:
         own.data = data
         own.translate = where["translate"]
         own.visible = True
+
+    def _stay_on_top(self, event: Any) -> None:
+        """Keep the outline above what is drawn over the cells, which would dim it."""
+        own = self._link.own_layer(CELL)
+        if own is not None and own is not event.value and is_own(event.value):
+            event.source.move(event.source.index(own), len(event.source))
 
     def _fly_to(self, cell: int) -> None:
         viewer, layer, place = self._link.viewer, self._link.ground.layer, self._place(cell)

@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from napari_splicer.gui.reading import read_mask
 from napari_splicer.gui.strokes import StrokeWatch
+from napari_splicer.images.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,7 @@ class WatchedMask:
         self.layer = layer
         self._strokes = StrokeWatch(changed)
         self._strokes.watch(layer)
+        self._fresh = True
         self._read_at: WeakValueDictionary[int, LabelMask] = WeakValueDictionary()
 
     def read(self, step: Sequence[int], made: LabelMask | None) -> LabelMask:
@@ -48,12 +50,26 @@ class WatchedMask:
         known = self._read_at.get(self._strokes.state)
         if known is not None and known is made:
             return known
-        mask = self._read_at[self._strokes.state] = read_mask(self.layer, step)
+        mask = read_mask(self.layer, step)
+        # Only before the first stroke, of which napari tells before it changes the pixels.
+        if self._fresh and made is not None and _opened_again(mask, made):
+            mask = made
+        self._fresh = False
+        self._read_at[self._strokes.state] = mask
         return mask
 
     def let_go(self) -> None:
         """Watch the layer no more."""
         self._strokes.watch(None)
+
+
+def _opened_again(mask: LabelMask, made: LabelMask) -> bool:
+    """Return whether a file that was removed from the viewer is back, as it was."""
+    return (
+        bool(mask.source)
+        and (mask.source, mask.shape) == (made.source, made.shape)
+        and fingerprint(mask) == fingerprint(made)
+    )
 
 
 class WatchedMasks:

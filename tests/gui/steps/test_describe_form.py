@@ -8,6 +8,7 @@ from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import MIXTURE
 from napari_splicer.gui.steps.describe_form import DescribeForm
 from napari_splicer.gui.widgets.likeness_tick import LikenessTick
+from napari_splicer.gui.widgets.settings_form import SettingsForm
 from napari_splicer.gui.widgets.wording import Wording
 from napari_splicer.images.image import MultiplexImage
 
@@ -19,6 +20,16 @@ def session_of(pixel_size: float | None) -> Session:
         np.zeros((2, 400, 600), np.uint8), ["a", "b"], pixel_size=pixel_size
     )
     return Session(image=image)
+
+
+def test_details_are_of_tiles_where_those_are_described(qtbot, session) -> None:
+    form = SettingsForm(session)
+    qtbot.addWidget(form)
+    box = form.add_switch("augmentation.rotate", "Style of another cell", "a cell has no up")
+    title = form.layout().labelForField(box)
+    assert (title.text(), box.toolTip()) == ("Style of another cell", "A cell has no up")
+    session.settings = session.settings.with_values({"patches.sites": "grid"})
+    assert (title.text(), box.toolTip()) == ("Style of another tile", "A tile has no up")
 
 
 def test_tiles_are_chosen_and_counted(qtbot) -> None:

@@ -83,16 +83,20 @@ def test_trust_is_measured_when_asked_and_forgotten_with_the_groups(qtbot, sessi
     qtbot.mouseClick(line.button, Qt.MouseButton.LeftButton)
     assert not line.button.isEnabled()
     qtbot.waitUntil(line.button.isEnabled, timeout=60_000)
-    assert "when grouped anew" in line.words.text()
+    assert "grouped anew, groups are alike to" in line.words.text()
     session.clustering = None
     assert line.words.text() == ""
 
 
 def test_every_verdict_has_its_words() -> None:
     assert in_words(Trust(0.9, None, 0.02, 100)) == (
-        "Stable when grouped anew (0.90 of 1). They hardly follow the image's border (0.02 of 1)."
+        "Stable: grouped anew, groups are alike to 0.90 (1: the same, 0: no more than by chance). "
+        "They hardly follow the image's border (0.02 of 1)."
     )
     assert in_words(Trust(0.5, 0.4, None, 100)) == (
-        "Partly chance when grouped anew (0.50 of 1). They follow the image (0.40 of 1)."
+        "Partly chance: grouped anew, groups are alike to 0.50 (1: the same, 0: no more than by "
+        "chance). They follow the image (0.40 of 1)."
     )
-    assert "can't be told" in in_words(Trust(None, None, None, 5))
+    assert in_words(Trust(None, None, None, 5, "they were taught by examples")) == (
+        "Whether they are chance can't be told: they were taught by examples."
+    )

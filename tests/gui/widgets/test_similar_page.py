@@ -138,6 +138,13 @@ def test_another_page_goes_on_where_one_was_closed(qtbot, page, session):
     qtbot.addWidget(again)
     qtbot.waitUntil(lambda: again.pictures.cells[:1] == [cell])
     assert again.source.currentData() == "representation"
+    assert again.coloured.isChecked()
+    session.colour_by = None
+    last = SimilarPage(session)
+    qtbot.addWidget(last)
+    qtbot.waitUntil(lambda: last.pictures.cells[:1] == [cell])
+    assert session.colour_by is None
+    assert not last.coloured.isChecked()
 
 
 def test_another_table_drops_what_it_does_not_know(page, session, make_table, qtbot):

@@ -16,12 +16,14 @@ from napari_splicer.gui.widgets import teach_page
 from napari_splicer.gui.widgets.teach_page import TeachPage
 from napari_splicer.gui.widgets.type_table import CELLS, COLOUR, EXAMPLES, NAME
 from napari_splicer.images.image import MultiplexImage
+from napari_splicer.images.masks import LabelMask
 
 
 @pytest.fixture
 def page(qtbot, session) -> TeachPage:
     pixels = np.random.default_rng(0).gamma(2, 10, (5, 128, 128)).astype(np.float32)
     session.image = MultiplexImage.from_array(pixels, list(session.table.var_names))
+    session.cells = LabelMask.from_array(np.zeros((128, 128), np.uint8))
     page = TeachPage(session)
     qtbot.addWidget(page)
     page.resize(735, 260)
@@ -208,6 +210,20 @@ def test_too_few_types_leave_what_was_taught(qtbot, taught, session):
     assert session.table.obs["taught"].equals(groups)
     session.history.undo()
     qtbot.waitUntil(lambda: "told rightly" in taught.says.text())
+
+
+def test_the_brush_is_put_down_with_the_page(taught, session):
+    session.brush = 0
+    assert taught.example_tools.paint.isChecked()
+    taught.hide()
+    assert session.brush is None
+
+
+def test_without_their_mask_no_cell_is_flown_to(qtbot, taught, session):
+    qtbot.waitUntil(taught.next.isEnabled)
+    session.cells = None
+    assert not taught.next.isEnabled()
+    assert "step ① Image" in taught.next.toolTip()
 
 
 def test_another_page_goes_on_where_one_was_closed(qtbot, taught, session):

@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.gui.beside import folder_of_image
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.naming import say
 from napari_splicer.gui.panels import take_names, take_panel
-from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.page import heading
 
 if TYPE_CHECKING:
@@ -85,12 +85,13 @@ class ChannelNames(QWidget):
         if image is None:
             return
         old, new = image.channels[item.row()], item.text().strip()
-        if new and new not in image.channels:
+        why = ""
+        if not new:
+            why = f"A channel needs a name, so {old} keeps its own."
+        elif new != old and new in image.channels:
+            why = f"There is a channel {new} already, so {old} keeps its name."
+        if say(self.session, why, "open") and new != old:
             names = [new if name == old else name for name in image.channels]
             take_names(self.session, image.with_channels(names))
-            return
-        if new and new != old:
-            self.session.notice = Notice(
-                "error", f"There is a channel {new} already, so {old} keeps its name.", "open"
-            )
-        item.setText(old)
+        else:
+            self._list()

@@ -20,6 +20,7 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.readiness import StepState
 from napari_splicer.gui.steps.page import StepPage, allow, heading, text
 from napari_splicer.gui.widgets.progress_panel import ProgressPanel
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -55,9 +56,10 @@ class ExportStep(StepPage):
         self._state = StepState("blocked")
         self.column.addWidget(heading("What"))
         self.ticks: dict[str, QCheckBox] = {}
+        self._wording = Wording(self, self.session)
         for name, (words, tip) in FORMATS.items():
             tick = QCheckBox(words)
-            tick.setToolTip(tip)
+            self._wording.put(tick.setToolTip, tip)
             tick.setChecked(name in self.session.settings.export.formats)
             tick.toggled.connect(self._store)
             self.ticks[name] = tick
@@ -121,7 +123,8 @@ class ExportStep(StepPage):
 
     def export(self) -> None:
         """Start writing."""
-        self._runner.start(commands.export(self.session, Path(self.folder.text()).expanduser()))
+        folder = Path(self.folder.text()).expanduser().absolute()
+        self._runner.start(commands.export(self.session, folder))
 
     def _store(self) -> None:
         formats = [name for name, tick in self.ticks.items() if tick.isChecked()]

@@ -19,6 +19,7 @@ from napari_splicer.gui.widgets.choice_card import ChoiceCard
 from napari_splicer.gui.widgets.progress_panel import ProgressPanel, duration
 from napari_splicer.gui.widgets.settings_form import SettingsForm
 from napari_splicer.gui.widgets.training_monitor import TrainingMonitor
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +63,7 @@ class TrainPanel(QWidget):
     def __init__(self, runner: JobRunner, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._runner, self._session = runner, runner.session
+        self._wording = Wording(self, self._session)
         self._earlier = Earlier()
         self._looking = Errand(self, self._offer_to_go_on)
         self._timing = Errand(self, self._show_estimates, self._show_no_estimates)
@@ -144,6 +146,7 @@ class TrainPanel(QWidget):
     def _variation(self) -> QWidget:
         self.variation = VariationPanel(self._session)
         variation = fold("How cells are varied")
+        self._wording.put(variation.setText, variation.text())
         variation.setToolTip("What the model learns to ignore (augmentation), with a preview")
         variation.addWidget(self.variation)
         return variation

@@ -46,7 +46,7 @@ class Comparison(Panel):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         self.matrix = MatrixView()
-        super().__init__("Groups", self.matrix, parent)
+        super().__init__("", self.matrix, parent)
         self._session = session
         self._found: Agreement | None = None
         self._errand = Errand(self, self._show)

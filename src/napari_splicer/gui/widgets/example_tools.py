@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.widgets.type_table import TypeTable
 
 _NO_TYPE = "Make a type first, and choose it in the list"
-_OTHER_IMAGE = "The image and mask of these cells are not the chosen ones: see step ① Image"
+OTHER_IMAGE = "The image and mask of these cells are not the chosen ones: see step ① Image"
 
 
 class ExampleTools(QWidget):
@@ -141,7 +141,7 @@ class ExampleTools(QWidget):
         if not chosen:
             self.paint.setToolTip(_NO_TYPE)
         elif not session.table_fits:
-            self.paint.setToolTip(_OTHER_IMAGE)
+            self.paint.setToolTip(OTHER_IMAGE)
         else:
             self.paint.setToolTip(
                 session.words(

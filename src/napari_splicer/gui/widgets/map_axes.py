@@ -13,6 +13,7 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.numbers import further_numbers, values_of
 from napari_splicer.gui.snapshot import detached
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -62,9 +63,11 @@ class MapAxes(QWidget):
         self._errand = Errand(self, self._take)
         self.places = Places(np.empty((0, 2)))
         self.kind, self.x, self.y = QComboBox(), QComboBox(), QComboBox()
-        self.kind.setToolTip(
+        self._wording = Wording(self, session)
+        self._wording.put(
+            self.kind.setToolTip,
             "Map: alike cells lie close. Principal components: the two directions in which cells "
-            "differ most. One against another: any two markers or measures, as in flow cytometry."
+            "differ most. One against another: any two markers or measures, as in flow cytometry.",
         )
         for kind, words in _WORDS.items():
             self.kind.addItem(words, kind)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QLabel,
     QSpinBox,
     QWidget,
 )
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_splicer.config import RunConfig
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +42,7 @@ class SettingsForm(QWidget):
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._shown: list[Callable[[], None]] = []
+        self._wording = Wording(self, session)
         bind(self, session.events.settings, self._refresh)
 
     def add_choice(self, key: str, title: str, choices: Mapping[Any, str]) -> QComboBox:
@@ -126,9 +129,9 @@ class SettingsForm(QWidget):
     ) -> None:
         words = tip or describe(key)
         words = words[:1].upper() + words[1:]
-        box.setToolTip(words)
+        self._wording.put(box.setToolTip, words)
         if isinstance(box, NarrowBox):
-            box.tip = words
+            self._wording.put(lambda said: setattr(box, "tip", said), words)
         box.setMinimumWidth(80)
 
         def show_only() -> None:
@@ -137,7 +140,10 @@ class SettingsForm(QWidget):
 
         show_only()
         self._shown.append(show_only)
-        self._form.addRow(title, box)
+        label = QLabel()
+        self._wording.put(label.setText, title)
+        label.setBuddy(box)
+        self._form.addRow(label, box)
 
     def _refresh(self) -> None:
         for show in self._shown:

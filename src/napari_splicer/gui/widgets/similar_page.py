@@ -97,7 +97,9 @@ class SimilarPage(Panel):
             "What must be alike: all the model sees, one component of it, or intensity"
         )
         self.coloured = QCheckBox("in colour")
-        self.coloured.setChecked(True)
+        sought = self._session.sought  # there is one where a project is opened
+        now = self._session.colour_by
+        self.coloured.setChecked(sought is None or now == similar.measure_of(sought))
         self._wording.put(
             self.coloured.setToolTip, "Colour map and image by how alike each cell is"
         )

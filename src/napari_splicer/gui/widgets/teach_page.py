@@ -24,7 +24,7 @@ from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.shortcuts import SHOW_AS_TYPE
 from napari_splicer.gui.snapshot import detached
 from napari_splicer.gui.widgets.example_gallery import ExampleGallery
-from napari_splicer.gui.widgets.example_tools import ExampleTools
+from napari_splicer.gui.widgets.example_tools import OTHER_IMAGE, ExampleTools
 from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.source_menu import SourceMenu
 from napari_splicer.gui.widgets.type_table import TypeTable
@@ -32,7 +32,7 @@ from napari_splicer.gui.widgets.wording import Wording
 from napari_splicer.gui.window_keys import WindowKeys
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QKeyEvent
+    from qtpy.QtGui import QHideEvent, QKeyEvent
 
     from napari_splicer.analysis.teaching import Taught
     from napari_splicer.gui.session import Session
@@ -80,7 +80,8 @@ class TeachPage(Panel):
         bind(self, events.lesson, self._teach)
         bind(self, events.job, self._job_changed)
         bind(self, events.colour_by, self._colour_changed)
-        bind(self, events.picked, self._say)
+        for signal in (events.picked, events.cells, events.tiles):
+            bind(self, signal, self._say)
         self._table_changed()
 
     def _lay_out(self) -> QWidget:
@@ -123,6 +124,12 @@ class TeachPage(Panel):
             super().keyPressEvent(event)
         else:
             self.example_tools.add_picked(place)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Put the brush down: without the page nothing shows that it is taken up."""
+        if not event.spontaneous():  # as when the window is made an icon
+            self._session.brush = None
+        super().hideEvent(event)
 
     def set_theme(self, theme: Theme) -> None:
         """Put the pictures on the theme's background."""
@@ -181,12 +188,15 @@ class TeachPage(Panel):
         said = self._session.words
         taught, few = self._taught, said("Show cells of at least two types first")
         there = taught is not None
-        self.next.setEnabled(taught is not None and len(taught.proposed) > 0)
-        self.next.setToolTip(
-            said("Fly to a cell whose type is unsure: say what it is, and others become surer")
-            if self.next.isEnabled()
-            else few
-        )
+        proposed = taught is not None and len(taught.proposed) > 0
+        self.next.setEnabled(proposed and self._session.table_fits)
+        if self.next.isEnabled():
+            why = "Fly to a cell whose type is unsure: say what it is, and others become surer"
+        elif proposed:
+            why = OTHER_IMAGE
+        else:
+            why = "No cell is unsure enough to be asked about" if there else few
+        self.next.setToolTip(said(why))
         self.unsure.setEnabled(there)
         self.unsure.setToolTip(
             "Colour map and image by how unsure each cell's type is: 0 is sure, at 1 two types are "

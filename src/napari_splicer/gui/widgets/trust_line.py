@@ -73,10 +73,13 @@ def in_words(found: Trust) -> str:
     """Say what was measured, in sentences."""
     said = []
     if found.stability is None:
-        said.append("Edited by hand, taught, of an earlier model or too few: chance can't be told.")
+        said.append(f"Whether they are chance can't be told: {found.untold}.")
     else:
         verdict = "stable" if found.stability >= _STABLE else "partly chance"
-        said.append(f"{verdict.capitalize()} when grouped anew ({found.stability:.2f} of 1).")
+        said.append(
+            f"{verdict.capitalize()}: grouped anew, groups are alike to {found.stability:.2f} (1: "
+            "the same, 0: no more than by chance)."
+        )
     for value, what in ((found.image, "the image"), (found.border, "the image's border")):
         if value is not None:
             verdict = "hardly follow" if value < _LITTLE else "follow"
