@@ -91,6 +91,23 @@ def test_only_one_runs_at_a_time(runner, qtbot) -> None:
     finish(runner, qtbot)
 
 
+def test_a_click_between_the_result_and_the_end_of_its_thread_is_not_lost(runner, qtbot) -> None:
+    session, second, started, runs = runner.session, Script(2, stage="export"), [], set()
+
+    def click(job: Any) -> None:
+        runs.add(None if job is None else job.run)
+        if job is None and not started:
+            started.append(runner.start(second))
+            assert runner.busy
+            assert session.job is None
+
+    session.events.job.connect(click)
+    runner.start(Script(1))
+    qtbot.waitUntil(lambda: 2 in runs, timeout=60_000)
+    assert started == [True]
+    finish(runner, qtbot)
+
+
 def test_cancelling_twice_or_without_a_run_is_harmless(runner, qtbot) -> None:
     runner.cancel()
     runner.start(Script(runner.session.next_run(), steps=10**9))

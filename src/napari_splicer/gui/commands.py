@@ -279,8 +279,8 @@ def _finish(session: Session, run: Run, event: Finished) -> None:
     if event.result is not None:
         keep(session, run, event)
     if event.cancelled:
-        kept = "" if event.result is None and run.stage == "train" else _CANCELLED[run.stage]
-        words = f"{kept} {event.message}".strip()
+        not_begun = run.stage == "train" and event.result is None and event.message
+        words = event.message if not_begun else f"{_CANCELLED[run.stage]} {event.message}".strip()
         session.notice = Notice("info", words, run.stage)
     session.job = None
 

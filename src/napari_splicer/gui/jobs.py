@@ -83,6 +83,7 @@ class JobRunner:
         end_workers_at_exit()
         self.session = session
         self._run: Run | None = None
+        self._wanted: Run | None = None
         self._said: set[str] = set()
 
     @property
@@ -91,9 +92,13 @@ class JobRunner:
         return self._run is not None
 
     def start(self, run: Run) -> bool:
-        """Start ``run`` in a worker; False, and nothing happens, while another is under way."""
+        """Start ``run`` in a worker; False, and nothing happens, while another is under way.
+
+        Where another has its result, but its thread has not ended yet, it starts after that.
+        """
         if self._run is not None:
-            return False
+            self._wanted = run if self.session.job is None else None
+            return self._wanted is not None
         self._said = set()
         self._start(run)
         return True
@@ -144,7 +149,10 @@ class JobRunner:
         _WAITING.discard(self)
         run, self._run = self._run, None
         following = commands.follow_up(self.session, run) if run is not None else None
-        if following is None:
+        wanted, self._wanted = self._wanted, None
+        if following is None and wanted is not None:
+            self.start(wanted)
+        elif following is None:
             self.idle.emit()
         else:  # what training has said of an image, embedding need not say once more
             self._start(following)
