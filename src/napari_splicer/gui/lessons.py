@@ -148,8 +148,8 @@ def take_free_name(session: Session) -> None:
             session.lesson = lesson.model_copy(update={"name": name})
 
 
-def keep(session: Session, taught: Taught) -> None:
-    """Write what was learned into the session's table, and make it the active clustering."""
+def keep(session: Session, taught: Taught, *, show: bool = True) -> None:
+    """Write what was learned into the session's table; ``show``: as the active clustering."""
     table, name = session.table, taught.clustering.name
     assert table is not None
     add_taught(table, taught, replace=True)
@@ -159,7 +159,7 @@ def keep(session: Session, taught: Taught) -> None:
     session.measures = {**kept, uncertainty_measure(session): _uncertainty(table, name)}
     if colour_by is not None and colour_by.startswith(UNSURE):
         session.colour_by = uncertainty_measure(session)
-    if session.clustering != name:
+    if show and session.clustering != name:
         session.clustering = name
         if session.colour_by != uncertainty_measure(session):
             session.colour_by = None  # for the types to be seen

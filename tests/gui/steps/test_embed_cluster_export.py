@@ -118,6 +118,21 @@ def test_a_grouping_removed_while_another_is_made_stays_removed(grouped) -> None
     assert grouped.clusterings == ("mine", "second", "third")
 
 
+def test_keys_move_the_slider_too(runner, grouped, qtbot) -> None:
+    step = shown(ClusterStep(runner), grouped)
+    qtbot.addWidget(step)
+    step.resolution.setValue(30)
+    qtbot.wait(800)
+    assert not runner.busy  # it was set, not moved
+    for _ in range(3):
+        qtbot.keyClick(step.resolution, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: runner.busy, timeout=10_000)
+    qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
+    made = grouped.table.uns["splicer"]["clusterings"][grouped.clustering]
+    assert made["resolution"] == 3.3
+    assert step.count.text() == f"3.3 · {len(grouped.groups)} groups"
+
+
 def test_the_resolution_slider_makes_the_grouping_anew(runner, grouped, qtbot) -> None:
     step = shown(ClusterStep(runner), grouped)
     qtbot.addWidget(step)

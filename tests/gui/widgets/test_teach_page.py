@@ -212,6 +212,20 @@ def test_too_few_types_leave_what_was_taught(qtbot, taught, session):
     qtbot.waitUntil(lambda: "told rightly" in taught.says.text())
 
 
+def test_types_taught_anew_of_another_table_stay_behind_its_groups(qtbot, taught, session):
+    table = session.table.copy()
+    for name in ("taught", "taught_uncertainty"):
+        del table.obs[name]
+    del table.uns["splicer"]["clusterings"]["taught"]
+    session.clustering = None
+    session.table = table
+    session.clustering = "kind"
+    qtbot.waitUntil(lambda: "taught" in session.clusterings, timeout=60_000)
+    assert session.clustering == "kind"
+    lessons.show(session, 0, session.ids()[session.codes() == 0][5:6])
+    qtbot.waitUntil(lambda: session.clustering == "taught", timeout=60_000)
+
+
 def test_the_brush_is_put_down_with_the_page(taught, session):
     session.brush = 0
     assert taught.example_tools.paint.isChecked()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.jobs import JobRunner
     from napari_splicer.gui.readiness import Readiness, StepName
 
+_STILL = 600  # ms without a key or a turn of the wheel, after which the slider stays
 _METHODS = {"leiden": "Leiden (finds how many)", "kmeans": "k-means (you say how many)"}
 _EMPTY = (
     "The groups will be listed here, each with its colour, name and number of cells, and painted "
@@ -128,6 +129,12 @@ class ClusterStep(StepPage):
         )
         self.resolution.valueChanged.connect(self._count)
         self.resolution.sliderReleased.connect(self.update_resolution)
+        # Keys and the wheel press nothing that could be let go of.
+        self._still = QTimer(self)
+        self._still.setSingleShot(True)
+        self._still.setInterval(_STILL)
+        self._still.timeout.connect(self._update_unless_held)
+        self.resolution.actionTriggered.connect(lambda _: self._still.start())
         self.count = QLabel()
         self.count.setMinimumWidth(self.fontMetrics().horizontalAdvance("0.0 · 00 groups"))
         slider = QHBoxLayout()
@@ -175,6 +182,7 @@ class ClusterStep(StepPage):
 
     def update_resolution(self) -> None:
         """Make the active grouping anew; a second one if it was made otherwise, or is edited."""
+        self._still.stop()
         wanted, active = self.wanted(), self._made_by()
         if self.session.table is None or self._runner.busy:
             return
@@ -186,6 +194,11 @@ class ClusterStep(StepPage):
             self._runner.start(commands.recluster(self.session, named))
         else:
             self.add()
+
+    def _update_unless_held(self) -> None:
+        made, wanted = self._made_by(), self.wanted()
+        if not self.resolution.isSliderDown() and made.get("resolution") != wanted.resolution:
+            self.update_resolution()
 
     def _made_by(self) -> dict[str, Any]:
         """Return the settings of the active clustering."""
@@ -241,9 +254,11 @@ class ClusterStep(StepPage):
     def _count(self) -> None:
         made = self._made_by()
         resolution = self.resolution.value() / 10
-        known = made.get("method") == "leiden" and abs(made["resolution"] - resolution) < 0.05
-        groups = f"{len(self.session.groups)} groups" if known else "…"
-        self.count.setText(f"{resolution:.1f} · {groups}")
+        groups = ""
+        if made.get("method") == "leiden":
+            known = abs(made["resolution"] - resolution) < 0.05
+            groups = f" · {len(self.session.groups)} groups" if known else " · …"
+        self.count.setText(f"{resolution:.1f}{groups}")
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable what can be done now."""

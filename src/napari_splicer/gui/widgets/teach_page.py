@@ -65,6 +65,7 @@ class TeachPage(Panel):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         self._session = session
         self._taught: Taught | None = None
+        self._to_be_seen = False  # whether a person has taught something since it was kept
         self._kept = True  # whether the table holds what was learned
         self._asked = -1  # which of the proposed cells was flown to
         self.types = TypeTable(session)
@@ -77,7 +78,7 @@ class TeachPage(Panel):
         self._keys = WindowKeys(self, SHOW_AS_TYPE, self.example_tools.add_picked)
         events = session.events
         bind(self, events.table, self._table_changed)
-        bind(self, events.lesson, self._teach)
+        bind(self, events.lesson, self._lesson_changed)
         bind(self, events.job, self._job_changed)
         bind(self, events.colour_by, self._colour_changed)
         for signal in (events.picked, events.cells, events.tiles):
@@ -146,6 +147,10 @@ class TeachPage(Panel):
         lessons.resume(self._session)
         self._teach()
 
+    def _lesson_changed(self) -> None:
+        self._to_be_seen = True
+        self._teach()
+
     def _teach(self) -> None:
         session = self._session
         self._keys.allow(len(session.lesson.types))
@@ -182,7 +187,9 @@ class TeachPage(Panel):
         if self._taught is None or self._kept or (job is not None and job.stage in _BLOCKING):
             return
         self._kept = True
-        lessons.keep(self._session, self._taught)
+        # Taught anew of a new table, types wait behind the groups that were just made.
+        lessons.keep(self._session, self._taught, show=self._to_be_seen)
+        self._to_be_seen = False
 
     def _say(self) -> None:
         said = self._session.words
