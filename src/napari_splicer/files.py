@@ -138,7 +138,8 @@ def check_free(path: Path, *, overwrite: bool = False) -> None:
         return
     if not overwrite:
         raise WouldOverwrite(
-            f"{path} exists already.", "Choose another name or folder, or allow overwriting."
+            f"{path.name} exists already in {path.absolute().parent}.",
+            "Choose another name or folder, or allow overwriting.",
         )
     if path.is_dir() and not any((path / name).exists() for name in _OWN_FOLDERS):
         raise CannotWrite(
