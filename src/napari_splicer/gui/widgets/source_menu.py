@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QMenu, QToolButton
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QMenu, QStyle, QToolButton
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
@@ -38,6 +39,11 @@ class SourceMenu(QToolButton):
         for signal in (session.events.table, session.events.lesson):
             bind(self, signal, self._refresh)
         self._refresh()
+
+    def sizeHint(self) -> QSize:
+        """Leave room for the arrow, which napari's style does not count."""
+        arrow = self.style().pixelMetric(QStyle.PixelMetric.PM_MenuButtonIndicator)
+        return super().sizeHint() + QSize(arrow, 0)
 
     def _refresh(self) -> None:
         table, chosen = self._session.table, self._session.lesson.sources
