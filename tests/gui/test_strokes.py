@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from types import SimpleNamespace
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -142,10 +144,26 @@ def test_an_undone_stroke_is_told_of_layers_that_are_not_in_use() -> None:
     told = []
     provenance = Provenance(viewer)
     provenance.changed.connect(lambda: told.append(provenance.pixels(layer).state))
+    untouched = provenance.pixels(layer).state
+    assert not provenance.is_changed(layer)
     layer.paint((5, 5), 3)
-    before = len(told)
+    assert provenance.is_changed(layer)
     layer.undo()
-    assert len(told) == before + 1
+    assert not provenance.is_changed(layer)
     layer.refresh()
-    assert len(told) == before + 1
-    assert len(set(told[before - 1 :])) == 2
+    assert told[-1] == untouched
+    assert len(set(told)) == 2
+    layer.data = np.ones((30, 30), int)
+    assert provenance.is_changed(layer)
+
+
+def test_a_layer_is_held_by_none_of_those_who_watch_it() -> None:
+    watch = StrokeWatch(lambda: None)
+    layer = Labels(np.zeros((30, 30), int))
+    watch.watch(layer)
+    gone = ref(layer)
+    del layer
+    gc.collect()
+    assert gone() is None
+    assert watch.state is not None
+    watch.watch(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,7 @@ class StrokeWatch:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
-        self._layer: Labels | None = None
+        self._watched: ref[Labels] | None = None
         self._numbers = count()
         self._states: list[int] = [next(self._numbers)]  # after 0, 1, … of the kept strokes
         self._depth = 0
@@ -32,14 +33,18 @@ class StrokeWatch:
         """A number that pixels have for as long as they stay, and again after undoing strokes."""
         return self._states[self._depth]
 
+    @property
+    def _layer(self) -> Labels | None:
+        return None if self._watched is None else self._watched()
+
     def watch(self, layer: Labels | None) -> None:
-        """Watch ``layer`` instead of the one before."""
+        """Watch ``layer``, which is held weakly, instead of the one before."""
         if self._layer is not None:
             events = self._layer.events
             events.paint.disconnect(self._on_stroke)
             events.data.disconnect(self._on_data)
             events.set_data.disconnect(self._on_redraw)
-        self._layer = layer
+        self._watched = None if layer is None else ref(layer)
         self._start_anew()
         if layer is not None:
             layer.events.paint.connect(self._on_stroke)

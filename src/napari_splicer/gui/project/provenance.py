@@ -14,7 +14,7 @@ from psygnal import Signal
 from napari_splicer.gui.project.record import Origin
 from napari_splicer.gui.project.state import Pixels
 from napari_splicer.gui.reading import OWN, is_own
-from napari_splicer.gui.strokes import strokes_of
+from napari_splicer.gui.strokes import StrokeWatch, strokes_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -39,7 +39,8 @@ class Provenance:
     def __init__(self, viewer: ViewerModel) -> None:
         self._places: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()
         self._changes: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()
-        self._strokes: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()
+        self._strokes: WeakKeyDictionary[Layer, StrokeWatch] = WeakKeyDictionary()
+        self._untouched: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()
         self._names: WeakKeyDictionary[Layer, str] = WeakKeyDictionary()
         self._opened: Counter[Any] = Counter()
         for layer in viewer.layers:
@@ -57,11 +58,13 @@ class Provenance:
         key = _opening(layer)
         self._places[layer] = self._opened[key]
         self._opened[key] += 1
-        layer.events.data.connect(self._on_change)
         if isinstance(layer, Labels):
-            self._strokes[layer] = strokes_of(layer)
-            layer.events.paint.connect(self._on_change)
-            layer.events.set_data.connect(self._on_redraw)
+            strokes = self._strokes[layer] = StrokeWatch(self.changed.emit)
+            strokes.watch(layer)
+            if not strokes_of(layer):
+                self._untouched[layer] = strokes.state
+        else:
+            layer.events.data.connect(self._on_change)
 
     def _on_removed(self, event: Any) -> None:
         """Count anew when the last layer of an origin is gone."""
@@ -72,17 +75,14 @@ class Provenance:
     def _on_change(self, event: Any) -> None:
         layer = event.source
         self._changes[layer] = self._changes.get(layer, 0) + 1
-        self._strokes[layer] = strokes_of(layer)
         self.changed.emit()
-
-    def _on_redraw(self, event: Any) -> None:
-        """Find out whether a stroke was undone: napari has no event for that, but draws anew."""
-        if strokes_of(event.source) != self._strokes.get(event.source, 0):
-            self._on_change(event)
 
     def is_changed(self, layer: Layer) -> bool:
         """Return whether a layer's pixels are others than those it was opened with."""
-        return bool(self._changes.get(layer) or strokes_of(layer))
+        strokes = self._strokes.get(layer)
+        if strokes is not None:
+            return strokes.state != self._untouched.get(layer)
+        return bool(self._changes.get(layer))
 
     def origin(self, layer: Layer) -> Origin | None:
         """Return where a layer comes from; None where its pixels are nowhere but in memory."""
@@ -120,8 +120,9 @@ class Provenance:
     def _state(self, layer: Layer) -> str:
         if not self.is_changed(layer) and layer.metadata.get(OWN, {}).get(KEPT):
             return str(layer.metadata[OWN][KEPT])
-        name = self._names.get(layer, "")
-        return f"{name}:{self._changes.get(layer, 0)}:{strokes_of(layer)}"
+        strokes = self._strokes.get(layer)
+        changes = self._changes.get(layer, 0) if strokes is None else strokes.state
+        return f"{self._names.get(layer, '')}:{changes}"
 
 
 def _absolute(path: str) -> str:
