@@ -283,5 +283,7 @@ class SplicerWidget(QWidget):
         if theme is None or theme == self._theme:
             return
         self._theme = theme
+        for header in self.headers.values():
+            header.set_theme(theme)
         for page in self.pages.values():
             page.show_theme(theme)

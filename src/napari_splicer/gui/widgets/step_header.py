@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_splicer.gui.readiness import StepState
+    from napari_splicer.gui.widgets.theme import Theme
 
 # Never colour alone: each state has a sign of its own.
 _SIGNS = {"done": "✓", "stale": "⟳", "running": "●", "ready": "", "blocked": ""}
-_COLOURS = {"done": "#2e9e6b", "stale": "#d58a00", "running": "#3f8fd6"}
-_FADED = "#868e93"  # readable on napari's dark and light buttons
+# Each 4 : 1 at least on the buttons of napari's dark and light theme; "blocked" recedes a little.
+_ON_DARK = {"done": "#5fd3a0", "stale": "#f0b040", "running": "#8cc4f5", "blocked": "#a3abb2"}
+_ON_LIGHT = {"done": "#0f5535", "stale": "#6a4100", "running": "#124a80", "blocked": "#56595c"}
 
 
 class StepHeader(QPushButton):
@@ -33,7 +35,8 @@ class StepHeader(QPushButton):
     def __init__(self, number: int, title: str, tip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tip = tip
-        self._colour = ""
+        self._colours, self._status = _ON_DARK, "blocked"
+        self._faded = False
         self._title = f"{chr(ord('①') + number - 1)}  {title}"
         self.setCheckable(True)
         self.setAccessibleName(title)
@@ -52,11 +55,20 @@ class StepHeader(QPushButton):
         """Show how the step stands."""
         sign = _SIGNS[state.status]
         self._state.setText(f"{sign} {state.summary}".strip())
-        self._colour = _COLOURS.get(state.status, "")
-        faded = f"color: {_FADED};" if state.status == "blocked" and not state.summary else ""
+        self._status = state.status
+        self._faded = state.status == "blocked" and not state.summary
+        self.setToolTip(f"{self._tip}\n{state.why}".strip())
+        self._colour()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take colours that can be read on the theme's buttons."""
+        self._colours = _ON_DARK if theme.is_dark else _ON_LIGHT
+        self._colour()
+
+    def _colour(self) -> None:
+        faded = f"color: {self._colours['blocked']};" if self._faded else ""
         self._name.setStyleSheet(f"background: transparent; {faded}")
         self._embolden(self.isChecked())
-        self.setToolTip(f"{self._tip}\n{state.why}".strip())
 
     @property
     def text_shown(self) -> str:
@@ -65,7 +77,8 @@ class StepHeader(QPushButton):
 
     def _embolden(self, opened: bool) -> None:
         """Set the open step off; its background leaves no room for a coloured sign."""
-        colour = f"color: {self._colour};" if self._colour and not opened else ""
+        coloured = self._status in self._colours and not opened
+        colour = f"color: {self._colours[self._status]};" if coloured else ""
         self._state.setStyleSheet(f"background: transparent; font-weight: bold; {colour}")
         font = self._name.font()
         font.setBold(opened)
