@@ -91,13 +91,15 @@ def test_events_become_progress_curves_and_notices(session) -> None:
             Progress("train", 3, 10, "steps", seconds_left=7.0),
             Metrics("train", 3, {"loss": 1.0}),
             Warned("train", "Few cells."),
+            Warned("train", "Large patches."),
+            Warned("train", "Few cells."),
         ],
     )
     assert session.job is not None
     assert session.job.fraction == 0.3
     assert session.job.seconds_left == 7.0
     assert len(session.metrics) == 1
-    assert session.notice.text == "Few cells."
+    assert session.notice.text == "Few cells. Large patches."
 
 
 def test_results_of_an_older_run_are_refused(session) -> None:

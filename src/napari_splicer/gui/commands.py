@@ -20,7 +20,7 @@ from napari_splicer.gui.failures import details_of, in_words
 from napari_splicer.gui.naming import free_name
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.results import keep
-from napari_splicer.gui.snapshot import Job, Notice, detached
+from napari_splicer.gui.snapshot import Job, Notice, detached, warning_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -248,7 +248,7 @@ def apply(session: Session, run: Run, events: Iterable[Event]) -> None:
                     message=event.message,
                 )
             case Warned():
-                session.notice = Notice("warning", event.message, event.stage)
+                session.notice = warning_after(session.notice, event.message, event.stage)
             case Finished():
                 _finish(session, run, event)
 

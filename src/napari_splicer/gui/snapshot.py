@@ -82,6 +82,13 @@ class Notice:
     details: str = ""
 
 
+def warning_after(now: Notice | None, message: str, stage: Stage) -> Notice:
+    """Return a warning that also says what the ones before it in this stage said."""
+    before = "" if now is None or (now.kind, now.stage) != ("warning", stage) else now.text
+    text = before if message in before else f"{before} {message}".strip()
+    return Notice("warning", text, stage)
+
+
 @dataclass(frozen=True, slots=True)
 class Sought:
     """A question: which cells, or tiles, are like these (label ids), by a source of the table."""

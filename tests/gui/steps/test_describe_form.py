@@ -106,3 +106,12 @@ def test_likeness_waits_for_its_colours_and_says_so(qtbot, table) -> None:
     assert session.colour_by == MIXTURE
     tick.click()
     assert session.colour_by is None
+
+
+def test_tips_of_numbers_say_what_can_be_typed(qtbot, session) -> None:
+    form = SettingsForm(session)
+    qtbot.addWidget(form)
+    batch = form.add_number("training.batch", "Batch", (2, 4096))
+    assert batch.toolTip().endswith("\n2 to 4096")
+    blur = form.add_percent("augmentation.blur", "Out of focus", (0, 0.5), unset="none")
+    assert blur.toolTip().endswith("\nUp to 50.0 %")

@@ -56,7 +56,8 @@ def test_longer_presets_take_longer(session) -> None:
 
 
 def test_details_are_two_way(step, session) -> None:
-    boxes = {box.toolTip(): box for box in step.train_panel.findChildren(QSpinBox)}
+    spins = step.train_panel.findChildren(QSpinBox)
+    boxes = {box.toolTip().splitlines()[0]: box for box in spins}
     batch = boxes["Patches per step"]
     batch.setValue(64)
     assert session.settings.training.batch == 64

@@ -128,7 +128,7 @@ class SettingsForm(QWidget):
         self, key: str, title: str, box: QWidget, show: Callable[[], None], tip: str = ""
     ) -> None:
         words = tip or describe(key)
-        words = words[:1].upper() + words[1:]
+        words = words[:1].upper() + words[1:] + _range_of(box)
         self._wording.put(box.setToolTip, words)
         if isinstance(box, NarrowBox):
             self._wording.put(lambda said: setattr(box, "tip", said), words)
@@ -176,3 +176,15 @@ def describe(key: str) -> str:
             raise KeyError(f"{key}: {part} has no settings of its own")
         model = annotation
     return model.model_fields[leaf].description or ""
+
+
+def _range_of(box: QWidget) -> str:
+    """Say what can be typed into a box: it drops what goes beyond."""
+    if not isinstance(box, (QSpinBox, QDoubleSpinBox)):
+        return ""
+    low, high = (box.textFromValue(end) for end in (box.minimum(), box.maximum()))
+    return (
+        f"\nUp to {high}{box.suffix()}"
+        if box.specialValueText()
+        else f"\n{low} to {high}{box.suffix()}"
+    )
