@@ -6,8 +6,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QLineEdit, QMainWindow, QTabWidget, QWidget
 
-from napari_splicer.gui.shortcuts import SHOW_AS_TYPE
-from napari_splicer.gui.window_keys import WindowKeys
+from napari_splicer.gui.shortcuts import SHOW_AS_TYPE, WindowKeys
 
 
 class Canvas(QWidget):

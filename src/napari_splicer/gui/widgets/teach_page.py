@@ -21,7 +21,7 @@ from napari_splicer.gui import lessons, similar
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.failures import in_words
 from napari_splicer.gui.jobs import Errand
-from napari_splicer.gui.shortcuts import SHOW_AS_TYPE
+from napari_splicer.gui.shortcuts import SHOW_AS_TYPE, WindowKeys
 from napari_splicer.gui.snapshot import detached
 from napari_splicer.gui.widgets.example_gallery import ExampleGallery
 from napari_splicer.gui.widgets.example_tools import OTHER_IMAGE, ExampleTools
@@ -29,7 +29,6 @@ from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.source_menu import SourceMenu
 from napari_splicer.gui.widgets.type_table import TypeTable
 from napari_splicer.gui.widgets.wording import Wording
-from napari_splicer.gui.window_keys import WindowKeys
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QHideEvent, QKeyEvent
