@@ -18,6 +18,7 @@ from napari_splicer.gui import commands, editing, keeper
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.keeper import keeper_for
 from napari_splicer.gui.project import folder
+from napari_splicer.gui.project.in_use import InUse
 from napari_splicer.gui.project.opening import Wanted
 from napari_splicer.gui.project.recent import note_recent, recent_projects
 from napari_splicer.gui.project.record import RECORD, read_record
@@ -275,6 +276,7 @@ def test_a_project_that_fails_half_way_is_not_saved_over_the_one_before(
     qtbot.wait(300)
     grouped.finish()
     assert (read_record(before).saves, read_record(elsewhere).saves) == saves
+    InUse().take(elsewhere)  # no window keeps it from others
 
 
 def test_a_project_is_opened_as_it_is_when_its_window_has_saved_it_meanwhile(

@@ -182,14 +182,17 @@ def test_selected_cells_are_outlined_until_cleared(painted, qtbot) -> None:
     qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is None)
 
 
-def test_a_selection_is_outlined_on_another_table_of_its_cells(painted, qtbot) -> None:
-    session = painted.session
+def test_a_selection_is_outlined_again_where_its_cells_are_embedded_anew(painted, qtbot) -> None:
+    session, mask = painted.session, painted.mask_layer
+    session.made_from = {"embed": session.snapshot().inputs()}
     session.select(session.cells_of(1))
     qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is not None)
-    table, session.table = session.table, None
+    painted.use_mask(None)
+    painted.use_mask(mask)  # in memory: nothing tells that it is the same
     qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is None)
-    session.table = table
-    session.select(session.ids()[:2])
+    session.made_from = {"embed": session.snapshot().inputs()}
+    session.table = session.table.copy()
+    assert len(session.selection)
     qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is not None)
 
 

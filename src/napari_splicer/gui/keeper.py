@@ -271,13 +271,13 @@ class Keeper:
             self.project, self.problem, self._written = None, "", None
             whole = restore(self._link, opened)
         except UNFORESEEN as error:
+            self.in_use.keep_only(None if self.project is None else self.project.path)
             self._on_not_opened(error)
             return
         finally:
             self._restoring = False
         self._written, self._emptied = self._state().record, False
-        if whole:
-            self.project = opened.contents.folder
+        self.project = opened.contents.folder if whole else None
         self.in_use.keep_only(wanted.folder)
         note_recent(wanted.folder)
         self.opened.emit()

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QAction
@@ -38,7 +39,8 @@ class ChannelMenu(QWidget):
         self.button, self.legend = QToolButton(text="Channels  "), QLabel()
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.button.setMenu(QMenu(self.button))
-        self.button.setToolTip(f"Up to three channels; automatic: {automatic}")
+        self._wording = Wording(self, session)
+        self._wording.put(self.button.setToolTip, f"Up to three channels; automatic: {automatic}")
         self.legend.setWordWrap(True)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -43,7 +43,7 @@ class ExampleGallery(QWidget):
         self._session, self._types = session, types
         self._doubted: NDArray[np.int64] = np.empty(0, np.int64)
         self.pictures = PictureList(session, captioned=True)
-        self.channels = ChannelMenu(session, session.words("those highest in these cells"))
+        self.channels = ChannelMenu(session, "those highest in these cells")
         self.out = QPushButton("Take out")
         self.message = QLabel()
         self.message.setWordWrap(True)

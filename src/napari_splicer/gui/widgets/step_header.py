@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Never colour alone: each state has a sign of its own.
 _SIGNS = {"done": "✓", "stale": "⟳", "running": "●", "ready": "", "blocked": ""}
-# Each 4 : 1 at least on the buttons of napari's dark and light theme; "blocked" recedes a little.
+# 4.7 : 1 at least on the buttons of napari's dark and light theme; "blocked" recedes, to 3.9.
 _ON_DARK = {"done": "#5fd3a0", "stale": "#f0b040", "running": "#8cc4f5", "blocked": "#a3abb2"}
 _ON_LIGHT = {"done": "#0f5535", "stale": "#6a4100", "running": "#124a80", "blocked": "#56595c"}
 

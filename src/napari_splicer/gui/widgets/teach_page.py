@@ -118,7 +118,7 @@ class TeachPage(Panel):
         self.tools.addWidget(self.next)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keys 1 to 9 show the clicked cell as the type of that number."""
+        """Take the keys 1 to 9 also where the page is in a window of its own."""
         place = SHOW_AS_TYPE.place(event)
         if place is None:
             super().keyPressEvent(event)
