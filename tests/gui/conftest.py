@@ -69,6 +69,7 @@ def table() -> AnnData:
     """Six cells in two groups; their order is not that of their ids."""
     groups = pd.Categorical(["1", "2", "1", "1", "2", "1"])
     obs = pd.DataFrame({"instance_id": [9, 2, 7, 4, 30, 1], "first": groups})
+    obs["area"], obs["y"], obs["x"] = 50, [5.0, 5, 5, 25, 25, 25], [5.0, 25, 45, 5, 25, 45]
     obs.index = obs["instance_id"].astype(str)
     made = AnnData(np.arange(12, dtype=np.float32).reshape(6, 2), obs=obs)
     made.var_names = ["CD3", "PanCK"]

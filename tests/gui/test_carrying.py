@@ -13,6 +13,8 @@ from napari_splicer.export.replay import run_file
 from napari_splicer.gui import commands, editing
 from napari_splicer.gui.carrying import carry_groupings
 from napari_splicer.gui.session import Session
+from napari_splicer.gui.snapshot import Facts
+from napari_splicer.images.masks import LabelMask
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -22,7 +24,7 @@ def successor(table: AnnData, model: str) -> AnnData:
     """The same cells in another order, as another model describes them: in no groups yet."""
     made = table[::-1].copy()
     made.uns = {"splicer": {"bundle": model}}
-    made.obs = made.obs[["instance_id"]].copy()
+    made.obs = made.obs[["instance_id", "area", "y", "x"]].copy()
     return made
 
 
@@ -104,6 +106,31 @@ def test_cells_that_were_not_there_have_no_group(few) -> None:
     assert set(column.dropna()) == {"1", "2"}
 
 
+def test_a_cell_that_moved_is_another_one(few) -> None:
+    session = few
+    editing.rename(session, 0, "tumour")
+    made = successor(session.table, "a" * 64)
+    made.obs.loc["9", "x"] += 3.9  # of a radius of 4.0
+    made.obs.loc["2", "y"] += 4.1
+    words = carry_groupings(session, made)
+    assert made.obs["first"].isna().tolist() == (made.obs_names == "2").tolist()
+    assert words == (
+        "What you edited or taught stays in the list of step 5: first. 1 new or changed cell is in "
+        "none of its groups."
+    )
+
+
+def test_another_mask_takes_no_groups_over_and_says_so_of_edited_ones(few) -> None:
+    session = few
+    made = successor(session.table, "a" * 64)
+    made.obs["y"] += 20.0
+    assert carry_groupings(session, made) == ""
+    editing.rename(session, 0, "tumour")
+    words = carry_groupings(session, made)
+    assert words.startswith("Most cells of this mask lie elsewhere than those before: first could")
+    assert "first" not in made.obs
+
+
 def carry_out(session: Session, run: commands.Run) -> None:
     while run is not None:
         commands.begin(session, run)
@@ -158,3 +185,24 @@ def test_after_mean_intensity_a_model_makes_the_default_grouping(trained) -> Non
         "splicer_cluster",
     )
     assert np.array_equal(trained.codes() >= 0, np.ones(len(trained.ids()), bool))
+
+
+def test_a_mask_corrected_by_hand_keeps_what_was_edited(trained, tissue) -> None:
+    editing.rename(trained, 0, "mine")
+    before = groups(trained, "splicer_cluster")
+    pixels = np.array(tissue.cells.levels[0])
+    gone, new = int(pixels.max()), int(pixels.max()) + 1
+    pixels[pixels == gone] = 0
+    pixels[:6, :6] = new
+    trained.cells = LabelMask.from_array(pixels)
+    trained.facts = Facts(cells=len(trained.cells.cells()))
+    carry_out(trained, commands.embed(trained))
+    after = groups(trained, "splicer_cluster")
+    assert {cell: group for cell, group in after.items() if group == "mine"} == {
+        cell: group for cell, group in before.items() if group == "mine" and cell in after
+    }
+    assert after[new] == "nan"
+    assert gone not in after
+    assert trained.clustering == "splicer_cluster_2"
+    assert trained.notice is not None
+    assert "stays in the list of step 5: splicer_cluster." in trained.notice.text

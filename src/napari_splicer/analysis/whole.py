@@ -72,6 +72,11 @@ class Whole:
         return self.settings.name
 
     @property
+    def by_hand(self) -> bool:
+        """Whether a person's work is in it: it was edited, or taught by examples."""
+        return bool(self.edits) or isinstance(self.settings, TaughtSettings)
+
+    @property
     def nbytes(self) -> int:
         """Memory that it takes."""
         return self.groups.codes.nbytes + (

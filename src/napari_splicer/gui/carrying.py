@@ -1,6 +1,7 @@
 """What of a table goes on when its cells are embedded anew: their groupings, of every model. No Qt.
 
-A grouping that was found by the numbers of another model is called after that model, and noted as
+A cell is known by its number and its place: where a mask was corrected by hand, most cells are what
+they were; in another mask, the same numbers are of other cells. A grouping that was found by the numbers of another model is called after that model, and noted as
 such: it can be looked at, edited and compared, but not made again by the numbers there are now.
 """
 
@@ -15,22 +16,27 @@ import numpy as np
 from napari_splicer.analysis.groups import clustering_names, earlier_model
 from napari_splicer.analysis.whole import Whole
 from napari_splicer.config import ClusteringSettings
-from napari_splicer.embedding.table import record
+from napari_splicer.embedding.table import holds_tiles, record
 from napari_splicer.gui.naming import free_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from napari_splicer.gui.session import Session
 
 _INTENSITY = "intensity"
 _DEFAULT = ClusteringSettings()
+_MOST_GONE = 0.5  # of the cells; with more, the mask is another one
 
 
-def carry_groupings(session: Session, table: AnnData) -> None:
+def carry_groupings(session: Session, table: AnnData) -> str:
     """Write the groupings of the session's table into another table of the same cells.
 
-    Cells are joined by name. The default grouping is left out where the same model's numbers will
+    A cell that was changed or added has no group in them; of a mask in which few cells are where
+    they were, nothing is written. The default grouping is left out where the same model's numbers will
     make it anew, unless it was edited by hand. Edits of groupings that get another name can't be
     undone any more.
 
@@ -40,13 +46,21 @@ def carry_groupings(session: Session, table: AnnData) -> None:
         Its table is left as it is.
     table : AnnData
         The successor, not yet the session's.
+
+    Returns
+    -------
+    str
+        Where a person's own work in them is now; empty where there was none.
     """
     old = session.table
-    if old is None or not old.obs_names.isin(table.obs_names).any():
-        return
+    if old is None:
+        return ""
+    rows = rows_before(old, table)
+    if (rows >= 0).sum() < (1 - _MOST_GONE) * old.n_obs:
+        return _lost(old)
     model, known_as = _model(old, table), {}
     for name in clustering_names(old):
-        whole = _joined(Whole.of(old, name), old, table)
+        whole = _joined(Whole.of(old, name), rows, table)
         stays = not model or bool(whole.model) or _by_intensity(whole, old, table)
         if name == _DEFAULT.name and stays and not whole.model:
             if not model and not whole.edits:
@@ -66,6 +80,51 @@ def carry_groupings(session: Session, table: AnnData) -> None:
         for name in {*known_as, *session.history.groupings}:
             session.history.forget(name)
     session.hidden = {known_as.get(name, name): groups for name, groups in session.hidden.items()}
+    return _kept(table, known_as.values(), rows)
+
+
+def rows_before(old: AnnData, new: AnnData) -> NDArray[np.intp]:
+    """Return for each cell of a table its row in an earlier one; -1 where it is another cell.
+
+    It is the same where number and image are, and its centre lies within its radius of where it was.
+
+    Returns
+    -------
+    intp (n,)
+    """
+    if holds_tiles(old) != holds_tiles(new):
+        return np.full(new.n_obs, -1)
+    rows = old.obs_names.get_indexer(new.obs_names)
+    here = rows >= 0
+    far = np.hypot(*(_of(new, axis)[here] - _of(old, axis)[rows[here]] for axis in ("y", "x")))
+    rows[here] = np.where(far <= np.sqrt(_of(old, "area")[rows[here]] / np.pi), rows[here], -1)
+    return rows
+
+
+def _of(table: AnnData, column: str) -> NDArray[np.float64]:
+    return table.obs[column].to_numpy(dtype=np.float64)
+
+
+def _lost(old: AnnData) -> str:
+    """Say which groupings with work of a person in them stay behind."""
+    names = [name for name in clustering_names(old) if Whole.of(old, name).by_hand]
+    if not names:
+        return ""
+    return (
+        f"Most cells of this mask lie elsewhere than those before: {', '.join(names)} could not be "
+        "kept for them. Choose the mask before in step 1, if it is still there, to see it again."
+    )
+
+
+def _kept(new: AnnData, names: Iterable[str], rows: NDArray[np.intp]) -> str:
+    """Say where a person's work is now, and how many cells have no part in it."""
+    own = [name for name in names if Whole.of(new, name).by_hand]
+    if not own:
+        return ""
+    without = int((rows < 0).sum())
+    are = "cell is" if without == 1 else "cells are"
+    but = f" {without:,} new or changed {are} in none of its groups." if without else ""
+    return f"What you edited or taught stays in the list of step 5: {', '.join(own)}.{but}"
 
 
 def _model(old: AnnData, new: AnnData) -> str:
@@ -85,9 +144,8 @@ def _model(old: AnnData, new: AnnData) -> str:
     return f"model {number} ({before[:12]})"
 
 
-def _joined(whole: Whole, old: AnnData, new: AnnData) -> Whole:
+def _joined(whole: Whole, rows: NDArray[np.intp], new: AnnData) -> Whole:
     """Return a clustering with the new table's cells, and its place after all there are."""
-    rows = old.obs_names.get_indexer(new.obs_names)
     codes = np.where(rows >= 0, whole.groups.codes[rows], -1)
     unsure = whole.uncertainty
     return replace(

@@ -56,6 +56,8 @@ class Run:
         Whether a clustering of the same name is made anew.
     group : str or None
         The one group that is divided into parts, instead of all cells into groups.
+    follows : bool
+        Whether it began by itself after another.
     table : AnnData or None
         What grouping and export read: the session's table as it was, whatever is edited meanwhile.
     cancel : Cancel
@@ -69,6 +71,7 @@ class Run:
     resume: bool = False
     replace: bool = False
     group: str | None = None
+    follows: bool = False
     table: AnnData | None = None
     cancel: Cancel = field(default_factory=Cancel)
 
@@ -197,8 +200,9 @@ def spare_threads() -> int:
 
 
 def begin(session: Session, run: Run) -> None:
-    """Note on the session that ``run`` starts."""
-    session.notice = None
+    """Note on the session that ``run`` starts; what the run before it warned of stays to be read."""
+    if not run.follows:
+        session.notice = None
     session.job = Job(run.number, run.stage)
     if run.stage == "train":
         session.metrics = ()
@@ -268,10 +272,10 @@ def follow_up(session: Session, run: Run) -> Run | None:
     if run.stage == "train" and session.bundle is not None:
         state = resolve(session.snapshot()).steps["embed"]
         if state.allowed:
-            return embed(session)
+            return replace(embed(session), follows=True)
         session.notice = Notice("info", f"The model is trained and kept. {state.why}", "train")
     if run.stage == "embed" and session.table is not None:
-        return cluster(session)
+        return replace(cluster(session), follows=True)
     return None
 
 

@@ -12,7 +12,7 @@ from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.analysis.whole import Whole, take_out
 from napari_splicer.gui import editing
 from napari_splicer.gui.carrying import carry_groupings
-from napari_splicer.gui.snapshot import Notice
+from napari_splicer.gui.snapshot import Notice, warning_after
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_splicer.events import Finished
     from napari_splicer.gui.commands import Run
     from napari_splicer.gui.session import Session
+    from napari_splicer.gui.snapshot import Snapshot
     from napari_splicer.images.image import MultiplexImage
 
 
@@ -60,7 +61,7 @@ def _same(image: MultiplexImage, other: MultiplexImage) -> bool:
 
 
 def _take_table(session: Session, run: Run, table: AnnData) -> None:
-    """Replace the table; groupings of the same mask's cells go on.
+    """Replace the table; groupings go on with the cells that are still there.
 
     What was exported of another mask's cells is of no interest any more.
     """
@@ -69,12 +70,18 @@ def _take_table(session: Session, run: Run, table: AnnData) -> None:
     other = before is not None and before.units is not made.units
     if other:
         made_from.pop("export", None)
-    if before is not None and not other:
-        carry_groupings(session, table)
+    if before is not None and _of_one_image(before, made):
+        words = carry_groupings(session, table)
+        if words:
+            session.notice = warning_after(session.notice, words, "embed")
     session.made_from = made_from
     if other:
         session.exported = ()
     session.table = table
+
+
+def _of_one_image(before: Snapshot, made: Snapshot) -> bool:
+    return before.image is not None and made.image is not None and _same(before.image, made.image)
 
 
 def _take_parts(session: Session, run: Run, parts: Clustering) -> None:

@@ -83,8 +83,8 @@ class Notice:
 
 
 def warning_after(now: Notice | None, message: str, stage: Stage) -> Notice:
-    """Return a warning that also says what the ones before it in this stage said."""
-    before = "" if now is None or (now.kind, now.stage) != ("warning", stage) else now.text
+    """Return a warning that also says what the ones before it said."""
+    before = now.text if now is not None and now.kind == "warning" else ""
     text = before if message in before else f"{before} {message}".strip()
     return Notice("warning", text, stage)
 
