@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_splicer.gui.snapshot import Light
 from napari_splicer.gui.thumbnails import (
     Cells,
     Query,
@@ -96,11 +97,27 @@ def test_thumbnails_belong_to_the_groups_cells(image, table):
 
 def test_pictures_come_in_the_order_that_is_asked_for(image, table):
     rows = np.array([13, 12, 7])
-    shown = picture(image, Cells.of(table), rows, ())
+    shown = picture(image, Cells.of(table), rows, (), {})
     assert shown.ids.tolist() == table.obs["instance_id"].to_numpy()[rows].tolist()
     assert shown.channels[0] == "column"  # in which they stand out
-    alone = picture(image, Cells.of(table), rows[2:], shown.channels)
+    alone = picture(image, Cells.of(table), rows[2:], shown.channels, {})
     np.testing.assert_array_equal(alone.pictures[0], shown.pictures[2])
+
+
+def test_colours_and_contrast_are_the_viewers(image, table):
+    lights = {
+        "row": Light("#0000ff", 0, 200),
+        "column": Light("#00ff00", 0, 10, gamma=0.5),
+        "flat": Light("#ffffff", 0, 1),
+    }
+    cells, row = Cells.of(table), np.array([3])
+    shown = picture(image, cells, row, ("row", "column"), lights)
+    assert shown.hues == ("#0000ff", "#00ff00")
+    crop = read_crops(image, np.array([[cells.y[3], cells.x[3]]]), 18, ("row", "column"))[0]
+    assert shown.pictures[0].shape == (18, 18, 3)
+    blue, green = 255 * crop[0] / 200, 255 * np.sqrt(crop[1].clip(0, 10) / 10)
+    np.testing.assert_allclose(shown.pictures[0, ..., 2], blue, atol=1)
+    np.testing.assert_allclose(shown.pictures[0, ..., 1], green, atol=1)
 
 
 def test_excerpt_does_not_follow_later_changes(table):

@@ -177,7 +177,7 @@ def test_a_preview_shows_the_tile_that_was_asked_for(tiled) -> None:
 def test_a_picture_of_a_tile_is_the_tile(tiled) -> None:
     run(tiled, commands.embed(tiled, with_model=False))
     row = int(np.flatnonzero(tiled.ids() == 12)[0])
-    thumbnails = picture(tiled.image, Cells.of(tiled.table), np.array([row]), ("CD45",))
+    thumbnails = picture(tiled.image, Cells.of(tiled.table), np.array([row]), ("CD45",), {})
     assert thumbnails.pictures.shape[1:3] == (16, 16)
     tile = tiled.tiles.cells().iloc[11]
     pixels = tiled.image.read(

@@ -1,8 +1,9 @@
 """What of a table goes on when its cells are embedded anew: their groupings, of every model. No Qt.
 
 A cell is known by its number and its place: where a mask was corrected by hand, most cells are what
-they were; in another mask, the same numbers are of other cells. A grouping that was found by the numbers of another model is called after that model, and noted as
-such: it can be looked at, edited and compared, but not made again by the numbers there are now.
+they were; in another mask, the same numbers are of other cells. A grouping that was found by the
+numbers of another model is called after that model, and noted as such: it can be looked at, edited
+and compared, but not made again by the numbers there are now.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ def carry_groupings(session: Session, table: AnnData) -> str:
     """Write the groupings of the session's table into another table of the same cells.
 
     A cell that was changed or added has no group in them; of a mask in which few cells are where
-    they were, nothing is written. The default grouping is left out where the same model's numbers will
-    make it anew, unless it was edited by hand. Edits of groupings that get another name can't be
-    undone any more.
+    they were, nothing is written. The default grouping is left out where the same model's numbers
+    will make it anew, unless it was edited by hand. Edits of groupings that get another name can't
+    be undone any more.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def carry_groupings(session: Session, table: AnnData) -> str:
 def rows_before(old: AnnData, new: AnnData) -> NDArray[np.intp]:
     """Return for each cell of a table its row in an earlier one; -1 where it is another cell.
 
-    It is the same where number and image are, and its centre lies within its radius of where it was.
+    It is the same where its number is, and its centre lies within its radius of where it was.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def rows_before(old: AnnData, new: AnnData) -> NDArray[np.intp]:
     """
     if holds_tiles(old) != holds_tiles(new):
         return np.full(new.n_obs, -1)
-    rows = old.obs_names.get_indexer(new.obs_names)
+    rows: NDArray[np.intp] = old.obs_names.get_indexer(new.obs_names)
     here = rows >= 0
     far = np.hypot(*(_of(new, axis)[here] - _of(old, axis)[rows[here]] for axis in ("y", "x")))
     rows[here] = np.where(far <= np.sqrt(_of(old, "area")[rows[here]] / np.pi), rows[here], -1)
@@ -102,7 +103,7 @@ def rows_before(old: AnnData, new: AnnData) -> NDArray[np.intp]:
 
 
 def _of(table: AnnData, column: str) -> NDArray[np.float64]:
-    return table.obs[column].to_numpy(dtype=np.float64)
+    return np.asarray(table.obs[column], np.float64)
 
 
 def _lost(old: AnnData) -> str:

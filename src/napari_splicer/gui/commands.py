@@ -200,7 +200,7 @@ def spare_threads() -> int:
 
 
 def begin(session: Session, run: Run) -> None:
-    """Note on the session that ``run`` starts; what the run before it warned of stays to be read."""
+    """Note on the session that ``run`` starts; warnings of the run that it follows stay."""
     if not run.follows:
         session.notice = None
     session.job = Job(run.number, run.stage)

@@ -1,7 +1,6 @@
 """ViewerLink: the only place that touches ``viewer.layers``, both ways.
 
-Layers become the session's image and masks; the session's groups, selection and cell under the
-mouse become layers. One link per viewer, whichever dock is opened first.
+Layers become the session's image and masks; its groups, selection and cell under the mouse layers.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from napari_splicer.gui.brush import Brush
 from napari_splicer.gui.display import bring_image, set_visible
 from napari_splicer.gui.drawing import Drawing
 from napari_splicer.gui.ground import Ground
+from napari_splicer.gui.lights import Lights
 from napari_splicer.gui.mask_layers import bring_made_mask, bring_mask
 from napari_splicer.gui.mixing import Mixer
 from napari_splicer.gui.painting import Painter
@@ -71,7 +71,8 @@ class ViewerLink:
         self.session.events.tiles.connect(self._pair_up)
         self.ground = Ground(self)
         self._pointer = Pointer(viewer, self)
-        self._parts = (Painter(self), Mixer(self), Drawing(viewer, self), Brush(viewer, self))
+        tools = (Drawing(viewer, self), Brush(viewer, self))
+        self._parts = (Painter(self), Mixer(self), Lights(self), *tools)
         self.session.mask_made.connect(self._take_made_mask)
         self._guess()
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import Component
     from napari_splicer.events import Metrics, Stage
-    from napari_splicer.gui.snapshot import Facts, Group, Job, Notice, Sought
+    from napari_splicer.gui.snapshot import Facts, Group, Job, Light, Notice, Sought
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask
     from napari_splicer.model.bundle import Bundle
@@ -56,7 +56,7 @@ class Session:
     image, cells, regions
         The chosen image, its cell mask, and further masks by name.
     tiles : TileMask or None
-        Tiles of the image, where they are described instead of cells; follows image and settings.
+        Tiles of the image, where they are described, not cells; follows image and settings.
     facts : Facts or None
         What reading image and mask has shown; None until that is done.
     panel_groups : mapping of str to tuple of str
@@ -82,8 +82,9 @@ class Session:
     measures : mapping of str to float (n,)
         Further numbers of the table's cells, row by row: how alike they are to one cell, …
     colour_by : str or None
-        A channel, whose mean intensity colours map and overlay, a measure, or ``MIXTURE``; None
-        means by group.
+        A channel, whose mean intensity colours map and overlay, a measure, or ``MIXTURE``; or None.
+    lights : mapping of str to Light
+        How the viewer shows each channel, where it has a layer for each.
     mixture : uint8 (n, 3) or None
         Colour of every row of the table by its first three principal components, if known.
     sought : Sought or None
@@ -96,10 +97,9 @@ class Session:
         Of the cluster overlay, 0 to 1.
     selection : int64 (n,)
         Label ids of the selected cells, sorted and unique.
-    hovered, picked : int or None
-        Label id of the cell under the mouse, and of that last clicked in the viewer.
-    hovered_group : int or None
-        Index into ``groups`` of the one under the mouse in a legend: its cells light up.
+    hovered, picked, hovered_group : int or None
+        Label id of the cell under the mouse, and of that last clicked in the viewer; index into
+        ``groups`` of the one under the mouse in a legend, whose cells light up.
     job : Job or None
         The running stage.
     metrics : tuple of Metrics
@@ -144,6 +144,7 @@ class Session:
     groups: tuple[Group, ...] = ()
     measures: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     colour_by: str | None = None
+    lights: Mapping[str, Light] = field(default_factory=dict)
     mixture: NDArray[np.uint8] | None = None
     sought: Sought | None = None
     lesson: TaughtSettings = field(default_factory=TaughtSettings)

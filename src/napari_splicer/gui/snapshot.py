@@ -40,6 +40,19 @@ class Group:
     visible: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Light:
+    """How a channel is shown: pixels of ``low`` are black, of ``high`` as bright as ``hue``.
+
+    ``hue`` is ``"#rrggbb"``; between the limits, light grows with the power ``gamma``.
+    """
+
+    hue: str
+    low: float
+    high: float
+    gamma: float = 1.0
+
+
 def legend(
     table: AnnData, clustering: str, codes: NDArray[np.int64], hidden: Collection[str]
 ) -> tuple[Group, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +13,12 @@ from napari_splicer.analysis.features import Scale, available_sources, features
 from napari_splicer.embedding.table import holds_tiles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_splicer.gui.snapshot import Light
     from napari_splicer.images.image import MultiplexImage
 
 HUES = ("#ffffff",), ("#ff50e6", "#50ff50"), ("#ff50e6", "#ffe600", "#32c8ff")
@@ -24,6 +27,7 @@ HUES = ("#ffffff",), ("#ff50e6", "#50ff50"), ("#ff50e6", "#ffe600", "#32c8ff")
 _REFERENCES = 24  # cells all over the image that the contrast is taken from
 _QUANTILES = (0.02, 0.998)
 _STANDS_OUT = 0.2  # standard deviations
+_GREY, _ALIKE = 25, 100  # of 255 between the primaries of one colour; of 765 between two colours
 _LOOKED_AT = 20_000  # cells in which channels are compared
 
 
@@ -45,6 +49,8 @@ class Query:
         Up to three; empty for those that stand out in the group.
     count : int
         At most so many cells.
+    lights : mapping of str to Light
+        Of the viewer's channels.
     """
 
     image: MultiplexImage
@@ -54,6 +60,7 @@ class Query:
     borderline: bool
     channels: tuple[str, ...]
     count: int
+    lights: Mapping[str, Light] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,13 +126,20 @@ def make_thumbnails(query: Query) -> Thumbnails:
     rows = choose(features(table, source), query.codes, query.group, query.count)
     cells, members = Cells.of(table), np.flatnonzero(query.codes == query.group)
     channels = query.channels or outstanding(cells, members, query.image)
-    return picture(query.image, cells, rows, channels)
+    return picture(query.image, cells, rows, channels, query.lights)
 
 
 def picture(
-    image: MultiplexImage, cells: Cells, rows: NDArray[np.int64], channels: tuple[str, ...]
+    image: MultiplexImage,
+    cells: Cells,
+    rows: NDArray[np.int64],
+    channels: tuple[str, ...],
+    lights: Mapping[str, Light],
 ) -> Thumbnails:
     """Read the crops of some cells; only chunks that they touch are decoded.
+
+    Colours and contrast are the viewer's, where it has a layer for each channel; channels in grey
+    there, or in one another's colour, get one that can be told apart.
 
     Parameters
     ----------
@@ -134,15 +148,57 @@ def picture(
     rows : int64 (m,)
     channels : tuple of str
         One to three of the image's; empty for those in which these cells stand out.
+    lights : mapping of str to Light
+        Of the viewer's channels.
     """
     channels = channels or outstanding(cells, rows, image)
     side = _side(cells)
     references = np.random.default_rng(0).permutation(len(cells.ids))[:_REFERENCES]
-    limits = _contrast(read_crops(image, _places(cells, references), side, channels))
-    hues = HUES[len(channels) - 1]
+    if all(name in lights for name in channels):
+        limits = np.array([[lights[name].low, lights[name].high] for name in channels]).T
+    else:
+        limits = _contrast(read_crops(image, _places(cells, references), side, channels))
+    gammas = [lights[name].gamma if name in lights else 1.0 for name in channels]
+    hues = hues_of(channels, lights)
     crops = read_crops(image, _places(cells, rows), side, channels)
     ids = cells.ids[rows].astype(np.int64)
-    return Thumbnails(ids, composite(crops, limits, hues), channels, hues)
+    return Thumbnails(ids, composite(crops, limits, hues, gammas), channels, hues)
+
+
+def hues_of(channels: tuple[str, ...], lights: Mapping[str, Light]) -> tuple[str, ...]:
+    """Return a colour for each of up to three channels: the viewer's, where it tells them apart.
+
+    Examples
+    --------
+    >>> from napari_splicer.gui.snapshot import Light
+    >>> green = Light("#00ff00", 0, 1)
+    >>> hues_of(("CD3", "CD8"), {"CD3": Light("#ffffff", 0, 1), "CD8": green})
+    ('#ff50e6', '#00ff00')
+    >>> hues_of(("CD3", "CD8"), {"CD3": green, "CD8": green})
+    ('#00ff00', '#ff50e6')
+    """
+    found: dict[str, str] = {}
+    for name in channels:
+        hue = lights[name].hue if name in lights else ""
+        if hue and _is_colour(hue) and _apart(hue, found.values()):
+            found[name] = hue
+    for name in channels:
+        if name not in found:
+            own = (*HUES[len(channels) - 1], *HUES[-1])
+            found[name] = next(hue for hue in own if _apart(hue, found.values()))
+    return tuple(found[name] for name in channels)
+
+
+def _rgb(hue: str) -> NDArray[np.float32]:
+    return np.array([int(hue[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
+
+
+def _is_colour(hue: str) -> bool:
+    return bool(np.ptp(_rgb(hue)) > _GREY)
+
+
+def _apart(hue: str, others: Iterable[str]) -> bool:
+    return all(np.abs(_rgb(hue) - _rgb(other)).sum() > _ALIKE for other in others)
 
 
 def _places(cells: Cells, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -189,25 +245,32 @@ def read_crops(
 
 
 def composite(
-    crops: NDArray[np.float32], limits: NDArray[np.float32], hues: tuple[str, ...]
+    crops: NDArray[np.float32],
+    limits: NDArray[np.floating[Any]],
+    hues: tuple[str, ...],
+    gammas: Sequence[float] = (1.0, 1.0, 1.0),
 ) -> NDArray[np.uint8]:
     """Add up the channels' light.
 
     Parameters
     ----------
     crops : float32 (n, C, H, W)
-    limits : float32 (2, C)
+    limits : float (2, C)
         Values that become black and full light.
     hues : tuple of str
         ``"#rrggbb"`` per channel.
+    gammas : sequence of float
+        Power with which each channel's light grows between its limits.
 
     Returns
     -------
     uint8 (n, H, W, 3)
     """
-    low, high = (limit[None, :, None, None] for limit in limits)
-    light = np.clip((crops - low) / (high - low), 0, 1)
-    colours = np.array([[int(hue[i : i + 2], 16) for i in (1, 3, 5)] for hue in hues], np.float32)
+    low, high, power = (
+        np.asarray(each, np.float32)[None, : len(hues), None, None] for each in (*limits, gammas)
+    )
+    light = np.clip((crops - low) / (high - low), 0, 1) ** power
+    colours = np.stack([_rgb(hue) for hue in hues])
     mixed: NDArray[np.float32] = np.einsum("nchw,ck->nhwk", light, colours)
     return mixed.clip(0, 255).astype(np.uint8)
 

@@ -64,7 +64,7 @@ class ExampleGallery(QWidget):
         self.out.clicked.connect(self._take_out)
         self.channels.changed.connect(self._ask)
         types.currentCellChanged.connect(self._ask)
-        for signal in (session.events.lesson, session.events.table):
+        for signal in (session.events.lesson, session.events.table, session.events.lights):
             bind(self, signal, self._ask)
         self._ask()
 
@@ -98,7 +98,9 @@ class ExampleGallery(QWidget):
             self._say("Choose the table's image in step ① Image to see pictures of its cells.")
         else:
             cells = Cells.of(session.table)
-            self._errand.ask(picture, session.image, cells, rows, self.channels.chosen)
+            self._errand.ask(
+                picture, session.image, cells, rows, self.channels.chosen, session.lights
+            )
         self._refresh()
 
     def _say(self, sentence: str) -> None:

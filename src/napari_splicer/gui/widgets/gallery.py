@@ -53,6 +53,7 @@ class Gallery(Panel):
         events = session.events
         for signal in (events.table, events.clustering, events.groups):
             bind(self, signal, self._groups_changed)
+        bind(self, events.lights, self._ask)
         self._groups_changed()
 
     def _lay_out(self) -> QWidget:
@@ -116,6 +117,7 @@ class Gallery(Panel):
                     borderline=self.kind.currentText() == BORDERLINE,
                     channels=self.channels.chosen,
                     count=_COUNT,
+                    lights=session.lights,
                 ),
             )
 

@@ -116,6 +116,7 @@ class SimilarPage(Panel):
         bind(self, events.sought, self._compare)
         bind(self, events.selection, self._selection_changed)
         bind(self, events.colour_by, self._colour_changed)
+        bind(self, events.lights, self._picture)
         bind(self, session.cell_clicked, self._cell_clicked)
         self.channels.changed.connect(self._picture)
         self.pictures.pressed_on.connect(self._fly_to)
@@ -210,7 +211,8 @@ class SimilarPage(Panel):
             return
         rows = np.concatenate([found.asked[:_ASKED], found.order[:_PICTURES]])
         cells = Cells.of(session.table)
-        self._picturing.ask(picture, session.image, cells, rows, self.channels.chosen)
+        channels, lights = self.channels.chosen, session.lights
+        self._picturing.ask(picture, session.image, cells, rows, channels, lights)
 
     def _show(self, thumbnails: Thumbnails) -> None:
         found = self._found
