@@ -140,7 +140,8 @@ def test_every_format_is_written_and_can_be_read_again(
     assert len(pd.read_csv(folder / "cells.csv")) == len(clustered)
     assert len(pd.read_parquet(folder / "cells.parquet")) == len(clustered)
     assert len(anndata.read_zarr(folder / "cells.zarr")) == len(clustered)
-    tiff, zarr = (path for path in paths if ".ome." in path.name)
+    assert sorted(paths) == sorted(folder.iterdir())
+    tiff, zarr = (path for path in paths if path.name.endswith((".ome.tif", ".ome.zarr")))
     mask = field.cells
     assert mask is not None
     drawn = open_mask(tiff).read(0, 224, 0, 224)

@@ -291,6 +291,6 @@ def export(
             return
         for remark in task.write():
             yield Warned("export", remark)
-        written.append(task.path)
+        written.extend(task.paths)
         yield Progress("export", done + 1, len(tasks), "files", message=task.path.name)
     yield Finished("export", tuple(written))

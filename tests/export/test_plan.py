@@ -104,6 +104,7 @@ def test_tiles_are_drawn_without_a_mask(
     clustered.uns["splicer"]["sites"] = "grid"
     bare = [replace(field, cells=None) for field in clustered_fields]
     tasks = plan_export(clustered, bare, asking("ome-tiff"), tmp_path)
+    assert plan_export(clustered, bare, asking("csv"), tmp_path)[1].path.name == "tiles.csv"
     drawn = [task.path.name for task in tasks[1:] if "embedding" not in task.path.name]
     assert len(drawn) == 2 * 2
     assert len(tasks) == 1 + 2 * 2 + 2 * 2

@@ -169,6 +169,9 @@ def test_the_brush_comes_and_goes(link, qtbot) -> None:
     qtbot.waitUntil(lambda: session.brush is None)
     assert link.own_layer(BRUSH) is None
     session.brush = 0
+    session.brush = None
+    assert viewer.layers.selection.active is link.mask_layer  # as before
+    session.brush = 0
     link.use_mask(None)
     assert session.brush is None
 

@@ -30,20 +30,29 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import MaskedImage
 
 _TABLES: dict[str, tuple[str, Callable[..., None]]] = {
-    "h5ad": ("cells.h5ad", write_h5ad),
-    "zarr": ("cells.zarr", write_zarr),
-    "csv": ("cells.csv", write_csv),
-    "parquet": ("cells.parquet", write_parquet),
+    "h5ad": (".h5ad", write_h5ad),
+    "zarr": (".zarr", write_zarr),
+    "csv": (".csv", write_csv),
+    "parquet": (".parquet", write_parquet),
 }
 _IMAGES: dict[ImageFormat, str] = {"ome-tiff": ".ome.tif", "ome-zarr": ".ome.zarr"}
 
 
 @dataclass(frozen=True)
 class ExportTask:
-    """One file to be written. ``write()`` returns what the user should know, in sentences."""
+    """One file to be written, and those that come ``beside`` it.
+
+    ``write()`` returns what the user should know, in sentences.
+    """
 
     path: Path
     write: Callable[[], tuple[str, ...]]
+    beside: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All that is written."""
+        return self.path, *self.beside
 
 
 def plan_export(
@@ -83,11 +92,13 @@ def plan_export(
             if holds_tiles(table) and "X_splicer" in table.obsm:
                 tasks.extend(_maps(table, fields, form, folder, overwrite))
         else:
-            name, write = _TABLES[form]
-            tasks.append(_file(write, folder / name, table, overwrite))
+            ending, write = _TABLES[form]
+            name = "tiles" if holds_tiles(table) else "cells"
+            tasks.append(_file(write, folder / f"{name}{ending}", table, overwrite))
     _check_distinct([task.path.name for task in tasks])
     for task in tasks:
-        check_free(task.path, overwrite=overwrite)
+        for path in task.paths:
+            check_free(path, overwrite=overwrite)
     return tuple(tasks)
 
 
@@ -116,9 +127,8 @@ def _images(
         check_drawable(table, field)
         for name in names:
             path = folder / f"{file_name(field.name)}.{file_name(name)}{_IMAGES[form]}"
-            check_free(legend_path(path), overwrite=overwrite)
             write = partial(write_cluster_image, image_format=form, overwrite=overwrite)
-            yield ExportTask(path, partial(write, field, table, name, path))
+            yield ExportTask(path, partial(write, field, table, name, path), (legend_path(path),))
 
 
 def _maps(

@@ -100,17 +100,18 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _heading(noted: Mapping[str, Any], taught: Sequence[TaughtSettings]) -> str:
-    return _model(noted) + _by_example(taught) + _by_hand(noted) + _by_others(noted)
+    what = "tiles" if noted.get("sites") == "grid" else "cells"
+    return _model(noted, what) + _by_example(taught, what) + _by_hand(noted) + _by_others(noted)
 
 
-def _by_example(taught: Sequence[TaughtSettings]) -> str:
-    """Say which groups are made again from cells that a person has shown."""
+def _by_example(taught: Sequence[TaughtSettings], what: str) -> str:
+    """Say which groups are made again from cells, or tiles, that a person has shown."""
     lines = []
     for settings in taught:
         count = sum(len(kind.cells) for kind in settings.types)
         lines.append(
-            f"# '{settings.name}' was taught by {count} cells, shown by hand as examples. 'cluster'"
-            "\n# teaches it again by the same cells, found by image name and number in the mask.\n"
+            f"# '{settings.name}' was taught by {count} {what}, shown by hand as examples. "
+            f"'cluster'\n# teaches it again by the same {what}, found by image name and number.\n"
         )
     return "".join(lines)
 
@@ -133,11 +134,11 @@ def _by_others(noted: Mapping[str, Any]) -> str:
     return "\n".join([words, *lines, ""])
 
 
-def _model(noted: Mapping[str, Any]) -> str:
+def _model(noted: Mapping[str, Any], what: str) -> str:
     model = noted.get("bundle")
     if not model:
         return ""
     return (
-        f"# The cells were described by the model {model[:12]}. Describing them again with it\n"
+        f"# The {what} were described by the model {model[:12]}. Describing them again with it\n"
         "# gives the same numbers, and so does training anew if it was trained on these images.\n"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.touching import touched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_splicer.gui.layers import ViewerLink
@@ -44,6 +46,7 @@ class Brush:
     def __init__(self, viewer: Viewer, link: ViewerLink) -> None:
         self._link, self._session = link, link.session
         self._said = ""
+        self._before: Callable[[], Layer | None] = lambda: None  # the layer that was active
         self._session.events.brush.connect(self._follow)
         self._session.events.lesson.connect(self._follow)
         for signal in (self._session.events.cells, self._session.events.tiles):
@@ -64,6 +67,8 @@ class Brush:
             self._put_down()
         elif viewer is not None and ground is not None and session.table is not None:
             if layer is None:
+                active = viewer.layers.selection.active
+                self._before = (lambda: None) if active is None else weakref.ref(active)
                 layer = self._take_up(place_of(ground), ground.ndim)
                 viewer.layers.selection.active = layer
             self._say(
@@ -91,7 +96,15 @@ class Brush:
             session.notice = None
         if layer is not None:
             self._link.remove_layer(layer)
+            self._choose_the_layer_before()
         self._said = ""
+
+    def _choose_the_layer_before(self) -> None:
+        viewer, before = self._link.viewer, self._before()
+        if viewer is None or before not in viewer.layers:
+            return
+        if viewer.layers.selection.active is None:
+            viewer.layers.selection.active = before
 
     def _say(self, words: str) -> None:
         if words != self._said:

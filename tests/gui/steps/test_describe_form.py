@@ -43,7 +43,9 @@ def test_tiles_are_chosen_and_counted(qtbot) -> None:
     assert session.of_tiles
     assert form.side.isVisible()
     assert (form.side.value(), form.side.suffix(), form.step.value()) == (32.0, " µm", 16.0)
-    assert form.says.text() == f"{len(session.tiles)} tiles of 64 × 64 px."
+    assert form.says.text() == f"{len(session.tiles)} tiles of 64 × 64 px. They overlap: " + (
+        "in the image you see the middle 32 × 32 px of each."
+    )
     form.cells.click()
     assert session.tiles is None
     assert not form.says.isVisible()

@@ -239,6 +239,15 @@ def test_the_folder_follows_run_and_image_until_one_is_chosen(runner, session, q
     assert step.folder.text() == "/mine"
 
 
+def test_the_folder_of_an_opened_project_is_the_one_it_was_exported_to(
+    runner, session, tmp_path, qtbot
+) -> None:
+    step = ExportStep(runner)
+    qtbot.addWidget(step)
+    session.exported = (tmp_path / "mine" / "run.toml",)
+    assert Path(step.folder.text()) == tmp_path / "mine"
+
+
 def test_nothing_ticked_is_told(runner, grouped, qtbot) -> None:
     step = ExportStep(runner)
     qtbot.addWidget(step)
@@ -256,7 +265,7 @@ def test_nothing_ticked_is_told(runner, grouped, qtbot) -> None:
         (("groups.ome.zarr", "cells.zarr"), "read_zarr"),
         (("cells.parquet",), "read_parquet"),
         (("cells.csv",), "read_csv"),
-        (("groups.ome.tif",), ""),
+        (("groups.ome.tif", "groups.ome.tif.legend.csv"), ""),
     ],
 )
 def test_the_loading_code_fits_the_files(names, reader) -> None:

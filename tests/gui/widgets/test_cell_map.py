@@ -198,13 +198,15 @@ def test_click_selects_one_cell_and_flies_there(cell_map, session):
     assert requested == [session.ids()[row]]
 
 
-def test_hover_names_cell_and_group_and_leaving_ends_it(cell_map, session):
+def test_hover_names_cell_and_group_and_leaving_ends_it(qtbot, cell_map, session):
     cell = session.ids()[4]
     place = _pixel(cell_map, *session.table.obsm["X_umap"][4])
     _send(cell_map, QEvent.Type.MouseMove, place, NO_BUTTON, NO_BUTTON, NONE)
     assert session.hovered == cell
     assert cell_map._label.toPlainText() == f"cell {cell} · 2"
     assert cell_map._label.isVisible()
+    editing.rename(session, 1, "stroma")
+    qtbot.waitUntil(lambda: cell_map._label.toPlainText() == f"cell {cell} · stroma")
     QApplication.sendEvent(cell_map, QEvent(QEvent.Type.Leave))
     assert session.hovered is None
     assert not cell_map._label.isVisible()

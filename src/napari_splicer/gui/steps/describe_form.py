@@ -163,4 +163,10 @@ class DescribeForm(QWidget):
                 f"of {side:.0f} px."
             )
         coarser = f", seen at {wanted.size} × {wanted.size}" if wanted.size < tiles.side else ""
-        return f"{count} of {size}{coarser}."
+        stride = wanted.stride or tiles.side
+        overlap = (
+            f" They overlap: in the image you see the middle {stride} × {stride} px of each."
+            if stride < tiles.side
+            else ""
+        )
+        return f"{count} of {size}{coarser}.{overlap}"

@@ -139,6 +139,8 @@ class ExportStep(StepPage):
 
     def _describe(self) -> None:
         paths = self.session.exported
+        if paths and self.folder.text() == self._usual_folder:
+            self.folder.setText(str(paths[0].parent))  # a project was opened
         lines = [f"• {path.name}" for path in paths]
         if paths:
             lines.insert(0, f"Written to {paths[0].parent}:")
@@ -188,6 +190,6 @@ def loading_code(paths: tuple[Path, ...]) -> str:
     }
     for suffix, code in readers.items():
         for path in paths:
-            if path.suffix == suffix and not path.name.endswith(".ome.zarr"):
+            if path.suffix == suffix and not path.name.endswith((".ome.zarr", ".legend.csv")):
                 return code.format(path.as_posix())
     return ""

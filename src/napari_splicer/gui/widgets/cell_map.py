@@ -182,6 +182,7 @@ class CellMap(QWidget):
             self.bar.set_scale(self._colouring.colours[:-1], *self._colouring.limits)
         self._cloud.draw(self._points, self._colouring, self._drawn(), size=self._size())
         self._draw_chosen()
+        self._draw_hovered()
 
     def _drawn(self) -> NDArray[np.bool_]:
         """Return which cells are on the map: those with a place, of groups that are not hidden."""

@@ -94,6 +94,7 @@ class Comparison(Panel):
         names = (self.first.currentText(), self.second.currentText())
         self._found = None
         self.moved.setEnabled(False)
+        self.moved.setToolTip("Two groupings are being compared: one moment")
         if table is None or len(self._session.clusterings) < 2:
             self._errand.forget()
             self.index.clear()
