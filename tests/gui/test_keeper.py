@@ -217,6 +217,14 @@ def test_save_as_goes_on_there(grouped, qtbot, tmp_path) -> None:
     assert read_record(before).id != read_record(grouped.project.path).id
 
 
+def test_save_as_leaves_the_project_alone_where_nothing_can_be_made(grouped, tmp_path) -> None:
+    before = grouped.project
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite, match="is a file"):
+        grouped.save_as(tmp_path / "file" / "mine")
+    assert grouped.project is before
+
+
 def test_the_list_of_recent_projects_survives_nonsense(home, tmp_path) -> None:
     assert recent_projects() == ()
     (home / "recent-projects.json").write_text("{nonsense")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import PurePath
 
 import npe2
 import numpy as np
@@ -153,6 +154,8 @@ def test_moved_files_are_asked_for_in_the_dock(
     form.file.click()
     qtbot.waitUntil(lambda: holds(viewer, dock) == held, timeout=PATIENCE)
     assert not form.isVisible()
+    dock.keeper.finish()
+    assert {PurePath(origin.path).parent for origin in read_record(folder).origins} == {moved}
 
 
 def test_another_project_is_opened_only_after_a_question(

@@ -18,12 +18,11 @@ from napari_splicer.gui.failures import in_words
 from napari_splicer.gui.jobs import Errand, runner_for, tell
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.project.capture import capture, worth_keeping
-from napari_splicer.gui.project.folder import ProjectFolder, free_folder
+from napari_splicer.gui.project.folder import ProjectFolder, free_folder, new_folder
 from napari_splicer.gui.project.in_use import InUse
 from napari_splicer.gui.project.opening import Question, Wanted, open_project
 from napari_splicer.gui.project.provenance import Provenance
 from napari_splicer.gui.project.recent import note_recent, save_and_note
-from napari_splicer.gui.project.record import SUFFIX
 from napari_splicer.gui.project.restore import restore
 from napari_splicer.gui.project.state import KEPT_FIELDS
 from napari_splicer.gui.reading import is_own
@@ -150,15 +149,11 @@ class Keeper:
         self.changed.emit()
 
     def save_as(self, path: Path) -> None:
-        """Go on in another folder, whose name must be free; it holds all of the work at once.
+        """Go on in another folder, which holds all of the work at once.
 
-        Raises
-        ------
-        WouldOverwrite
-            If there is something of that name.
+        Raises as :func:`~napari_splicer.gui.project.folder.new_folder`; the project stays then.
         """
-        path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
-        self.project = ProjectFolder(path)
+        self.project = new_folder(path)
         self.save()
 
     def finish(self) -> None:
@@ -280,6 +275,8 @@ class Keeper:
         self.project = opened.contents.folder if whole else None
         self.in_use.keep_only(wanted.folder)
         note_recent(wanted.folder)
+        if whole and wanted.moved:
+            self.save()  # where its files lie now
         self.opened.emit()
 
     def _on_not_opened(self, error: Exception) -> None:

@@ -49,11 +49,14 @@ class Lights:
 
     def _read(self) -> None:
         image, layers = self._link.session.image, self._layers
-        alone = image is not None and len(layers) == len(image.channels)
-        names = image.channels if image is not None and alone else ()
-        self._link.session.lights = {
-            name: light_of(layer) for name, layer in zip(names, layers, strict=False)
-        }
+        lights: dict[str, Light] = {}
+        if image is not None:
+            places = range(len(image.channels)) if image.places is None else image.places
+            if len(layers) > max(places):  # else one layer holds all channels
+                lights = {
+                    n: light_of(layers[i]) for n, i in zip(image.channels, places, strict=True)
+                }
+        self._link.session.lights = lights
 
 
 def light_of(layer: Image) -> Light:

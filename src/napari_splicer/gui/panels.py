@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_splicer.components.decomposition import Decomposition
@@ -36,14 +37,16 @@ def take_panel(session: Session, path: Path, *, for_groups: bool = False) -> boo
     """
     from napari_splicer.images.panel import read_panel
 
-    image = session.image
-    if image is None:
+    if session.image is None:
         why = f"{path.name} was not read: choose an image first, as a panel names its channels."
         session.notice = Notice("error", why, "open")
         return False
+    image = session.image.whole or session.image  # what a panel before left out may be in this one
     try:
         panel = read_panel(path)
         named = panel.apply(image)
+        if len(named.channels) < len(image.channels):
+            named = replace(named, whole=image)
         if for_groups and not panel.groups:
             raise InvalidPanel(
                 f"{panel.source} has no column 'group', or nothing in it, so it suggests no "
@@ -71,7 +74,10 @@ def take_names(session: Session, renamed: MultiplexImage) -> None:
         return
     if len(image.channels) == len(renamed.channels):
         new = dict(zip(image.channels, renamed.channels, strict=True))
+        untouched = components == session.suggested
         components = Decomposition(components).rename_channels(new).components
+        if untouched:
+            session.suggested = components
         rename_channels(session, renamed)
     else:
         session.image = renamed

@@ -88,6 +88,8 @@ class MultiplexImage:
         Where the pixels of each level lie, as the file tells; empty where it does not.
     places : tuple of int, optional
         Which channels of the source these are, where :meth:`select` left some out.
+    whole : MultiplexImage, optional
+        The one with those, where they may be asked for again.
     """
 
     name: str
@@ -101,6 +103,7 @@ class MultiplexImage:
     planes: Planes | None = None
     grids: tuple[Grid, ...] = ()
     places: tuple[int, ...] | None = None
+    whole: MultiplexImage | None = None
 
     def __post_init__(self) -> None:
         check_count(self.name, len(self.channels), self.levels[0].shape[0])

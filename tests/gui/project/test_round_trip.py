@@ -181,6 +181,8 @@ def test_how_layers_look_and_lie_comes_back(window, tmp_path, open_again) -> Non
     for each in window.link.layers:
         each.scale, each.translate = (0.5, 0.5), (10.0, 20.0)
         each.units = ("um", "um")
+    mask = window.link.mask_layer
+    mask.contour = 2
     window.viewer.layers.move(1, 0)
     window.save(tmp_path / "a.splicer")
     again = open_again(tmp_path / "a.splicer")
@@ -189,6 +191,7 @@ def test_how_layers_look_and_lie_comes_back(window, tmp_path, open_again) -> Non
     assert found.colormap.name == "magma"
     assert tuple(found.contrast_limits) == (3.0, 90.0)
     assert not found.visible
+    assert again.viewer.layers[mask.name].contour == 2
     np.testing.assert_array_equal(found.translate, (10.0, 20.0))
     assert again.session.image.pixel_size == (0.5, 0.5)
 

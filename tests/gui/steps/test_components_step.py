@@ -45,11 +45,11 @@ def test_an_empty_session_gets_the_first_suggestion(session, qtbot) -> None:
     actions = step.suggest_button.menu().actions()
     assert len(actions) >= 2
     actions[-1].trigger()
-    assert names(session) == [c.name for c in step._suggested[-1].components]
+    assert names(session) == [c.name for c in step.suggest_button.suggestions[-1].components]
 
 
 def test_components_that_are_there_are_kept(step, session, qtbot) -> None:
-    qtbot.waitUntil(lambda: bool(step._suggested))
+    qtbot.waitUntil(lambda: bool(step.suggest_button.suggestions))
     assert names(session) == ["immune", "around"]
 
 
@@ -142,7 +142,9 @@ def test_a_component_without_channels_is_told_in_the_strip(step, session, qtbot)
 
 def test_suggestions_and_pictures_go_with_the_image(step, session, qtbot) -> None:
     strip = step.preview.strip
-    qtbot.waitUntil(lambda: bool(step._suggested) and bool(strip.titles), timeout=30_000)
+    qtbot.waitUntil(
+        lambda: bool(step.suggest_button.suggestions) and bool(strip.titles), timeout=30_000
+    )
     assert step.suggest_button.isEnabled()
     session.image = session.facts = None
     qtbot.waitUntil(lambda: not strip.titles)
@@ -175,9 +177,9 @@ def test_a_name_is_no_markup(step, session) -> None:
 def test_the_reason_of_a_suggestion_is_said_until_a_component_is_changed(
     step, session, qtbot
 ) -> None:
-    qtbot.waitUntil(lambda: bool(step._suggested), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(step.suggest_button.suggestions), timeout=30_000)
     assert not step.reason.isVisible()
-    suggestion = step._suggested[-1]
+    suggestion = step.suggest_button.suggestions[-1]
     step.take(suggestion)
     assert step.reason.isVisible()
     assert step.reason.text() == f"{suggestion.title}. {suggestion.reason}"
@@ -253,7 +255,7 @@ def drop(page, path) -> bool:
 
 
 def test_a_panel_file_dropped_here_suggests_its_groups(step, session, tmp_path, qtbot) -> None:
-    qtbot.waitUntil(lambda: bool(step._suggested), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(step.suggest_button.suggestions), timeout=30_000)
     session.suggested = session.components
     channels = session.image.channels
     panel = tmp_path / "panel.csv"

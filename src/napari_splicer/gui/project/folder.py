@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from napari_splicer.errors import CannotWrite, WouldOverwrite
-from napari_splicer.files import check_free, file_name, remove, telling, write_text
+from napari_splicer.files import check_free, check_writable, file_name, remove, telling, write_text
 from napari_splicer.gui.commands import run_folder
 from napari_splicer.gui.project.arrays import ArrayWriter
 from napari_splicer.gui.project.kept import FOLDERS
@@ -50,6 +50,20 @@ def free_folder(session: Session) -> Path:
     parent = run_folder(session).path
     names = (name if number == 1 else f"{name}-{number}" for number in range(1, 10_000))
     return next(p for n in names if not (p := parent / f"{n}{SUFFIX}").exists())
+
+
+def new_folder(path: Path) -> ProjectFolder:
+    """Return a project that is still to be written, where a person wants it; with our suffix.
+
+    Raises
+    ------
+    WouldOverwrite
+        If there is something of that name.
+    CannotWrite
+        If nothing can be made there.
+    """
+    check_writable(path.parent)
+    return ProjectFolder(path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX))
 
 
 class ProjectFolder:

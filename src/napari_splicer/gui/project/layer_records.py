@@ -29,6 +29,7 @@ def describe(layer: Layer, origin: int, place: int) -> LayerRecord:
             blending=str(layer.blending),
             gamma=float(layer.gamma) if hasattr(layer, "gamma") else None,
             colormap=colormap if kind == "image" else None,
+            contour=int(layer.contour) if kind == "labels" else None,
             contrast_limits=None if limits is None else (float(limits[0]), float(limits[1])),
         ),
         placing=Placing(
@@ -52,6 +53,8 @@ def dress(layer: Layer, record: LayerRecord) -> None:
         layer.colormap = look.colormap
     if look.gamma is not None:
         layer.gamma = look.gamma
+    if look.contour is not None and hasattr(layer, "contour"):
+        layer.contour = look.contour
     layer.opacity, layer.blending, layer.visible = look.opacity, look.blending, look.visible
     if placing is not None and len(placing.scale) == layer.ndim:
         layer.scale, layer.translate = placing.scale, placing.translate

@@ -60,6 +60,7 @@ class Look(Part):
     gamma: float | None = None
     colormap: str | None = None
     contrast_limits: tuple[float, float] | None = None
+    contour: int | None = None
 
 
 class Placing(Part):

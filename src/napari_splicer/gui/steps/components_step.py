@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from html import escape
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QMenu,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -33,18 +31,18 @@ from napari_splicer.gui.steps.page import StepPage, allow, text
 from napari_splicer.gui.widgets.component_editor import ComponentEditor
 from napari_splicer.gui.widgets.component_list import ComponentList
 from napari_splicer.gui.widgets.panel_drop import PanelDrop
+from napari_splicer.gui.widgets.suggestion_button import SuggestionButton
 from napari_splicer.gui.widgets.swatch import ask_for_colour
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QResizeEvent
 
+    from napari_splicer.components.suggestion import Suggestion
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
 
-_MENU_WIDTH = 640  # px
 _DROP = "Let go to suggest the groups of this panel file as components, and take its names."
-_SUGGESTIONS = "Ways to divide these markers, each with its reason"
 
 
 class ComponentsStep(StepPage):
@@ -59,7 +57,7 @@ class ComponentsStep(StepPage):
         self._editing: int | None = None
         self._editor: ComponentEditor | None = None
         self._to_show = False  # whether the editor is still to be scrolled to
-        self._suggested: tuple[Any, ...] = ()
+        self._made_for: tuple[str, ...] = ()  # channels of the image that they were taken for
         self._of_tiles = session.of_tiles
         self._suggestion = Errand(self, self._take_suggestions)
         self.column.addWidget(
@@ -103,8 +101,8 @@ class ComponentsStep(StepPage):
         self._on_image()
 
     def _buttons(self) -> QHBoxLayout:
-        self.suggest_button = QPushButton("Suggestions")
-        self.suggest_button.setMenu(QMenu(self.suggest_button))
+        self.suggest_button = SuggestionButton()
+        self.suggest_button.chosen.connect(self.take)
         self.add_button = QPushButton("Add")
         self.add_button.clicked.connect(self.add)
         line = QHBoxLayout()
@@ -140,38 +138,39 @@ class ComponentsStep(StepPage):
             self._close_editor()
             self._on_image()
 
-    def _take_suggestions(self, found: tuple[Any, ...]) -> None:
+    def _take_suggestions(self, found: tuple[Suggestion, ...]) -> None:
         self._offer(found)
-        if found and not self.session.components:
+        if found and (not self.session.components or self._are_of_other_channels()):
             self.session.suggested = tuple(found[0].components)
+            self._made_for = self._channels
             self.take(found[0])
 
-    def _offer(self, found: tuple[Any, ...]) -> None:
-        self._suggested = found
-        self.suggest_button.setEnabled(bool(found))
-        self.suggest_button.setToolTip(_SUGGESTIONS if found else "Suggestions are being made …")
-        menu = self.suggest_button.menu()
-        menu.clear()
-        menu.setToolTipsVisible(True)
-        for suggestion in found:
-            words = f"{suggestion.title}: {suggestion.reason}"
-            short = menu.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, _MENU_WIDTH)
-            action = menu.addAction(short.replace("&", "&&"))
-            names = ", ".join(c.name for c in suggestion.components)
-            action.setToolTip(f"<p>{escape(suggestion.reason)}</p><p>{escape(names)}</p>")
-            action.triggered.connect(lambda _=False, s=suggestion: self.take(s))
-
+    def _offer(self, found: tuple[Suggestion, ...]) -> None:
+        self.suggest_button.offer(found)
         self._show_reason()
+
+    @property
+    def _channels(self) -> tuple[str, ...]:
+        return () if self.session.image is None else self.session.image.channels
+
+    def _are_of_other_channels(self) -> bool:
+        """Return whether the components are a mere suggestion, and for another panel of channels.
+
+        Those that a model was trained on, or a person has changed, are left alone.
+        """
+        session = self.session
+        if session.bundle is not None or session.components != session.suggested or session.colours:
+            return False
+        named = {name for component in session.components for name in component.channels}
+        return not named.issubset(self._channels) or self._made_for not in ((), self._channels)
 
     def _show_reason(self) -> None:
         """Say why these components were suggested, as long as they are the suggested ones."""
-        now = self.session.components
-        taken = next((s for s in self._suggested if tuple(s.components) == now), None)
-        self.reason.setVisible(taken is not None)
-        if taken is not None:
-            self.reason.setText(f"{taken.title}. {taken.reason}")
+        why = self.suggest_button.reason_of(self.session.components)
+        self.reason.setVisible(bool(why))
+        self.reason.setText(why)
 
-    def take(self, suggestion: Any) -> None:
+    def take(self, suggestion: Suggestion) -> None:
         """Replace the components by a suggestion's."""
         self._close_editor()
         self.session.colours = {}

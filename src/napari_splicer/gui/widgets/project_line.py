@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_splicer.errors import SplicerError
+from napari_splicer.errors import SplicerError, WouldOverwrite
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import tell
 from napari_splicer.gui.project.folder import free_folder
@@ -149,6 +149,8 @@ class ProjectLine(QWidget):
         project = self._keeper.project
         if project is None:
             saved = "What is open now is not saved as a project, and is closed."
+        elif self._keeper.problem:
+            saved = f"What is open now could not be saved in {project.path.name} so far."
         else:
             saved = f"What is open now stays saved in {project.path.name}, and is closed."
         yes = QMessageBox.StandardButton.Open
@@ -173,6 +175,8 @@ class ProjectLine(QWidget):
             return
         try:
             self._keeper.save_as(Path(path))
+        except WouldOverwrite as error:
+            tell(WouldOverwrite(error.message, "Choose another name."))
         except SplicerError as error:
             tell(error)
 

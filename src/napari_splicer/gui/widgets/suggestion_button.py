@@ -1,0 +1,57 @@
+"""SuggestionButton: ways to divide the markers into components, in a menu, each with its reason."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QMenu, QPushButton
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+    from napari_splicer.components.suggestion import Suggestion
+    from napari_splicer.config import Component
+
+_WIDTH = 640  # px of a line of the menu
+_TIP = "Ways to divide these markers, each with its reason"
+
+
+class SuggestionButton(QPushButton):
+    """A button with a menu of suggestions. Emits ``chosen``.
+
+    Signals
+    -------
+    chosen : (Suggestion,)
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Suggestions", parent)
+        self.suggestions: tuple[Suggestion, ...] = ()
+        self.setMenu(QMenu(self))
+
+    def offer(self, suggestions: Sequence[Suggestion]) -> None:
+        """Offer these instead of the ones before; without any, they are still being made."""
+        self.suggestions = tuple(suggestions)
+        self.setEnabled(bool(suggestions))
+        self.setToolTip(_TIP if suggestions else "Suggestions are being made …")
+        menu = self.menu()
+        menu.clear()
+        menu.setToolTipsVisible(True)
+        for suggestion in self.suggestions:
+            words = f"{suggestion.title}: {suggestion.reason}"
+            short = menu.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, _WIDTH)
+            action = menu.addAction(short.replace("&", "&&"))
+            names = ", ".join(component.name for component in suggestion.components)
+            action.setToolTip(f"<p>{escape(suggestion.reason)}</p><p>{escape(names)}</p>")
+            action.triggered.connect(lambda _=False, s=suggestion: self.chosen.emit(s))
+
+    def reason_of(self, components: Sequence[Component]) -> str:
+        """Return why these components were suggested; empty where they were not."""
+        taken = (s for s in self.suggestions if tuple(s.components) == tuple(components))
+        return next((f"{s.title}. {s.reason}" for s in taken), "")

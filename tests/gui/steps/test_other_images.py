@@ -1,0 +1,95 @@
+"""What was suggested for one image gives way when another comes; a person's own does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from napari_splicer.config import Component
+from napari_splicer.gui.panels import take_names, take_panel
+from napari_splicer.gui.readiness import resolve
+from napari_splicer.gui.steps.components_step import ComponentsStep
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from napari_splicer.gui.session import Session
+    from napari_splicer.images.image import MultiplexImage
+
+
+@pytest.fixture
+def suggested(session: Session, qtbot: QtBot) -> Session:
+    """A session whose components were suggested, beside the step that does so."""
+    session.components = ()
+    session.step = ComponentsStep(session)
+    qtbot.addWidget(session.step)
+    qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
+    return session
+
+
+def channels_of(session: Session) -> set[str]:
+    return {name for component in session.components for name in component.channels}
+
+
+def turn_to(session: Session, image: MultiplexImage, qtbot: QtBot) -> None:
+    step = session.step
+    session.image = image
+    qtbot.waitUntil(lambda: not step._suggestion.busy, timeout=30_000)
+
+
+def test_a_suggestion_is_made_anew_for_other_channels(suggested: Session, qtbot: QtBot) -> None:
+    image = suggested.image
+    others = replace(image, channels=tuple(f"other {name}" for name in image.channels))
+    turn_to(suggested, others, qtbot)
+    assert channels_of(suggested) <= set(others.channels)
+    assert suggested.components == suggested.suggested
+    assert resolve(suggested.snapshot()).steps["components"].status == "done"
+
+
+def test_more_channels_of_the_same_names_are_not_left_out(suggested: Session, qtbot: QtBot) -> None:
+    image = suggested.image
+    turn_to(suggested, image.select(image.channels[:4]), qtbot)
+    assert channels_of(suggested) <= set(image.channels[:4])
+    turn_to(suggested, image, qtbot)
+    assert channels_of(suggested) - set(image.channels[:4])
+
+
+def test_a_persons_own_components_stay(suggested: Session, qtbot: QtBot) -> None:
+    own = (Component(name="mine", channels=suggested.image.channels[:2]),)
+    suggested.components = own
+    turn_to(suggested, suggested.image.select(suggested.image.channels[1:]), qtbot)
+    assert suggested.components == own
+    assert "mine" in resolve(suggested.snapshot()).steps["components"].why
+
+
+def panel(folder: Path, channels: tuple[str, ...], left_out: tuple[str, ...] = ()) -> Path:
+    path = folder / f"panel-{len(left_out)}.csv"
+    lines = [f"{name},{name},{int(name not in left_out)}" for name in channels]
+    path.write_text("\n".join(["channel,name,keep", *lines]))
+    return path
+
+
+def test_a_channel_renamed_by_hand_and_one_left_out_by_a_panel(
+    suggested: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    image = suggested.image
+    take_names(suggested, image.with_channels(["nuclei", *image.channels[1:]]))
+    assert suggested.components == suggested.suggested
+    path = panel(tmp_path, image.channels, left_out=image.channels[1:3])
+    assert take_panel(suggested, path)
+    qtbot.waitUntil(lambda: not suggested.step._suggestion.busy, timeout=30_000)
+    assert channels_of(suggested) <= set(suggested.image.channels)
+    assert not channels_of(suggested) & set(image.channels[1:3])
+
+
+def test_what_one_panel_left_out_another_brings_back(suggested: Session, tmp_path: Path) -> None:
+    channels = suggested.image.channels
+    assert take_panel(suggested, panel(tmp_path, channels, left_out=channels[1:3]))
+    assert suggested.image.channels == (channels[0], *channels[3:])
+    assert take_panel(suggested, panel(tmp_path, channels))
+    assert suggested.image.channels == channels
+    assert "12 channel names" in suggested.notice.text
