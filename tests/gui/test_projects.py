@@ -12,10 +12,12 @@ import tifffile
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_splicer.config import Component
+from napari_splicer.errors import WouldOverwrite
 from napari_splicer.gui import editing, keeper
 from napari_splicer.gui.explorer_widget import ExplorerWidget
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.project.in_use import InUse
 from napari_splicer.gui.project.record import RECORD, read_record
 from napari_splicer.gui.reader import get_reader
 from napari_splicer.gui.readiness import resolve
@@ -241,3 +243,25 @@ def test_a_window_that_can_not_be_saved_asks_before_it_closes(worked, qtbot, mon
     assert "saved from another window" in asked[0]
     viewer.close()
     assert len(asked) == 2
+
+
+def test_a_window_that_is_gone_leaves_its_project_to_others(worked, qtbot) -> None:
+    viewer, dock = worked
+    qtbot.waitUntil(lambda: dock.keeper.saved is not None, timeout=PATIENCE)
+    kept, session = dock.keeper, dock.session
+    kept.finish()
+    folder = kept.project.path
+    with pytest.raises(WouldOverwrite, match="open in another window"):
+        InUse().take(folder)
+    gone = []
+    viewer.window._qt_window.destroyed.connect(lambda: gone.append(True))
+    viewer.close()
+    qtbot.waitUntil(lambda: bool(gone))
+    saves = read_record(folder).saves
+    session.opacity = 0.123  # a worker that ends late changes the session, too
+    kept.save()
+    qtbot.wait(500)
+    assert read_record(folder).saves == saves
+    other = InUse()
+    other.take(folder)
+    other.keep_only()

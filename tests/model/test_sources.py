@@ -83,6 +83,15 @@ def test_an_address_is_fetched_once(model, server):
     assert len(server.asked) == asked
 
 
+def test_a_damaged_file_is_fetched_again(model, server):
+    address, whole = f"{server.address}/shared.zip", server.files["/shared.zip"]
+    server.files["/shared.zip"] = whole[: len(whole) // 2]
+    with pytest.raises(InvalidModel, match=f"^{address}"):
+        found(address)
+    server.files["/shared.zip"] = whole
+    assert inspect_bundle(found(address)[1].folder).hash == inspect_bundle(model).hash
+
+
 def test_how_far_it_is_and_stopping(server, cache):
     server.files["/shared.zip"] = bytes(2**22)
     server.delay = 0.05  # 3 seconds in all

@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_splicer.errors import SplicerError
+from napari_splicer.gui.binding import when_destroyed
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -29,6 +30,7 @@ class SaveOnClose(QObject):  # type: ignore[misc]  # Qt is untyped here
         super().__init__(window)
         self._keeper = keeper
         window.installEventFilter(self)
+        when_destroyed(window, keeper.end)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Save before the window hears that it is closed, or keep that from it."""

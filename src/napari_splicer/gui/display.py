@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     LayerData = tuple[Any, dict[str, Any], str]
 
+_OPENINGS = count(1)  # an image that is opened twice is two images
 _COLOURS = ("blue", "green", "red", "magenta", "cyan", "yellow")
 _ON = 3  # channels that are visible at first
 _LOOKED_AT = 1024  # px, side of the piece from which contrast is taken
@@ -43,6 +45,7 @@ def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[Layer
         first = [image.channels[i] for i in _telling(piece_CHW, limits, len(_COLOURS))]
     coloured = dict(zip(first, _COLOURS, strict=False))
     shown = tuple(coloured)[:_ON]
+    opening = next(_OPENINGS)
     layers: list[LayerData] = []
     for index, name in enumerate(image.channels):
         planes = [level[index] for level in image.levels]
@@ -59,6 +62,7 @@ def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[Layer
                     "path": image.source,
                     "place": index,
                     "grids": image.grids,
+                    "opening": opening,
                 }
             },
             **place(image.transform),

@@ -48,8 +48,8 @@ _LONGEST = 30.0  # but never more seconds: a computer that stops then takes them
 class Keeper:
     """Saves and opens the work of one viewer; see :func:`keeper_for`.
 
-    Nothing is written before there is something worth keeping. Its signal ``changed`` follows
-    every change of what it says of itself, ``opened`` that a project was put into the window.
+    Nothing is written before there is something worth keeping. Its signal ``changed`` follows a
+    change of what it says of itself, ``opened`` that a project was put into the window.
 
     Attributes
     ----------
@@ -62,9 +62,7 @@ class Keeper:
     question : Question or None
         What is asked of the files of the project that is to be opened.
     left_out : tuple of str
-        Layers that lie in no file and are no part of the project.
-    keep_images : bool
-        Whether images that lie in no file are part of the project.
+        Layers that lie in no file and are no part of the project, unless ``keep_images`` is set.
     """
 
     changed = Signal()
@@ -81,14 +79,13 @@ class Keeper:
         self.saving = self.opening = self.keep_images = False
         self.question: Question | None = None
         self.left_out: tuple[str, ...] = ()
-        self._timer = QTimer()
-        self._timer.setSingleShot(True)
+        self._timer = QTimer(singleShot=True)
         self._timer.timeout.connect(self._save_if_any)
         self._saving = Errand(self._timer, self._on_saved, self._on_not_saved)
         self._opening = Errand(self._timer, self._on_opened, self._on_not_opened)
         self._written: ProjectRecord | None = None  # what was asked to be written, and is
         self._asked: State | None = None
-        self._restoring = self._removing = self._emptied = False
+        self._restoring = self._removing = self._emptied = self._ended = False
         self._begun, self._took = 0.0, 0.0
         for name in KEPT_FIELDS:
             self.session.events[name].connect(self._on_change)
@@ -118,7 +115,7 @@ class Keeper:
         self._removing = False
 
     def _on_change(self) -> None:
-        if self._restoring:
+        if self._restoring or self._ended:
             return
         if not self.would_replace:
             self._emptied = True  # that is no work, and does not undo what was saved of it
@@ -139,6 +136,8 @@ class Keeper:
     def save(self) -> None:
         """Save now, in a worker."""
         self._timer.stop()
+        if self._ended:
+            return
         try:
             project, state = self._project_now(), self._state()
         except UNFORESEEN as error:
@@ -176,6 +175,12 @@ class Keeper:
             raise CannotWrite(in_words(error), "Save it under another name.") from error
         finally:
             self.saving = False
+
+    def end(self) -> None:
+        """Save no more, and let others open the project: the window is gone."""
+        self._ended = True
+        self._saving.forget()
+        self.in_use.keep_only()
 
     def _project_now(self) -> ProjectFolder:
         if self.project is None:
@@ -229,14 +234,12 @@ class Keeper:
         """Save what is in the window, which is to give way; False, and why, if that fails."""
         try:
             self.finish()
-            return True
         except SplicerError as error:
             self._on_not_saved(error)
-            why = (
-                f"{wanted.folder.name} is not opened: what is open now could not be saved. {error}"
-            )
-            self.session.notice = Notice("error", why)
+            why = "is not opened: what is open now could not be saved."
+            self.session.notice = Notice("error", f"{wanted.folder.name} {why} {error}")
             return False
+        return True
 
     def do_not_open(self) -> None:
         """Leave the window as it is, after a question."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from psygnal import Signal
 
+from napari_splicer.gui.alignment import Alignment
 from napari_splicer.gui.brush import Brush
 from napari_splicer.gui.display import bring_image, set_visible
 from napari_splicer.gui.drawing import Drawing
 from napari_splicer.gui.ground import Ground
+from napari_splicer.gui.guessing import Guess
 from napari_splicer.gui.lights import Lights
 from napari_splicer.gui.mask_layers import bring_made_mask, bring_mask
 from napari_splicer.gui.mixing import Mixer
@@ -23,7 +25,6 @@ from napari_splicer.gui.painting import Painter
 from napari_splicer.gui.pointing import Pointer
 from napari_splicer.gui.reading import (
     OWN,
-    fitting_mask,
     image_choices,
     is_own,
     mask_choices,
@@ -62,7 +63,7 @@ class ViewerLink:
         self.image_layers: tuple[Image, ...] = ()
         self._mask: WatchedMask | None = None
         self._regions = WatchedMasks(self._read_regions)
-        self._used_with: WeakKeyDictionary[Labels, WeakSet[Image]] = WeakKeyDictionary()
+        self._guess = Guess(self)
         self._was_visible: WeakKeyDictionary[Layer, bool] = WeakKeyDictionary()
         self._held = False
         self.shelf = Shelf(self.session)
@@ -72,9 +73,9 @@ class ViewerLink:
         self.ground = Ground(self)
         self._pointer = Pointer(viewer, self)
         tools = (Drawing(viewer, self), Brush(viewer, self))
-        self._parts = (Painter(self), Mixer(self), Lights(self), *tools)
+        self._parts = (Painter(self), Mixer(self), Lights(self), Alignment(self), *tools)
         self.session.mask_made.connect(self._take_made_mask)
-        self._guess()
+        self._guess.choose()
 
     # from layers to the session ----------------------------------------------------------------
 
@@ -124,11 +125,21 @@ class ViewerLink:
         if (
             choice is not None
             and self.mask_layer is not None
-            and not self._may_go_with(self.mask_layer)
+            and not self._guess.may_go_with(self.mask_layer)
         ):
-            self.use_mask(self._likely_mask())
+            self.use_mask(self._guess.likely_mask())
         self._pair_up()
         self.changed.emit()
+
+    def read_image_again(self) -> None:
+        """Take what the chosen layers say of themselves now, but keep the channels' names."""
+        image = self.session.image
+        for choice in self.images():
+            if image is not None and choice.layers == self.image_layers:
+                read = read_image(choice, self._step())
+                if image.places is not None:
+                    read = read.select([read.channels[place] for place in image.places])
+                self.session.image = read.with_channels(image.channels)
 
     @property
     def mask_layer(self) -> Labels | None:
@@ -168,23 +179,10 @@ class ViewerLink:
             set_visible(layer, self._was_visible.pop(layer, layer.visible))
 
     def _pair_up(self) -> None:
-        if self.image_layers and self.mask_layer is not None:
-            self._used_with.setdefault(self.mask_layer, WeakSet()).update(self.image_layers)
+        self._guess.note_pair()
         other = self.image_layers[:1] if self.session.of_tiles else (self.mask_layer,)
         if self.image_layers and other[0] is not None:
             self.shelf.turn_to((self.image_layers[0], other[0]))
-
-    def _may_go_with(self, mask: Labels) -> bool:
-        """Return whether the mask was used with the chosen image, or with none so far."""
-        images = self._used_with.get(mask)
-        return not images or any(layer in images for layer in self.image_layers)
-
-    def _likely_mask(self) -> Labels | None:
-        image = self.session.image
-        if image is None:
-            return None
-        masks = [mask for mask in self.masks() if self._may_go_with(mask)]
-        return fitting_mask(masks, image.shape, image.name)
 
     def use_regions(self, layers: Sequence[Labels]) -> None:
         """Make these layers the session's further masks, by layer name."""
@@ -200,40 +198,19 @@ class ViewerLink:
         viewer = self.viewer
         return () if viewer is None else tuple(viewer.dims.current_step)
 
-    def _guess(self) -> None:
-        """Choose an image, and a mask of its size, where none is chosen yet."""
-        choices = self.images() if self.session.image is None else ()
-        if choices:
-            self.use_image(choices[0])
-        if self.session.image is not None and self.mask_layer is None:
-            mask = self._likely_mask()
-            if mask is not None:
-                self.use_mask(mask)
-
     def _on_inserted(self, event: Any) -> None:
         if is_own(event.value) or self._held:
             return
-        self._extend(event.value)
-        self._guess()
+        self._guess.extend(event.value)
+        self._guess.choose()
         self.changed.emit()
-
-    def _extend(self, layer: Layer) -> None:
-        """Take a further channel of the chosen layers into the image, as long as nothing is made.
-
-        Layers arrive one by one when a file or sample is opened.
-        """
-        session = self.session
-        if session.components or session.bundle is not None or session.table is not None:
-            return
-        chosen = set(self.image_layers)
-        for choice in self.images():
-            if layer in choice.layers and chosen < set(choice.layers):
-                self.use_image(choice)
 
     def _on_removed(self, event: Any) -> None:
         layer = event.value
         self.shelf.forget(layer)
-        if layer in self.image_layers:
+        rest = [kept for kept in self.image_layers if kept is not layer]
+        lost = len(rest) < len(self.image_layers)
+        if lost:
             self.use_image(None)
         if layer is self.mask_layer:
             self.use_mask(None)
@@ -241,7 +218,9 @@ class ViewerLink:
             self.use_regions([kept for kept in self.region_layers.values() if kept is not layer])
         if is_own(layer) or self._held:
             return
-        self._guess()
+        if lost:
+            self._guess.go_on_without(layer, rest)
+        self._guess.choose()
         self.changed.emit()
 
     # from the session to layers ----------------------------------------------------------------

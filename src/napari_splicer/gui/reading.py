@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 OWN = "splicer"
 """Key of a layer's metadata under which this plugin keeps its own."""
 
+_FEW_TIMES = 4  # as many channels as pixels a side, and more, are no channels
 _CHANNEL_AXES = {"c", "ch", "channel", "channels"}
 _OTHER_AXES = {"z", "t", "time", "plane", "depth"}
 
@@ -69,12 +70,17 @@ def image_choices(layers: Iterable[Layer]) -> tuple[ImageChoice, ...]:
     image, and so do all of the same shape and place as long as their names differ; a layer with a
     channel axis, and an RGB layer, is one by itself.
     """
+    layers = list(layers)
     images = [layer for layer in layers if isinstance(layer, Image) and not is_own(layer)]
+    masks = mask_choices(layers)
     choices: list[ImageChoice] = []
     alike: dict[Any, list[Image]] = {}
     shapes = Counter(_shape(layer) for layer in images if not layer.rgb)
+    # What has a mask in every plane is a volume, not an image with channels.
+    volumes = {_shape(layer) for layer in masks if layer.ndim > 2}
     for layer in images:
-        if layer.rgb or _has_channel_axis(layer, alone=shapes[_shape(layer)] == 1):
+        alone = shapes[_shape(layer)] == 1 and _shape(layer) not in volumes
+        if layer.rgb or _has_channel_axis(layer, alone=alone):
             choices.append(_one_layer(layer))
         else:
             alike.setdefault((_shape(layer), transform_of(layer)), []).append(layer)
@@ -92,23 +98,28 @@ def _by_origin(layers: Sequence[Image]) -> dict[str, list[Image]]:
     """Sort layers by image, file or folder, "" where nothing tells; one opened twice is two."""
     paths = [layer.source.path for layer in layers]
     found: dict[str, list[Image]] = {}
-    seen: Counter[tuple[str, str]] = Counter()
+    seen: Counter[tuple[str, object, str]] = Counter()
+    openings: dict[str, list[object]] = {}
     for layer, path in zip(layers, paths, strict=True):
-        origin = layer.metadata.get(OWN, {}).get("image")
+        own = layer.metadata.get(OWN, {})
+        origin, opening = own.get("image"), own.get("opening")
         if origin is None and path is not None:
             # Of a folder with a file per channel, the folder; of a file with many, the file.
             alone = paths.count(path) == 1
             origin = str(Path(path).parent if alone else path)
         if origin:
-            key = origin, _unnumbered(layer.name)
+            known = openings.setdefault(origin, [])
+            known += [] if opening in known else [opening]
+            key = origin, opening, _unnumbered(layer.name)
             seen[key] += 1
-            origin += f" ({seen[key]})" if seen[key] > 1 else ""
+            number = known.index(opening) + seen[key]
+            origin += f" ({number})" if number > 1 else ""
         found.setdefault(origin or "", []).append(layer)
     return found
 
 
 def _several_layers(group: Sequence[Image], origin: str) -> ImageChoice:
-    size = _size(group[0])
+    size = size_of(group[0])
     count = f"{len(group)} layers, {size[0]:,} × {size[1]:,}"
     named = f"{Path(origin).name} · {count}" if origin else count
     title = named if len(group) > 1 else group[0].name
@@ -125,7 +136,7 @@ def fitting_mask(masks: Sequence[Labels], shape: tuple[int, int], name: str = ""
 
     Masks that begin with the image's name come first, then those with "cell" in theirs.
     """
-    fitting = [mask for mask in masks if _size(mask) == shape]
+    fitting = [mask for mask in masks if size_of(mask) == shape]
     own = [mask for mask in fitting if name and mask.name.lower().startswith(name.lower())]
     named = [mask for mask in own or fitting if "cell" in mask.name.lower()]
     return next(iter([*named, *own, *fitting]), None)
@@ -182,7 +193,19 @@ def _part(layer: Image, stacked: bool, step: Sequence[int]) -> MultiplexImage:
     )
     told = layer.metadata.get(OWN, {}).get("grids", () if file is None else file.grids)
     grids = tuple(told) if len(told) == len(image.levels) else ()
-    return replace(image, remarks=image.remarks + remarks, grids=grids)
+    odd = _other_order(image) if stacked else ()
+    return replace(image, remarks=(*image.remarks, *remarks, *odd), grids=grids)
+
+
+def _other_order(image: MultiplexImage) -> tuple[str, ...]:
+    """Say so where the axis that is taken for the channels is rather one of the picture's."""
+    channels, (height, width) = len(image.channels), image.shape
+    if channels < _FEW_TIMES * min(height, width):
+        return ()
+    return (
+        f"This is taken for {channels} channels of {height} × {width} pixels. If channels are its "
+        "last axis, open it with the axes in the order channel, y, x.",
+    )
 
 
 def _file_of(layer: Image) -> MultiplexImage | None:
@@ -195,7 +218,7 @@ def _file_of(layer: Image) -> MultiplexImage | None:
         file = open_image(layer.source.path)
     except SplicerError:
         return None
-    return file if file.shape == _size(layer) else None
+    return file if file.shape == size_of(layer) else None
 
 
 def _path_of(layer: Layer) -> str | None:
@@ -256,14 +279,15 @@ def _has_channel_axis(layer: Image, *, alone: bool) -> bool:
 
 def _one_layer(layer: Image) -> ImageChoice:
     channels = 3 if layer.rgb else _shape(layer)[-3]
-    return ImageChoice(layer.name, (layer,), channels, _size(layer), stacked=not layer.rgb)
+    return ImageChoice(layer.name, (layer,), channels, size_of(layer), stacked=not layer.rgb)
 
 
 def _shape(layer: Image | Labels) -> tuple[int, ...]:
     return tuple(layer.data[0].shape if layer.multiscale else layer.data.shape)
 
 
-def _size(layer: Image | Labels) -> tuple[int, int]:
+def size_of(layer: Image | Labels) -> tuple[int, int]:
+    """Return a layer's height and width in pixels, at full resolution."""
     shape = _shape(layer)
     y, x = shape[-3:-1] if getattr(layer, "rgb", False) else shape[-2:]
     return int(y), int(x)

@@ -140,7 +140,13 @@ def _of_address(words: str, cancel: Cancel) -> Generator[Event, None, Found | No
         )
     yield Started("open", unit="kB", message=f"Looking for {address}")
     file = yield from download(address, checksum and checksum.lower(), _fetched(), cancel)
-    return None if file is None else Found(_unpacked(file), words)
+    if file is None:
+        return None
+    try:
+        return Found(_unpacked(file), words)
+    except InvalidModel as error:
+        file.unlink(missing_ok=True)  # or the next try would find it, whatever the server has then
+        raise InvalidModel(error.message.replace(str(file), address), error.advice) from error
 
 
 def _of_hub(

@@ -100,6 +100,13 @@ def test_train_says_why_it_can_not(step, session) -> None:
     assert "'empty'" in step.train_panel.why.text()
 
 
+def test_no_model_is_trained_again_on_components_that_do_not_fit(step, session, trained) -> None:
+    session.components = (Component(name="gone", channels=("no such channel",)),)
+    step.show_readiness(resolve(session.snapshot()))
+    assert not step.train_panel.button.isEnabled()
+    assert "no such channel" in step.train_panel.button.toolTip()
+
+
 def test_too_few_cells_are_told_before_training(step, session) -> None:
     session.facts = replace(session.facts, cells=5)
     step.show_readiness(resolve(session.snapshot()))

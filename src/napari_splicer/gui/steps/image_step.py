@@ -23,6 +23,7 @@ from napari_splicer.gui.docks import open_sample
 from napari_splicer.gui.facts import examine, remarks, summary
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.panels import take_panel
+from napari_splicer.gui.reading import size_of
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.channel_names import ChannelNames
 from napari_splicer.gui.steps.describe_form import DescribeForm
@@ -33,6 +34,8 @@ from napari_splicer.gui.widgets.panel_drop import PanelDrop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from napari.layers import Labels
 
     from napari_splicer.gui.jobs import JobRunner
     from napari_splicer.gui.layers import ViewerLink
@@ -152,10 +155,17 @@ class ImageStep(StepPage):
         self.mask_box.clear()
         self.mask_box.addItem("none" if masks else "none yet", None)
         for mask in masks:
-            self.mask_box.addItem(mask.name, mask)
+            self.mask_box.addItem(f"{mask.name}{self._other_size(mask)}", mask)
         place = masks.index(self._link.mask_layer) + 1 if self._link.mask_layer in masks else 0
         self.mask_box.setCurrentIndex(place)
         self._list_regions()
+
+    def _other_size(self, mask: Labels) -> str:
+        """Say so where a mask can't be the image's."""
+        image, (height, width) = self.session.image, size_of(mask)
+        if image is None or image.shape == (height, width):
+            return ""
+        return f" ({height:,} × {width:,} px: not the image's size)"
 
     def _list_regions(self) -> None:
         self.region_list.blockSignals(True)

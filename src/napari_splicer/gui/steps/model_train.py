@@ -213,9 +213,11 @@ class TrainPanel(QWidget):
         """Enable training, or say why not."""
         self.variation.show_readiness(readiness)
         state = readiness.steps["model"]
-        few = too_few_to_train(self._session.snapshot())
-        if few and state.allowed:
-            state = StepState("blocked", few)
+        parts = readiness.steps["components"]
+        unfit = parts.why if parts.status == "ready" else ""
+        why_not = unfit or too_few_to_train(self._session.snapshot())
+        if why_not and state.allowed:
+            state = StepState("blocked", why_not)
         allow(self.button, state, "Start; embedding and grouping follow by themselves")
         allow(self.resume_button, state, "Go on from the last checkpoint, with the same settings")
         idle = self._session.job is None
