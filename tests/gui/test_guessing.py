@@ -64,7 +64,7 @@ def test_a_stack_with_a_mask_in_every_plane_is_no_image_with_channels(qtbot) -> 
     viewer.add_labels(np.ones((8, 40, 40), int), name="cells")
     image = link_for(viewer).session.image
     assert image.channels == ("stack",)
-    assert any("Only the plane on screen" in remark for remark in image.remarks)
+    assert any("Only one plane is analysed" in remark for remark in image.remarks)
 
 
 def test_channels_that_are_the_last_axis_are_said_to_be(qtbot) -> None:

@@ -52,7 +52,7 @@ class Alignment:
 
     def _mask_moved(self) -> None:
         link, mask = self._link, self._link.mask_layer
-        if mask is None or link.ground.layer is not mask:
+        if link.ground.layer is not mask or mask is None:
             return
         place = place_of(mask)
         for layer in link.layers:

@@ -283,8 +283,9 @@ def _finish(session: Session, run: Run, event: Finished) -> None:
     if event.result is not None:
         keep(session, run, event)
     if event.cancelled:
+        kept = "" if run.stage == "embed" else event.message  # which is of the table that was left
         not_begun = run.stage == "train" and event.result is None and event.message
-        words = event.message if not_begun else f"{_CANCELLED[run.stage]} {event.message}".strip()
+        words = event.message if not_begun else f"{_CANCELLED[run.stage]} {kept}".strip()
         session.notice = Notice("info", words, run.stage)
     session.job = None
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from napari_splicer.gui.explorer_widget import ExplorerWidget
 
 
+_LOW = 900  # px; napari's docks on the left and the Explorer below them would not fit such a screen
+
+
 def open_explorer(viewer: Viewer) -> ExplorerWidget:
     """Open the *SpliCER Explorer* dock, or bring it to the front; return its widget."""
     dock, widget = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER Explorer")
@@ -42,6 +45,8 @@ def move_below(widget: QWidget) -> bool:
         return False
     # The SpliCER dock on the right keeps its full height.
     window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+    if window.screen().availableGeometry().height() < _LOW:
+        window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     area = Qt.DockWidgetArea.BottomDockWidgetArea
     if window.dockWidgetArea(dock) != area:
         window.addDockWidget(area, dock)

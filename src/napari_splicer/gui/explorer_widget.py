@@ -15,6 +15,7 @@ from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.cell_map import CellMap
 from napari_splicer.gui.widgets.chunk_table import ChunkTable
 from napari_splicer.gui.widgets.comparison import Comparison
+from napari_splicer.gui.widgets.focus_ring import FocusRing
 from napari_splicer.gui.widgets.gallery import Gallery
 from napari_splicer.gui.widgets.heat_map import HeatMap
 from napari_splicer.gui.widgets.remembering import Remembering
@@ -57,6 +58,7 @@ class ExplorerWidget(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._link = link_for(napari_viewer)
+        self._ring = FocusRing(self)
         self._theme: Theme | None = None
         self._placed = False
         session = self.session = self._link.session
@@ -162,8 +164,8 @@ class ExplorerWidget(QWidget):
         if theme is None or theme == self._theme:
             return
         self._theme = theme
-        for panel in self._panels:
-            panel.set_theme(theme)
+        for part in (self._ring, *self._panels):
+            part.set_theme(theme)
 
 
 def _side_by_side(parts: Sequence[QWidget], widths: Sequence[int]) -> QSplitter:

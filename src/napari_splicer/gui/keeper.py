@@ -278,8 +278,8 @@ class Keeper:
         self.project = opened.contents.folder if whole else None
         self.in_use.keep_only(wanted.folder)
         note_recent(wanted.folder)
-        if whole and wanted.moved:
-            self.save()  # where its files lie now
+        if whole and (wanted.moved or wanted.as_they_are):
+            self.save()  # where its files lie, and what they are, now
         self.opened.emit()
 
     def _on_not_opened(self, error: Exception) -> None:

@@ -36,6 +36,7 @@ from napari_splicer.gui.steps.model_step import ModelStep
 from napari_splicer.gui.steps.page import rule, text
 from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.files_form import FilesForm
+from napari_splicer.gui.widgets.focus_ring import FocusRing
 from napari_splicer.gui.widgets.notice_line import NoticeLine
 from napari_splicer.gui.widgets.project_line import ProjectLine
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
@@ -86,6 +87,7 @@ class SplicerWidget(QWidget):
         self.project = ProjectLine(self.keeper)
         self.files_form = FilesForm(self.keeper)
         self._on_close: SaveOnClose | None = None
+        self._ring = FocusRing(self)
         self._remembering = Remembering(self)
         self._remembering.size("SpliCER: width", Qt.Orientation.Horizontal)
         if self.session.opacity == Session.opacity:  # nobody has changed it
@@ -283,6 +285,7 @@ class SplicerWidget(QWidget):
         if theme is None or theme == self._theme:
             return
         self._theme = theme
+        self._ring.set_theme(theme)
         for header in self.headers.values():
             header.set_theme(theme)
         for page in self.pages.values():

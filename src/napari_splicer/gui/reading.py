@@ -261,7 +261,10 @@ def _on_screen(
     )
     counts = zip(at, levels[0].shape, strict=False)
     where = ", ".join(f"{_axis(layer, axis)}: {i + 1} of {n}" for axis, (i, n) in enumerate(counts))
-    return cut, (f"Only the plane on screen is analysed ({where}).",)
+    return cut, (
+        f"Only one plane is analysed, the one on screen when the image was chosen ({where}). For "
+        "another, go there and choose the image again.",
+    )
 
 
 def _axis(layer: Image | Labels, axis: int) -> str:

@@ -165,7 +165,7 @@ class LabelMask:
         if table.empty:
             raise NoCells(
                 f"The mask {self.name} holds no cells: all its values are 0.",
-                "Choose another mask, or analyse tiles: patches.sites = 'grid' in a run file.",
+                "Choose another mask, or describe tiles (in a run file: patches.sites = 'grid').",
             )
         return table
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component
 from napari_splicer.gui.panels import take_names, take_panel
 from napari_splicer.gui.readiness import resolve
@@ -64,6 +66,20 @@ def test_a_persons_own_components_stay(suggested: Session, qtbot: QtBot) -> None
     turn_to(suggested, suggested.image.select(suggested.image.channels[1:]), qtbot)
     assert suggested.components == own
     assert "mine" in resolve(suggested.snapshot()).steps["components"].why
+
+
+def test_components_that_a_loaded_model_replaced_can_be_had_again(
+    suggested: Session, qtbot: QtBot
+) -> None:
+    image = suggested.image
+    suggested.components = own = (Component(name="mine", channels=image.channels[:2]),)
+    others = Decomposition.per_channel(image.channels[:3])
+    suggested.bundle = SimpleNamespace(decomposition=others, can_do_without=False)
+    suggested.components = others.components
+    actions = suggested.step.suggest_button.menu().actions()
+    assert actions[-1].text().startswith("Your own")
+    actions[-1].trigger()
+    assert suggested.components == own
 
 
 def panel(folder: Path, channels: tuple[str, ...], left_out: tuple[str, ...] = ()) -> Path:

@@ -67,6 +67,8 @@ def restore(link: ViewerLink, opened: Opened) -> bool:
     whole = len(layers) == len(record.layers)
     if not whole:
         remarks.append("The project stays as it is: what you do now is saved under another name.")
+    if record.left_out:
+        remarks.append(_left_out(record.left_out))
     if remarks:
         session.notice = Notice("warning", " ".join(remarks), "open")
     return whole
@@ -122,6 +124,14 @@ def _open_layers(viewer: Viewer, opened: Opened, remarks: list[str]) -> dict[int
         else:
             viewer.add_layer(layer)
     return made
+
+
+def _left_out(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return (
+        f"The project never held {', '.join(names[:_NAMED])}{more}, which lay in no file. What was "
+        "made of it is here; images can be kept in a project by the menu at the top."
+    )
 
 
 def _not_opened(names: list[str]) -> str:

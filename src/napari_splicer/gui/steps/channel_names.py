@@ -59,6 +59,7 @@ class ChannelNames(QWidget):
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setMinimumHeight(180)
+        table.setTabKeyNavigation(False)
         table.itemChanged.connect(self._rename_channel)
         self.table = table
         return table

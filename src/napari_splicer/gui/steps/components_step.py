@@ -14,7 +14,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_splicer.components.suggestion import suggestions
+from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.components.suggestion import Suggestion, suggestions
 from napari_splicer.config import Component
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
@@ -37,11 +38,11 @@ from napari_splicer.gui.widgets.swatch import ask_for_colour
 if TYPE_CHECKING:
     from qtpy.QtGui import QResizeEvent
 
-    from napari_splicer.components.suggestion import Suggestion
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
 
+_YOURS, _UNTIL = "Your own", "They were here before the model was loaded."
 _DROP = "Let go to suggest the groups of this panel file as components, and take its names."
 
 
@@ -84,6 +85,7 @@ class ComponentsStep(StepPage):
     def _connect(self) -> None:
         events = self.session.events
         bind(self, events.components, self._show_rows)
+        bind(self, events.components, self._replaced)
         bind(self, events.colours, self._show_rows)
         bind(self, events.image, self._on_image)
         bind(self, events.facts, self._on_image)
@@ -142,16 +144,20 @@ class ComponentsStep(StepPage):
         self._offer(found)
         if found and (not self.session.components or self._are_of_other_channels()):
             self.session.suggested = tuple(found[0].components)
-            self._made_for = self._channels
+            self._made_for = _channels(self.session)
             self.take(found[0])
 
     def _offer(self, found: tuple[Suggestion, ...]) -> None:
         self.suggest_button.offer(found)
         self._show_reason()
 
-    @property
-    def _channels(self) -> tuple[str, ...]:
-        return () if self.session.image is None else self.session.image.channels
+    def _replaced(self, now: tuple[Component, ...], before: tuple[Component, ...]) -> None:
+        """Offer a person's own components, after a model that was loaded has brought others."""
+        bundle, own = self.session.bundle, before and before != self.session.suggested
+        if bundle is None or "train" in self.session.made_from or not own:
+            return
+        if now == bundle.decomposition.components:
+            self.suggest_button.keep(Suggestion(_YOURS, _UNTIL, Decomposition(before)))
 
     def _are_of_other_channels(self) -> bool:
         """Return whether the components are a mere suggestion, and for another panel of channels.
@@ -162,7 +168,8 @@ class ComponentsStep(StepPage):
         if session.bundle is not None or session.components != session.suggested or session.colours:
             return False
         named = {name for component in session.components for name in component.channels}
-        return not named.issubset(self._channels) or self._made_for not in ((), self._channels)
+        here = _channels(session)
+        return not named.issubset(here) or self._made_for not in ((), here)
 
     def _show_reason(self) -> None:
         """Say why these components were suggested, as long as they are the suggested ones."""
@@ -285,3 +292,7 @@ class ComponentsStep(StepPage):
     def show_theme(self, theme: Theme) -> None:
         """Let what is said of a dragged file follow the theme."""
         self.drop.set_theme(theme)
+
+
+def _channels(session: Session) -> tuple[str, ...]:
+    return () if session.image is None else session.image.channels

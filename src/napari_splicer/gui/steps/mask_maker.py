@@ -245,10 +245,13 @@ class MaskMaker(QWidget):
         show_preview(self._link, image, shown)
         y0, y1, x0, x1 = shown.box
         part = "" if (y1 - y0, x1 - x0) == image.shape else f" in {y1 - y0} × {x1 - x0} px"
-        self._say(
-            f"{shown.cells:,} cells{part}, by {' and '.join(shown.channels)}. Zoom in to see "
-            "whether their outlines suit you."
+        found = f"{shown.cells:,} cells{part}, by {' and '.join(shown.channels)}."
+        advice = (
+            "Zoom in to see whether their outlines suit you."
+            if shown.cells
+            else "Is it a stain of nuclei? Try another width, or more sensitivity."
         )
+        self._say(f"{found} {advice}")
 
     def _say(self, words: str) -> None:
         self.said.setText(words)

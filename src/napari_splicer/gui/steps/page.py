@@ -75,6 +75,9 @@ def fold(title: str) -> QCollapsible:
     """Return a closed fold for what few need."""
     closed = QCollapsible(title, expandedIcon="▼", collapsedIcon="▶")
     closed.setDuration(0)
+    # Or the Tab key would lead into what nobody sees.
+    closed.content().hide()
+    closed.toggled.connect(closed.content().setVisible)
     return closed
 
 

@@ -133,6 +133,7 @@ class Legend(QTableView):
         self.viewportEntered.connect(self._left)
 
     def _dress(self) -> None:
+        self.setTabKeyNavigation(False)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)

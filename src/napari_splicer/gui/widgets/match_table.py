@@ -26,6 +26,7 @@ class MatchTable(QTableWidget):
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setTabKeyNavigation(False)
 
     def show_match(self, channels: Sequence[str], match: ChannelMatch) -> None:
         """Show how ``channels`` of a model lie in the image."""

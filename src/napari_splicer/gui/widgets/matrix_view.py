@@ -183,6 +183,7 @@ class MatrixView(QTableView):
     def set_theme(self, theme: Theme) -> None:
         """Write names in the theme's colours."""
         self.theme = theme
+        self.setTabKeyNavigation(False)
         self.setStyleSheet(
             f"QTableView {{ background: {theme.background}; border: none }}"
             f"QTableCornerButton::section {{ background: {theme.background}; border: none }}"

@@ -33,11 +33,19 @@ class SuggestionButton(QPushButton):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Suggestions", parent)
         self.suggestions: tuple[Suggestion, ...] = ()
+        self._kept: Suggestion | None = None
         self.setMenu(QMenu(self))
+
+    def keep(self, own: Suggestion) -> None:
+        """Offer what a person had, after all others, also when these change."""
+        others = [each for each in self.suggestions if each is not self._kept]
+        self._kept = own
+        self.offer(others)
 
     def offer(self, suggestions: Sequence[Suggestion]) -> None:
         """Offer these instead of the ones before; without any, they are still being made."""
-        self.suggestions = tuple(suggestions)
+        kept = () if self._kept is None or not suggestions else (self._kept,)
+        self.suggestions = (*suggestions, *kept)
         self.setEnabled(bool(suggestions))
         self.setToolTip(_TIP if suggestions else "Suggestions are being made …")
         menu = self.menu()

@@ -1,0 +1,74 @@
+"""Where the keyboard is can be seen, and Tab leads everywhere that can be seen."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QPushButton, QTableWidget, QVBoxLayout, QWidget
+
+from napari_splicer.gui.session import Session
+from napari_splicer.gui.steps.channel_names import ChannelNames
+from napari_splicer.gui.steps.page import fold
+from napari_splicer.gui.widgets.focus_ring import FocusRing
+
+
+@pytest.fixture
+def dock(qtbot) -> QWidget:
+    made = QWidget()
+    made.buttons = [QPushButton(name) for name in ("one", "two", "three")]
+    made.ring = FocusRing(made)
+    column = QVBoxLayout(made)
+    for button in made.buttons:
+        column.addWidget(button)
+    made.fold = fold("more")
+    made.inside = QPushButton("inside")
+    made.fold.addWidget(made.inside)
+    column.addWidget(made.fold)
+    qtbot.addWidget(made)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.activateWindow()
+    qtbot.waitUntil(made.isActiveWindow)
+    return made
+
+
+def test_the_ring_follows_the_keyboard_but_no_click(dock, qtbot) -> None:
+    one, two, three = dock.buttons
+    one.setFocus()
+    assert dock.ring.frame.widget() is one
+    QTest.keyClick(one, Qt.Key.Key_Tab)
+    assert dock.ring.frame.widget() is two
+    qtbot.waitUntil(lambda: dock.ring.frame.isVisible())
+    assert dock.ring.frame.geometry().contains(two.geometry().center())
+    QTest.mouseClick(three, Qt.MouseButton.LeftButton)
+    assert three.hasFocus()
+    assert dock.ring.frame is None
+
+
+def test_a_ring_survives_the_widget_it_was_around(dock, qtbot) -> None:
+    one, two, _ = dock.buttons
+    one.setFocus()
+    one.deleteLater()
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is not one)
+    two.setFocus()
+    assert dock.ring.frame.widget() is two
+
+
+def test_tab_does_not_lead_into_a_closed_fold(dock) -> None:
+    button = dock.fold.toggleButton()
+    button.setFocus()
+    QTest.keyClick(button, Qt.Key.Key_Tab)
+    assert not dock.inside.hasFocus()
+    dock.fold.expand()
+    button.setFocus()
+    QTest.keyClick(button, Qt.Key.Key_Tab)
+    assert dock.inside.hasFocus()
+    assert dock.inside.height() > 0
+
+
+def test_tab_leaves_the_table_of_channel_names(qtbot, tissue) -> None:
+    names = ChannelNames(Session(image=tissue.image))
+    qtbot.addWidget(names)
+    for table in names.findChildren(QTableWidget):
+        assert not table.tabKeyNavigation()
