@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QTableWidget, QVBoxLayout, QWidget
 
@@ -11,6 +11,7 @@ from napari_splicer.gui.session import Session
 from napari_splicer.gui.steps.channel_names import ChannelNames
 from napari_splicer.gui.steps.page import fold
 from napari_splicer.gui.widgets.focus_ring import FocusRing
+from napari_splicer.gui.widgets.theme import DARK
 
 
 @pytest.fixture
@@ -36,11 +37,13 @@ def dock(qtbot) -> QWidget:
 def test_the_ring_follows_the_keyboard_but_no_click(dock, qtbot) -> None:
     one, two, three = dock.buttons
     one.setFocus()
-    assert dock.ring.frame.widget() is one
+    assert dock.ring.frame.parent() is one
     QTest.keyClick(one, Qt.Key.Key_Tab)
-    assert dock.ring.frame.widget() is two
-    qtbot.waitUntil(lambda: dock.ring.frame.isVisible())
-    assert dock.ring.frame.geometry().contains(two.geometry().center())
+    assert dock.ring.frame.parent() is two
+    dock.resize(500, 300)
+    qtbot.waitUntil(lambda: two.width() > 400 and dock.ring.frame.size() == two.size())
+    edge = dock.grab().toImage().pixelColor(two.geometry().topLeft() + QPoint(2, 1))
+    assert edge.name() == DARK.accent
     QTest.mouseClick(three, Qt.MouseButton.LeftButton)
     assert three.hasFocus()
     assert dock.ring.frame is None
@@ -52,7 +55,7 @@ def test_a_ring_survives_the_widget_it_was_around(dock, qtbot) -> None:
     one.deleteLater()
     qtbot.waitUntil(lambda: QApplication.focusWidget() is not one)
     two.setFocus()
-    assert dock.ring.frame.widget() is two
+    assert dock.ring.frame.parent() is two
 
 
 def test_tab_does_not_lead_into_a_closed_fold(dock) -> None:

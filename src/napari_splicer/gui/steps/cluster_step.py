@@ -22,7 +22,7 @@ from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.groupings import column_name
 from napari_splicer.gui.naming import offered_sources, source_words
-from napari_splicer.gui.steps.page import StepPage, allow, heading, text
+from napari_splicer.gui.steps.page import StepPage, allow, heading, narrow_form, text
 from napari_splicer.gui.widgets.group_tools import GroupTools
 from napari_splicer.gui.widgets.grouping_list import GroupingList
 from napari_splicer.gui.widgets.legend import Legend
@@ -144,8 +144,7 @@ class ClusterStep(StepPage):
         self.number.setRange(2, 100)
         self.number.setValue(8)
         self.number.setToolTip("How many groups k-means makes")
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = narrow_form()
         form.addRow("By", self.source)
         form.addRow("Method", self.method)
         form.addRow("Resolution", slider)

@@ -8,7 +8,6 @@ import numpy as np
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
-    QFormLayout,
     QHBoxLayout,
     QRadioButton,
     QVBoxLayout,
@@ -16,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.steps.page import text
+from napari_splicer.gui.steps.page import narrow_form, text
 
 if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
@@ -67,9 +66,8 @@ class DescribeForm(QWidget):
         choice.addWidget(self.tiles)
         choice.addStretch()
         self._sizes = QWidget()
-        form = QFormLayout(self._sizes)
+        form = narrow_form(self._sizes)
         form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Side of a tile", self.side)
         form.addRow("Step to the next", self.step)
         column = QVBoxLayout(self)

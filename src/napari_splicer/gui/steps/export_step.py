@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.readiness import Readiness, StepName
 
 FORMATS = {
-    "h5ad": ("Table for scanpy and other Python tools (.h5ad)", "All cells, numbers and groups"),
+    "h5ad": ("Table for scanpy and Python (.h5ad)", "All cells, numbers and groups"),
     "zarr": ("Table as Zarr (.zarr)", "The same table, for large data and the cloud"),
     "csv": ("Table for Excel and R (.csv)", "One row per cell: place, markers, groups"),
     "parquet": ("Table as Parquet (.parquet)", "The same rows, smaller and faster than CSV"),

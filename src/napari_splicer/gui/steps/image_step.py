@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
-    QFormLayout,
     QListWidget,
     QListWidgetItem,
     QPushButton,
@@ -28,7 +27,7 @@ from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.channel_names import ChannelNames
 from napari_splicer.gui.steps.describe_form import DescribeForm
 from napari_splicer.gui.steps.mask_maker import MaskMaker
-from napari_splicer.gui.steps.page import StepPage, fold, heading, text, with_button
+from napari_splicer.gui.steps.page import StepPage, fold, heading, narrow_form, text, with_button
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.panel_drop import PanelDrop
 
@@ -113,8 +112,7 @@ class ImageStep(StepPage):
         self.mask_box.tip = "The Labels layer in which every cell has its own number"
         self.image_box.activated.connect(self._choose_image)
         self.mask_box.activated.connect(self._choose_mask)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = narrow_form()
         form.addRow("Image", with_button(self.image_box, "Open an image", self._ask_for_image))
         self.describe = DescribeForm(self.session)
         form.addRow("Describe", self.describe)

@@ -9,7 +9,6 @@ from weakref import WeakMethod
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
-    QFormLayout,
     QHBoxLayout,
     QPushButton,
     QVBoxLayout,
@@ -21,7 +20,7 @@ from napari_splicer.gui.binding import bind, when_destroyed
 from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.mask_layers import LARGEST, box_in_sight, hide_preview, show_preview
 from napari_splicer.gui.segmenting import in_full, segment
-from napari_splicer.gui.steps.page import fold, text
+from napari_splicer.gui.steps.page import fold, narrow_form, text
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.progress_panel import ProgressPanel
 from napari_splicer.segmentation.nuclear import nuclear_channel
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.segmentation.preview import Preview
 
-_TITLE = "Make a mask from a nuclear channel"
+_TITLE = "Make a mask of nuclei"
 _WORD = (
     "This way is simple: it looks for bright nuclei, divides those that touch, and lets each grow "
     f"into a cell. {BETTER} If you can, use one of them, and open its mask above."
@@ -106,8 +105,7 @@ class MaskMaker(QWidget):
         self.sensitivity.setKeyboardTracking(False)
         self.sensitivity.setToolTip("Above 1 takes dimmer pixels for nuclei, below 1 fewer")
         self.sensitivity.valueChanged.connect(lambda value: self._set("sensitivity", value))
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = narrow_form()
         form.addRow("Nuclei are in", self.channel_box)
         form.addRow("Their width", self.diameter)
         form.addRow("Cells reach further by", self.expansion)

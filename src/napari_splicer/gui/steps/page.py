@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
+    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -79,6 +80,14 @@ def fold(title: str) -> QCollapsible:
     closed.content().hide()
     closed.toggled.connect(closed.content().setVisible)
     return closed
+
+
+def narrow_form(parent: QWidget | None = None) -> QFormLayout:
+    """Return a form whose labels go above their fields where there is no room beside them."""
+    form = QFormLayout() if parent is None else QFormLayout(parent)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+    return form
 
 
 def rule() -> QFrame:

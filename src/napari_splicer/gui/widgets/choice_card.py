@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QResizeEvent
     from qtpy.QtWidgets import QWidget
 
 
@@ -34,13 +35,30 @@ class ChoiceCard(QPushButton):
         layout.setSpacing(1)
         for label in (self._title, self._note):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            label.setWordWrap(True)
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
             label.setStyleSheet("background: transparent")
             layout.addWidget(label)
         bold = self._title.font()
         bold.setBold(True)
         self._title.setFont(bold)
-        self.setMinimumHeight(2 * self.fontMetrics().height() + 16)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Be as high as both lines need, which wrap where a font is large or the dock narrow."""
+        # A button asks its style for its size, not its layout.
+        self.setMinimumHeight(self.layout().heightForWidth(self.width()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Wrap anew."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Wrap anew in another font."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and self.layout():
+            self._make_room()
 
     @property
     def note(self) -> str:
@@ -50,3 +68,4 @@ class ChoiceCard(QPushButton):
     def set_note(self, note: str) -> None:
         """Change the line under the title."""
         self._note.setText(note)
+        self._make_room()

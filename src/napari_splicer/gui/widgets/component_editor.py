@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QFormLayout,
     QGroupBox,
     QLineEdit,
     QPushButton,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.components.decomposition import OWN_CELL
 from napari_splicer.config import Rectangle, Region, Ring
+from napari_splicer.gui.steps.page import narrow_form
 from napari_splicer.gui.widgets.channel_picker import ChannelPicker
 
 if TYPE_CHECKING:
@@ -97,8 +97,7 @@ class ComponentEditor(QGroupBox):
         self.width.editingFinished.connect(self._apply)
         self.picker = ChannelPicker(channels, component.channels)
         self.picker.changed.connect(self._apply)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = narrow_form()
         form.addRow("Name", self.name)
         form.addRow("Sees", self.region)
         form.addRow("Gets", self.width)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QColor, QPainter, QPen
-from qtpy.QtWidgets import QApplication, QFocusFrame
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_splicer.gui.widgets.theme import DARK
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
-    from qtpy.QtWidgets import QWidget
 
     from napari_splicer.gui.widgets.theme import Theme
 
@@ -31,7 +30,7 @@ class FocusRing(QObject):
     def __init__(self, dock: QWidget) -> None:
         super().__init__(dock)
         self._dock, self._theme = dock, DARK
-        self.frame: QFocusFrame | None = None
+        self.frame: QWidget | None = None
         QApplication.instance().focusChanged.connect(self._follow)
 
     def set_theme(self, theme: Theme) -> None:
@@ -46,20 +45,32 @@ class FocusRing(QObject):
         clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
         if now is None or clicked or not self._dock.isAncestorOf(now):
             return
-        # A new one each time: it is a child of what the widget lies in, and may go with that.
+        # A new one each time: it lies in the widget, and goes with it.
         self.frame = _Frame(self._theme.accent, now)
         self.frame.destroyed.connect(self._forget)
-        self.frame.setWidget(now)
 
     def _forget(self, gone: QObject) -> None:
         if self.frame is gone:
             self.frame = None
 
 
-class _Frame(QFocusFrame):
-    def __init__(self, colour: str, parent: QWidget) -> None:
-        super().__init__(parent)
+class _Frame(QWidget):
+    """Lies over a widget, as large as that, and lets the mouse through."""
+
+    def __init__(self, colour: str, around: QWidget) -> None:
+        super().__init__(around)
         self._colour = QColor(colour)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        around.installEventFilter(self)
+        self.resize(around.size())
+        self.show()
+        self.raise_()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay as large as the widget."""
+        if event.type() == QEvent.Type.Resize:
+            self.resize(watched.size())
+        return False
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the frame alone."""

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
     QLabel,
     QSpinBox,
     QWidget,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.config import RunConfig
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.steps.page import narrow_form
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.wording import Wording
 
@@ -38,9 +38,8 @@ class SettingsForm(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._form = QFormLayout(self)
+        self._form = narrow_form(self)
         self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._shown: list[Callable[[], None]] = []
         self._wording = Wording(self, session)
         bind(self, session.events.settings, self._refresh)
