@@ -73,7 +73,17 @@ WORDS = {
         "A few examples of each type teach all other cells; the program flies to those it is least "
         "sure of."
     ),
+    "painted": ("*Paint*: every cell that a stroke in the image touches becomes an example, too."),
+    "load": (
+        "The other way to a model: one that was trained before, from a folder, a file, an address "
+        "or the Hugging Face hub. Its channels are matched with the image's."
+    ),
     "export": "Written: tables, cluster image, figures, and the run file that makes them again.",
+    "tiles": (
+        "The same for regions of the tissue: instead of cells, tiles are described. No mask is "
+        "needed."
+    ),
+    "likeness": "*Show likeness as colours*: where colours are alike, the tissue is alike.",
     "restored": "Another day, an empty window: one click brings all of it back, undo included.",
 }
 
@@ -252,14 +262,48 @@ class Tour:
         assert shown == [3, 3]
         person.click(page.next)
         yield "teach"
+        person.click(page.example_tools.paint)
+        person.wait(lambda: session.brush is not None)
+        person.draw_in_image(60)
+        person.wait(lambda: sum(len(kind.cells) for kind in session.lesson.types) > 6)
+        yield "painted"
+        person.click(page.example_tools.paint)
+        person.wait(lambda: session.brush is None)
 
     def keep(self) -> Iterator[str]:
-        """Export."""
+        """See how a model would be loaded; export."""
         person, session = self.person, self.person.session
+        model = person.dock.pages["model"]
+        person.click(person.dock.headers["model"])
+        person.click(model.load_card)
+        assert model.load_panel.isVisible()
+        yield "load"
+        person.click(model.train_card)
         person.click(person.dock.headers["export"])
         person.click(person.dock.pages["export"].button)
         person.wait(lambda: bool(session.exported))
         yield "export"
+
+    def describe_tiles(self) -> Iterator[str]:
+        """Describe tiles of the tissue instead of its cells."""
+        person, session = self.person, self.person.session
+        dock = person.dock
+        person.click(dock.headers["image"])
+        person.click(dock.pages["image"].describe.tiles)
+        person.wait(lambda: session.facts is not None and bool(session.components))
+        yield "tiles"
+        person.click(dock.headers["model"])
+        person.click(dock.pages["model"].train_panel.button)
+        person.wait(lambda: session.job is not None)
+        person.wait(lambda: session.job is None and session.table_fits and bool(session.groups))
+        tick = dock.pages["cluster"].likeness
+        person.wait(tick.isEnabled)
+        person.click(dock.headers["cluster"])
+        person.click(tick)
+        yield "likeness"
+        person.click(dock.headers["image"])
+        person.click(dock.pages["image"].describe.cells)
+        person.wait(lambda: session.table_fits)
 
     def _turn_to(self, title: str) -> None:
         pages = self.person.explorer.pages
@@ -319,7 +363,11 @@ def main() -> None:
         viewer = napari.Viewer(show=True)
         viewer.theme = options.theme
         person = Person(viewer, folder)
-        for name in Tour(person, output, {"training.steps": options.steps}, files).scenes():
+        tour = Tour(person, output, {"training.steps": options.steps}, files)
+        for name in tour.scenes():
+            person.take(name)
+            seen.append(name)
+        for name in tour.describe_tiles():
             person.take(name)
             seen.append(name)
         person.close()

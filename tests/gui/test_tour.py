@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.gui, pytest.mark.timeout(900)]
+OTHERS = ("tiles", "likeness", "restored")  # which are not scenes of this part
 SMALL = {"training.steps": 8, "model.width": 4, "model.embedding": 32, "threads": 1}
 
 
 def test_from_the_first_pixel_to_the_exported_table(make_napari_viewer, tmp_path: Path) -> None:
     person = Person(make_napari_viewer(show=True))
     seen = list(Tour(person, str(tmp_path), SMALL).scenes())
-    assert [*seen, "restored"] == list(WORDS)
+    assert seen == [name for name in WORDS if name not in OTHERS]
     _check_export(person)
     session = person.session
     groups, selection, undo = session.groups, session.selection, session.history.next_undo
@@ -37,7 +38,7 @@ def test_on_a_field_of_breast_tissue(make_napari_viewer, data_folder: Path, tmp_
     files = (f"{field}.ome.tif", f"{field}_mask.tif")
     person = Person(make_napari_viewer(show=True))
     seen = list(Tour(person, str(tmp_path), SMALL, files).scenes())
-    assert [*seen, "restored"] == list(WORDS)
+    assert seen == [name for name in WORDS if name not in OTHERS]
     _check_export(person)
 
 

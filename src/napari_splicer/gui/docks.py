@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _LOW = 900  # px; napari's docks on the left and the Explorer below them would not fit such a screen
 
+_SHARE = 0.45  # of a low window's height
+
 
 def open_explorer(viewer: Viewer) -> ExplorerWidget:
     """Open the *SpliCER Explorer* dock, or bring it to the front; return its widget."""
@@ -50,4 +52,7 @@ def move_below(widget: QWidget) -> bool:
     area = Qt.DockWidgetArea.BottomDockWidgetArea
     if window.dockWidgetArea(dock) != area:
         window.addDockWidget(area, dock)
+        if window.height() < _LOW:
+            height = round(_SHARE * window.height())
+            window.resizeDocks([dock], [height], Qt.Orientation.Vertical)
     return True

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from napari_splicer.gui.snapshot import Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from anndata import AnnData
 
+    from napari_splicer.config import Component
     from napari_splicer.events import Stage
     from napari_splicer.gui.session import Session
     from napari_splicer.images.image import MultiplexImage
 
+_NAMED = 8  # channels that are named in a sentence
 UNSURE = "uncertainty of "
 
 
@@ -96,6 +98,23 @@ def offered_sources(table: AnnData) -> tuple[str, ...]:
     sources = available_sources(table)
     first = [s for s in ("combined", "representation", "intensity") if s in sources]
     return (*first, *(source for source in sources if source not in first))
+
+
+def in_no_component(components: Sequence[Component], channels: Sequence[str]) -> str:
+    """Say which channels no component looks at; empty where each is in one.
+
+    Examples
+    --------
+    >>> from napari_splicer.config import Component
+    >>> in_no_component([Component(name="all", channels=("CD3",))], ["CD3", "DNA"])
+    'In no component: DNA.'
+    """
+    named = {name for component in components for name in component.channels}
+    rest = [name for name in channels if name not in named]
+    if not rest or not components:
+        return ""
+    more = f" and {len(rest) - _NAMED} more" if len(rest) > _NAMED else ""
+    return f"In no component: {', '.join(rest[:_NAMED])}{more}."
 
 
 def rename_channels(session: Session, image: MultiplexImage) -> None:

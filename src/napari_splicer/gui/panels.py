@@ -56,15 +56,20 @@ def take_panel(session: Session, path: Path, *, for_groups: bool = False) -> boo
     except SplicerError as error:
         session.notice = Notice("error", str(error), "open")
         return False
-    gives_way = session.bundle is None and session.components == session.suggested
-    if panel.groups and gives_way:
+    offered = not gives_way(session)
+    if panel.groups and not offered:
         session.components = ()
     session.panel_groups = {}
     take_names(session, named)
     session.panel_groups = panel.groups
-    words = _taken(path.name, panel, image, named, offered=not gives_way)
+    words = _taken(path.name, panel, image, named, offered=offered)
     session.notice = Notice("info", words, "open")
     return True
+
+
+def gives_way(session: Session) -> bool:
+    """Return whether the components are a mere suggestion, and nothing was made of them."""
+    return session.bundle is None and session.components == session.suggested
 
 
 def take_names(session: Session, renamed: MultiplexImage) -> None:

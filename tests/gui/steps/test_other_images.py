@@ -60,6 +60,15 @@ def test_more_channels_of_the_same_names_are_not_left_out(suggested: Session, qt
     assert channels_of(suggested) - set(image.channels[:4])
 
 
+def test_channels_that_no_component_looks_at_are_said(suggested: Session) -> None:
+    channels = suggested.image.channels
+    suggested.components = (Component(name="mine", channels=channels[:2]),)
+    rest = suggested.step.rest.text()
+    assert rest == f"In no component: {', '.join(channels[2:10])} and 2 more."
+    suggested.components = (Component(name="all", channels=channels),)
+    assert suggested.step.rest.text() == ""
+
+
 def test_a_persons_own_components_stay(suggested: Session, qtbot: QtBot) -> None:
     own = (Component(name="mine", channels=suggested.image.channels[:2]),)
     suggested.components = own

@@ -25,8 +25,8 @@ from napari_splicer.gui.component_colours import (
     recolour_component,
 )
 from napari_splicer.gui.jobs import Errand
-from napari_splicer.gui.naming import free_name
-from napari_splicer.gui.panels import take_panel
+from napari_splicer.gui.naming import free_name, in_no_component
+from napari_splicer.gui.panels import gives_way, take_panel
 from napari_splicer.gui.steps.cell_preview import CellPreview
 from napari_splicer.gui.steps.page import StepPage, allow, text
 from napari_splicer.gui.widgets.component_editor import ComponentEditor
@@ -74,6 +74,8 @@ class ComponentsStep(StepPage):
         self.column.addWidget(self.reason)
         self.rows = ComponentList()
         self.column.addWidget(self.rows)
+        self.rest = text(small=True)
+        self.column.addWidget(self.rest)
         self._editor_place = QVBoxLayout()
         self.column.addLayout(self._editor_place)
         self.preview = CellPreview(session, "What each component sees")
@@ -87,10 +89,9 @@ class ComponentsStep(StepPage):
         bind(self, events.components, self._show_rows)
         bind(self, events.components, self._replaced)
         bind(self, events.colours, self._show_rows)
-        bind(self, events.image, self._on_image)
-        bind(self, events.facts, self._on_image)
+        for signal in (events.image, events.facts, events.panel_groups):
+            bind(self, signal, self._on_image)
         bind(self, events.tiles, self._on_tiles)
-        bind(self, events.panel_groups, self._on_image)
         for signal, act in (
             (self.rows.edit, self.edit),
             (self.rows.duplicate, self.duplicate),
@@ -117,6 +118,7 @@ class ComponentsStep(StepPage):
     def _on_image(self) -> None:
         """Ask for suggestions as soon as image and mask are known to be good."""
         session = self.session
+        self._show_reason()
         if self._editor is not None and (
             session.image is None or session.image.channels != self._editor.channels
         ):
@@ -160,22 +162,21 @@ class ComponentsStep(StepPage):
             self.suggest_button.keep(Suggestion(_YOURS, _UNTIL, Decomposition(before)))
 
     def _are_of_other_channels(self) -> bool:
-        """Return whether the components are a mere suggestion, and for another panel of channels.
-
-        Those that a model was trained on, or a person has changed, are left alone.
-        """
-        session = self.session
-        if session.bundle is not None or session.components != session.suggested or session.colours:
-            return False
-        named = {name for component in session.components for name in component.channels}
-        here = _channels(session)
-        return not named.issubset(here) or self._made_for not in ((), here)
+        """Return whether the components are a mere suggestion, for another panel of channels."""
+        named = {name for component in self.session.components for name in component.channels}
+        here = _channels(self.session)
+        other = not named.issubset(here) or self._made_for not in ((), here)
+        return other and gives_way(self.session) and not self.session.colours
 
     def _show_reason(self) -> None:
-        """Say why these components were suggested, as long as they are the suggested ones."""
-        why = self.suggest_button.reason_of(self.session.components)
-        self.reason.setVisible(bool(why))
-        self.reason.setText(why)
+        """Say why these components were suggested, if they are, and which channels have none."""
+        components = self.session.components
+        for label, words in (
+            (self.reason, self.suggest_button.reason_of(components)),
+            (self.rest, in_no_component(components, _channels(self.session))),
+        ):
+            label.setText(words)
+            label.setVisible(bool(words))
 
     def take(self, suggestion: Suggestion) -> None:
         """Replace the components by a suggestion's."""

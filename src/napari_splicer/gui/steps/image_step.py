@@ -69,6 +69,7 @@ class ImageStep(StepPage):
         self.column.addWidget(self._pages)
         self.drop = PanelDrop(self, _DROP, lambda path: take_panel(self.session, path))
         bind(self, link.changed, self._refresh)
+        bind(self, self.session.events.image, self._forget_error)
         bind(self, self.session.events.image, self._examine)
         bind(self, self.session.events.cells, self._examine)
         bind(self, self.session.events.tiles, self._tiles_changed)
@@ -214,6 +215,12 @@ class ImageStep(StepPage):
             opener(path)
         except SplicerError as error:
             self.session.notice = Notice("error", str(error), "open")
+
+    def _forget_error(self) -> None:
+        """Take back what was said of a file that could not be opened, or came too early."""
+        notice = self.session.notice
+        if notice is not None and (notice.kind, notice.stage) == ("error", "open"):
+            self.session.notice = None
 
     def _examine(self) -> None:
         self.session.facts, self._examined = None, self.session.of_tiles

@@ -39,6 +39,7 @@ class FocusRing(QObject):
 
     def _follow(self, _before: QWidget | None, now: QWidget | None) -> None:
         if self.frame is not None:
+            self.frame.destroyed.disconnect(self._forget)
             self.frame.hide()
             self.frame.deleteLater()
             self.frame = None
@@ -49,9 +50,8 @@ class FocusRing(QObject):
         self.frame = _Frame(self._theme.accent, now)
         self.frame.destroyed.connect(self._forget)
 
-    def _forget(self, gone: QObject) -> None:
-        if self.frame is gone:
-            self.frame = None
+    def _forget(self) -> None:
+        self.frame = None
 
 
 class _Frame(QWidget):
