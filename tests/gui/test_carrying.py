@@ -129,6 +129,11 @@ def test_another_mask_takes_no_groups_over_and_says_so_of_edited_ones(few) -> No
     words = carry_groupings(session, made)
     assert words.startswith("Most cells of this mask lie elsewhere than those before: first could")
     assert "first" not in made.obs
+    for table in (session.table, made):
+        table.uns["splicer"]["sites"] = "grid"
+    assert carry_groupings(session, made).startswith("Tiles lie otherwise than before: first could")
+    made.uns["splicer"].pop("sites")
+    assert carry_groupings(session, made) == ""  # cells are no tiles
 
 
 def carry_out(session: Session, run: commands.Run) -> None:

@@ -54,7 +54,7 @@ def carry_groupings(session: Session, table: AnnData) -> str:
         Where a person's own work in them is now; empty where there was none.
     """
     old = session.table
-    if old is None:
+    if old is None or holds_tiles(old) != holds_tiles(table):
         return ""
     rows = rows_before(old, table)
     if (rows >= 0).sum() < (1 - _MOST_GONE) * old.n_obs:
@@ -93,8 +93,6 @@ def rows_before(old: AnnData, new: AnnData) -> NDArray[np.intp]:
     -------
     intp (n,)
     """
-    if holds_tiles(old) != holds_tiles(new):
-        return np.full(new.n_obs, -1)
     rows: NDArray[np.intp] = old.obs_names.get_indexer(new.obs_names)
     here = rows >= 0
     far = np.hypot(*(_of(new, axis)[here] - _of(old, axis)[rows[here]] for axis in ("y", "x")))
@@ -111,6 +109,8 @@ def _lost(old: AnnData) -> str:
     names = [name for name in clustering_names(old) if Whole.of(old, name).by_hand]
     if not names:
         return ""
+    if holds_tiles(old):
+        return f"Tiles lie otherwise than before: {', '.join(names)} could not be kept for them."
     return (
         f"Most cells of this mask lie elsewhere than those before: {', '.join(names)} could not be "
         "kept for them. Choose the mask before in step 1, if it is still there, to see it again."
@@ -123,7 +123,8 @@ def _kept(new: AnnData, names: Iterable[str], rows: NDArray[np.intp]) -> str:
     if not own:
         return ""
     without = int((rows < 0).sum())
-    are = "cell is" if without == 1 else "cells are"
+    what = "tile" if holds_tiles(new) else "cell"
+    are = f"{what} is" if without == 1 else f"{what}s are"
     but = f" {without:,} new or changed {are} in none of its groups." if without else ""
     return f"What you edited or taught stays in the list of step 5: {', '.join(own)}.{but}"
 
