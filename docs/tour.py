@@ -24,6 +24,7 @@ from qtpy.QtWidgets import QLineEdit, QPushButton
 
 from napari_splicer.gui import remembered
 from napari_splicer.gui.project import recent
+from napari_splicer.gui.snapshot import MIXTURE
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from napari_splicer.config import RunConfig
 
 DOCS = Path(__file__).parent
+_TILE_STEPS = 60  # each takes as long as four of cells
 NAME = 2  # column of the legend
 WORDS = {
     "empty": "The SpliCER dock, opened from *Plugins > SpliCER*. It says what to do first.",
@@ -288,8 +290,11 @@ class Tour:
         """Describe tiles of the tissue instead of its cells."""
         person, session = self.person, self.person.session
         dock = person.dock
+        self._turn_to("Groups")
+        person.viewer.reset_view()
         person.click(dock.headers["image"])
         person.click(dock.pages["image"].describe.tiles)
+        session.settings = session.settings.with_values({"training.steps": _TILE_STEPS})
         person.wait(lambda: session.facts is not None and bool(session.components))
         yield "tiles"
         person.click(dock.headers["model"])
@@ -300,10 +305,8 @@ class Tour:
         person.wait(tick.isEnabled)
         person.click(dock.headers["cluster"])
         person.click(tick)
+        person.wait(lambda: session.colour_by == MIXTURE)
         yield "likeness"
-        person.click(dock.headers["image"])
-        person.click(dock.pages["image"].describe.cells)
-        person.wait(lambda: session.table_fits)
 
     def _turn_to(self, title: str) -> None:
         pages = self.person.explorer.pages
@@ -367,9 +370,6 @@ def main() -> None:
         for name in tour.scenes():
             person.take(name)
             seen.append(name)
-        for name in tour.describe_tiles():
-            person.take(name)
-            seen.append(name)
         person.close()
         other = napari.Viewer(show=True)
         other.theme = options.theme
@@ -377,6 +377,9 @@ def main() -> None:
         restore(person)
         person.take("restored")
         seen.append("restored")
+        for name in Tour(person, output, {}).describe_tiles():
+            person.take(name)
+            seen.append(name)
         person.close()
     if options.folder is None:
         (DOCS / "tour.md").write_text(page(seen), encoding="utf-8")

@@ -105,6 +105,9 @@ def test_tiles_have_rows_like_cells(fields: list[MaskedImage]) -> None:
     assert (first["area"] == 2500).all()
     assert first["touches_border"].tolist() == [True] * 4 + [False] + [True] * 4
     assert record(table)["sites"] == "grid"
+    assert table.obs_names.is_unique
+    first = table.obs.iloc[0]
+    assert table.obs_names[0] == f"{first['region']}_y{int(first['y'])}_x{int(first['x'])}"
 
 
 def test_files_that_are_no_table_of_cells_are_refused(tmp_path: Path) -> None:

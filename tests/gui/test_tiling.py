@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_splicer.config import Component
-from napari_splicer.gui import commands, similar
+from napari_splicer.gui import commands, lessons, similar
 from napari_splicer.gui.facts import summary
 from napari_splicer.gui.fitness import too_few_to_train
 from napari_splicer.gui.preview import make_preview
@@ -122,7 +122,7 @@ def test_the_whole_way_is_gone_with_tiles(tiled, tmp_path) -> None:
     assert tiled.history.next_undo.endswith("tiles")
     run(tiled, commands.export(tiled, tmp_path / "out"))
     names = {path.name for path in tiled.exported}
-    assert {"cells.h5ad", "run.toml"} < names
+    assert {"tiles.h5ad", "run.toml"} < names
     assert any("embedding-colours" in name for name in names)
     assert 'sites = "grid"' in (tmp_path / "out" / "run.toml").read_text()
 
@@ -185,6 +185,24 @@ def test_a_picture_of_a_tile_is_the_tile(tiled) -> None:
     )[0]
     shades = thumbnails.pictures[0].max(axis=-1)
     assert np.corrcoef(shades.ravel(), pixels.ravel())[0, 1] > 0.9
+
+
+def test_examples_of_cells_are_none_of_tiles_nor_of_tiles_that_lie_elsewhere(session) -> None:
+    run(session, commands.embed(session, with_model=False))
+    lessons.add_type(session, "kind")
+    lessons.show(session, 0, session.ids()[:3])
+    assert len(lessons.examples(session, 0)) == 3
+    session.tiling.describe("grid")
+    session.settings = session.settings.with_values({"patches.size": 32, "patches.stride": 32})
+    run(session, commands.embed(session, with_model=False))
+    assert len(lessons.examples(session, 0)) == 0
+    lessons.show(session, 0, [1, 2])
+    shown = session.table.obs.iloc[lessons.examples(session, 0)]
+    places = set(zip(shown["y"], shown["x"], strict=True))
+    session.settings = session.settings.with_values({"patches.stride": 16})
+    run(session, commands.embed(session, with_model=False))
+    again = session.table.obs.iloc[lessons.examples(session, 0)]
+    assert set(zip(again["y"], again["x"], strict=True)) == places
 
 
 def test_tiles_are_sought_and_said_as_tiles(tiled) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_splicer.embedding.observations import observations
 from napari_splicer.errors import UNFORESEEN, SplicerError, UnreadableFile
 from napari_splicer.versions import package_versions
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_splicer.config import PatchSettings
-    from napari_splicer.images.masks import LabelMask, MaskedImage
+    from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.sites import Sites
 
 MATRICES = ("X_splicer", "X_splicer_chunks")
@@ -58,7 +59,7 @@ def rows_without_values(
     names = [field.name for field in fields]
     channels = list(dict.fromkeys(c for field in fields for c in field.image.channels))
     table = AnnData(
-        obs=_observations(fields, sites, sides),
+        obs=observations(fields, sites, sides),
         var=pd.DataFrame(index=pd.Index(channels, dtype=str)),
         obsm={"spatial": np.stack([sites.x, sites.y], axis=1)},
     )
@@ -250,51 +251,3 @@ def chunk_slices(table: AnnData) -> dict[str, slice]:
         return {}
     rows = zip(chunks["component"], chunks["start"], chunks["stop"], strict=True)
     return {str(name): slice(int(start), int(stop)) for name, start, stop in rows}
-
-
-def _observations(
-    fields: Sequence[MaskedImage], sites: Sites, sides: Sequence[int]
-) -> pd.DataFrame:
-    names = [field.name for field in fields]
-    area, border = np.empty(len(sites), np.int64), np.empty(len(sites), bool)
-    for index, (field, side) in enumerate(zip(fields, sides, strict=True)):
-        here = sites.field == index
-        if sites.kind == "cells" and field.cells is not None:
-            area[here], border[here] = _of_cells(field.cells, sites.take(here))
-        else:
-            area[here], border[here] = _of_tiles(field.image.shape, sites.take(here), side)
-    regions = pd.Categorical.from_codes(sites.field, categories=pd.Index(names))
-    return pd.DataFrame(
-        {
-            "instance_id": sites.id,
-            "region": regions,
-            "area": area,
-            "y": sites.y,
-            "x": sites.x,
-            "touches_border": border,
-        },
-        index=pd.Index(
-            [f"{name}_{i}" for name, i in zip(regions, sites.id.tolist(), strict=True)], dtype=str
-        ),
-    )
-
-
-def _of_cells(mask: LabelMask, sites: Sites) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return area and whether it touches the border of every cell of a field."""
-    cells = mask.cells()
-    rows = np.searchsorted(cells["id"].to_numpy(), sites.id)
-    return cells["area"].to_numpy()[rows], cells["touches_border"].to_numpy()[rows]
-
-
-def _of_tiles(
-    shape: tuple[int, int], sites: Sites, side: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the same of every tile of a field."""
-    from napari_splicer.embedding.intensities import tile_edges  # with torch
-
-    lengths, touches = [], np.zeros(len(sites), bool)
-    for centre, length in zip((sites.y, sites.x), shape, strict=True):
-        start, stop = tile_edges(centre, side, length)
-        lengths.append(stop - start)
-        touches |= (start == 0) | (stop == length)
-    return lengths[0] * lengths[1], touches

@@ -103,7 +103,7 @@ class ExplorerWidget(QWidget):
         self._remembering = Remembering(self)
         self._begin_as_left()
         self.setMinimumHeight(_HEIGHT)
-        for signal in (session.events.table, session.events.bundle):
+        for signal in (session.events.table, session.events.bundle, session.events.tiles):
             bind(self, signal, self._table_changed)
         self._follow_theme()
         self._table_changed()
@@ -125,7 +125,8 @@ class ExplorerWidget(QWidget):
         return bool(self._stack.currentIndex() == 0)
 
     def _table_changed(self) -> None:
-        self._teaching.setText(EMPTY + (NO_MODEL if self.session.bundle is None else NO_TABLE))
+        words = EMPTY + (NO_MODEL if self.session.bundle is None else NO_TABLE)
+        self._teaching.setText(self.session.words(words))
         self._stack.setCurrentIndex(0 if self.session.table is None else 1)
 
     def showEvent(self, event: QShowEvent) -> None:
