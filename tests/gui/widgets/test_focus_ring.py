@@ -7,9 +7,11 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QTableWidget, QVBoxLayout, QWidget
 
+from napari_splicer.config import Component
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.steps.channel_names import ChannelNames
 from napari_splicer.gui.steps.page import fold
+from napari_splicer.gui.widgets.component_list import ComponentList
 from napari_splicer.gui.widgets.focus_ring import FocusRing
 from napari_splicer.gui.widgets.theme import DARK
 
@@ -75,3 +77,30 @@ def test_tab_leaves_the_table_of_channel_names(qtbot, tissue) -> None:
     qtbot.addWidget(names)
     for table in names.findChildren(QTableWidget):
         assert not table.tabKeyNavigation()
+
+
+def test_tab_leads_from_row_to_row_where_they_stand(qtbot) -> None:
+    page = QWidget()
+    first, last, rows = QPushButton("first"), QPushButton("last"), ComponentList()
+    column = QVBoxLayout(page)
+    for widget in (first, rows, last):
+        column.addWidget(widget)
+    qtbot.addWidget(page)
+    parts = [Component(name=name, channels=("CD3",)) for name in ("a", "b")]
+    for _ in range(2):  # made anew after every change
+        rows.show_components(parts, ["#ff0000", "#00ff00"], None)
+    qtbot.wait(20)  # until the rows before are gone
+    with qtbot.waitExposed(page):
+        page.show()
+    page.activateWindow()
+    first.setFocus()
+    qtbot.waitUntil(first.hasFocus)
+    met = []
+    while not last.hasFocus() and len(met) < 30:
+        focus = QApplication.focusWidget()
+        met.append(focus)
+        QTest.keyClick(focus, Qt.Key.Key_Tab)
+    assert last.hasFocus()
+    places = [met.index(row) for row in rows.rows]
+    assert 0 < places[0] < places[1]
+    assert all(rows.isAncestorOf(widget) for widget in met[1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPoint, Signal
+from qtpy.QtCore import QPoint, Qt, Signal
 from qtpy.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from napari_splicer.gui.widgets.component_row import ComponentRow
@@ -64,6 +64,18 @@ class ComponentList(QWidget):
             row.handle.given_up.connect(self._mark.hide)
             self._column.addWidget(row)
             self.rows.append(row)
+        self._put_in_line()
+
+    def _put_in_line(self) -> None:
+        """Let the Tab key reach the rows where they stand, not after all that was there before."""
+        before = self.previousInFocusChain()
+        while before is not self and not _takes_tab(before):
+            before = before.previousInFocusChain()
+        for row in self.rows:
+            for widget in (row, *row.findChildren(QWidget)):
+                if before is not self and _takes_tab(widget):
+                    QWidget.setTabOrder(before, widget)
+                    before = widget
 
     def _shift(self, place: int, by: int) -> None:
         """Move a row up or down by keys, which then go on with it where it is."""
@@ -93,3 +105,7 @@ class ComponentList(QWidget):
         target = gap - 1 if gap > place else gap
         if target != place:
             self.moved.emit(place, target)
+
+
+def _takes_tab(widget: QWidget) -> bool:
+    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
