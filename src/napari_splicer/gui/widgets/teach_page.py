@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QLabel,
@@ -100,6 +101,7 @@ class TeachPage(Panel):
         content.addWidget(right)
         content.setSizes([320, 400])
         self.says.setWordWrap(True)
+        self.says.setAlignment(Qt.AlignmentFlag.AlignTop)
         return content
 
     def _dress(self) -> None:
@@ -192,6 +194,7 @@ class TeachPage(Panel):
 
     def _say(self) -> None:
         said = self._session.words
+        self.gallery.setVisible(bool(self._session.lesson.types))  # before, all room is for advice
         taught, few = self._taught, said("Show cells of at least two types first")
         there = taught is not None
         proposed = taught is not None and len(taught.proposed) > 0
