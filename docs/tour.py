@@ -266,7 +266,7 @@ class Tour:
         yield "teach"
         person.click(page.example_tools.paint)
         person.wait(lambda: session.brush is not None)
-        person.draw_in_image(60)
+        person.stroke_in_image(150)
         person.wait(lambda: sum(len(kind.cells) for kind in session.lesson.types) > 6)
         yield "painted"
         person.click(page.example_tools.paint)

@@ -17,7 +17,7 @@ from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Snapshot
 
 class Training:
-    number, stage, inputs, cancel = 0, "export", Snapshot(), Cancel()
+    number, stage, inputs, cancel, follows = 0, "export", Snapshot(), Cancel(), False
 
     def events(self):
         yield Started("export")

@@ -31,6 +31,7 @@ class Script:
     steps: int = 3
     error: Exception | None = None
     stage: str = "train"
+    follows: bool = False
     inputs: Snapshot = field(default_factory=Snapshot)
     config: Any = None
     cancel: Cancel = field(default_factory=Cancel)

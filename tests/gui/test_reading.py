@@ -89,7 +89,7 @@ def test_of_z_planes_the_one_on_screen_is_taken_and_that_is_said() -> None:
     (choice,) = image_choices(layers)
     image = read_image(choice, (2, 0, 0))
     assert image.read(0, 1, 0, 1).ravel().tolist() == [2, 12]
-    assert any("on screen is analysed (axis 1: " in remark for remark in image.remarks)
+    assert any("when the image was chosen (axis 1: " in remark for remark in image.remarks)
 
 
 def test_axis_labels_decide() -> None:

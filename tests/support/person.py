@@ -169,6 +169,12 @@ class Person:
         ring = [QPointF(x + size * np.cos(a), y + size * np.sin(a)) for a in angles]
         self._drag(canvas, ring)
 
+    def stroke_in_image(self, length: float) -> None:
+        """Drag to the right from the middle of the canvas, by so many screen pixels."""
+        canvas = self._canvas()
+        x, y = canvas.width() / 2, canvas.height() / 2
+        self._drag(canvas, [QPointF(x + step, y) for step in np.linspace(0, length, 20)])
+
     def close(self) -> None:
         """Close the window and let workers end."""
         self.viewer.close()

@@ -89,7 +89,7 @@ def lengths_in(image: MultiplexImage, settings: SegmentationSettings) -> Lengths
     diameter = width / pixel
     if not _NARROWEST <= diameter <= _WIDEST:
         raise InvalidSettings(
-            f"A nucleus {width:g} {unit} wide would be {diameter:,.1f} pixels wide in "
+            f"A nucleus {width:g} {unit} wide would be {round(diameter, 1):,g} pixels wide in "
             f"{image.name}; {_NARROWEST:g} to {_WIDEST:g} can be found.",
             "Correct the width of a nucleus, or the image's pixel size.",
         )

@@ -106,7 +106,7 @@ def rename_groups(table) -> None:
     [
         lambda t: t.uns.update(more=1),
         lambda t: t.uns["feature_matrices"]["X_splicer"].update(feature_columns=["a", "c"]),
-        lambda t: t.obs.insert(0, "area", 1.5),
+        lambda t: t.obs.insert(0, "roundness", 1.5),
         lambda t: t.obs.insert(0, "second", t.obs["first"]),
         rename_groups,
         lambda t: setattr(t, "X", t.X * 2),

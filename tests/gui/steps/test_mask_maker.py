@@ -121,7 +121,7 @@ def test_a_preview_that_finds_fault_says_so(maker, viewer, tissue, qtbot) -> Non
     add_image(viewer, tissue)
     maker.diameter.setValue(500)
     maker.preview.click()
-    qtbot.waitUntil(lambda: "1,000.0 pixels wide" in maker.said.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "1,000 pixels wide" in maker.said.text(), timeout=PATIENCE)
     assert shown(maker) is None
 
 
