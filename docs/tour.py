@@ -305,7 +305,8 @@ class Tour:
         person.wait(tick.isEnabled)
         person.click(dock.headers["cluster"])
         person.click(tick)
-        person.wait(lambda: session.colour_by == MIXTURE)
+        person.wait(lambda: person.explorer.map.colour_by.currentText() == MIXTURE)
+        person.wait(lambda: person.explorer.heat_map.matrix.matrix is not None)
         yield "likeness"
 
     def _turn_to(self, title: str) -> None:
