@@ -367,8 +367,7 @@ def main() -> None:
         viewer = napari.Viewer(show=True)
         viewer.theme = options.theme
         person = Person(viewer, folder)
-        tour = Tour(person, output, {"training.steps": options.steps}, files)
-        for name in tour.scenes():
+        for name in Tour(person, output, {"training.steps": options.steps}, files).scenes():
             person.take(name)
             seen.append(name)
         person.close()

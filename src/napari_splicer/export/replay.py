@@ -106,12 +106,12 @@ def _heading(noted: Mapping[str, Any], taught: Sequence[TaughtSettings]) -> str:
 
 def _by_example(taught: Sequence[TaughtSettings], what: str) -> str:
     """Say which groups are made again from cells, or tiles, that a person has shown."""
-    lines = []
+    lines, by = [], "number" if what == "cells" else "place"
     for settings in taught:
         count = sum(len(kind.cells) for kind in settings.types)
         lines.append(
             f"# '{settings.name}' was taught by {count} {what}, shown by hand as examples. "
-            f"'cluster'\n# teaches it again by the same {what}, found by image name and number.\n"
+            f"'cluster'\n# teaches it again by the same {what}, found by image name and {by}.\n"
         )
     return "".join(lines)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _INTENSITY = "intensity"
 _DEFAULT = ClusteringSettings()
-_MOST_GONE = 0.5  # of the cells; with more, the mask is another one
+_LEAST_LEFT = 0.5  # of the cells; with fewer, the mask is another one
 
 
 def carry_groupings(session: Session, table: AnnData) -> str:
@@ -57,7 +57,7 @@ def carry_groupings(session: Session, table: AnnData) -> str:
     if old is None or holds_tiles(old) != holds_tiles(table):
         return ""
     rows = rows_before(old, table)
-    if (rows >= 0).sum() < (1 - _MOST_GONE) * old.n_obs:
+    if (rows >= 0).sum() < _LEAST_LEFT * old.n_obs:
         return _lost(old)
     model, known_as = _model(old, table), {}
     for name in clustering_names(old):

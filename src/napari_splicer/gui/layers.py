@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -138,7 +139,8 @@ class ViewerLink:
             if image is not None and choice.layers == self.image_layers:
                 read = read_image(choice, self._step())
                 if image.places is not None:
-                    read = read.select([read.channels[place] for place in image.places])
+                    names = [read.channels[place] for place in image.places]
+                    read = replace(read.select(names), whole=read)
                 self.session.image = read.with_channels(image.channels)
 
     @property

@@ -113,8 +113,19 @@ def in_no_component(components: Sequence[Component], channels: Sequence[str]) ->
     rest = [name for name in channels if name not in named]
     if not rest or not components:
         return ""
-    more = f" and {len(rest) - _NAMED} more" if len(rest) > _NAMED else ""
-    return f"In no component: {', '.join(rest[:_NAMED])}{more}."
+    return f"In no component: {listed(rest, _NAMED)}."
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names in a row, the first ``most`` of them.
+
+    Examples
+    --------
+    >>> listed(["CD3", "CD8", "DNA"], 2)
+    'CD3, CD8 and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def rename_channels(session: Session, image: MultiplexImage) -> None:

@@ -73,11 +73,11 @@ def gives_way(session: Session) -> bool:
 
 
 def take_names(session: Session, renamed: MultiplexImage) -> None:
-    """Take the same image with other channel names, in the components too where all are kept."""
+    """Take the image with other channel names, in the components too if no channel came or went."""
     image, components = session.image, session.components
     if image is None:
         return
-    if len(image.channels) == len(renamed.channels):
+    if (image.places, len(image.channels)) == (renamed.places, len(renamed.channels)):
         new = dict(zip(image.channels, renamed.channels, strict=True))
         untouched = components == session.suggested
         components = Decomposition(components).rename_channels(new).components

@@ -153,10 +153,10 @@ def picture(
     """
     channels = channels or outstanding(cells, rows, image)
     side = _side(cells)
-    references = np.random.default_rng(0).permutation(len(cells.ids))[:_REFERENCES]
     if all(name in lights for name in channels):
         limits = np.array([[lights[name].low, lights[name].high] for name in channels]).T
     else:
+        references = np.random.default_rng(0).permutation(len(cells.ids))[:_REFERENCES]
         limits = _contrast(read_crops(image, _places(cells, references), side, channels))
     gammas = [lights[name].gamma if name in lights else 1.0 for name in channels]
     hues = hues_of(channels, lights)
@@ -269,17 +269,17 @@ def composite(
     low, high, power = (
         np.asarray(each, np.float32)[None, : len(hues), None, None] for each in (*limits, gammas)
     )
-    light = np.clip((crops - low) / (high - low), 0, 1) ** power
+    light = np.clip((crops - low) / np.where(high > low, high - low, 1), 0, 1) ** power
     colours = np.stack([_rgb(hue) for hue in hues])
     mixed: NDArray[np.float32] = np.einsum("nchw,ck->nhwk", light, colours)
     return mixed.clip(0, 255).astype(np.uint8)
 
 
-def _contrast(crops: NDArray[np.float32]) -> NDArray[np.float32]:
+def _contrast(crops: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the same limits for all cells, so that their brightness can be compared."""
     pixels = crops.transpose(1, 0, 2, 3).reshape(crops.shape[1], -1)
-    low, high = np.quantile(pixels, _QUANTILES, axis=1)
-    return np.stack([low, np.where(high > low, high, low + 1)]).astype(np.float32)
+    limits: NDArray[np.float64] = np.quantile(pixels, _QUANTILES, axis=1)
+    return limits
 
 
 def _side(cells: Cells) -> int:

@@ -111,6 +111,17 @@ def test_a_channel_renamed_by_hand_and_one_left_out_by_a_panel(
     assert not channels_of(suggested) & set(image.channels[1:3])
 
 
+def test_panels_that_leave_out_different_channels_rename_nothing(
+    suggested: Session, tmp_path: Path
+) -> None:
+    channels = suggested.image.channels
+    suggested.components = (Component(name="mine", channels=channels[3:5]),)
+    assert take_panel(suggested, panel(tmp_path, channels, left_out=channels[1:2]))
+    assert take_panel(suggested, panel(tmp_path, channels, left_out=channels[-1:]))
+    assert suggested.image.channels == channels[:-1]
+    assert suggested.components[0].channels == channels[3:5]
+
+
 def test_what_one_panel_left_out_another_brings_back(suggested: Session, tmp_path: Path) -> None:
     channels = suggested.image.channels
     assert take_panel(suggested, panel(tmp_path, channels, left_out=channels[1:3]))

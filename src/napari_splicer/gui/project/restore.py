@@ -11,6 +11,7 @@ from napari.layers import Labels, Layer
 
 from napari_splicer.errors import UNFORESEEN
 from napari_splicer.events import Metrics
+from napari_splicer.gui.naming import listed
 from napari_splicer.gui.numbers import further_numbers
 from napari_splicer.gui.pointing import camera_of
 from napari_splicer.gui.project.layer_records import dress
@@ -127,17 +128,15 @@ def _open_layers(viewer: Viewer, opened: Opened, remarks: list[str]) -> dict[int
 
 
 def _left_out(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return (
-        f"The project never held {', '.join(names[:_NAMED])}{more}, which lay in no file. What was "
+        f"The project never held {listed(names, _NAMED)}, which lay in no file. What was "
         "made of it is here; images can be kept in a project by the menu at the top."
     )
 
 
 def _not_opened(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     layers = "The layer" if len(names) == 1 else "The layers"
-    return f"{layers} {', '.join(names[:_NAMED])}{more} could not be opened again."
+    return f"{layers} {listed(names, _NAMED)} could not be opened again."
 
 
 class _Given:
