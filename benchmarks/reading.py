@@ -4,7 +4,8 @@ A compressed zarr of 20 × 4,096² uint16, chunks (1, 1024, 1024), 10,000 cells:
 
 - *limit*: every chunk of image and mask is decoded once, by as many threads, and nothing else
   (the faster of two ways: chunk by chunk, or as zarr decodes a box of all channels);
-- *ours*: every cell's patch, cropped and in batches, labels included;
+- *ours*: every cell's patch, cropped and in batches, labels included, as embedding reads them: one
+  thread cuts out while the others decode;
 - *DataLoader*: a torch Dataset that crops cell by cell from the zarr (some cells; it is slow);
 - *harpy-analysis*, *scPortrait*: what they extract of every cell, each in an environment of its own
   (``rivals/`` tells how to make one), where its Python is given.
@@ -34,8 +35,10 @@ import zarr
 from torch.utils.data import DataLoader, Dataset
 
 from napari_splicer.files import write_text
+from napari_splicer.memory import kept_at_hand
 from napari_splicer.patches.reader import PatchReader
 from napari_splicer.patches.sites import cell_sites
+from napari_splicer.training.device import threads
 from results import BUILD, PAGES, load, made_by
 from rival_readers import Rival
 from slide import CHUNK, opened, slide
@@ -95,8 +98,9 @@ def ours(field: MaskedImage, size: int) -> None:
     """Read every cell's patch."""
     channels = field.image.channels
     reader = PatchReader([field], cell_sites([field]), channels=channels, side=size, size=size)
-    for _ in reader:
-        pass
+    with kept_at_hand(), threads(1):
+        for _ in reader:
+            pass
 
 
 class Crops(Dataset[torch.Tensor]):

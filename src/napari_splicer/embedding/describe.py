@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from napari_splicer.embedding.forward import Forward, parts_seen
+from napari_splicer.embedding.passes import Found
 from napari_splicer.embedding.resolve import resolve
-from napari_splicer.embedding.streams import Found, described
+from napari_splicer.embedding.streams import described
 from napari_splicer.memory import kept_at_hand
 from napari_splicer.patches.levels import at_levels, with_levels
 from napari_splicer.patches.reader import PatchReader

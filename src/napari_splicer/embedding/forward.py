@@ -11,6 +11,8 @@ import torch
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import InvalidSettings
+from napari_splicer.patches.canvas import as_bits
+from napari_splicer.patches.memory_layout import channels_last
 from napari_splicer.patches.normalization import make_normalizer
 from napari_splicer.patches.presence import Presence, blanked
 from napari_splicer.patches.splitting import side_by_side
@@ -51,12 +53,13 @@ class Forward:
     ) -> None:
         self._fields, self._bundle, self._run = fields, bundle, run
         self._given = normalizer
-        self._device = torch.device(run.device)
+        self.device = torch.device(run.device)
+        """What computes."""
         self._presence = Presence(fields, bundle.decomposition, bundle.channels, masks=False)
         self._parts = parts_seen(bundle)
         network = bundle.network
-        self._network = network if self._device.type == "cpu" else deepcopy(network)
-        self._network.to(self._device).eval()
+        self._network = network if self.device.type == "cpu" else deepcopy(network)
+        self._network.to(self.device).eval()
         self.most = run.embedding.batch or 1  # resolved
         """Patches that go through the network at once: fewer than asked for, if need be."""
 
@@ -80,11 +83,15 @@ class Forward:
         side = self._run.patches.size
         try:
             with torch.inference_mode():
-                one_BCHW = torch.zeros(1, len(channels), side, side, device=self._device)
+                one_BCHW = torch.zeros(1, len(channels), side, side, device=self.device)
                 z_BZ, e_BD = self._embed(one_BCHW)
         except torch.OutOfMemoryError as error:
             raise self._too_small() from error
         return z_BZ.shape[1], e_BD.shape[1]
+
+    def prepare(self) -> None:
+        """Fit what is fitted to the images, before batches come on several threads at once."""
+        _ = self._normalizer
 
     @torch.inference_mode()
     def __call__(self, batch: PatchBatch) -> tuple[Tensor, Tensor]:
@@ -108,11 +115,14 @@ class Forward:
     def close(self) -> None:
         """Give the device's memory back."""
         del self._network
-        if self._device.type == "cuda":
+        if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _normalised(self, batch: PatchBatch) -> Tensor:
-        x_BCHW = self._normalizer.apply(batch.x_BCHW, batch.field_B)
+        x_BCHW = batch.x_BCHW
+        if self.device.type == "cpu":  # while pixels are small
+            x_BCHW = channels_last(as_bits(x_BCHW)).view(x_BCHW.dtype)
+        x_BCHW = self._normalizer.apply(x_BCHW, batch.field_B)
         if not self._presence.complete:
             x_BCHW = blanked(x_BCHW, self._presence.of(batch.field_B).channels_BC)
         if self._network.sees_parts:
@@ -125,7 +135,7 @@ class Forward:
         return x_BCHW
 
     def _embed(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        with autocast(self._run, self._device):
+        with autocast(self._run, self.device):
             z_BZ, e_BD = self._network.embed(x_BCHW)
         return z_BZ.float().cpu(), e_BD.float().cpu()
 
@@ -133,12 +143,12 @@ class Forward:
         if self.most == 1:
             raise self._too_small() from error
         self.most = (self.most + 1) // 2
-        if self._device.type == "cuda":
+        if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _too_small(self) -> InvalidSettings:
         return InvalidSettings(
-            f"The memory of {self._device} does not hold a single patch.",
+            f"The memory of {self.device} does not hold a single patch.",
             "Close other programs that use it, or set device = 'cpu'.",
         )
 

@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from napari_splicer.embedding.intensities import CellMeans, Means, TileMeans
-from napari_splicer.embedding.table import MATRICES
-from napari_splicer.events import Warned
+from napari_splicer.embedding.passes import Found, Passes
 from napari_splicer.patches.reader import Cutter
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_splicer.embedding.forward import Forward
-    from napari_splicer.events import Cancel
-    from napari_splicer.patches.reader import PatchBatch, PatchReader
+    from napari_splicer.events import Cancel, Warned
+    from napari_splicer.patches.reader import PatchReader
     from napari_splicer.patches.tiles import FieldSites, Tile
 
 T = TypeVar("T")
@@ -37,13 +36,6 @@ _AHEAD = 64
 """Tiles that are measured ahead of the network; what is kept of each is small."""
 
 
-class Found(NamedTuple):
-    """Rows of a reader's sites, and what was found of them, by the name of the matrix."""
-
-    rows: NDArray[np.int64]
-    matrices: dict[str, NDArray[np.float32]]
-
-
 def described(
     reader: PatchReader, forward: Forward | None, channels: Sequence[str], cancel: Cancel
 ) -> Iterator[Found | Warned]:
@@ -52,41 +44,51 @@ def described(
     Images whose patches are of a smaller resolution are read twice: at full resolution, for the
     means, and there.
     """
-    if reader.coarse is None or forward is None:
-        yield from _in_one_reading(reader, forward, channels, cancel)
+    if forward is None:
+        yield from _in_one_reading(reader, None, channels, cancel)
         return
-    pairs = zip(reader.fields, reader.coarse.fields, strict=True)
-    twice = np.array([fine is not coarse for fine, coarse in pairs])
-    for several, fields in groupby(range(len(twice)), key=twice.__getitem__):
-        rows = np.flatnonzero(np.isin(reader.sites.field, [*fields]))
-        read = _in_two_readings if several else _in_one_reading
-        for found in read(reader.at(rows), forward, channels, cancel):
-            if isinstance(found, Found):
-                found = Found(rows[found.rows], found.matrices)
-            yield found
+    with Passes.begun(forward) as passes:
+        if reader.coarse is None:
+            yield from _in_one_reading(reader, passes, channels, cancel)
+            return
+        pairs = zip(reader.fields, reader.coarse.fields, strict=True)
+        twice = np.array([fine is not coarse for fine, coarse in pairs])
+        for several, fields in groupby(range(len(twice)), key=twice.__getitem__):
+            rows = np.flatnonzero(np.isin(reader.sites.field, [*fields]))
+            read = _in_two_readings if several else _in_one_reading
+            yield from _counted(rows, read(reader.at(rows), passes, channels, cancel))
+
+
+def _counted(
+    rows: NDArray[np.int64], several: Iterator[Found | Warned]
+) -> Iterator[Found | Warned]:
+    """Yield the same, counted in the reader that ``rows`` were taken from."""
+    for found in several:
+        yield Found(rows[found.rows], found.matrices) if isinstance(found, Found) else found
 
 
 def _in_one_reading(
-    reader: PatchReader, forward: Forward | None, channels: Sequence[str], cancel: Cancel
+    reader: PatchReader, passes: Passes | None, channels: Sequence[str], cancel: Cancel
 ) -> Iterator[Found | Warned]:
     cutter = Cutter(reader)
     for tile, found in reader.measured_tiles(_measure(reader, channels)):
         if cancel.requested:
             return
         yield found
-        if forward is None:
+        if passes is None:
             continue
         for batch in cutter.cut(tile):
             if cancel.requested:
                 return
-            yield from _embedded(forward, batch)
-    if forward is not None and not cancel.requested:
+            yield from passes.put(batch)
+    if passes is not None and not cancel.requested:
         for batch in cutter.rest():
-            yield from _embedded(forward, batch)
+            yield from passes.put(batch)
+        yield from passes.rest()
 
 
 def _in_two_readings(
-    reader: PatchReader, forward: Forward, channels: Sequence[str], cancel: Cancel
+    reader: PatchReader, passes: Passes, channels: Sequence[str], cancel: Cancel
 ) -> Iterator[Found | Warned]:
     """Measure rows of tiles at full resolution, a few ahead of the patches at the other one."""
     row: tuple[int, tuple[int, int], int] | None = None
@@ -94,7 +96,7 @@ def _in_two_readings(
     with closing(_ahead(_measured(reader, channels))) as tiles:
         for found, sites, here in tiles:
             if here != row and sum(map(len, waiting)) >= LEAST:
-                yield from _patches(reader, np.concatenate(waiting), forward, cancel)
+                yield from _patches(reader, np.concatenate(waiting), passes, cancel)
                 waiting = []
             if cancel.requested:
                 return
@@ -102,7 +104,7 @@ def _in_two_readings(
             row = here
             waiting.append(sites)
     if waiting:
-        yield from _patches(reader, np.concatenate(waiting), forward, cancel)
+        yield from _patches(reader, np.concatenate(waiting), passes, cancel)
 
 
 def _measured(
@@ -116,17 +118,19 @@ def _measured(
 
 
 def _patches(
-    reader: PatchReader, rows: NDArray[np.int64], forward: Forward, cancel: Cancel
+    reader: PatchReader, rows: NDArray[np.int64], passes: Passes, cancel: Cancel
 ) -> Iterator[Found | Warned]:
     if reader.coarse is None:
         raise RuntimeError("there is no other resolution to read")
-    for batch in reader.coarse.at(rows):
-        if cancel.requested:
-            return
-        for found in _embedded(forward, batch):
-            if isinstance(found, Found):
-                found = Found(rows[found.rows], found.matrices)
-            yield found
+
+    def embedded(coarse: PatchReader) -> Iterator[Found | Warned]:
+        for batch in coarse:
+            if cancel.requested:
+                return
+            yield from passes.put(batch)
+        yield from passes.rest()
+
+    yield from _counted(rows, embedded(reader.coarse.at(rows)))
 
 
 def _ahead(items: Generator[T]) -> Generator[T]:
@@ -157,18 +161,6 @@ def _measure(reader: PatchReader, channels: Sequence[str]) -> Callable[[Tile], F
         return Found(rows, {"X": _under(channels, tile, values)})
 
     return measure
-
-
-def _embedded(forward: Forward, batch: PatchBatch) -> Iterator[Found | Warned]:
-    most = forward.most
-    matrices = [tensor.numpy() for tensor in forward(batch)]
-    yield Found(batch.index_B.cpu().numpy(), dict(zip(MATRICES, matrices, strict=True)))
-    if forward.most < most:
-        yield Warned(
-            "embed",
-            f"The device's memory does not hold {most} patches at once, so {forward.most} at a "
-            "time are embedded (embedding.batch).",
-        )
 
 
 def _means(reader: PatchReader, field: FieldSites) -> Means:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from napari_splicer.errors import InvalidSettings, NotInstalled
+from napari_splicer.patches.memory_layout import channels_last
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,7 +81,7 @@ class CompactResNet(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return the representation z_BZ of patches x_BCHW."""
         if x_BCHW.device.type != "mps":  # elsewhere convolutions are faster with channels last
-            x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
+            x_BCHW = channels_last(x_BCHW)
         z_BZ: Tensor = self.stages(self.stem(x_BCHW)).mean(dim=(2, 3))
         return z_BZ
 

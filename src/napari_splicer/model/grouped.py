@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_splicer.model.encoders import CompactResNet, ResidualBlock
+from napari_splicer.patches.memory_layout import channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ def _in_turn(modules: Sequence[nn.Module], x: Tensor) -> Tensor:
 def _encoder(modules: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
     encoders = [cast("CompactResNet", module) for module in modules]
     if x_BCHW.device.type != "mps":
-        x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
+        x_BCHW = channels_last(x_BCHW)
     x_BCHW = _run([encoder.stem for encoder in encoders], x_BCHW)
     return _run([encoder.stages for encoder in encoders], x_BCHW).mean(dim=(2, 3))
 

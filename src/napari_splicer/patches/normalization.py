@@ -75,9 +75,13 @@ class Normalization:
             with torch.inference_mode(False):
                 self._tables[x_BCHW.dtype] = self.compute(every_1C1N).flatten()
         first_C11 = torch.arange(channels, dtype=torch.int32)[:, None, None] * count
-        place_BCHW = x_BCHW.to(torch.int32) + first_C11
+        place_BCHW = x_BCHW.to(torch.int32).add_(first_C11)
         table = self._tables[x_BCHW.dtype]
-        return table.index_select(0, place_BCHW.flatten()).view(x_BCHW.shape)
+        if not place_BCHW.is_contiguous(memory_format=torch.channels_last):
+            return table.index_select(0, place_BCHW.flatten()).view(x_BCHW.shape)
+        place_BHWC = place_BCHW.permute(0, 2, 3, 1)  # as they lie, and so come out
+        v_BHWC = table.index_select(0, place_BHWC.flatten()).view(place_BHWC.shape)
+        return v_BHWC.permute(0, 3, 1, 2)
 
     @cached_property
     def _tables(self) -> dict[torch.dtype, Tensor]:
