@@ -170,18 +170,23 @@ def test_cluster_images_need_a_clustering(
         pipeline.run(pipeline.export(table, [field], CONFIG, tmp_path))
 
 
-def test_a_stopped_export_keeps_whole_files(
-    field: MaskedImage, clustered: AnnData, tmp_path: Path
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_stopped_export_takes_back_what_replaced_nothing(
+    field: MaskedImage, clustered: AnnData, tmp_path: Path, overwrite: bool
 ) -> None:
-    cancel = Cancel()
-    events = pipeline.export(clustered, [field], CONFIG, tmp_path, cancel=cancel)
+    cancel, config = Cancel(), CONFIG.with_values({"export.overwrite": overwrite})
+    events = pipeline.export(clustered, [field], config, tmp_path, cancel=cancel)
     assert isinstance(next(events), Started)
     assert isinstance(next(events), Progress)
     cancel.request()
     last = next(events)
     assert isinstance(last, Finished)
     assert last.cancelled
-    assert [path.name for path in tmp_path.iterdir()] == ["run.toml"]
+    kept = ["run.toml"] if overwrite else []
+    assert [path.name for path in tmp_path.iterdir()] == kept
+    assert [path.name for path in last.result] == kept
+    if not overwrite:  # and so nothing stands in the way of the next one
+        assert pipeline.run(pipeline.export(clustered, [field], CONFIG, tmp_path))
 
 
 def test_a_stopped_clustering_keeps_what_is_done(table: AnnData) -> None:

@@ -280,13 +280,16 @@ def export(
         If the disk is full or the folder can't be written to.
     """
     from napari_splicer.export.plan import plan_export
+    from napari_splicer.files import remove
 
     tasks = plan_export(table, fields, config, Path(folder))
     yield Started("export", total=len(tasks), unit="files")
     written: list[Path] = []
     for done, task in enumerate(tasks):
         if cancel is not None and cancel.requested:
-            said = f"Stopped before the end: {done} of {len(tasks)} files are written."
+            while written and not config.export.overwrite:  # else files of before are replaced
+                remove(written.pop())
+            said = f"Stopped before the end: {len(written) or 'no'} files are kept."
             yield Finished("export", tuple(written), cancelled=True, message=said)
             return
         for remark in task.write():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_splicer.gui.facts import constant_channels, examine, remarks
+from napari_splicer.gui.facts import examine, looked_through, remarks
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import LabelMask
 
@@ -20,13 +20,25 @@ def image() -> MultiplexImage:
 
 
 def test_channels_without_signal_are_found(image) -> None:
-    assert constant_channels(image) == ("flat", "nothing")
+    constant, undefined = looked_through(image)
+    assert constant == ("flat", "nothing")
+    assert undefined == pytest.approx(1 / 600)  # of the channel that is "holed"
 
 
 def test_integers_too() -> None:
     pixels = np.zeros((2, 8, 8), np.uint8)
     pixels[1, 3, 3] = 1
-    assert constant_channels(MultiplexImage.from_array(pixels, ["dark", "dot"])) == ("dark",)
+    image = MultiplexImage.from_array(pixels, ["dark", "dot"])
+    assert looked_through(image) == (("dark",), 0)
+
+
+def test_pixels_without_a_number_are_said(image) -> None:
+    assert (
+        "Up to 0.2% of a channel's pixels hold no number"
+        in remarks(image, examine(image, None))[-1]
+    )
+    whole = MultiplexImage.from_array(np.arange(24.0).reshape(1, 4, 6), ["a"])
+    assert not [r for r in remarks(whole, examine(whole, None)) if "number" in r]
 
 
 def test_cells_are_counted(image) -> None:

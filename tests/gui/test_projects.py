@@ -183,6 +183,17 @@ def test_another_project_is_opened_only_after_a_question(
     assert "tumour" in [group.name for group in dock.session.groups]
 
 
+def test_nothing_is_asked_of_a_folder_that_is_no_project(
+    worked, tmp_path, qtbot, monkeypatch
+) -> None:
+    _, dock = worked
+    qtbot.waitUntil(lambda: dock.keeper.saved is not None, timeout=PATIENCE)
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: pytest.fail("asked"))
+    dock.project.open(tmp_path)
+    qtbot.waitUntil(lambda: not dock.keeper.opening, timeout=PATIENCE)
+    assert "is no SpliCER project" in dock.session.notice.text
+
+
 def test_a_record_that_napari_opens_opens_the_project(worked, make_napari_viewer, qtbot) -> None:
     held, folder = closed(*worked, qtbot)
     viewer = make_napari_viewer(show=True)

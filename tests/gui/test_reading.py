@@ -6,6 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
+from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_splicer.gui.display import image_layers
@@ -168,6 +169,18 @@ def test_the_whole_transform_is_kept() -> None:
 )
 def test_pixel_size_is_read_from_units_and_never_guessed(units, scale, expected) -> None:
     assert pixel_size_of(Image(plane(), scale=scale, units=units)) == expected
+
+
+def test_a_scale_in_no_unit_is_no_pixel_size_and_how_to_give_one_is_said() -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(plane(), scale=(0.325, 0.325), name="DNA")
+    image = read_image(image_choices(viewer.layers)[0], ())
+    assert image.pixel_size is None
+    assert "scale is 0.325, in no unit of length" in image.remarks[-1]
+    exec(image.remarks[-1].split("console: ")[1].rstrip("."), {"viewer": viewer})  # as is said
+    image = read_image(image_choices([layer])[0], ())
+    assert image.pixel_size == pytest.approx((0.325, 0.325))
+    assert not [remark for remark in image.remarks if "unit" in remark]
 
 
 def test_the_mask_of_the_image_size_is_preferred_and_of_those_the_cells() -> None:

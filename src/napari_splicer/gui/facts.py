@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dask
@@ -24,20 +25,20 @@ def examine(image: MultiplexImage, mask: LabelMask | None) -> Facts:
 
     Channels are judged on the coarsest resolution: one that varies anywhere varies there too.
     """
-    constant = constant_channels(image)
+    constant, undefined = looked_through(image)
+    facts = Facts(constant=constant, undefined=undefined)
     if len(constant) == len(image.channels):
-        return Facts(constant=constant, problem=_no_signal(image))
+        return replace(facts, problem=_no_signal(image))
     if mask is None:
-        return Facts(constant=constant)
+        return facts
     try:
         cells = mask.cells()
     except SplicerError as error:
-        return Facts(constant=constant, problem=str(error))
+        return replace(facts, problem=str(error))
     if len(cells) == 1:
-        return Facts(1, constant=constant, problem=_one_id(mask, int(cells["id"].iloc[0])))
-    return Facts(
-        len(cells), int(cells["touches_border"].sum()), constant, scattered=scattered(cells)
-    )
+        return replace(facts, cells=1, problem=_one_id(mask, int(cells["id"].iloc[0])))
+    at_border = int(cells["touches_border"].sum())
+    return replace(facts, cells=len(cells), at_border=at_border, scattered=scattered(cells))
 
 
 def _no_signal(image: MultiplexImage) -> str:
@@ -55,17 +56,28 @@ def _one_id(mask: LabelMask, number: int) -> str:
     )
 
 
-def constant_channels(image: MultiplexImage) -> tuple[str, ...]:
-    """Return the channels that hold one value only, or no finite one."""
+def looked_through(image: MultiplexImage) -> tuple[tuple[str, ...], float]:
+    """Look at all pixels of the coarsest resolution.
+
+    Returns
+    -------
+    constant : tuple of str
+        Channels that hold one value only, or no finite one.
+    undefined : float
+        Which part of the worst channel's pixels, of those that vary, is no finite number.
+    """
     pixels = image.levels[-1]
     if pixels.dtype.kind == "f":
         finite = dask.array.isfinite(pixels)
         lowest = dask.array.where(finite, pixels, np.inf).min(axis=(1, 2))
         highest = dask.array.where(finite, pixels, -np.inf).max(axis=(1, 2))
+        missing = 1 - finite.mean(axis=(1, 2))
     else:
         lowest, highest = pixels.min(axis=(1, 2)), pixels.max(axis=(1, 2))
-    low, high = dask.compute(lowest, highest)
-    return tuple(name for name, flat in zip(image.channels, low >= high, strict=True) if flat)
+        missing = np.zeros(len(image.channels))
+    low, high, missing = dask.compute(lowest, highest, missing)
+    constant = tuple(name for name, flat in zip(image.channels, low >= high, strict=True) if flat)
+    return constant, float(missing[low < high].max(initial=0))
 
 
 def summary(image: MultiplexImage, facts: Facts | None, tiles: TileMask | None = None) -> str:
@@ -88,6 +100,11 @@ def remarks(image: MultiplexImage, facts: Facts | None) -> list[str]:
     found = list(image.remarks)
     if facts is not None and facts.constant:
         found.append(f"Without any signal: {', '.join(facts.constant)}.")
+    if facts is not None and facts.undefined:
+        found.append(
+            f"Up to {facts.undefined:.1%} of a channel's pixels hold no number (NaN): they look "
+            "like background to a model, and do not count in mean intensities."
+        )
     if facts is not None and facts.at_border:
         touch = "touches" if facts.at_border == 1 else "touch"
         found.append(f"{_count(facts.at_border, 'cell')} {touch} the image's border.")

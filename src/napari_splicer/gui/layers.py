@@ -68,6 +68,8 @@ class ViewerLink:
         self._was_visible: WeakKeyDictionary[Layer, bool] = WeakKeyDictionary()
         self._held = False
         self.shelf = Shelf(self.session)
+        for layer in viewer.layers:
+            layer.events.name.connect(self._on_renamed)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         self.session.events.tiles.connect(self._pair_up)
@@ -201,10 +203,14 @@ class ViewerLink:
         return () if viewer is None else tuple(viewer.dims.current_step)
 
     def _on_inserted(self, event: Any) -> None:
+        event.value.events.name.connect(self._on_renamed)
         if is_own(event.value) or self._held:
             return
         self._guess.extend(event.value)
         self._guess.choose()
+        self.changed.emit()
+
+    def _on_renamed(self) -> None:
         self.changed.emit()
 
     def _on_removed(self, event: Any) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels
 
 from napari_splicer.errors import SplicerError
-from napari_splicer.gui.transforms import pixel_size_of, transform_of
+from napari_splicer.gui.transforms import pixel_size_of, said_of_scale, transform_of
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.lazy import as_levels
 from napari_splicer.images.masks import LabelMask
@@ -194,6 +194,7 @@ def _part(layer: Image, stacked: bool, step: Sequence[int]) -> MultiplexImage:
     told = layer.metadata.get(OWN, {}).get("grids", () if file is None else file.grids)
     grids = tuple(told) if len(told) == len(image.levels) else ()
     odd = _other_order(image) if stacked else ()
+    odd += said_of_scale(layer) if image.pixel_size is None else ()
     return replace(image, remarks=(*image.remarks, *remarks, *odd), grids=grids)
 
 

@@ -123,7 +123,8 @@ class Facts:
     """What an image and its mask hold; found by reading them, so in a worker.
 
     ``problem`` says why the mask cannot be used, empty where it can; ``scattered`` are the numbers
-    of cells that lie in pieces far apart.
+    of cells that lie in pieces far apart; ``undefined`` is which part of the pixels of the worst
+    channel holds no number.
     """
 
     cells: int | None = None
@@ -131,6 +132,7 @@ class Facts:
     constant: tuple[str, ...] = ()
     problem: str = ""
     scattered: tuple[int, ...] = ()
+    undefined: float = 0.0
 
 
 @dataclass(frozen=True)

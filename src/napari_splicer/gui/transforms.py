@@ -43,6 +43,17 @@ def pixel_size_of(layer: Layer) -> PixelSize | None:
     return y, x
 
 
+def said_of_scale(layer: Layer) -> tuple[str, ...]:
+    """Say so where a layer's pixels have a size, but nobody knows in what."""
+    scale = np.abs(layer.scale[-2:])
+    if pixel_size_of(layer) is not None or (np.abs(scale - 1) <= _ROUNDING).all():
+        return ()
+    return (
+        f"The layer's scale is {scale[1]:.4g}, in no unit of length. If it is in µm, say so in "
+        "napari's console: for layer in viewer.layers: layer.units = 'um'.",
+    )
+
+
 def _is(matrix: NDArray[Any], plain: NDArray[Any] | float) -> bool:
     # numpy.allclose takes ten times as long, and all layers are asked whenever one comes or goes.
     return bool((np.abs(matrix - plain) <= _ROUNDING).all())

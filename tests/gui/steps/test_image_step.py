@@ -237,3 +237,52 @@ def test_file_dialogs_begin_beside_the_image(step, viewer, tissue, tmp_path, mon
     step._ask_for_image()
     step.names._ask_for_panel()
     assert begun == ["", *[str(tmp_path)] * 3]
+
+
+def test_a_mask_follows_its_layers_name(step, viewer, tissue) -> None:
+    add_tissue(viewer, tissue)
+    viewer.layers["cells"].name = "Mesmer"
+    assert step.mask_box.currentText() == "Mesmer"
+
+
+def test_a_mask_that_was_opened_as_an_image_is_offered_as_a_mask(step, viewer, tissue, qtbot):
+    viewer.add_image(np.asarray(tissue.image.data), name="field")
+    labels = np.asarray(tissue.cells.data).astype(np.uint16)
+    viewer.add_image(labels, name="whole cells", scale=(1, 1), translate=(0, 0))
+    assert step.mask_box.currentText() == "none yet"
+    qtbot.waitUntil(lambda: "whole cells looks like a mask of cells" in step.remarks.text())
+    step.mask_box.setCurrentIndex(1)
+    assert step.mask_box.currentText() == "whole cells (opened as an image)"
+    step.mask_box.activated.emit(1)
+    assert [type(layer).__name__ for layer in viewer.layers] == ["Image", "Labels"]
+    assert step.mask_box.currentText() == "whole cells"
+    assert step.session.cells.name == "whole cells"
+    assert len(step.session.cells.cells()) == len(tissue.cells.cells())
+    assert "looks like a mask" not in step.remarks.text()
+
+
+def test_a_channel_of_the_image_that_holds_cells_can_become_its_mask(step, viewer, tissue) -> None:
+    for name, plane in zip(tissue.image.channels[:3], np.asarray(tissue.image.data), strict=False):
+        viewer.add_image(plane, name=name)
+    viewer.add_image(np.asarray(tissue.cells.data).astype(np.uint16), name="cell_mask")
+    assert len(step.session.image.channels) == 4
+    step.mask_box.activated.emit(1)
+    assert step.session.image.channels == tissue.image.channels[:3]
+    assert step.session.cells.name == "cell_mask"
+
+
+@pytest.mark.parametrize("kind", ["picture", "counts", "binary", "floats", "other size"])
+def test_what_is_no_mask_is_not_offered_as_one(step, viewer, tissue, kind: str) -> None:
+    viewer.add_image(np.asarray(tissue.image.data), name="field")
+    rng = np.random.default_rng(0)
+    labels = np.asarray(tissue.cells.data).astype(np.uint16)
+    picture = np.asarray(tissue.image.data)[3]
+    odd = {
+        "picture": picture.astype(np.uint16),
+        "counts": rng.poisson(0.2, labels.shape).astype(np.uint8),
+        "binary": ((labels > 0) * 255).astype(np.uint8),
+        "floats": labels.astype(np.float32),
+        "other size": labels[:-10],
+    }
+    viewer.add_image(odd[kind], name="mask")
+    assert [step.mask_box.itemText(i) for i in range(step.mask_box.count())] == ["none yet"]

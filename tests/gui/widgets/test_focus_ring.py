@@ -51,6 +51,27 @@ def test_the_ring_follows_the_keyboard_but_no_click(dock, qtbot) -> None:
     assert dock.ring.frame is None
 
 
+def test_coming_back_from_another_window_draws_no_ring_that_was_not_there(dock, qtbot) -> None:
+    one, _, three = dock.buttons
+    other = QPushButton("elsewhere")
+    qtbot.addWidget(other)
+    other.show()
+
+    def there_and_back() -> None:
+        other.activateWindow()
+        qtbot.waitUntil(other.isActiveWindow)
+        dock.activateWindow()
+        qtbot.waitUntil(dock.isActiveWindow)
+
+    QTest.mouseClick(three, Qt.MouseButton.LeftButton)
+    there_and_back()
+    assert three.hasFocus()
+    assert dock.ring.frame is None
+    one.setFocus()
+    there_and_back()
+    assert dock.ring.frame.parent() is one
+
+
 def test_a_ring_survives_the_widget_it_was_around(dock, qtbot) -> None:
     one, two, _ = dock.buttons
     one.setFocus()

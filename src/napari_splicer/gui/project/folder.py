@@ -66,6 +66,11 @@ def new_folder(path: Path) -> ProjectFolder:
     return ProjectFolder(path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX))
 
 
+def holds_project(path: Path) -> bool:
+    """Return whether a folder is a project, whatever state it is in."""
+    return (path / RECORD).is_file()
+
+
 class ProjectFolder:
     """One project's folder, written by one window.
 

@@ -87,7 +87,12 @@ class ExportStep(StepPage):
         self.column.addWidget(self.button)
         self.column.addWidget(self.why)
         self.column.addWidget(
-            ProgressPanel(runner, "export", "Files that are complete are kept.", self)
+            ProgressPanel(
+                runner,
+                "export",
+                "Files that have replaced others stay; what else was written is taken back.",
+                self,
+            )
         )
         self._add_result()
         self.column.addStretch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.beside import folder_of_image
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.disguised import disguised_masks, unmask
 from napari_splicer.gui.docks import open_sample
 from napari_splicer.gui.facts import examine, remarks, summary
 from napari_splicer.gui.jobs import Errand
@@ -155,6 +157,8 @@ class ImageStep(StepPage):
         self.mask_box.addItem("none" if masks else "none yet", None)
         for mask in masks:
             self.mask_box.addItem(f"{mask.name}{self._other_size(mask)}", mask)
+        for layer in disguised_masks(self._link):
+            self.mask_box.addItem(f"{layer.name} (opened as an image)", layer)
         place = masks.index(self._link.mask_layer) + 1 if self._link.mask_layer in masks else 0
         self.mask_box.setCurrentIndex(place)
         self._list_regions()
@@ -186,7 +190,8 @@ class ImageStep(StepPage):
         self._link.show_image(self._choices[index])
 
     def _choose_mask(self, index: int) -> None:
-        self._link.use_mask(self.mask_box.itemData(index))
+        layer = self.mask_box.itemData(index)
+        self._link.use_mask(unmask(self._link, layer) if isinstance(layer, Image) else layer)
 
     def _choose_regions(self) -> None:
         items = [self.region_list.item(i) for i in range(self.region_list.count())]
@@ -246,7 +251,10 @@ class ImageStep(StepPage):
             self.remarks.clear()
             return
         self.facts.setText(summary(image, facts, self.session.tiles))
-        self.remarks.setText("\n".join(f"• {remark}" for remark in remarks(image, facts)))
+        found = remarks(image, facts)
+        if self._link.mask_layer is None:
+            found += map(_disguised, disguised_masks(self._link))
+        self.remarks.setText("\n".join(f"• {remark}" for remark in found))
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Mark the mask box while a mask is missing or unfit."""
@@ -259,3 +267,10 @@ class ImageStep(StepPage):
     def show_theme(self, theme: Theme) -> None:
         """Let what is said of a dragged file follow the theme."""
         self.drop.set_theme(theme)
+
+
+def _disguised(layer: Image) -> str:
+    return (
+        f"{layer.name} looks like a mask of cells that was opened as an image: choose it as the "
+        "cell mask above."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QColor, QPainter, QPen
@@ -11,6 +12,8 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_splicer.gui.widgets.theme import DARK
 
 if TYPE_CHECKING:
+    from weakref import ReferenceType
+
     from qtpy.QtGui import QPaintEvent
 
     from napari_splicer.gui.widgets.theme import Theme
@@ -31,20 +34,25 @@ class FocusRing(QObject):
         super().__init__(dock)
         self._dock, self._theme = dock, DARK
         self.frame: QWidget | None = None
+        self._left: ReferenceType[QWidget] | None = None  # without a frame, to another window
         QApplication.instance().focusChanged.connect(self._follow)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in the theme's colour from the next focus on."""
         self._theme = theme
 
-    def _follow(self, _before: QWidget | None, now: QWidget | None) -> None:
+    def _follow(self, before: QWidget | None, now: QWidget | None) -> None:
+        returned = before is None and self._left is not None and self._left() is now
+        if before is not None:
+            framed = self.frame is not None
+            self._left = ref(before) if now is None and not framed else None
         if self.frame is not None:
             self.frame.destroyed.disconnect(self._forget)
             self.frame.hide()
             self.frame.deleteLater()
             self.frame = None
         clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
-        if now is None or clicked or not self._dock.isAncestorOf(now):
+        if now is None or clicked or returned or not self._dock.isAncestorOf(now):
             return
         # A new one each time: it lies in the widget, and goes with it.
         self.frame = _Frame(self._theme.accent, now)

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_splicer.errors import SplicerError, WouldOverwrite
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import tell
-from napari_splicer.gui.project.folder import free_folder
+from napari_splicer.gui.project.folder import free_folder, holds_project
 from napari_splicer.gui.project.opening import Wanted
 from napari_splicer.gui.project.recent import recent_projects
 from napari_splicer.gui.project.record import SUFFIX
@@ -142,7 +142,8 @@ class ProjectLine(QWidget):
 
     def open(self, path: Path) -> None:
         """Open a project; where it takes something else away, only after a question."""
-        if not self._keeper.would_replace or self._agreed(path):
+        free = not self._keeper.would_replace or not holds_project(path)  # that is told instead
+        if free or self._agreed(path):
             self._keeper.open(Wanted(path))
 
     def _agreed(self, path: Path) -> bool:
