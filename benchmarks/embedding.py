@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import MaskedImage
 
 GOALS = {"cpu": 0.9, "cuda": 0.8}
-EARLIER = """Before every core had a batch of its own (2026-11-21, another machine): 0.70 and 0.54 of what
-is allowed at 32 and 64 px in fp32, 0.52 and 0.47 in bf16, which was not measured again: this
-processor computes in fp32 alone.
+EARLIER = """Before every core had a batch of its own (2026-11-21, another machine): 0.70 and 0.54
+of what is allowed at 32 and 64 px in fp32, 0.52 and 0.47 in bf16, which was not measured again:
+this processor computes in fp32 alone.
 
 What is missing to the limit is not decoding and not the network: patches are cut out, looked up in
 a table that normalises them, turned so that the channels of a pixel lie side by side, cells'

@@ -6,6 +6,11 @@ field (channels, masks, cells), ready to be shown in a dialog or on a terminal.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class SplicerError(Exception):
     """Base of all errors that are the input's fault, not the program's.
@@ -145,3 +150,15 @@ UNFORESEEN: tuple[type[Exception], ...] = (
     ValueError,
 )
 """What may go wrong in others' readers and layers, where a person's work must outlast it."""
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names in a row, the first ``most`` of them.
+
+    Examples
+    --------
+    >>> listed(["CD3", "CD8", "DNA"], 2)
+    'CD3, CD8 and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_splicer.analysis.features import Features, said_of_blank, side_by_side
 from napari_splicer.analysis.space import MANY, PIECE
-from napari_splicer.errors import InvalidSettings, NoCells
+from napari_splicer.errors import InvalidSettings, NoCells, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,9 +89,8 @@ def rows_of(table: AnnData, cells: Sequence[str]) -> NDArray[np.int64]:
     rows = np.asarray(table.obs_names.get_indexer(list(cells)), np.int64)
     lacking = [cell for cell, row in zip(cells, rows, strict=True) if row < 0]
     if lacking:
-        more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
         raise NoCells(
-            f"The table does not have the cells {', '.join(lacking[:_NAMED])}{more}.",
+            f"The table does not have the cells {listed(lacking, _NAMED)}.",
             "Name cells as the table does: by image and number, such as 'slide_12'.",
         )
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from napari_splicer.errors import listed
 from napari_splicer.gui.snapshot import Notice
 
 if TYPE_CHECKING:
@@ -114,18 +115,6 @@ def in_no_component(components: Sequence[Component], channels: Sequence[str]) ->
     if not rest or not components:
         return ""
     return f"In no component: {listed(rest, _NAMED)}."
-
-
-def listed(names: Sequence[str], most: int) -> str:
-    """Return names in a row, the first ``most`` of them.
-
-    Examples
-    --------
-    >>> listed(["CD3", "CD8", "DNA"], 2)
-    'CD3, CD8 and 1 more'
-    """
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{more}"
 
 
 def rename_channels(session: Session, image: MultiplexImage) -> None:

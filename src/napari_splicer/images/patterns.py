@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_splicer.errors import InvalidSettings, UnreadableFile
+from napari_splicer.errors import InvalidSettings, UnreadableFile, listed
 from napari_splicer.images.read import named_like_an_image, natural, stem
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def expand(inputs: Iterable[ImageInput], folder: Path) -> tuple[ImageInput, ...]
     for name, images in files.items():
         if len(images) > 1:
             raise InvalidSettings(
-                f"Two images are called {name}: {_listed(images)}.",
+                f"Two images are called {name}: {listed(images, _LISTED)}.",
                 "Rename a file, or give each an [[inputs]] entry with a 'name' of its own in a "
                 "run file: cells are told apart by it.",
             )
@@ -95,7 +95,8 @@ def with_usual_masks(inputs: Sequence[ImageInput], folder: Path) -> tuple[ImageI
     lacking = [item.image for item, mask in zip(images, found, strict=True) if mask is None]
     if lacking:
         raise UnreadableFile(
-            f"No mask was found for {len(lacking)} of {len(images)} images: {_listed(lacking)}.",
+            f"No mask was found for {len(lacking)} of {len(images)} images: "
+            f"{listed(lacking, _LISTED)}.",
             'Say where masks lie, for example --masks "{folder}/{stem}_mask.tif", or embed tiles: '
             "--set patches.sites=grid.",
         )
@@ -170,7 +171,8 @@ def _one_each(what: str, pattern: str, images: Sequence[str], folder: Path) -> l
     ]
     if lacking:
         raise UnreadableFile(
-            f"There is no {what} for {len(lacking)} of {len(images)} images: {_listed(lacking)}.",
+            f"There is no {what} for {len(lacking)} of {len(images)} images: "
+            f"{listed(lacking, _LISTED)}.",
             "Correct the pattern of the masks, or leave these images out.",
         )
     return [path for path in found if path is not None]
@@ -179,7 +181,7 @@ def _one_each(what: str, pattern: str, images: Sequence[str], folder: Path) -> l
 def _only(image: str, paths: Sequence[str], what: str) -> str | None:
     if len(paths) > 1:
         raise UnreadableFile(
-            f"Several files could be the {what} of {image}: {_listed(paths)}.",
+            f"Several files could be the {what} of {image}: {listed(paths, _LISTED)}.",
             "Say which with a pattern that fits one of them, for example --masks "
             '"{folder}/{stem}_mask.tif" (in a run file: mask).',
         )
@@ -210,8 +212,3 @@ def _filled(pattern: str, image: str) -> str:
 
 def _meaning(image: str) -> dict[str, str]:
     return dict(zip(_SIGNS, (stem(Path(image)), str(Path(image).parent)), strict=True))
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")

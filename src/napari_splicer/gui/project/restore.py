@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels, Layer
 
-from napari_splicer.errors import UNFORESEEN
+from napari_splicer.errors import UNFORESEEN, listed
 from napari_splicer.events import Metrics
-from napari_splicer.gui.naming import listed
 from napari_splicer.gui.numbers import further_numbers
 from napari_splicer.gui.pointing import camera_of
 from napari_splicer.gui.project.layer_records import dress
