@@ -9,7 +9,9 @@ import npe2
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_splicer.config import Component
 from napari_splicer.errors import WouldOverwrite
@@ -192,6 +194,24 @@ def test_nothing_is_asked_of_a_folder_that_is_no_project(
     dock.project.open(tmp_path)
     qtbot.waitUntil(lambda: not dock.keeper.opening, timeout=PATIENCE)
     assert "is no SpliCER project" in dock.session.notice.text
+
+
+def test_a_project_dropped_on_the_dock_is_opened(worked, open_window, qtbot, tmp_path) -> None:
+    held, folder = closed(*worked, qtbot)
+    _, dock = open_window()
+    qtbot.waitUntil(dock.isVisible, timeout=PATIENCE)
+    copy, keys = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    left, place = Qt.MouseButton.LeftButton, QPoint(20, 20)
+    for path, is_project in ((tmp_path, False), (folder, True)):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        enter = QDragEnterEvent(place, copy, data, left, keys)
+        enter.ignore()
+        QApplication.sendEvent(dock, enter)
+        assert dock.drop.hint.isVisible() == is_project  # napari takes the rest
+    QApplication.sendEvent(dock, QDropEvent(QPointF(place), copy, data, left, keys))
+    assert not dock.drop.hint.isVisible()
+    qtbot.waitUntil(lambda: dock.session.groups == held["groups"], timeout=PATIENCE)
 
 
 def test_a_record_that_napari_opens_opens_the_project(worked, make_napari_viewer, qtbot) -> None:

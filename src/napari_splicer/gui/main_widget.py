@@ -23,6 +23,7 @@ from napari_splicer.gui.docks import open_explorer
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.keeper import keeper_for
 from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.project.folder import holds_project
 from napari_splicer.gui.readiness import STEPS, resolve
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.shortcuts import HELP
@@ -35,6 +36,7 @@ from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.model_step import ModelStep
 from napari_splicer.gui.steps.page import rule, text
 from napari_splicer.gui.theming import theme_of
+from napari_splicer.gui.widgets.file_drop import FileDrop
 from napari_splicer.gui.widgets.files_form import FilesForm
 from napari_splicer.gui.widgets.focus_ring import FocusRing
 from napari_splicer.gui.widgets.notice_line import NoticeLine
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.widgets.theme import Theme
 
 _WIDTH = 360
+_DROP = "Let go to open this project."
 _DECIDING = (
     "image",
     "cells",
@@ -108,6 +111,7 @@ class SplicerWidget(QWidget):
         self.pages: dict[StepName, StepPage] = {page.name: page for page in pages}
         offer = ProjectOffer(link, self.keeper, self.project.open)
         self.pages["image"].column.insertWidget(0, offer)
+        self.drop = FileDrop(self, holds_project, _DROP, self.project.open)
         self.headers: dict[StepName, StepHeader] = {}
         self._next: StepName = "image"
         self._all_done = False
@@ -286,6 +290,7 @@ class SplicerWidget(QWidget):
             return
         self._theme = theme
         self._ring.set_theme(theme)
+        self.drop.set_theme(theme)
         for header in self.headers.values():
             header.set_theme(theme)
         for page in self.pages.values():

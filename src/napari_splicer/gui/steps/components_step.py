@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtCore import QTimer
@@ -31,7 +32,7 @@ from napari_splicer.gui.steps.cell_preview import CellPreview
 from napari_splicer.gui.steps.page import StepPage, allow, text
 from napari_splicer.gui.widgets.component_editor import ComponentEditor
 from napari_splicer.gui.widgets.component_list import ComponentList
-from napari_splicer.gui.widgets.panel_drop import PanelDrop
+from napari_splicer.gui.widgets.file_drop import FileDrop, is_panel
 from napari_splicer.gui.widgets.suggestion_button import SuggestionButton
 from napari_splicer.gui.widgets.swatch import ask_for_colour
 
@@ -81,7 +82,7 @@ class ComponentsStep(StepPage):
         self.preview = CellPreview(session, "What each component sees")
         self.column.addWidget(self.preview)
         self.column.addStretch()
-        self.drop = PanelDrop(self, _DROP, lambda path: take_panel(session, path, for_groups=True))
+        self.drop = FileDrop(self, is_panel, _DROP, partial(take_panel, session, for_groups=True))
         self._connect()
 
     def _connect(self) -> None:

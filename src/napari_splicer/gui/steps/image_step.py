@@ -30,8 +30,8 @@ from napari_splicer.gui.steps.channel_names import ChannelNames
 from napari_splicer.gui.steps.describe_form import DescribeForm
 from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.page import StepPage, fold, heading, narrow_form, text, with_button
+from napari_splicer.gui.widgets.file_drop import FileDrop, is_panel
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
-from napari_splicer.gui.widgets.panel_drop import PanelDrop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class ImageStep(StepPage):
         self._pages.addWidget(self._empty())
         self._pages.addWidget(self._chooser())
         self.column.addWidget(self._pages)
-        self.drop = PanelDrop(self, _DROP, lambda path: take_panel(self.session, path))
+        self.drop = FileDrop(self, is_panel, _DROP, lambda path: take_panel(self.session, path))
         bind(self, link.changed, self._refresh)
         bind(self, self.session.events.image, self._forget_error)
         bind(self, self.session.events.image, self._examine)
