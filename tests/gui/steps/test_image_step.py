@@ -245,12 +245,13 @@ def test_a_mask_follows_its_layers_name(step, viewer, tissue) -> None:
     assert step.mask_box.currentText() == "Mesmer"
 
 
-def test_a_mask_that_was_opened_as_an_image_is_offered_as_a_mask(step, viewer, tissue, qtbot):
+def test_a_mask_that_was_opened_as_an_image_is_offered_as_a_mask(step, viewer, tissue) -> None:
     viewer.add_image(np.asarray(tissue.image.data), name="field")
     labels = np.asarray(tissue.cells.data).astype(np.uint16)
     viewer.add_image(labels, name="whole cells", scale=(1, 1), translate=(0, 0))
     assert step.mask_box.currentText() == "none yet"
-    qtbot.waitUntil(lambda: "whole cells looks like a mask of cells" in step.remarks.text())
+    assert "whole cells looks like a mask of cells" in step.disguised.text()
+    assert not step.disguised.isHidden()
     step.mask_box.setCurrentIndex(1)
     assert step.mask_box.currentText() == "whole cells (opened as an image)"
     step.mask_box.activated.emit(1)
@@ -258,7 +259,8 @@ def test_a_mask_that_was_opened_as_an_image_is_offered_as_a_mask(step, viewer, t
     assert step.mask_box.currentText() == "whole cells"
     assert step.session.cells.name == "whole cells"
     assert len(step.session.cells.cells()) == len(tissue.cells.cells())
-    assert "looks like a mask" not in step.remarks.text()
+    assert step.disguised.isHidden()
+    assert step.session.notice is None
 
 
 def test_a_channel_of_the_image_that_holds_cells_can_become_its_mask(step, viewer, tissue) -> None:
@@ -269,6 +271,9 @@ def test_a_channel_of_the_image_that_holds_cells_can_become_its_mask(step, viewe
     step.mask_box.activated.emit(1)
     assert step.session.image.channels == tissue.image.channels[:3]
     assert step.session.cells.name == "cell_mask"
+    assert (
+        step.session.notice.text == "cell_mask is the cell mask now, and the image has 3 channels."
+    )
 
 
 @pytest.mark.parametrize("kind", ["picture", "counts", "binary", "floats", "other size"])

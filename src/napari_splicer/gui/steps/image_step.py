@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.widgets.theme import Theme
 
 _FILES = "Images (*.tif *.tiff *.ome.tif *.npy);;All files (*)"
+_AS_IMAGE = "{} looks like a mask of cells that was opened as an image: choose it above."
 _DROP = "Let go to take the names and groups of the channels from this panel file."
 
 
@@ -123,7 +124,9 @@ class ImageStep(StepPage):
         layout.addLayout(form)
         self.facts = text()
         self.remarks = text(small=True)
+        self.disguised = text()
         self.maker = MaskMaker(self._link, self._runner)
+        layout.addWidget(self.disguised)
         layout.addWidget(self.maker)
         layout.addWidget(self.facts)
         layout.addWidget(self.remarks)
@@ -157,8 +160,12 @@ class ImageStep(StepPage):
         self.mask_box.addItem("none" if masks else "none yet", None)
         for mask in masks:
             self.mask_box.addItem(f"{mask.name}{self._other_size(mask)}", mask)
-        for layer in disguised_masks(self._link):
+        disguised = disguised_masks(self._link)
+        for layer in disguised:
             self.mask_box.addItem(f"{layer.name} (opened as an image)", layer)
+        wanted = bool(disguised) and self._link.mask_layer is None
+        self.disguised.setText(_AS_IMAGE.format(disguised[0].name) if wanted else "")
+        self.disguised.setVisible(wanted)
         place = masks.index(self._link.mask_layer) + 1 if self._link.mask_layer in masks else 0
         self.mask_box.setCurrentIndex(place)
         self._list_regions()
@@ -191,7 +198,15 @@ class ImageStep(StepPage):
 
     def _choose_mask(self, index: int) -> None:
         layer = self.mask_box.itemData(index)
-        self._link.use_mask(unmask(self._link, layer) if isinstance(layer, Image) else layer)
+        if not isinstance(layer, Image):
+            self._link.use_mask(layer)
+            return
+        was_channel = layer in self._link.image_layers
+        self._link.use_mask(unmask(self._link, layer))
+        if was_channel and self.session.image is not None:
+            left = len(self.session.image.channels)
+            words = f"{layer.name} is the cell mask now, and the image has {left} channels."
+            self.session.notice = Notice("info", words, "open")
 
     def _choose_regions(self) -> None:
         items = [self.region_list.item(i) for i in range(self.region_list.count())]
@@ -251,10 +266,7 @@ class ImageStep(StepPage):
             self.remarks.clear()
             return
         self.facts.setText(summary(image, facts, self.session.tiles))
-        found = remarks(image, facts)
-        if self._link.mask_layer is None:
-            found += map(_disguised, disguised_masks(self._link))
-        self.remarks.setText("\n".join(f"• {remark}" for remark in found))
+        self.remarks.setText("\n".join(f"• {remark}" for remark in remarks(image, facts)))
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Mark the mask box while a mask is missing or unfit."""
@@ -267,10 +279,3 @@ class ImageStep(StepPage):
     def show_theme(self, theme: Theme) -> None:
         """Let what is said of a dragged file follow the theme."""
         self.drop.set_theme(theme)
-
-
-def _disguised(layer: Image) -> str:
-    return (
-        f"{layer.name} looks like a mask of cells that was opened as an image: choose it as the "
-        "cell mask above."
-    )
