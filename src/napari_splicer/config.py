@@ -20,6 +20,7 @@ from napari_splicer.mistakes import mistakes
 from napari_splicer.model_settings import ModelSettings, TrainingSettings
 from napari_splicer.settings import (
     DEVICE,
+    EXPORTED_COLUMNS,
     PATTERNS,
     TABLE_COLUMNS,
     AugmentationSettings,
@@ -110,7 +111,7 @@ class RunConfig(Settings):
             if doubled:
                 raise ValueError(f"two {what} have the same name: {', '.join(doubled)}")
         for name in groups:
-            if name.lower() in TABLE_COLUMNS:
+            if name.lower() in TABLE_COLUMNS or EXPORTED_COLUMNS.fullmatch(name):
                 raise ValueError(f"a clustering can't be called {name}: the table has that column")
         return self
 

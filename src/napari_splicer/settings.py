@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -20,6 +21,9 @@ DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 
 TABLE_COLUMNS = ("instance_id", "region", "area", "y", "x", "touches_border")
 """Columns that a table of cells has before any clustering."""
+
+EXPORTED_COLUMNS = re.compile(r"image|id|umap_[12]|splicer_\d+|intensity_.*", re.IGNORECASE)
+"""Further columns that a table has once it is written as rows (CSV, Parquet)."""
 
 PATTERNS = {
     SOURCE: "must be combined, representation, intensity or chunk:<name of a component>",

@@ -119,7 +119,9 @@ def test_a_clustering_is_replaced_only_when_told(table: AnnData) -> None:
     assert clusterings(table)["groups"]["resolution"] == 5.0
 
 
-@pytest.mark.parametrize("name", ["region", "Region", ".", ".."])
+@pytest.mark.parametrize(
+    "name", ["region", "Region", ".", "..", "image", "ID", "umap_2", "splicer_0", "intensity_CD3"]
+)
 def test_names_that_would_hide_something_are_refused(table: AnnData, name: str) -> None:
     found = replace(cluster_cells(table, LEIDEN), name=name)
     with pytest.raises(InvalidSettings, match=f"can't be called '{name}'"):

@@ -53,6 +53,14 @@ def test_counts_are_per_image(clustered: AnnData) -> None:
     assert counts.loc["A", "b"] == 40
 
 
+def test_cells_without_a_group_shift_no_count(clustered: AnnData) -> None:
+    clustered.obs["kind"] = clustered.obs["kind"].where(np.arange(clustered.n_obs) % 3 > 0)
+    profiles = profile(clustered, "kind")
+    assert profiles.counts.index.tolist() == profiles.scores.index.tolist() == [*"ABCD", "empty"]
+    sizes = clustered.obs["kind"].value_counts()
+    assert profiles.counts.sum(axis=1).to_dict() == sizes.to_dict()
+
+
 def test_similar_rows_and_columns_come_to_lie_side_by_side(clustered: AnnData) -> None:
     scores = pd.DataFrame([[5.0, 0], [0, 5], [5, 0.1], [0.1, 5]], index=[*"abcd"])
     order = [scores.index[i] for i in similar_order(scores)]

@@ -13,10 +13,15 @@ from sklearn.preprocessing import StandardScaler
 from napari_splicer import pipeline
 from napari_splicer.analysis import standardised
 from napari_splicer.analysis.agreement import trust
-from napari_splicer.analysis.clustering import clusterings
-from napari_splicer.analysis.groups import colours_of, groups_of
+from napari_splicer.analysis.clustering import add_clustering, cluster_cells, clusterings
+from napari_splicer.analysis.groups import (
+    colours_of,
+    earlier_model,
+    groups_of,
+    note_earlier_model,
+)
 from napari_splicer.analysis.teaching import Taught, add_taught, taught_settings, teach
-from napari_splicer.config import CellType, RunConfig, TaughtSettings
+from napari_splicer.config import CellType, ClusteringSettings, RunConfig, TaughtSettings
 from napari_splicer.embedding.table import read_table
 from napari_splicer.errors import InvalidSettings, WouldOverwrite
 from napari_splicer.events import Warned
@@ -185,6 +190,19 @@ def test_the_table_holds_types_uncertainty_and_examples(table: AnnData, tmp_path
 def test_chance_has_no_part_in_what_was_taught(table: AnnData) -> None:
     add_taught(table, teach(table, four(table)))
     assert trust(table, "taught").stability is None
+
+
+def test_types_that_a_clustering_replaced_leave_nothing_behind(table: AnnData) -> None:
+    taught = teach(table, four(table))
+    add_taught(table, taught)
+    name = taught.clustering.name
+    note_earlier_model(table, name, "a model before")
+    settings = ClusteringSettings(name=name, source="intensity", method="kmeans", clusters=4)
+    add_clustering(table, cluster_cells(table, settings), replace=True)
+    assert f"{name}_uncertainty" not in table.obs
+    assert earlier_model(table, name) == ""
+    add_taught(table, taught, replace=True)  # nor does anything stand in the way
+    assert f"{name}_uncertainty" in table.obs
 
 
 def test_a_column_of_somebody_else_is_not_written_over(table: AnnData) -> None:

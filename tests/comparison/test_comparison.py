@@ -67,6 +67,21 @@ def test_channels_that_no_component_sees_are_questions(table) -> None:
     assert ((panck.answers == "PanCK+") == bright).all()
 
 
+def test_answers_are_those_of_the_same_cells_in_whatever_order_they_are_read(
+    tissue, table, tmp_path, monkeypatch
+) -> None:
+    other = table[np.random.default_rng(0).permutation(table.n_obs)].copy()
+    other.obsm["X_splicer"] = np.asarray(other.X)  # which knows all answers
+
+    def read_otherwise(*_: object):
+        yield from ()
+        return other
+
+    monkeypatch.setattr("napari_splicer.comparison.study._train_and_embed", read_otherwise)
+    found = pipeline.run(compare([tissue.field], CONFIG, Contest(objectives=("je",)), tmp_path))
+    assert found[1].scores["representation"]["PanCK+"]["auroc"] > 0.99
+
+
 def test_what_intensity_knows_it_is_asked_without_the_answer(table) -> None:
     asked = questions(table, INPUTS)
     found = score(table, INPUTS, "intensity", asked)

@@ -212,6 +212,32 @@ def test_a_cell_too_small_for_a_pixel_of_the_level_keeps_one():
     assert not (large == 7).any()
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_cell_in_what_a_level_leaves_out_gets_the_last_pixels_it_has(axis):
+    shape = [160, 160]
+    shape[axis] = 163  # of which a level of whole blocks of 4 holds 160
+    image = pyramid(shape, (1,))
+    pixels = np.random.default_rng(1).integers(0, 4000, (2, 40, 40), dtype=np.uint16)
+    image = MultiplexImage.from_array(
+        [image.data, pixels], ["A", "B"], name="slide", pixel_size=0.25, axes="CYX"
+    )
+    labels = np.zeros(shape, np.int32)
+    labels.T[-1, 80:84] = 1 if axis == 1 else 0
+    labels[-1, 80:84] = 1 if axis == 0 else labels[-1, 80:84]
+    field = MaskedImage(image, LabelMask.from_array(labels), {})
+    settings = wanted(1.0)
+    sites = find_sites([field], settings, patch_sides([field], settings))
+    shown, there = at_levels([field], sites, settings)
+    assert shown[0].image.shape == (40, 40)
+    (batch,) = PatchReader(shown, there, ["A", "B"], side=patch_sides(shown, settings), size=32)
+    centre = [20, 20]
+    centre[axis] = 39
+    around = np.pad(pixels, ((0, 0), (16, 16), (16, 16)), mode="symmetric")
+    y, x = (c + 1 for c in centre)  # a window of even side begins 15 px before its centre
+    window = around[:, y : y + 32, x : x + 32]
+    np.testing.assert_array_equal(batch.x_BCHW[0].numpy(), window)
+
+
 def test_a_cell_that_lies_outside_its_own_patch_gets_no_pixel():
     """Its centre is not on it: at full resolution its patch would not show it either."""
     labels = np.zeros((256, 256), np.uint32)

@@ -11,13 +11,14 @@ import pandas as pd
 
 from napari_splicer.analysis.features import said_of_blank
 from napari_splicer.analysis.grouping import group, numbered_by_size
-from napari_splicer.analysis.groups import clustering_names, note_edits
+from napari_splicer.analysis.groups import clustering_names, note_earlier_model, note_edits
 from napari_splicer.analysis.palette import UNASSIGNED, UNASSIGNED_COLOUR, group_colours
 from napari_splicer.analysis.shares import finish
 from napari_splicer.analysis.space import CellSpace
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import record
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
+from napari_splicer.settings import EXPORTED_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,9 +136,17 @@ def add_clustering(table: AnnData, clustering: Clustering, *, replace: bool = Fa
     codes = np.where(rows >= 0, clustering.codes[rows], len(names) - 1)
     table.obs[name] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
     table.uns[f"{name}_colors"] = np.array(colours)
+    if clusterings(table).get(name, {}).get("method") == "taught":
+        table.obs = table.obs.drop(columns=uncertainty_column(name), errors="ignore")
     note_settings(table, clustering.settings)
     note_edits(table, name, ())
+    note_earlier_model(table, name, "")
     return missing
+
+
+def uncertainty_column(name: str) -> str:
+    """Return the column of ``obs`` that says how uncertain the taught types of ``name`` are."""
+    return f"{name}_uncertainty"
 
 
 def note_settings(table: AnnData, settings: ClusteringSettings | TaughtSettings) -> None:
@@ -180,6 +189,8 @@ def check_name(table: AnnData, name: str, *, replace: bool = False) -> None:
             )
         return
     taken = next((c for c in table.obs.columns if c.lower() == name.lower()), None)
+    if taken is None and EXPORTED_COLUMNS.fullmatch(name):
+        taken = name
     if taken is not None or not name.strip("."):
         reason = f"the table has a column '{taken}'" if taken else "it is not a name"
         raise InvalidSettings(

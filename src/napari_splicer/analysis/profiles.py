@@ -75,7 +75,8 @@ def profile(table: AnnData, clustering: str) -> Profiles:
     return Profiles(
         scores.groupby(column, observed=False).mean(),
         raw.groupby(column, observed=False).median(),
-        pd.crosstab(column, table.obs["region"], dropna=False),
+        # A row per group, and none for cells without one.
+        pd.crosstab(column, table.obs["region"]).reindex(column.cat.categories, fill_value=0),
     )
 
 

@@ -13,6 +13,7 @@ from napari_splicer.analysis.clustering import (
     add_clustering,
     check_name,
     clusterings,
+    uncertainty_column,
 )
 from napari_splicer.analysis.palette import UNASSIGNED, UNASSIGNED_COLOUR
 from napari_splicer.analysis.proposals import proposals
@@ -151,11 +152,6 @@ def check_taught_name(table: AnnData, name: str, *, replace: bool = False) -> No
             f"The table has a column '{column}' already.", f"Call what is taught not '{name}'."
         )
     check_name(table, name, replace=replace)
-
-
-def uncertainty_column(name: str) -> str:
-    """Return the column of ``obs`` that says how uncertain the types of ``name`` are."""
-    return f"{name}_uncertainty"
 
 
 def taught_settings(table: AnnData, name: str) -> TaughtSettings | None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_splicer.analysis.clustering import clusterings, note_settings
+from napari_splicer.analysis.clustering import clusterings, note_settings, uncertainty_column
 from napari_splicer.analysis.groups import earlier_model, edits_of, note_earlier_model, note_edits
 from napari_splicer.analysis.regrouping import Groups
-from napari_splicer.analysis.teaching import taught_settings, uncertainty_column
+from napari_splicer.analysis.teaching import taught_settings
 from napari_splicer.config import ClusteringSettings, TaughtSettings
 
 if TYPE_CHECKING:

@@ -165,6 +165,8 @@ def compare(
                 yield Finished("compare", tuple(found), cancelled=True)
                 return
             seconds = perf_counter() - began
+            # Rows stand in the order of reading, which the size of patches decides.
+            table = table[measured.result.obs_names].copy()
             rank = rankme(torch.from_numpy(np.asarray(table.obsm["X_splicer"])))
             scores = {source: score(table, inputs, source, asked) for source in SOURCES}
             kept = Measured(name, run.seed, seconds, rank, scores)

@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_splicer.analysis.clustering import clusterings
+from napari_splicer.analysis.clustering import clusterings, uncertainty_column
 from napari_splicer.analysis.groups import earlier_model, edits_of
 from napari_splicer.analysis.palette import UNASSIGNED
 from napari_splicer.analysis.regrouping import next_colour
-from napari_splicer.analysis.teaching import (
-    add_taught,
-    taught_settings,
-    uncertainty_column,
-)
+from napari_splicer.analysis.teaching import add_taught, taught_settings
 from napari_splicer.config import CellType, TaughtSettings
 from napari_splicer.gui.naming import (
     UNSURE,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TOLERANCE = 0.01
 """Share by which a level's pixels may exceed the network's: sizes in files are rounded."""
 
+_WITHIN = 0.51  # px from a level's length to the last place within its last pixel
+
 _SAME = 0.01
 """Share by which the level that a run names may differ from one that is there."""
 
@@ -93,8 +95,13 @@ def at_levels(
     y, x = sites.y.copy(), sites.x.copy()
     for index, (field, level) in enumerate(zip(fields, levels, strict=True)):
         grid, here = level_grid(field.image, level), sites.field == index
+        shape = field.image.levels[level].shape[1:]
         if level and grid is not None:
-            y[here], x[here] = grid.seen_from(0, y[here]), grid.seen_from(1, x[here])
+            # A level leaves out what fills none of its pixels: there, its last ones are looked at.
+            y[here], x[here] = (
+                grid.seen_from(axis, values[here]).clip(max=length - _WITHIN)
+                for axis, (values, length) in enumerate(zip((y, x), shape, strict=True))
+            )
     shown = tuple(field_at(field, level) for field, level in zip(fields, levels, strict=True))
     return shown, replace(sites, y=y, x=x)
 
