@@ -5,7 +5,7 @@ on the first, without labels; both are embedded; linear probes on the representa
 the first and tested on the second: *state*, engaged against resting (AUROC), which is subtle, and
 *type*, the seven cell types (macro F1), which is easy. One thing is changed at a time.
 
-    python benchmarks/ablations.py [--seeds 1] [--steps 400]
+    python benchmarks/ablations.py [--seeds 1] [--steps 400] [--fp32]
 
 What was measured is kept in ``docs/benchmarks/results/ablations.json``: a run that was stopped goes
 on. The page goes to ``docs/benchmarks/ablations.md``, its figure beside it.
@@ -184,6 +184,7 @@ def measure(config: RunConfig, seed: int) -> dict[str, float]:
         "state": probed(table, made, "state").auroc,
         "type": probed(table, made, "type").macro_f1,
         "minutes": minutes,
+        "fp32": float(config.precision == "fp32"),
     }
 
 
@@ -228,7 +229,7 @@ def identity(values: dict[str, object], steps: int) -> str:
     return f"{'; '.join(changed) or 'base'}, {steps} steps"
 
 
-def report(sections: dict[str, pd.DataFrame], steps: int) -> Iterator[str]:
+def report(sections: dict[str, pd.DataFrame], steps: int, precision: str) -> Iterator[str]:
     """Yield the lines of the page."""
     yield "![state and type by the number of components](ablations.png)"
     yield ""
@@ -236,7 +237,7 @@ def report(sections: dict[str, pd.DataFrame], steps: int) -> Iterator[str]:
     yield ""
     yield (
         f"Tissues of {SIZE} × {SIZE} px, {len(CHANNELS)} channels, {steps} steps, width 32, "
-        "VICReg unless said; mean ± standard deviation over the seeds."
+        f"{precision}, VICReg unless said; mean ± standard deviation over the seeds."
     )
     yield ""
     yield EARLIER
@@ -286,20 +287,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--only", nargs="*", help="sections whose title begins like this")
+    parser.add_argument("--fp32", action="store_true", help="for processors that lack bf16")
     parser.add_argument("--report", action="store_true", help="of what was measured; no training")
     options = parser.parse_args()
-    results = Results("ablations")
+    results, precision = Results("ablations"), "fp32" if options.fp32 else "bf16"
     for seed, (section, changes) in product(range(options.seeds), variants().items()):
         left_out = options.only and not section.startswith(tuple(options.only))
         for values in changes.values():
             name = f"{identity(values, options.steps)}, seed {seed}"
             config = demo_config(seed=seed, steps=options.steps).with_values(
-                {"precision": "bf16", "threads": 1, **values}
+                {"precision": precision, "threads": 1, **values}
             )
             if results.known(name) or not (left_out or options.report):
                 results.add(name, partial(measure, config, seed))
     sections = rows(results, options.steps)
-    results.write_page("How to choose components", report(sections, options.steps))
+    in_fp32 = sum(scores.get("fp32", 0) > 0 for scores in results.scores.values())
+    said = f"bf16 ({in_fp32} of {len(results.scores)} in fp32)" if in_fp32 else "bf16"
+    results.write_page("How to choose components", report(sections, options.steps, said))
     counted = next(iter(sections.values()))
     save_figure(figure(counted), PAGES / "ablations.png", overwrite=True)
 
