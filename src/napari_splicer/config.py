@@ -7,6 +7,7 @@ so that replaying the file repeats the run.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -20,7 +21,7 @@ from napari_splicer.mistakes import mistakes
 from napari_splicer.model_settings import ModelSettings, TrainingSettings
 from napari_splicer.settings import (
     DEVICE,
-    EXPORTED_COLUMNS,
+    EXPORTED,
     PATTERNS,
     TABLE_COLUMNS,
     AugmentationSettings,
@@ -111,7 +112,7 @@ class RunConfig(Settings):
             if doubled:
                 raise ValueError(f"two {what} have the same name: {', '.join(doubled)}")
         for name in groups:
-            if name.lower() in TABLE_COLUMNS or EXPORTED_COLUMNS.fullmatch(name):
+            if name.lower() in TABLE_COLUMNS or re.match(EXPORTED, name):
                 raise ValueError(f"a clustering can't be called {name}: the table has that column")
         return self
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -18,12 +17,10 @@ SOURCE = r"^(representation|intensity|combined|chunk:.+)$"
 COLUMN = r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$"
 COLOUR = r"^#[0-9A-Fa-f]{6}$"
 DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
+EXPORTED = r"(?i)^(image|id|umap_[12]|splicer_\d+)$"  # columns of tables written as rows
 
 TABLE_COLUMNS = ("instance_id", "region", "area", "y", "x", "touches_border")
 """Columns that a table of cells has before any clustering."""
-
-EXPORTED_COLUMNS = re.compile(r"image|id|umap_[12]|splicer_\d+|intensity_.*", re.IGNORECASE)
-"""Further columns that a table has once it is written as rows (CSV, Parquet)."""
 
 PATTERNS = {
     SOURCE: "must be combined, representation, intensity or chunk:<name of a component>",

@@ -120,7 +120,7 @@ def test_a_clustering_is_replaced_only_when_told(table: AnnData) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["region", "Region", ".", "..", "image", "ID", "umap_2", "splicer_0", "intensity_CD3"]
+    "name", ["region", "Region", ".", "..", "image", "ID", "umap_2", "splicer_0", "Intensity_m1"]
 )
 def test_names_that_would_hide_something_are_refused(table: AnnData, name: str) -> None:
     found = replace(cluster_cells(table, LEIDEN), name=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,29 @@ def test_results_are_not_overwritten_unasked(
     assert call([verb, str(tissue_files / "run.toml"), "--output", str(finished)]) == 6
     assert "--overwrite" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
+
+
+def test_a_table_of_another_model_than_lies_there_is_told(
+    finished: Path, tissue_files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = shutil.copytree(finished, tmp_path / "output")
+    run = [str(tissue_files / "run.toml"), "--output", str(output)]
+    assert call(["embed", *run, "--resume"]) == 0
+    assert "another model" not in capsys.readouterr().err
+    assert call(["train", *run, "--overwrite", "--set", "seed=5"]) == 0
+    capsys.readouterr()
+    for verb in (["embed", "--resume"], ["cluster", "--overwrite"], ["export", "--overwrite"]):
+        assert call([verb[0], *run, verb[1]]) == 0
+        assert "was made by another model than lies in" in capsys.readouterr().err
+
+
+def test_resuming_a_whole_run_makes_what_comes_after_anew(
+    finished: Path, tissue_files: Path, tmp_path: Path
+) -> None:
+    output = shutil.copytree(finished, tmp_path / "output")
+    run = [str(tissue_files / "run.toml"), "--output", str(output), "--quiet"]
+    assert call(["run", *run, "--resume", "--set", "clusterings.0.name=again"]) == 0
+    assert (output / "export" / "tissue.again.ome.tif").exists()
 
 
 def test_model_of_another_run_embeds_these_cells(

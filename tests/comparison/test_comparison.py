@@ -102,12 +102,23 @@ def test_labels_are_joined_by_id(table, tissue, tmp_path) -> None:
     assert 0.5 < asked.rows.mean() <= 0.8
 
 
+def test_labels_in_an_exported_table_will_do_and_a_single_class_is_left_out(
+    table, tissue, tmp_path
+) -> None:
+    path = tmp_path / "cells.csv"
+    types = tissue.types[["id", "type"]].assign(image=table.obs["region"].iloc[0], site="tumour")
+    types.to_csv(path, index=False)
+    asked = [question.name for question in questions(table, INPUTS, path)]
+    assert "type" in asked
+    assert "site" not in asked
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("cell,type\n1,a\n", "instance_id"),
         ("instance_id,type\n1,a\n1,b\n", "twice"),
-        ("instance_id,type\n999999,a\n", "fewer than two classes"),
+        ("instance_id,type\n999999,a\n", "tells of 0 of the 247 cells of these images"),
         ("", "no readable CSV"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from napari_splicer.analysis.space import CellSpace
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import record
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
-from napari_splicer.settings import EXPORTED_COLUMNS
+from napari_splicer.settings import EXPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -189,13 +190,19 @@ def check_name(table: AnnData, name: str, *, replace: bool = False) -> None:
             )
         return
     taken = next((c for c in table.obs.columns if c.lower() == name.lower()), None)
-    if taken is None and EXPORTED_COLUMNS.fullmatch(name):
+    if taken is None and is_exported(table, name):
         taken = name
     if taken is not None or not name.strip("."):
         reason = f"the table has a column '{taken}'" if taken else "it is not a name"
         raise InvalidSettings(
             f"A clustering can't be called '{name}': {reason}.", "Give it another name."
         )
+
+
+def is_exported(table: AnnData, name: str) -> bool:
+    """Return whether a table that is written as rows has a column of this name of its own."""
+    means = {f"intensity_{channel}".lower() for channel in table.var_names}
+    return re.match(EXPORTED, name) is not None or name.lower() in means
 
 
 def stability(table: AnnData, settings: ClusteringSettings, *, seeds: Iterable[int]) -> float:

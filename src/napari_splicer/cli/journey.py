@@ -116,6 +116,7 @@ class Journey:
         if whole:
             words = f"{place.path} is finished. To make it anew, add --overwrite."
             self.terminal.display.note(words)
+            self.read_table()  # which tells of another model
         return whole
 
     def embed(
@@ -167,11 +168,25 @@ class Journey:
 
         place = pipeline.Place(self.plan.folder.table)
         if place.path.exists():
-            return read_table(place.path, lazy_above=LARGE)
+            table = read_table(place.path, lazy_above=LARGE)
+            self._compare_models(table)
+            return table
         advice = "Run 'napari-splicer embed' first."
         if place.partial.exists():
             advice = "It was begun: 'napari-splicer embed' with --resume goes on with it."
         raise UnreadableFile(f"There is no table of cells at {place.path}.", advice)
+
+    def _compare_models(self, table: AnnData) -> None:
+        """Say so where the table was made by another model than lies beside it now."""
+        from napari_splicer.embedding.table import record
+        from napari_splicer.model.bundle import inspect_bundle
+
+        model, made_by = self.plan.folder.model, str(record(table).get("bundle", ""))
+        if made_by and model.exists() and inspect_bundle(model).hash != made_by:
+            self.terminal.display.note(
+                f"{self.plan.folder.table} was made by another model than lies in {model}: "
+                "'napari-splicer embed' with --overwrite makes it anew."
+            )
 
     def cluster(self, table: AnnData, *, replace: bool) -> AnnData | None:
         """Group the cells and keep the table."""

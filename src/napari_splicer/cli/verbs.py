@@ -144,9 +144,9 @@ def run(
     journey = _journey(run, changes, output, screen, devices)
     journey.plan.check_sources()
     folder = journey.plan.folder
-    if not earlier.overwrite:
+    anew = earlier.overwrite or earlier.resume  # what comes after the training
+    if not anew:
         journey.plan.refuse_to_overwrite(folder.exports)
-    if not (earlier.overwrite or earlier.resume):
         journey.plan.refuse_to_retrain()
         journey.plan.refuse_to_overwrite(folder.table)
     if scheduler is not None:
@@ -157,13 +157,13 @@ def run(
         table = journey.embed(
             bundle,
             resume=earlier.resume,
-            overwrite=earlier.overwrite or earlier.resume,
+            overwrite=anew,
             scheduler=scheduler,
         )
     if table is not None and not screen.stopped:
         table = journey.cluster(table, replace=True)
     if table is not None and not screen.stopped:
-        journey.export(table, overwrite=earlier.overwrite)
+        journey.export(table, overwrite=anew)
 
 
 def compare(

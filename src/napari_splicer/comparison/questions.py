@@ -51,8 +51,9 @@ def questions(table: AnnData, inputs: Sequence[str], labels: Path | None = None)
     inputs : sequence of str
         Channels that the models see. Every other channel is a question: which cells are bright?
     labels : Path, optional
-        CSV with ``instance_id``, ``region`` (where there are several images) and a column of
-        classes per question; cells without an answer are left out of it.
+        CSV with ``instance_id`` (or ``id``), ``region`` (or ``image``; where there are several
+        images) and a column of classes per question. Left out are cells without an answer, and
+        columns with fewer than two classes.
 
     Raises
     ------
@@ -120,18 +121,22 @@ def _labelled(table: AnnData, path: Path) -> Iterator[Question]:
     known = _read_labels(path, several=table.obs["region"].nunique() > 1)
     keys = [name for name in ("region", "instance_id") if name in known.columns]
     cells = table.obs[keys].astype({key: known[key].dtype for key in keys})
-    joined = cells.merge(known, on=keys, how="left", validate="one_to_one")
+    joined, found = cells.merge(known, on=keys, how="left", validate="one_to_one"), False
     for name in known.columns.difference(keys, sort=False):
         answers = joined[name].astype("string")
         counts = answers.value_counts()
         rows = answers.isin(counts.index[counts >= _FEWEST]).to_numpy()
-        if answers[rows].nunique() < 2:
-            raise UnreadableFile(
-                f"{path} tells fewer than two classes of at least {_FEWEST} cells of these images "
-                f"in the column '{name}'.",
-                "Check instance_id (and region): they must be those of the table of cells.",
-            )
-        yield Question(str(name), rows, answers[rows].to_numpy(str))
+        if answers[rows].nunique() >= 2:
+            found = True
+            yield Question(str(name), rows, answers[rows].to_numpy(str))
+    if not found:
+        matched = joined[known.columns.difference(keys)].notna().any(axis=1).sum()
+        raise UnreadableFile(
+            f"{path} tells of {matched:,} of the {len(joined):,} cells of these images, and in no "
+            f"column two classes of at least {_FEWEST} of them.",
+            "Check instance_id (and region), which must be those of the table of cells, and that a "
+            "column has several classes.",
+        )
 
 
 def _read_labels(path: Path, *, several: bool) -> Any:
@@ -139,6 +144,8 @@ def _read_labels(path: Path, *, several: bool) -> Any:
 
     try:
         known = pd.read_csv(path)
+        # As exported tables call them.
+        known = known.rename(columns={"id": "instance_id", "image": "region"})
     except (OSError, ValueError) as error:
         raise UnreadableFile(f"{path} is no readable CSV ({error}).", "Check the file.") from error
     needed = {"instance_id", "region"} if several else {"instance_id"}

@@ -25,6 +25,11 @@ _CPU_BATCH, _CPU_VALUES = 128, 2**21
 """On a CPU, fewer patches at a time are faster: 8 MB of them stay in its cache, and the system
 gives no fresh memory for every batch."""
 
+_NOT_THERE = (
+    "If it has the channel under another name, rename it with a panel; a model trained with "
+    "training.component_dropout does without. Its channels are:"
+)
+
 _OF_THE_MODEL = ("seed", "components", "normalization", "augmentation", "model", "training")
 
 
@@ -161,9 +166,7 @@ def check_channels(fields: Sequence[MaskedImage], bundle: Bundle) -> None:
         left = bundle.decomposition.without(here) != bundle.decomposition.names
         if not (match.complete or (bundle.can_do_without and left)):
             lacking.append(f"{field.name} lacks {', '.join(match.missing)}")
-            advice = (
-                advice or match.advice or f"The channels of {field.name} are: {', '.join(here)}."
-            )
+            advice = advice or match.advice or f"{_NOT_THERE} {', '.join(here)}."
     if lacking:
         raise MissingChannels(f"{'; '.join(lacking)}, which the model was trained on.", advice)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from napari_splicer.analysis.clustering import uncertainty_column
+from napari_splicer.analysis.clustering import is_exported, uncertainty_column
 from napari_splicer.analysis.whole import Whole
 from napari_splicer.config import TaughtSettings
 from napari_splicer.gui.snapshot import Notice
-from napari_splicer.settings import EXPORTED_COLUMNS
 
 if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
@@ -67,7 +66,7 @@ def _acceptable(session: Session, whole: Whole, name: str) -> bool:
     why = ""
     if any(each.lower() in taken for each in wanted):
         why = f"The table has a column {name} already, so {whole.name} keeps its name."
-    elif EXPORTED_COLUMNS.fullmatch(name):
+    elif is_exported(session.table, name):
         why = f"Exported tables have a column {name} of their own: give {whole.name} another name."
     elif not name.strip("."):
         why = f"A grouping can't be called {name}: give it a name with letters or numbers."
