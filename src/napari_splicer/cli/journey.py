@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_splicer import pipeline
-from napari_splicer.errors import InvalidModel, UnreadableFile
+from napari_splicer.errors import InvalidModel, SplicerError, UnreadableFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,7 +183,12 @@ class Journey:
         from napari_splicer.model.bundle import inspect_bundle
 
         model, made_by = self.plan.folder.model, str(record(table).get("bundle", ""))
-        if made_by and model.exists() and inspect_bundle(model).hash != made_by:
+        if not made_by:  # mean intensities alone
+            return
+        now = made_by
+        with suppress(SplicerError):  # a damaged model is no matter of the table
+            now = inspect_bundle(model).hash if model.exists() else made_by
+        if now != made_by:
             self.terminal.display.note(
                 f"{self.plan.folder.table} was made by another model than lies in {model}: "
                 "'napari-splicer embed' with --overwrite makes it anew."
