@@ -19,6 +19,7 @@ from napari_splicer.config import Component, ImageInput, Region, RunConfig
 from napari_splicer.demo.files import write_inputs
 from napari_splicer.errors import InvalidComponent, InvalidSettings, UnreadableFile, WouldOverwrite
 from napari_splicer.events import Cancel, Finished, Metrics
+from napari_splicer.export.tables import flat_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,9 +109,13 @@ def test_labels_in_an_exported_table_will_do_and_a_single_class_is_left_out(
     path = tmp_path / "cells.csv"
     types = tissue.types[["id", "type"]].assign(image=table.obs["region"].iloc[0], site="tumour")
     types.to_csv(path, index=False)
-    asked = [question.name for question in questions(table, INPUTS, path)]
-    assert "type" in asked
-    assert "site" not in asked
+    before = {question.name for question in questions(table, INPUTS)}
+    assert {q.name for q in questions(table, INPUTS, path)} - before == {"type"}
+    rows = flat_rows(table).merge(types[["id", "type"]], on="id").assign(area=np.arange(247) % 3)
+    rows.to_csv(path, index=False)  # what was measured is no class
+    assert {q.name for q in questions(table, INPUTS, path)} - before == {"type"}
+    types.assign(instance_id=types["id"], id="x").to_csv(path, index=False)
+    assert {q.name for q in questions(table, INPUTS, path)} - before == {"type"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from napari_splicer.analysis.features import features
 from napari_splicer.analysis.probe import probe, spatial_blocks
 from napari_splicer.errors import InvalidSettings, UnreadableFile
+from napari_splicer.settings import EXPORTED, TABLE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -144,10 +146,9 @@ def _read_labels(path: Path, *, several: bool) -> Any:
 
     try:
         known = pd.read_csv(path)
-        # As exported tables call them.
-        known = known.rename(columns={"id": "instance_id", "image": "region"})
     except (OSError, ValueError) as error:
         raise UnreadableFile(f"{path} is no readable CSV ({error}).", "Check the file.") from error
+    known = _without_numbers(known)
     needed = {"instance_id", "region"} if several else {"instance_id"}
     if missing := sorted(needed - set(known.columns)):
         raise UnreadableFile(
@@ -158,6 +159,18 @@ def _read_labels(path: Path, *, several: bool) -> Any:
     if known.duplicated([*needed]).any():
         raise UnreadableFile(f"{path} tells of a cell twice.", "Leave one row per cell.")
     return known if several else known.drop(columns="region", errors="ignore")
+
+
+def _without_numbers(known: Any) -> Any:
+    """Return labels by the names of our columns; what an exported table measured is no class."""
+    same = {"id": "instance_id", "image": "region"}
+    known = known.rename(columns={a: b for a, b in same.items() if b not in known.columns})
+    measured = [
+        name
+        for name in known.columns.difference(["instance_id", "region"])
+        if name in TABLE_COLUMNS or re.match(EXPORTED, name) or name.startswith("intensity_")
+    ]
+    return known.drop(columns=measured)
 
 
 def _groups(table: AnnData) -> NDArray[Any]:

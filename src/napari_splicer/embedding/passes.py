@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from napari_splicer.patches.reader import PatchBatch
 
 _MOST = 16
-"""Batches on their way at a time: one thread cuts patches out for about as many, and each takes
-some 50 MB. Further cores share them."""
+"""Batches on their way at a time. By its share of the time on two cores, one thread cuts patches
+out for about as many; further cores share them."""
 
 
 class Found(NamedTuple):
