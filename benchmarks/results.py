@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-BUILD = Path("build")
-PAGES = Path("docs/benchmarks")
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build"
+PAGES = ROOT / "docs" / "benchmarks"
 BUSY = """Minutes are by the clock, on machines that did other work at the same time, and not all on
 the same machine: they are not to compare by. What a step costs is measured in
 [step_cost](step_cost.md)."""

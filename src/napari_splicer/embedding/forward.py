@@ -15,7 +15,9 @@ from napari_splicer.patches.canvas import as_bits
 from napari_splicer.patches.memory_layout import channels_last
 from napari_splicer.patches.normalization import make_normalizer
 from napari_splicer.patches.presence import Presence, blanked
+from napari_splicer.patches.reader import NormalizedBatch
 from napari_splicer.patches.splitting import side_by_side
+from napari_splicer.patches.tile_normalizer import normalized_by_tile
 from napari_splicer.training.device import autocast
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.model.bundle import Bundle
     from napari_splicer.patches.normalization import Normalizer
-    from napari_splicer.patches.reader import PatchBatch
+    from napari_splicer.patches.reader import PatchBatch, PatchReader
 
 
 class Forward:
@@ -93,6 +95,14 @@ class Forward:
         """Fit what is fitted to the images, before batches come on several threads at once."""
         _ = self._normalizer
 
+    def fed(self, reader: PatchReader) -> PatchReader:
+        """Return a reader of the same patches, in the way in which this takes them in fastest."""
+        if self.device.type != "cpu":
+            return reader
+        dtype = torch.bfloat16 if self._run.precision == "bf16" else torch.float32
+        coarse = reader.coarse and normalized_by_tile(reader.coarse, self._normalizer, dtype)
+        return normalized_by_tile(replace(reader, coarse=coarse), self._normalizer, dtype)
+
     @torch.inference_mode()
     def __call__(self, batch: PatchBatch) -> tuple[Tensor, Tensor]:
         """Return representation (B, Z) and primary embedding (B, D), float32 on the CPU.
@@ -120,9 +130,10 @@ class Forward:
 
     def _normalised(self, batch: PatchBatch) -> Tensor:
         x_BCHW = batch.x_BCHW
-        if self.device.type == "cpu":  # while pixels are small
-            x_BCHW = channels_last(as_bits(x_BCHW)).view(x_BCHW.dtype)
-        x_BCHW = self._normalizer.apply(x_BCHW, batch.field_B)
+        if not isinstance(batch, NormalizedBatch):
+            if self.device.type == "cpu":  # while pixels are small
+                x_BCHW = channels_last(as_bits(x_BCHW)).view(x_BCHW.dtype)
+            x_BCHW = self._normalizer.apply(x_BCHW, batch.field_B)
         if not self._presence.complete:
             x_BCHW = blanked(x_BCHW, self._presence.of(batch.field_B).channels_BC)
         if self._network.sees_parts:

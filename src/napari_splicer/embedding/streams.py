@@ -47,6 +47,7 @@ def described(
     if forward is None:
         yield from _in_one_reading(reader, None, channels, cancel)
         return
+    reader = forward.fed(reader)
     with Passes.begun(forward) as passes:
         if reader.coarse is None:
             yield from _in_one_reading(reader, passes, channels, cancel)

@@ -57,42 +57,48 @@ class Canvas:
         self.side = side
         self._shape = shape
         self._device = torch.device(device)
-        self._above_PHW: Tensor | None = None
+        self._above_PHWK: Tensor | None = None
         self._block: Block | None = None
-        self._pixels_PHW: Tensor
+        self._pixels_PHWK: Tensor
         self.dtype: torch.dtype
 
-    def extend(self, block: Block, layer: Layer) -> None:
-        """Add the block just read; on a CPU, its memory becomes the canvas's."""
-        padded_PHW = upload(layer.padded_PHW, self._device)
-        self.dtype = padded_PHW.dtype
-        pixels_PHW = as_bits(padded_PHW)
-        planes, height, width = len(pixels_PHW), block.y1 - block.y0, layer.width
-        halo, last = layer.halo, self._block
-        if self._above_PHW is None or last is None or last.band != block.band:
+    def extend(self, block: Block, layer: Layer, padded_PHWK: Tensor | None = None) -> None:
+        """Add the block just read; on a CPU, its memory becomes the canvas's.
+
+        ``padded_PHWK``, if given, takes the place of the layer's pixels: K numbers for each.
+        """
+        if padded_PHWK is None:
+            padded_PHWK = upload(layer.padded_PHW, self._device)[..., None]
+        self.dtype = padded_PHWK.dtype
+        pixels_PHWK = as_bits(padded_PHWK)
+        planes, depth = len(pixels_PHWK), pixels_PHWK.shape[3]
+        halo, width, height = layer.halo, layer.width, block.y1 - block.y0
+        last, across = self._block, block.band[1] - block.band[0]
+        if self._above_PHWK is None or last is None or last.band != block.band:
             last = None
-            self._above_PHW = pixels_PHW.new_zeros((planes, halo, block.band[1] - block.band[0]))
-        above_PHW = self._above_PHW[:, :, block.x0 - block.band[0] : block.x1 - block.band[0]]
+            self._above_PHWK = pixels_PHWK.new_zeros((planes, halo, across, depth))
+        above_PHWK = self._above_PHWK[:, :, block.x0 - block.band[0] : block.x1 - block.band[0]]
         here = slice(halo, halo + width)
         if last is not None and (last.y0, last.x1) == (block.y0, block.x0) and halo:
-            pixels_PHW[:, :, :halo] = self._pixels_PHW[:, :, -halo:]
-        pixels_PHW[:, :halo, here] = above_PHW
-        above_PHW.copy_(pixels_PHW[:, height:, here])
-        self._pixels_PHW, self._halo, self._block = pixels_PHW, halo, block
-        beyond = pixels_PHW.shape[2] - halo - width
+            pixels_PHWK[:, :, :halo] = self._pixels_PHWK[:, :, -halo:]
+        pixels_PHWK[:, :halo, here] = above_PHWK
+        above_PHWK.copy_(pixels_PHWK[:, height:, here])
+        self._pixels_PHWK, self._halo, self._block = pixels_PHWK, halo, block
+        beyond = pixels_PHWK.shape[2] - halo - width
         if block.x0 == 0:
             self._mirror(block, np.arange(-halo, 0))
         self._mirror(block, np.arange(block.x1, block.x1 + beyond))
 
-    def cut(self, starts: NDArray[np.int64], out_BPSS: Tensor | None = None) -> Tensor:
-        """Return the windows whose top left corners (y, x) are ``starts`` (B, 2), as (B, P, S, S).
+    def cut(self, starts: NDArray[np.int64], out_BPSR: Tensor | None = None) -> Tensor:
+        """Return the windows whose top left corners (y, x) are ``starts`` (B, 2).
 
-        All must end in the block added last. ``out_BPSS``, if given, has the type of the tiles.
+        All must end in the block added last. They are (B, P, S, R): a row has S pixels of K numbers
+        each. ``out_BPSR``, if given, has the type of the tiles, and as many numbers.
         """
         if self._block is None:
             raise RuntimeError("extend() comes before cut()")
-        planes, height, width = self._pixels_PHW.shape
-        device, side = self._pixels_PHW.device, self.side
+        planes, height, width, depth = self._pixels_PHWK.shape
+        device, side = self._pixels_PHWK.device, self.side
         y_BS = mirrored(starts[:, :1] + np.arange(side), self._shape[0])
         y_BS += self._halo - self._block.y0
         x_B1 = starts[:, 1:] + self._halo - self._block.x0
@@ -101,14 +107,15 @@ class Canvas:
         first_BPS = in_plane_BS[:, None] + plane_P1
         # Every run of S pixels is a row of this view, so windows are copied a row at a time: many
         # times faster than indexing pixel by pixel.
-        runs_NS = self._pixels_PHW.as_strided(
-            (max(0, planes * height * width - side + 1), side), (1, 1)
+        run = side * depth
+        runs_NR = self._pixels_PHWK.as_strided(
+            (max(0, planes * height * width - side + 1), run), (depth, 1)
         )
-        if out_BPSS is None:
-            shape = (len(starts), planes, side, side)
-            out_BPSS = torch.empty(shape, dtype=self.dtype, device=device)
-        torch.index_select(runs_NS, 0, first_BPS.flatten(), out=as_bits(out_BPSS).view(-1, side))
-        return out_BPSS
+        if out_BPSR is None:
+            shape = (len(starts), planes, side, run)
+            out_BPSR = torch.empty(shape, dtype=self.dtype, device=device)
+        torch.index_select(runs_NR, 0, first_BPS.flatten(), out=as_bits(out_BPSR).view(-1, run))
+        return out_BPSR
 
     def _mirror(self, block: Block, columns: NDArray[np.int64]) -> None:
         """Fill columns that lie outside the field from those inside."""
@@ -117,11 +124,12 @@ class Canvas:
         corner = self._halo - block.x0
         target = slice(columns[0] + corner, columns[-1] + 1 + corner)
         source = mirrored(columns, self._shape[1]) + corner
-        pixels_PHW = self._pixels_PHW
+        pixels_PHWK = self._pixels_PHWK
         if (np.diff(source) == -1).all():  # several times faster than index by index
-            pixels_PHW[:, :, target] = pixels_PHW[:, :, source[-1] : source[0] + 1].flip(2)
+            pixels_PHWK[:, :, target] = pixels_PHWK[:, :, source[-1] : source[0] + 1].flip(2)
         else:  # a field narrower than the halo is mirrored more than once
-            pixels_PHW[:, :, target] = pixels_PHW[:, :, torch.from_numpy(source).to(self._device)]
+            columns_W = torch.from_numpy(source).to(self._device)
+            pixels_PHWK[:, :, target] = pixels_PHWK[:, :, columns_W]
 
 
 def mirrored(index: NDArray[np.int64], length: int) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ import torch
 from napari_splicer.images.pyramid import CoarseMask
 from napari_splicer.patches.canvas import Canvas
 from napari_splicer.patches.resampling import nearest, resampled
+from napari_splicer.patches.tile_normalizer import NormalizedTiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +56,11 @@ class PatchBatch:
     def to(self, device: torch.device | str) -> PatchBatch:
         """Return the same patches on ``device``."""
         tensors = {name: value.to(device) for name, value in vars(self).items()}
-        return PatchBatch(**tensors)
+        return type(self)(**tensors)
+
+
+class NormalizedBatch(PatchBatch):
+    """Patches whose pixels are what a network takes in: they were normalised by the tile."""
 
 
 class Cutter:
@@ -65,18 +70,22 @@ class Cutter:
         self._planes = len(reader.channels)
         self._device = torch.device(reader.device)
         self._batch = _Batch(reader)
+        by = reader.tile_normalizer
+        self._normalized = None if by is None else NormalizedTiles(by)
         self._canvases: list[Canvas] = []
         self._field: FieldSites | None = None
 
     def cut(self, tile: Tile) -> Iterator[PatchBatch]:
         """Yield every batch that is full once this tile is read."""
         field, batch = tile.field, self._batch
-        layers = (tile.pixels.first(self._planes), tile.labels, tile.regions)
+        pixels = tile.pixels.first(self._planes)
+        layers = (pixels, tile.labels, tile.regions)
         if field is not self._field:
             self._field, shape = field, field.masked.image.shape
             self._canvases = [Canvas(field.side, shape, self._device) for _ in layers]
+        ready = None if self._normalized is None else self._normalized.of(pixels, field.index)
         for canvas, layer in zip(self._canvases, layers, strict=True):
-            canvas.extend(tile.block, layer)
+            canvas.extend(tile.block, layer, ready if layer is pixels else None)
         rows = tile.block.rows
         while len(rows):
             piece, rows = rows[: batch.room], rows[batch.room :]
@@ -108,7 +117,9 @@ class _Batch:
         starts, rows = field.starts[piece], field.rows[piece]
         here = slice(self.filled, self.filled + len(rows))
         size, x_BCHW = self._reader.size, self._x_BCHW[here]
-        if pixels.side == size and pixels.dtype == x_BCHW.dtype:
+        if self._reader.tile_normalizer is not None:
+            pixels.cut(starts, x_BCHW.permute(0, 2, 3, 1))
+        elif pixels.side == size and pixels.dtype == x_BCHW.dtype:
             pixels.cut(starts, x_BCHW)
         else:
             x_BCHW.copy_(resampled(pixels.cut(starts), size))
@@ -151,7 +162,8 @@ class _Batch:
         index_B, id_B, field_B = (
             torch.from_numpy(values).to(self._device) for values in (rows, own, sites.field)
         )
-        batch = PatchBatch(
+        made = PatchBatch if self._reader.tile_normalizer is None else NormalizedBatch
+        batch = made(
             x_BCHW=self._x_BCHW[: len(rows)],
             labels_BHW=self._labels_BHW[: len(rows)],
             regions_BRHW=self._regions_BRHW[: len(rows)],
@@ -165,8 +177,12 @@ class _Batch:
     def _start(self) -> None:
         count, size = min(self._reader.batch, len(self._reader.sites)), self._reader.size
         channels, regions = len(self._reader.channels), len(self._reader.regions)
+        ready = self._reader.tile_normalizer is not None
         self._x_BCHW = torch.empty(
-            (count, channels, size, size), dtype=self._reader.dtype, device=self._device
+            (count, channels, size, size),
+            dtype=self._reader.dtype,
+            device=self._device,
+            memory_format=torch.channels_last if ready else torch.contiguous_format,
         )
         self._labels_BHW = torch.empty((count, size, size), dtype=torch.int64, device=self._device)
         self._regions_BRHW = torch.empty(

@@ -11,7 +11,7 @@ import torch
 
 from napari_splicer.patches.blocks import block_edges, plan_blocks
 from napari_splicer.patches.canvas import upload
-from napari_splicer.patches.cutter import Cutter, PatchBatch
+from napari_splicer.patches.cutter import Cutter, NormalizedBatch, PatchBatch
 from napari_splicer.patches.sites import window_start
 from napari_splicer.patches.tiles import FieldSites, TileSource
 
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.blocks import Block
     from napari_splicer.patches.sites import Sites
+    from napari_splicer.patches.tile_normalizer import TileNormalizer
     from napari_splicer.patches.tiles import T, Tile
 
-__all__ = ["Cutter", "PatchBatch", "PatchReader"]
+__all__ = ["Cutter", "NormalizedBatch", "PatchBatch", "PatchReader"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,8 @@ class PatchReader:
     coarse : PatchReader, optional
         Where cells are measured at full resolution, and the network's patches are of a smaller
         one: the reader of these. Fields that both read alike are the same objects.
+    tile_normalizer : TileNormalizer, optional
+        Makes tiles network input before patches are cut out; on a CPU, ``side`` equals ``size``.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class PatchReader:
     device: torch.device | str = "cpu"
     blank_missing: bool = False
     coarse: PatchReader | None = None
+    tile_normalizer: TileNormalizer | None = None
 
     def __len__(self) -> int:
         """Return the number of batches."""
@@ -85,7 +89,9 @@ class PatchReader:
     @property
     def dtype(self) -> torch.dtype:
         """Type of the pixels that come out."""
-        if set(self._sides) != {self.size}:
+        if self.tile_normalizer is not None:
+            return self.tile_normalizer.dtype
+        if set(self.sides) != {self.size}:
             return torch.float32
         return upload(np.empty(0, self._stored), torch.device(self.device)).dtype
 
@@ -123,7 +129,8 @@ class PatchReader:
             yield np.concatenate([field.rows[block.rows] for field, block in row])
 
     @property
-    def _sides(self) -> tuple[int, ...]:
+    def sides(self) -> tuple[int, ...]:
+        """Pixels that a patch spans, by field."""
         return tuple(np.broadcast_to(np.asarray(self.side), (len(self.fields),)).tolist())
 
     @property
@@ -140,7 +147,7 @@ class PatchReader:
         )
 
     def _blocks(self, *, every_channel: bool = False) -> Iterator[tuple[FieldSites, Block]]:
-        for index, (masked, side) in enumerate(zip(self.fields, self._sides, strict=True)):
+        for index, (masked, side) in enumerate(zip(self.fields, self.sides, strict=True)):
             rows = np.flatnonzero(self.sites.field == index)
             if not len(rows):
                 continue
