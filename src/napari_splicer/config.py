@@ -190,7 +190,7 @@ def parse_run(data: Mapping[str, Any], source: str = "The settings") -> RunConfi
         return RunConfig.model_validate(data)
     except ValidationError as error:
         raise InvalidSettings(
-            f"{source} cannot be used: {mistakes(error, _names(), PATTERNS)}.",
+            f"{source} cannot be used: {mistakes(error, _names(), PATTERNS, data)}.",
             "Correct that and try again; docs/run-file.md explains every setting.",
         ) from error
 

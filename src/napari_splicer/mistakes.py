@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -39,7 +39,10 @@ _WORDS = {
 
 
 def mistakes(
-    error: ValidationError, names: Collection[str] = (), patterns: Mapping[str, str] | None = None
+    error: ValidationError,
+    names: Collection[str] = (),
+    patterns: Mapping[str, str] | None = None,
+    given: Any = None,
 ) -> str:
     """Say what is wrong where.
 
@@ -50,6 +53,8 @@ def mistakes(
         Names of settings, among which those that a mistyped one may stand for are looked for.
     patterns : mapping of str to str, optional
         Regular expressions of the schema, and what they ask for in words.
+    given : optional
+        What was checked: entries of its lists are then called by their names, where they have one.
 
     Examples
     --------
@@ -62,11 +67,29 @@ def mistakes(
     ...     print(mistakes(found, names=["steps"]))
     steps must be a whole number, not 'many'; there is no setting stpes (perhaps steps?)
     """
-    return "; ".join(_sentence(item, names, patterns or {}) for item in error.errors())
+    return "; ".join(_sentence(item, names, patterns or {}, given) for item in error.errors())
 
 
-def _sentence(item: ErrorDetails, names: Collection[str], patterns: Mapping[str, str]) -> str:
-    place = ".".join(str(part) for part in item["loc"])
+def _place(loc: Sequence[int | str], given: Any) -> str:
+    """Return where in ``given`` something is, e.g. ``components 'tumour': width``."""
+    said = joint = ""
+    for part in loc:
+        try:
+            given = given[part]
+        except (LookupError, TypeError):
+            given = None
+        name = given.get("name") if isinstance(part, int) and isinstance(given, dict) else None
+        if isinstance(name, str) and name:
+            said, joint = f"{said} '{name}'", ": "
+        else:
+            said, joint = f"{said}{joint}{part}", "."
+    return said
+
+
+def _sentence(
+    item: ErrorDetails, names: Collection[str], patterns: Mapping[str, str], whole: Any
+) -> str:
+    place = _place(item["loc"], whole)
     context: dict[str, Any] = dict(item.get("ctx", {}))
     kind, given = item["type"], item["input"]
     if kind == "extra_forbidden":

@@ -188,3 +188,17 @@ def test_info_on_a_model_and_a_table(finished: Path, capsys: pytest.CaptureFixtu
     assert facts["chunks"] == {"immune": 8, "around": 8}
     assert set(facts["clusterings"]) == {"groups"}
     assert sum(facts["images"].values()) == facts["cells"]
+
+
+def test_files_of_an_earlier_export_are_told(
+    finished: Path, tissue_files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "output"
+    shutil.copytree(finished, folder)
+    words = ["export", str(tissue_files / "run.toml"), "--output", str(folder), "--overwrite"]
+    assert call(words) == 0
+    assert "not of this export" not in capsys.readouterr().err
+    assert call([*words, "--set", 'export.formats=["csv"]']) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "not of this export: cells.h5ad, tissue.groups" in told
+    assert (folder / "export" / "cells.h5ad").exists()

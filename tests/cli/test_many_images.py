@@ -62,6 +62,26 @@ def test_a_run_file_may_be_a_list_of_patterns(slides: Path, model: Path) -> None
     assert call(["embed", "slides.toml", "--model", str(model), "--quiet"]) == 0
     table = anndata.read_zarr(slides / "splicer-run" / "table.zarr")
     assert table.obs["region"].value_counts().to_dict() == {"s2": 83, "s10": 83}
+    # What comes after goes on with these images, also where the pattern fits more by then.
+    shutil.copy(slides / "img" / "s2.tiff", slides / "img" / "s3.tiff")
+    shutil.copy(slides / "masks" / "s2.tiff", slides / "masks" / "s3.tiff")
+    kept = slides / "splicer-run" / "run.toml"
+    assert [item.name or item.image for item in load_run(kept).inputs] == [
+        str(slides / "img" / f"{name}.tiff") for name in ("s2", "s10")
+    ]
+    for verb in ("cluster", "export"):
+        assert call([verb, str(kept), "--quiet"]) == 0
+
+
+def test_a_list_of_images_can_not_be_trained_on(
+    slides: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = '[[inputs]]\nimage = "img/*.tiff"\nmask = "masks/{stem}.tiff"\n'
+    (slides / "slides.toml").write_text(text, encoding="utf-8")
+    assert call(["train", "slides.toml"]) == 4
+    told = capsys.readouterr().err
+    assert "slides.toml names no component" in told
+    assert "napari-splicer init" in told
 
 
 def test_tiles_need_no_mask(slides: Path, model: Path) -> None:

@@ -72,15 +72,24 @@ def test_init_makes_components_of_the_groups_of_a_panel(tissue_files: Path, tmp_
     assert field.image.channels[0] == "m0"
 
 
-def test_init_takes_channels_that_all_images_have(tissue_files: Path, tmp_path: Path) -> None:
+def test_init_takes_channels_that_all_images_have(
+    tissue_files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     image = tifffile.imread(tissue_files / "tissue.ome.tif")
     names = ["DNA", *(f"marker {i}" for i in range(1, len(image)))]
     tifffile.imwrite(
         tmp_path / "other.ome.tif", image, metadata={"axes": "CYX", "Channel": {"Name": names}}
     )
     words = ["init", str(tissue_files / "tissue.ome.tif"), str(tmp_path / "other.ome.tif")]
+    capsys.readouterr()
     assert call([*words, "--file", str(tmp_path / "run.toml")]) == 0
+    assert "In no component, so that no model sees them: " in capsys.readouterr().err
+    text = (tmp_path / "run.toml").read_text(encoding="utf-8")
+    assert "Left out: " in text
+    assert "marker 1" in text
     config = load_run(tmp_path / "run.toml")
+    assert config.inputs[1].image == "other.ome.tif"  # beside the run file: both may move
+    assert config.inputs[0].image == str(tissue_files / "tissue.ome.tif")
     assert {channel for part in config.components for channel in part.channels} == {"DNA"}
 
 

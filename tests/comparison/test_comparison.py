@@ -139,6 +139,17 @@ def test_without_withheld_markers_or_labels_there_is_nothing_to_ask(table) -> No
         questions(table, tuple(table.var_names))
 
 
+def test_what_can_not_be_asked_is_told_before_any_cell_is_measured(tissue, tmp_path) -> None:
+    labels = Contest(labels=tmp_path / "absent.csv")
+    with pytest.raises(UnreadableFile, match=r"absent.csv is no readable CSV"):
+        next(compare([tissue.field], CONFIG, labels, tmp_path))
+    everything = CONFIG.with_values(
+        {"components": [{"name": "all", "channels": list(tissue.field.image.channels)}]}
+    )
+    with pytest.raises(InvalidSettings, match="nothing to compare"):
+        next(compare([tissue.field], everything, Contest(), tmp_path))
+
+
 def test_every_objective_is_measured_beside_mean_intensity(measured) -> None:
     assert [found.name for found in measured] == [
         INTENSITY,

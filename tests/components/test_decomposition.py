@@ -54,7 +54,8 @@ def test_a_good_decomposition_is_accepted():
         ((part(channels=("Zebra",)),), ["Zebra, which the image liver does", "CD3, CD20, PanKRT"]),
         ((part(channels=("CD3", "CD3")),), ["lists channel CD3 twice"]),
         ((part(), part()), ["Two components", "'part'"]),
-        ((part(kind="inside", mask="tumor"),), ["no mask 'tumor'", "tumour"]),
+        ((part(channels=("cd3",)),), ["'part'", "Did you mean CD3?"]),
+        ((part(kind="inside", mask="tumor"),), ["no mask 'tumor'", "Did you mean tumour? Masks"]),
     ],
 )
 def test_what_is_wrong_is_named(components, words):

@@ -81,6 +81,18 @@ def test_levels_are_kept():
     assert [level.shape for level in mask.levels] == [(8, 8), (4, 4)]
 
 
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [((3, 30), "last axis of the image seems to hold its channels, 20"),
+     ((20, 30), "one of the two seems to lie on its side"),
+     ((20, 20), "same field of view")],
+)  # fmt: skip
+def test_axes_that_were_taken_for_others_are_told(shape, words):
+    image = MultiplexImage.from_array(np.zeros((3, 30, 20), np.uint8), name="i", axes="CYX")
+    with pytest.raises(SizeMismatch, match=words):
+        MaskedImage(image, LabelMask.from_array(np.ones(shape, np.uint8), name="m"))
+
+
 def test_masks_of_another_size_are_refused_with_both_shapes():
     image = MultiplexImage.from_array(np.zeros((2, 1000, 2000), np.uint8), name="slide")
     cells = LabelMask.from_array(np.zeros((1000, 1999), int), name="cells")

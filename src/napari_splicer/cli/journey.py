@@ -214,11 +214,18 @@ class Journey:
         config = self.plan.anchored(self.plan.config, folder.path)
         if overwrite:
             config = config.with_values({"export.overwrite": True})
+        before = _states(folder.exports)
         events = pipeline.export(
             table, self.fields, config, folder.exports, cancel=self.terminal.cancel
         )
         for path in self.terminal.play(events):
             self.terminal.wrote("export", path)
+        after = _states(folder.exports)
+        earlier = sorted(name for name, state in before.items() if after.get(name) == state)
+        if earlier and not self.terminal.stopped:
+            self.terminal.display.note(
+                f"In {folder.exports} and not of this export: {', '.join(earlier)}."
+            )
 
     def compare(self, contest: Contest, *, overwrite: bool) -> None:
         """Compare objectives on the plan's images; what was measured so far is written, too."""
@@ -242,3 +249,10 @@ class Journey:
 
         check_writable(self.plan.folder.path)
         check_free(self.plan.folder.table, overwrite=True)
+
+
+def _states(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return what tells a file in ``folder`` from one that takes its place, by name."""
+    if not folder.is_dir():
+        return {}
+    return {p.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in folder.iterdir()}

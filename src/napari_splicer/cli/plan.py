@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_splicer.config import RunConfig, load_run
-from napari_splicer.errors import InvalidSettings, WouldOverwrite
+from napari_splicer.errors import InvalidComponent, InvalidSettings, WouldOverwrite
 from napari_splicer.pipeline import RunFolder
 
 if TYPE_CHECKING:
@@ -178,6 +178,22 @@ class Plan:
         self.refuse_to_overwrite(self.folder.model, self.folder.report)
         if self.folder.run_file != self.source:
             self.refuse_to_overwrite(self.folder.run_file)
+
+    def check_components(self) -> None:
+        """Refuse to train without components, before images are looked at.
+
+        Raises
+        ------
+        InvalidComponent
+            Naming the run file.
+        """
+        config = self.config
+        if config.inputs and not config.components and config.model.objective != "je":
+            raise InvalidComponent(
+                f"{self.source or 'The run file'} names no component.",
+                "Add [[components]] entries: 'napari-splicer init' with the same images writes a "
+                "run file that suggests some.",
+            )
 
     def check_sources(self) -> None:
         """Refuse to compare cells by components that a training by this plan does not make.

@@ -85,9 +85,14 @@ def init(
         )
     fields = _open(images, mask, panel)
     groups = None if panel is None else read_panel(panel).groups
-    text = run_file_text(fields, suggestions(fields, groups)[0], file, panel)
+    suggestion = suggestions(fields, groups)[0]
+    text = run_file_text(fields, suggestion, file, panel)
     write_text(file, text, overwrite=overwrite)
     screen.wrote("run file", file)
+    used = {name for part in suggestion.components for name in part.channels}
+    names = dict.fromkeys(name for field in fields for name in field.image.channels)
+    if unused := [name for name in names if name not in used]:
+        screen.display.note(f"In no component, so that no model sees them: {', '.join(unused)}.")
     screen.display.note(f"Look through it, then: napari-splicer run {file}")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from napari_splicer.components.suggestion import Suggestion
     from napari_splicer.config import Component, Region
@@ -59,7 +59,7 @@ def run_file_text(
     return "".join(
         [
             _HEAD.format(name=path.name),
-            *(_input(field, panel) for field in fields),
+            *(_input(field, panel, path.resolve().parent) for field in fields),
             _COMPONENTS,
             _note(f"Suggested here: {suggestion.title}. {suggestion.reason}"),
             *(_component(component) for component in suggestion.components),
@@ -80,19 +80,26 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _input(field: MaskedImage, panel: Path | None) -> str:
+def _input(field: MaskedImage, panel: Path | None, folder: Path) -> str:
     height, width = field.image.shape
     facts = [counted(len(field.image.channels), "channel"), f"{width} × {height} px"]
     if field.image.pixel_size:
         facts.append(f"{field.image.pixel_size[0]:.3g} µm per pixel")
     lines = ["", "[[inputs]]", f"# {', '.join(facts)}"]
     lines += [_note(remark).rstrip() for remark in field.image.remarks]
-    lines.append(f"image = {_text(field.image.source)}")
-    if field.cells is not None:
-        lines.append(f"mask = {_text(field.cells.source)}")
-    if panel is not None:
-        lines.append(f"panel = {_text(str(panel.resolve()))}")
+    files = {
+        "image": field.image.source,
+        "mask": None if field.cells is None else field.cells.source,
+        "panel": None if panel is None else str(panel.resolve()),
+    }
+    lines += [f"{name} = {_text(_seen_from(folder, file))}" for name, file in files.items() if file]
     return "\n".join(lines) + "\n"
+
+
+def _seen_from(folder: Path, file: str) -> str:
+    """Return the path of a file within ``folder`` as seen from there: both may move together."""
+    path = Path(file)
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else file
 
 
 def _note(text: str) -> str:

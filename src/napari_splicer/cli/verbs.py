@@ -49,6 +49,7 @@ def train(
     current step and keeps the model so far; --resume then goes on.
     """
     journey = _journey(run, changes, output, screen, devices)
+    journey.plan.check_components()
     if not (overwrite or resume):
         journey.plan.refuse_to_retrain()
     journey.train(resume=resume)
@@ -93,7 +94,7 @@ def embed(
         overwrite=earlier.overwrite,
         scheduler=described.scheduler,
     )
-    if run is None:
+    if run is None or (described.model and not journey.plan.folder.run_file.exists()):
         journey.keep_run_file()
 
 
@@ -142,6 +143,7 @@ def run(
     the training or with the description of the cells, and makes what comes after anew.
     """
     journey = _journey(run, changes, output, screen, devices)
+    journey.plan.check_components()
     journey.plan.check_sources()
     folder = journey.plan.folder
     anew = earlier.overwrite or earlier.resume  # what comes after the training

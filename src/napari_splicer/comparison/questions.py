@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_splicer.images.masks import MaskedImage
+
 BRIGHTEST = 0.95
 """A cell is positive for a withheld marker if its mean intensity is above this quantile."""
 
@@ -68,13 +70,26 @@ def questions(table: AnnData, inputs: Sequence[str], labels: Path | None = None)
     if labels is not None:
         asked += list(_labelled(table, labels))
     if not asked:
-        raise InvalidSettings(
-            "There is nothing to compare models by: every channel is in a component, and no labels "
-            "are given.",
-            "Leave a few markers out of all components, or give a table of known cells with "
-            "--labels.",
-        )
+        raise _nothing_to_ask()
     return asked
+
+
+def check_askable(
+    fields: Sequence[MaskedImage], inputs: Sequence[str], labels: Path | None = None
+) -> None:
+    """Refuse what :func:`questions` would, as far as can be told before any cell is measured."""
+    if labels is not None:
+        _read_labels(labels, several=len(fields) > 1)
+    elif not {name for field in fields for name in field.image.channels}.difference(inputs):
+        raise _nothing_to_ask()
+
+
+def _nothing_to_ask() -> InvalidSettings:
+    return InvalidSettings(
+        "There is nothing to compare models by: every channel is in a component, and no labels "
+        "are given.",
+        "Leave a few markers out of all components, or give a table of known cells with --labels.",
+    )
 
 
 def score(

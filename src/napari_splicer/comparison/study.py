@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from napari_splicer import pipeline
-from napari_splicer.comparison.questions import questions, score
+from napari_splicer.comparison.questions import check_askable, questions, score
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import ModelSettings, RunConfig
 from napari_splicer.errors import InvalidSettings, WouldOverwrite
@@ -148,6 +148,7 @@ def compare(
         raise InvalidSettings("There are no components to compare with.", "Define components.")
     for _, run in runs:
         seen_channels(run, fields)
+    check_askable(fields, inputs, contest.labels)
     measured = yield from through(pipeline.embed(fields, None, config, cancel=cancel))
     if measured.cancelled:
         yield Finished("compare", (), cancelled=True)

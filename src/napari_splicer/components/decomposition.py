@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from napari_splicer.components.matching import ChannelMatch, match_channels
+from napari_splicer.components.matching import ChannelMatch, closest, match_channels
 from napari_splicer.config import Component
 from napari_splicer.errors import InvalidComponent
 
@@ -200,10 +199,10 @@ def _check_channels(component: Component, channels: Sequence[str], image: str) -
                 f"Component '{component.name}' lists channel {name} twice.", "Remove one of them."
             )
         if name not in channels:
-            near = difflib.get_close_matches(name, channels, n=1)
+            near = closest(name, channels)
             raise InvalidComponent(
                 f"Component '{component.name}' uses channel {name}, which {image} does not have.",
-                f"Did you mean {near[0]}?"
+                f"Did you mean {near}?"
                 if near
                 else f"The channels of {image} are: {', '.join(channels)}.",
             )
@@ -215,9 +214,10 @@ def _check_region(
     region = component.region
     place = f"Component '{component.name}' looks at '{region.describe()}'"
     if region.mask is not None and region.mask not in regions:
+        near = closest(region.mask, list(regions))
         raise InvalidComponent(
             f"{place}, but {image} has no mask '{region.mask}'.",
-            f"Masks here: {', '.join(regions)}."
+            f"{f'Did you mean {near}? ' if near else ''}Masks here: {', '.join(regions)}."
             if regions
             else "Add the mask to the regions of the image.",
         )

@@ -77,6 +77,18 @@ def match_channels(
     return ChannelMatch(missing, extra, _guess(missing, extra), None if missing else order)
 
 
+def closest(name: str, names: Sequence[str]) -> str | None:
+    """Return that of ``names`` which ``name`` probably stands for, misspelt.
+
+    Examples
+    --------
+    >>> closest("cd3", ["CD8", "CD3"]), closest("DAPI", ["CD8", "CD3"])
+    ('CD3', None)
+    """
+    guess = _guess([name], names).get(name)
+    return guess or next(iter(difflib.get_close_matches(name, names, n=1)), None)
+
+
 def common_channels(fields: Sequence[MaskedImage]) -> tuple[str, ...]:
     """Return the channels that all of the images have, in the order of the first.
 

@@ -89,15 +89,15 @@ def suggestions(
     cells = all(field.cells is not None for field in fields)
     found = []
     if any(name in image.channels for members in (groups or {}).values() for name in members):
-        found.append(from_panel(groups or {}, image.channels, cells=cells))
+        found.append(from_panel(groups or {}, image.channels, cells=cells, left_out=missing))
     if len(image.channels) == 1 or image.is_rgb:
-        return (*found, by_region(image.channels, cells=cells))
+        return (*found, by_region(image.channels, cells=cells, left_out=missing))
     means_NC = observe(fields, seed=seed)
     varied = np.ptp(means_NC, axis=0) > 0
     channels = [name for name, varies in zip(image.channels, varied, strict=True) if varies]
     left_out = [*(name for name in image.channels if name not in channels), *missing]
     if len(channels) < 2:
-        return (*found, by_region(image.channels, cells=cells))
+        return (*found, by_region(image.channels, cells=cells, left_out=missing))
     single = per_channel(channels, left_out=left_out)
     if len(channels) <= FEW_CHANNELS:
         found.append(single)
@@ -107,7 +107,7 @@ def suggestions(
     if len(channels) > FEW_CHANNELS:
         found.append(single)
     if cells:
-        found.append(by_region(channels, cells=cells))
+        found.append(by_region(channels, cells=cells, left_out=left_out))
     return tuple(found)
 
 
@@ -132,12 +132,13 @@ def per_channel(channels: Sequence[str], *, left_out: Sequence[str] = ()) -> Sug
     )
 
 
-def by_region(channels: Sequence[str], *, cells: bool) -> Suggestion:
+def by_region(channels: Sequence[str], *, cells: bool, left_out: Sequence[str] = ()) -> Suggestion:
     """Suggest all channels in the cell, around it and outside cells; or whole, without a mask."""
     if not cells:
         return Suggestion(
             "One component",
-            "There is nothing to divide: no cell mask, and channels that belong together.",
+            "There is nothing to divide: no cell mask, and channels that belong together."
+            + _without(left_out),
             Decomposition((Component(name="all channels", channels=tuple(channels)),)),
         )
     kinds = {"cell": "cell", SURROUNDINGS: "surroundings", "background": "background"}
@@ -147,13 +148,18 @@ def by_region(channels: Sequence[str], *, cells: bool) -> Suggestion:
     )
     return Suggestion(
         "The cell, its surroundings, the background",
-        "Tells what a cell is from where it lies; all channels are seen in each.",
+        "Tells what a cell is from where it lies; all channels are seen in each."
+        + _without(left_out),
         Decomposition(parts),
     )
 
 
 def from_panel(
-    groups: Mapping[str, Sequence[str]], channels: Sequence[str], *, cells: bool
+    groups: Mapping[str, Sequence[str]],
+    channels: Sequence[str],
+    *,
+    cells: bool,
+    left_out: Sequence[str] = (),
 ) -> Suggestion:
     """Suggest the groups that a panel file names, with the channels that the image has."""
     parts = [
@@ -163,7 +169,8 @@ def from_panel(
     grouped = {name for part in parts for name in part.channels}
     return Suggestion(
         "The groups of your panel file",
-        "Taken from its group column." + _without([c for c in channels if c not in grouped]),
+        "Taken from its group column."
+        + _without([*(c for c in channels if c not in grouped), *left_out]),
         _with_surroundings([part for part in parts if part.channels], cells),
     )
 

@@ -81,15 +81,33 @@ def check_box(box: tuple[int, int, int, int], shape: tuple[int, int], name: str)
 
 
 def check_same_size(
-    one: str, one_shape: tuple[int, int], other: str, other_shape: tuple[int, int]
+    one: str,
+    one_shape: tuple[int, int],
+    other: str,
+    other_shape: tuple[int, int],
+    channels: int | None = None,
 ) -> None:
-    """Raise SizeMismatch, naming both, unless the shapes are equal."""
-    if one_shape != other_shape:
-        sizes = [f"{height:,} × {width:,} pixels" for height, width in (one_shape, other_shape)]
-        raise SizeMismatch(
-            f"{one} has {sizes[0]} (height × width), but {other} has {sizes[1]}.",
-            "Both must come from the same field of view, at the same resolution.",
+    """Raise SizeMismatch, naming both, unless the shapes are equal.
+
+    ``channels`` of the first tell whether its axes were taken for others than they are.
+    """
+    if one_shape == other_shape:
+        return
+    sizes = [f"{height:,} × {width:,} pixels" for height, width in (one_shape, other_shape)]
+    advice = "Both must come from the same field of view, at the same resolution."
+    if other_shape == (channels, one_shape[0]):
+        advice = (
+            f"The last axis of the image seems to hold its channels, {one_shape[1]} of them. Save "
+            "it again with the axes in the order channel, y, x."
         )
+    elif other_shape == one_shape[::-1]:
+        advice = (
+            "Height and width of one are width and height of the other: one of the two seems to "
+            "lie on its side. Save it again turned as the other is."
+        )
+    raise SizeMismatch(
+        f"{one} has {sizes[0]} (height × width), but {other} has {sizes[1]}.", advice
+    )
 
 
 def checked_pixel_size(

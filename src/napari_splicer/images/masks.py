@@ -193,6 +193,7 @@ class MaskedImage:
                 self.image.shape,
                 f"{what} {mask.name}",
                 mask.shape,
+                len(self.image.channels),
             )
 
     @property

@@ -57,7 +57,7 @@ def build_loss(settings: ModelSettings, widths: Sequence[int]) -> ChunkLoss:
     if settings.loss not in brought:
         raise InvalidSettings(
             f"There is no loss '{settings.loss}'.",
-            f"Use one of: {', '.join([*LOSSES, *brought])}.",
+            f"Use one of: {', '.join([*LOSSES, *brought])}; or install the package that brings it.",
         )
     point = brought[settings.loss]
     try:
