@@ -12,6 +12,7 @@ from napari_splicer.analysis.palette import UNASSIGNED
 from napari_splicer.analysis.regrouping import Groups
 from napari_splicer.gui import lessons
 from napari_splicer.gui.naming import refusal, say
+from napari_splicer.gui.selected_rows import selected_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -65,7 +66,7 @@ def delete(session: Session, groups: Collection[int]) -> None:
 def group_selection(session: Session, name: str) -> bool:
     """Make the selected cells a group of their own; False, and why, if it can't have that name."""
     groups, name = _groups(session), name.strip()
-    rows = np.flatnonzero(np.isin(session.ids(), session.selection))
+    rows = np.flatnonzero(selected_rows(session))
     if groups is None or not len(rows) or not name or not _acceptable(session, name):
         return False
     words = f"make {len(rows):,} {'cell' if len(rows) == 1 else 'cells'} the group {name}"

@@ -19,6 +19,7 @@ from napari_splicer.gui import lessons
 from napari_splicer.gui.numbers import values_of
 from napari_splicer.gui.overlay import ClusterLookup, IdIndex
 from napari_splicer.gui.reading import OWN
+from napari_splicer.gui.selected_rows import selected_rows
 from napari_splicer.gui.snapshot import MIXTURE
 
 if TYPE_CHECKING:
@@ -152,8 +153,12 @@ class Painter:
         if len(selection) == 0 or not self._session.table_fits:
             self._remove(SELECTED)
             return
-        lookup = ClusterLookup.from_groups(selection, ["selected"] * len(selection))
-        self._show(SELECTED, lookup, lookup.colormap({"selected": "white"}), contour=2)
+        rows = selected_rows(self._session)
+        if int(rows.sum()) == len(selection):  # whose index is at hand
+            lookup = ClusterLookup(self._ids(), rows.astype(np.uint8), (SELECTED,))
+        else:
+            lookup = ClusterLookup.from_groups(selection, [SELECTED] * len(selection))
+        self._show(SELECTED, lookup, lookup.colormap({SELECTED: "white"}), contour=2)
 
     def _paint_examples(self) -> None:
         """Outline the examples of every type, in its colour, while examples are painted."""

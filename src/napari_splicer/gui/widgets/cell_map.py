@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer, QVariantAnimation
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.selected_rows import selected_rows
 from napari_splicer.gui.shortcuts import ADD, CLEAR, TAKE_AWAY
 from napari_splicer.gui.snapshot import MIXTURE
 from napari_splicer.gui.widgets.colour_bar import ColourBar
@@ -54,6 +55,7 @@ class CellMap(QWidget):
         self._session = session
         self._theme = DARK
         self._points = np.empty((0, 2))
+        self._placed: NDArray[np.bool_] = np.empty(0, bool)
         self._ids = np.empty(0, np.int64)
         self._tree: Any = None
         self._colouring = colouring_of(session)
@@ -149,6 +151,7 @@ class CellMap(QWidget):
         places = self.axes.places
         known = len(places.points) == len(self._ids)
         self._points = places.points if known else np.full((len(self._ids), 2), np.nan)
+        self._placed = np.asarray(np.isfinite(self._points).all(axis=1), bool)
         self._tree = None
         meant = any(places.labels)
         self.view.setAspectLocked(not meant)
@@ -186,7 +189,7 @@ class CellMap(QWidget):
 
     def _drawn(self) -> NDArray[np.bool_]:
         """Return which cells are on the map: those with a place, of groups that are not hidden."""
-        return self._colouring.shown & np.isfinite(self._points).all(axis=1)
+        return self._colouring.shown & self._placed
 
     def _size(self) -> float:
         """Return the diameter of a point: smaller, the more there are."""
@@ -195,13 +198,10 @@ class CellMap(QWidget):
     def _draw_chosen(self) -> None:
         """Draw the hovered group, or else the selected cells, over the others."""
         session = self._session
-        if not len(self._colouring.codes) == len(self._ids) == len(self._points):
-            return
         lit = session.hovered_group
-        if lit is None:
-            meant = np.isin(self._ids, session.selection, assume_unique=True)
-        else:
-            meant = session.codes() == lit
+        meant = selected_rows(session) if lit is None else session.codes() == lit
+        if not len(self._colouring.codes) == len(meant) == len(self._points):
+            return
         chosen = meant & self._drawn()
         dim = bool(chosen.any())
         self._cloud.set_opacity(_DIMMED if dim else 1.0)
@@ -212,7 +212,7 @@ class CellMap(QWidget):
 
     def _row(self, cell: int | None) -> int | None:
         """Return the row of a cell that has a place on the map."""
-        rows = np.flatnonzero((self._ids == cell) & np.isfinite(self._points).all(axis=1))
+        rows = np.flatnonzero((self._ids == cell) & self._placed)
         return int(rows[0]) if len(rows) else None
 
     def _draw_hovered(self) -> None:
@@ -242,7 +242,7 @@ class CellMap(QWidget):
     # the mouse ---------------------------------------------------------------------------------
 
     def _show_all(self) -> None:
-        finite = self._points[np.isfinite(self._points).all(axis=1)]
+        finite = self._points[self._placed]
         if len(finite):
             low, high = finite.min(axis=0), finite.max(axis=0)
             self.view.setRange(xRange=(low[0], high[0]), yRange=(low[1], high[1]), padding=0.06)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.selected_rows import selected_rows
 from napari_splicer.gui.shortcuts import SHOW_AS_TYPE
 from napari_splicer.gui.widgets.wording import Wording
 
@@ -121,7 +121,7 @@ class ExampleTools(QWidget):
             )
         else:
             self.add.setToolTip("Click a cell of this table in the image or on the map first")
-        count = int(np.isin(session.ids(), session.selection, assume_unique=True).sum())
+        count = int(selected_rows(session).sum())
         self.add_selected.setText(f"Add {count:,} selected" if count else "Add the selected")
         self.add_selected.setEnabled(chosen and count > 0)
         if not chosen:
