@@ -114,6 +114,16 @@ def test_ids_missing_on_either_side_are_counted():
     np.testing.assert_array_equal(index.rows([[9, 5], [2**32 - 1, 0]]), [[1, -1], [2, -1]])
 
 
+def test_rows_are_kept_for_the_next_time_and_found_anew_for_other_ids(monkeypatch):
+    monkeypatch.setattr("napari_splicer.gui.overlay._FEWEST_KEPT", 1)
+    index, ids = IdIndex([4, 9, 2**32 - 1]), np.array([9, 5, 4], np.uint32)
+    assert index.rows_again(ids).tolist() == [1, -1, 0]
+    assert index.rows_again(ids.copy()) is index.rows_again(ids)
+    ids[0] = 4  # a stroke on the mask
+    assert index.rows_again(ids).tolist() == [0, -1, 0]
+    assert index.rows_again(ids[:1]).tolist() == [0]
+
+
 def test_doubled_and_impossible_ids_are_refused():
     with pytest.raises(InvalidSettings, match="cell 3 more than once"):
         IdIndex([3, 4, 3])

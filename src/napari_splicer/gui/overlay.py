@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "no group"
 _LARGEST_TABLE = 2**24  # ids up to here are looked up in a plain table: 16 MB of codes
+_FEWEST_KEPT, _MOST_KEPT = 2**16, 10**7  # ids whose rows are kept for the next colours: 120 MB
 _BLOCK = 2**20  # pixels looked up at once, so that temporary copies stay in the cache
 
 
@@ -60,6 +61,7 @@ class IdIndex:
                 "Show the cells of one image at a time.",
             )
         self._index.get_indexer(self._index[:1])
+        self._last: tuple[NDArray[Any], NDArray[np.intp]] | None = None
         if len(self.ids) and self.ids.min() <= 0:
             raise InvalidSettings(
                 f"The table holds a cell with id {self.ids.min()}.",
@@ -79,6 +81,18 @@ class IdIndex:
         wanted = np.asarray(ids)
         rows = self._index.get_indexer(pd.Index(wanted.ravel().astype(np.int64)))
         return np.asarray(rows, dtype=np.intp).reshape(wanted.shape)
+
+    def rows_again(self, ids: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the same as :meth:`rows`; at once where the ids are those asked for last.
+
+        A mask in memory is painted in other colours again and again.
+        """
+        if self._last is not None and np.array_equal(ids, self._last[0]):
+            return self._last[1]
+        rows = self.rows(ids)
+        if _FEWEST_KEPT <= len(ids) <= _MOST_KEPT:
+            self._last = ids.copy(), rows
+        return rows
 
     def compare(self, mask_ids: ArrayLike) -> Mismatch:
         """Count the cells that only the table, or only the mask, has."""
@@ -193,7 +207,7 @@ class ClusterLookup:
         """Look up runs of equal pixels, of which a mask has far fewer than pixels."""
         pixels = labels.ravel()
         starts = np.append(0, np.flatnonzero(pixels[1:] != pixels[:-1]) + 1)[: pixels.size]
-        codes = self._by_row[self.index.rows(pixels[starts])]
+        codes = self._by_row[self.index.rows_again(pixels[starts])]
         lengths = np.diff(np.append(starts, pixels.size))
         return np.repeat(codes, lengths).reshape(labels.shape)
 

@@ -206,10 +206,10 @@ class Painter:
                 **place_of(mask),
                 opacity=opacity,
             )
-            layer.contour = contour
             layer.editable = False
             layer.features = lookup.features()
             self._link.add_layer(layer)
+            layer.contour = contour  # afterwards: napari would trace it twice
             return
         layer.data = data
         if role != SELECTED:  # whose colour never changes: napari would trace outlines once more

@@ -212,6 +212,8 @@ class CellMap(QWidget):
 
     def _row(self, cell: int | None) -> int | None:
         """Return the row of a cell that has a place on the map."""
+        if cell is None:
+            return None
         rows = np.flatnonzero((self._ids == cell) & self._placed)
         return int(rows[0]) if len(rows) else None
 

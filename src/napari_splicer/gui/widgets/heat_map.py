@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,6 @@ from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.save_button import SaveButton
 
 if TYPE_CHECKING:
-    from anndata import AnnData
     from qtpy.QtWidgets import QWidget
 
     from napari_splicer.analysis.profiles import Profiles
@@ -81,7 +80,8 @@ class HeatMap(Panel):
             self._profiles = None
             self.say(self._session.words(EMPTY))
             return
-        self._errand.ask(_summarise, _excerpt(table, clustering), clustering)
+        columns = table.obs[[clustering, "region"]].copy()
+        self._errand.ask(_summarise, table.X, table.var_names, columns, clustering)
 
     def _show(self, profiles: Profiles) -> None:
         self._profiles = profiles
@@ -127,17 +127,15 @@ class HeatMap(Panel):
             self._session.select(self._session.cells_of(names.index(group)))
 
 
-def _excerpt(table: AnnData, clustering: str) -> AnnData:
-    """Return a table of its own with all that profiles need; the intensities are shared."""
+def _summarise(
+    intensities: Any, markers: pd.Index, columns: pd.DataFrame, clustering: str
+) -> Profiles:
+    """Profile a table of its own, which of 10⁶ cells takes a while to make."""
     from anndata import AnnData
 
-    columns = table.obs[[clustering, "region"]].copy()
-    return AnnData(table.X, obs=columns, var=pd.DataFrame(index=table.var_names))
-
-
-def _summarise(excerpt: AnnData, clustering: str) -> Profiles:
     from napari_splicer.analysis.profiles import profile
 
+    excerpt = AnnData(intensities, obs=columns, var=pd.DataFrame(index=markers))
     return profile(excerpt, clustering).ordered()
 
 

@@ -146,10 +146,10 @@ def density_image(
         RGBA; row 0 at ``y0``.
     """
     height, width = shape
-    low, high = np.array(area[:2]), np.array(area[2:])
-    place = np.floor((points - low) / (high - low) * (width, height)).astype(np.int64)
-    within = ((place >= 0) & (place < (width, height))).all(axis=1)
-    pixel = place[within, 1] * width + place[within, 0]
+    x0, y0, x1, y1 = area
+    x, y = (points[:, 0] - x0) / (x1 - x0) * width, (points[:, 1] - y0) / (y1 - y0) * height
+    within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    pixel = y[within].astype(np.int64) * width + x[within].astype(np.int64)
     code = colouring.codes[within]
     count = np.bincount(pixel, minlength=height * width)
     winner = (_mean_code if colouring.limits else _mode_code)(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,6 @@ from napari_splicer.gui.widgets.panel import Panel
 from napari_splicer.gui.widgets.theme import DARK
 
 if TYPE_CHECKING:
-    from anndata import AnnData
     from qtpy.QtWidgets import QWidget
 
     from napari_splicer.analysis.profiles import Histograms
@@ -99,7 +98,8 @@ class Spread(Panel):
             self.say(self._session.words(EMPTY))
             return
         marker = self.marker.currentText()
-        self._errand.ask(_count, _excerpt(table, clustering, marker), clustering, marker)
+        columns, names = table.obs[[clustering]].copy(), list(map(str, table.var_names))
+        self._errand.ask(_count, table.X, names.index(marker), columns, marker)
 
     def _show(self, found: Histograms) -> None:
         self._found = found
@@ -129,15 +129,12 @@ class Spread(Panel):
         )
 
 
-def _excerpt(table: AnnData, clustering: str, marker: str) -> AnnData:
-    """Return a table of its own with one marker and one clustering."""
+def _count(intensities: Any, place: int, columns: pd.DataFrame, marker: str) -> Histograms:
+    """Count by a table of its own, which of 10⁶ cells takes a while to make."""
     from anndata import AnnData
 
-    column = np.asarray(table[:, [marker]].X, np.float32)
-    return AnnData(column, obs=table.obs[[clustering]].copy(), var=pd.DataFrame(index=[marker]))
-
-
-def _count(excerpt: AnnData, clustering: str, marker: str) -> Histograms:
     from napari_splicer.analysis.profiles import histograms
 
-    return histograms(excerpt, clustering, marker)
+    values = np.asarray(intensities[:, [place]], np.float32)
+    excerpt = AnnData(values, obs=columns, var=pd.DataFrame(index=[marker]))
+    return histograms(excerpt, str(columns.columns[0]), marker)
