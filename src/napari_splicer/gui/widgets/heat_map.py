@@ -48,7 +48,7 @@ class HeatMap(Panel):
         super().__init__("Groups × markers", self.matrix, parent)
         self._session = session
         self._profiles: Profiles | None = None
-        self._errand = Errand(self, self._show)
+        self._errand, self._due = Errand(self, self._show), self.later(self._ask)
         self.mode = NarrowBox()
         # napari's arrow is wider than the style's own hint for it.
         self.mode.setMinimumWidth(self.fontMetrics().horizontalAdvance(SCORES) + 60)
@@ -80,8 +80,13 @@ class HeatMap(Panel):
             self._profiles = None
             self.say(self._session.words(EMPTY))
             return
-        columns = table.obs[[clustering, "region"]].copy()
-        self._errand.ask(_summarise, table.X, table.var_names, columns, clustering)
+        self._due.start()
+
+    def _ask(self) -> None:
+        table, clustering = self._session.table, self._session.clustering
+        if table is not None and clustering is not None:
+            columns = table.obs[[clustering, "region"]].copy()
+            self._errand.ask(_summarise, table.X, table.var_names, columns, clustering)
 
     def _show(self, profiles: Profiles) -> None:
         self._profiles = profiles

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 from superqt import QElidingLabel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LATER = 100  # ms; map and image are drawn by then, unless there are millions of cells
 
 
 class Panel(QWidget):
@@ -47,6 +54,15 @@ class Panel(QWidget):
     def message(self) -> str:
         """The sentence shown instead of the content, or nothing."""
         return self._message.text() if self._stack.currentIndex() == 1 else ""
+
+    def later(self, action: Callable[[], None]) -> QTimer:
+        """Return a timer: started, it does ``action`` once map and image had time to follow.
+
+        What counts a million cells in a thread would keep them waiting.
+        """
+        timer = QTimer(self, singleShot=True, interval=_LATER)
+        timer.timeout.connect(action)
+        return timer
 
     def say(self, sentence: str) -> None:
         """Show a sentence instead of the content."""

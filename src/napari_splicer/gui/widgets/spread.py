@@ -43,7 +43,7 @@ class Spread(Panel):
         self._session = session
         self._theme = DARK
         self._found: Histograms | None = None
-        self._errand = Errand(self, self._show)
+        self._errand, self._due = Errand(self, self._show), self.later(self._count)
         self.plot.hideButtons()
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.setMenuEnabled(False)
@@ -97,9 +97,15 @@ class Spread(Panel):
             self._errand.forget()
             self.say(self._session.words(EMPTY))
             return
+        self._due.start()
+
+    def _count(self) -> None:
+        table, clustering = self._session.table, self._session.clustering
         marker = self.marker.currentText()
+        if table is None or clustering is None or marker not in table.var_names:
+            return
         columns, names = table.obs[[clustering]].copy(), list(map(str, table.var_names))
-        self._errand.ask(_count, table.X, names.index(marker), columns, marker)
+        self._errand.ask(_counted, table.X, names.index(marker), columns, marker)
 
     def _show(self, found: Histograms) -> None:
         self._found = found
@@ -129,7 +135,7 @@ class Spread(Panel):
         )
 
 
-def _count(intensities: Any, place: int, columns: pd.DataFrame, marker: str) -> Histograms:
+def _counted(intensities: Any, place: int, columns: pd.DataFrame, marker: str) -> Histograms:
     """Count by a table of its own, which of 10⁶ cells takes a while to make."""
     from anndata import AnnData
 
