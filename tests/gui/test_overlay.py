@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from napari.layers import Labels
 
 from napari_splicer.errors import InvalidSettings
-from napari_splicer.gui.overlay import ClusterLookup, IdIndex
+from napari_splicer.gui.id_index import IdIndex
+from napari_splicer.gui.overlay import ClusterLookup
 
 SPARSE = np.array([2**32 - 1, 3, 70_000, 2**31, 12])
 GROUPS = ["b", "a", "b", "c", "a"]
@@ -115,7 +116,7 @@ def test_ids_missing_on_either_side_are_counted():
 
 
 def test_rows_are_kept_for_the_next_time_and_found_anew_for_other_ids(monkeypatch):
-    monkeypatch.setattr("napari_splicer.gui.overlay._FEWEST_KEPT", 1)
+    monkeypatch.setattr("napari_splicer.gui.id_index._FEWEST_KEPT", 1)
     index, ids = IdIndex([4, 9, 2**32 - 1]), np.array([9, 5, 4], np.uint32)
     assert index.rows_again(ids).tolist() == [1, -1, 0]
     assert index.rows_again(ids.copy()) is index.rows_again(ids)

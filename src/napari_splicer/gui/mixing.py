@@ -12,8 +12,8 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_splicer.analysis.tile_map import principal_colours
 from napari_splicer.embedding.table import holds_tiles
+from napari_splicer.gui.id_index import IdIndex
 from napari_splicer.gui.jobs import Errand
-from napari_splicer.gui.overlay import IdIndex
 from napari_splicer.gui.painting import place_of
 from napari_splicer.gui.reading import OWN
 from napari_splicer.gui.snapshot import MIXTURE, detached

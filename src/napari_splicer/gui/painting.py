@@ -17,14 +17,15 @@ from qtpy.QtCore import QTimer
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.numbers import values_of
-from napari_splicer.gui.overlay import ClusterLookup, IdIndex
+from napari_splicer.gui.overlay import ClusterLookup
 from napari_splicer.gui.reading import OWN
-from napari_splicer.gui.selected_rows import selected_rows
+from napari_splicer.gui.selected_rows import index_of, selected_rows
 from napari_splicer.gui.snapshot import MIXTURE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_splicer.gui.id_index import IdIndex
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.images.masks import LabelMask
 
@@ -63,7 +64,6 @@ class Painter:
     def __init__(self, link: ViewerLink) -> None:
         self._link = link
         self._session = link.session
-        self._index = IdIndex([])
         self._painted: dict[str, _Painted] = {}
         # Several fields change together when a result arrives: paint once, when all have.
         self._groups_due = _timer(self._paint_groups)
@@ -106,13 +106,13 @@ class Painter:
         if session.table is None or not session.table_fits or session.colour_by == MIXTURE:
             self._remove(GROUPS)
         elif session.colour_by is not None:
-            lookup = _shades(self._ids(), values_of(session, session.colour_by))
+            lookup = _shades(index_of(self._session), values_of(session, session.colour_by))
             self._show(GROUPS, lookup, _scale(lookup), opacity=session.opacity)
         elif session.clustering is None:
             self._remove(GROUPS)
         else:
             column = session.table.obs[session.clustering]
-            lookup = ClusterLookup.from_groups(self._ids(), column)
+            lookup = ClusterLookup.from_groups(index_of(self._session), column)
             colours = {group.name: group.colour for group in session.groups}
             self._show(
                 GROUPS,
@@ -121,13 +121,6 @@ class Painter:
                 opacity=session.opacity,
             )
             self._describe_cells(lookup)
-
-    def _ids(self) -> IdIndex:
-        """Return the index of the table's cells: the last one, where they are the same."""
-        ids = self._session.ids()
-        if not np.array_equal(ids, self._index.ids):
-            self._index = IdIndex(ids)
-        return self._index
 
     def _hidden(self) -> set[str]:
         """Return the groups that are ticked off, and all but the one under the mouse."""
@@ -155,7 +148,7 @@ class Painter:
             return
         rows = selected_rows(self._session)
         if int(rows.sum()) == len(selection):  # whose index is at hand
-            lookup = ClusterLookup(self._ids(), rows.astype(np.uint8), (SELECTED,))
+            lookup = ClusterLookup(index_of(self._session), rows.astype(np.uint8), (SELECTED,))
         else:
             lookup = ClusterLookup.from_groups(selection, [SELECTED] * len(selection))
         self._show(SELECTED, lookup, lookup.colormap({SELECTED: "white"}), contour=2)

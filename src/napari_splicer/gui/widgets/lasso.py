@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SHORTEST = 3  # corners
-_MANY = 50_000  # points, beyond which a grid of squares saves more time than it takes
-_SQUARES = 200  # per side of a lasso
 
 
 class LassoView(pg.ViewBox):
@@ -92,40 +90,13 @@ class LassoView(pg.ViewBox):
 
 
 def inside(points: NDArray[Any], corners: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which of ``points`` (n, 2) lie in the polygon with ``corners`` (k, 2).
-
-    A grid tells of most of many points: only those in squares near an edge are looked at one by
-    one.
-    """
+    """Return which of ``points`` (n, 2) lie in the polygon with ``corners`` (k, 2)."""
     from matplotlib.path import Path
 
-    polygon = Path(corners)
-    if len(points) < _MANY:
-        return np.asarray(polygon.contains_points(points), bool)
     low, high = corners.min(axis=0), corners.max(axis=0)
-    step = np.maximum((high - low) / _SQUARES, np.finfo(np.float32).tiny)
-    place = np.floor((points - low) / step)
-    within: NDArray[np.bool_] = ((place >= 0) & (place <= _SQUARES)).all(axis=1)
-    rows = np.flatnonzero(within)
-    x, y = place[rows].astype(np.intp).T
-    centres = np.stack(np.meshgrid(*[np.arange(_SQUARES + 1) + 0.5] * 2, indexing="ij"), axis=-1)
-    squares = polygon.contains_points((low + centres * step).reshape(-1, 2))
-    within[rows] = squares.reshape(centres.shape[:2])[x, y]
-    near = rows[_edges((corners - low) / step)[x, y]]
-    within[near] = polygon.contains_points(points[near])
+    within: NDArray[np.bool_] = ((points >= low) & (points <= high)).all(axis=1)
+    within[within] = Path(corners).contains_points(points[within])
     return within
-
-
-def _edges(corners: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return the squares of the grid that an edge touches, and those around them."""
-    from scipy.ndimage import binary_dilation
-
-    touched = np.zeros((_SQUARES + 1, _SQUARES + 1), bool)
-    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        count = 2 + 2 * int(np.abs(end - start).max())
-        x, y = np.floor(np.linspace(start, end, count)).astype(np.intp).T
-        touched[x.clip(0, _SQUARES), y.clip(0, _SQUARES)] = True
-    return np.asarray(binary_dilation(touched, np.ones((3, 3), bool)), bool)
 
 
 def combine(old: NDArray[np.int64], chosen: NDArray[np.int64], modifiers: Any) -> NDArray[np.int64]:
