@@ -1,4 +1,4 @@
-"""One worker at a time: a run's events reach the session in the GUI thread, ten times a second.
+"""One worker at a time: a run's events reach the session in the GUI thread, five times a second.
 
 napari knows of the worker: it asks before its window closes on one, and its way of stopping one is
 the run's cancel token, so that a stage always ends by itself and keeps what it has.
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
 
 _REPLACE = "Choose another folder, or tick 'Replace files that are there'."
-INTERVAL = 0.1  # seconds between two updates of the GUI
+# Seconds between two updates of the GUI. napari's window is composed as a whole for each of them,
+# which holds the interpreter: 12 ms where it is drawn by software.
+INTERVAL = 0.2
 # Whoever waits for a worker. Its signals are on their way through Qt's queue when the one that they
 # are for may be gone: PySide would then call into memory that was given back.
 _WAITING: set[object] = set()

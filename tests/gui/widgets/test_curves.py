@@ -14,3 +14,12 @@ def test_one_step_does_not_stand_on_an_axis_of_tenths(qtbot) -> None:
 
     qtbot.waitUntil(lambda: steps()[0] < 12 < steps()[1])
     assert steps()[1] - steps()[0] >= 10
+
+
+def test_lines_take_the_colours_that_their_components_are_given(qtbot) -> None:
+    curves = Curves("Rank", "what it means")
+    qtbot.addWidget(curves)
+    line = {"immune": ([1, 2], [2.0, 3.0])}
+    for colour in ("#d55e00", "#0072b2"):
+        curves.show_series(line, {"immune": colour})
+        assert curves._lines["immune"].opts["pen"].color().name() == colour

@@ -39,6 +39,7 @@ class Curves(pg.PlotWidget):
         super().__init__(parent)
         self._title = title
         self._lines: dict[str, pg.PlotDataItem] = {}
+        self._shown: tuple[object, ...] = ()
         self.later = QLabel(later, self)
         self.later.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.later.setWordWrap(True)
@@ -86,18 +87,23 @@ class Curves(pg.PlotWidget):
         series: Mapping[str, tuple[Sequence[int], Sequence[float]]],
         colours: Mapping[str, str],
     ) -> None:
-        """Draw these and no others.
+        """Draw these and no others; nothing is drawn where they are those that are shown.
 
         Parameters
         ----------
         series : mapping of name to (steps, values)
         colours : mapping of name to "#rrggbb"
         """
+        if (series, colours) == self._shown:
+            return
+        self._shown = (series, colours)
         for name in set(self._lines) - set(series):
             self.removeItem(self._lines.pop(name))
         for name, (steps, values) in series.items():
             if name not in self._lines:
-                pen = pg.mkPen(colours.get(name, "#999999"), width=2, style=Qt.PenStyle.SolidLine)
-                self._lines[name] = self.plot(pen=pen)
+                self._lines[name] = self.plot()
+            self._lines[name].setPen(pg.mkPen(colours.get(name, "#999999"), width=2))
             self._lines[name].setData(list(steps), list(values))
         self._show_axes(bool(series))
+        # Else pyqtgraph finds the ranges while it draws, and draws once more with them.
+        self.scene().prepareForPaint()

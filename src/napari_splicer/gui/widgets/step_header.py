@@ -67,7 +67,7 @@ class StepHeader(QPushButton):
 
     def _colour(self) -> None:
         faded = f"color: {self._colours['blocked']};" if self._faded else ""
-        self._name.setStyleSheet(f"background: transparent; {faded}")
+        _style(self._name, f"background: transparent; {faded}")
         self._embolden(self.isChecked())
 
     @property
@@ -79,7 +79,14 @@ class StepHeader(QPushButton):
         """Set the open step off; its background leaves no room for a coloured sign."""
         coloured = self._status in self._colours and not opened
         colour = f"color: {self._colours[self._status]};" if coloured else ""
-        self._state.setStyleSheet(f"background: transparent; font-weight: bold; {colour}")
+        _style(self._state, f"background: transparent; font-weight: bold; {colour}")
         font = self._name.font()
-        font.setBold(opened)
-        self._name.setFont(font)
+        if font.bold() != opened:
+            font.setBold(opened)
+            self._name.setFont(font)
+
+
+def _style(label: QLabel, style: str) -> None:
+    """Style a label anew only where it changes: Qt draws it again, whatever it is set to."""
+    if label.styleSheet() != style:
+        label.setStyleSheet(style)

@@ -18,10 +18,12 @@ from napari_splicer.gui.widgets.curves import Curves
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qtpy.QtGui import QResizeEvent
+
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
 
-_FEW = 20  # steps, each of which is drawn
+_FEW = 3  # steps, each of which is drawn
 _LEAST_PAUSE = 500  # ms between two drawings
 _SHARE = 0.05  # of the time is spent on drawing at most
 _ALL = "#999999"
@@ -56,9 +58,8 @@ class TrainingMonitor(QWidget):
             "How badly the model predicts cells that it is not trained on (training.patience); "
             "when it no longer falls, training stops",
         )
-        self._key = QLabel()
-        self._key.setWordWrap(True)
-        self._held_out_key = QLabel(_key({_KEPT_APART: _ACCENT, "cells trained on": _ALL}))
+        self._key, self._held_out_key = _Key(), _Key()
+        self._held_out_key.explain({_KEPT_APART: _ACCENT, "cells trained on": _ALL})
         plots = QHBoxLayout()
         plots.setSpacing(4)
         plots.addWidget(self.loss)
@@ -87,12 +88,15 @@ class TrainingMonitor(QWidget):
         self.held_out.set_theme(theme)
 
     def _ask(self) -> None:
-        """Draw at once what comes after a pause, and else when the pause is over."""
+        """Draw at once what comes after a pause, together with the progress that came with it.
+
+        What comes before is drawn with what follows it, or later by itself if nothing does.
+        """
         left = self._pause - 1000 * (time.perf_counter() - self._drawn_at)
         if left <= 0 or len(self._session.metrics) < _FEW:
             self._refresh()
         elif not self._due.isActive():
-            self._due.start(round(left))
+            self._due.start(round(left) + _LEAST_PAUSE)
 
     def _refresh(self) -> None:
         began = time.perf_counter()
@@ -129,7 +133,7 @@ class TrainingMonitor(QWidget):
         key = {name: colours[name] for name in names}
         if "all" in rank and "all" not in names:
             key["representation"] = _ALL
-        self._key.setText(_key(key))
+        self._key.explain(key)
         self._judge()
 
     def _follow(self) -> None:
@@ -149,9 +153,36 @@ class TrainingMonitor(QWidget):
         self.sentence.setText(words if ended or paused else f"{words}\n{pace(metrics)}".strip())
 
 
-def _key(colours: Mapping[str, str]) -> str:
-    """Return what the colours of lines mean, as rich text."""
-    return " &nbsp;".join(
-        f'<span style="color:{colour}">■</span>&nbsp;{html.escape(name)}'
-        for name, colour in colours.items()
-    )
+class _Key(QLabel):
+    """What the colours of lines mean.
+
+    It sees to its height by itself: a layout would ask for it whenever a line of the dock changes,
+    and Qt draws rich text anew, and with it the window, for every such question.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+
+    def explain(self, colours: Mapping[str, str]) -> None:
+        """Show what has which colour, "#rrggbb"."""
+        text = " &nbsp;".join(
+            f'<span style="color:{colour}">■</span>&nbsp;{html.escape(name)}'
+            for name, colour in colours.items()
+        )
+        if text != self.text():
+            self.setText(text)
+            self._fit()
+
+    def hasHeightForWidth(self) -> bool:
+        """Keep layouts from asking."""
+        return False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Take as many lines as the width asks for."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setMinimumHeight(0)  # or Qt would say as much again
+        self.setFixedHeight(self.heightForWidth(self.width()))

@@ -1,0 +1,120 @@
+"""Watching a training costs it little: Qt composes napari's window anew for whatever is drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QApplication, QLabel, QWidget
+
+from napari_splicer.events import Metrics
+from napari_splicer.gui.jobs import JobRunner
+from napari_splicer.gui.readiness import StepState
+from napari_splicer.gui.snapshot import Job
+from napari_splicer.gui.steps.model_step import ModelStep
+from napari_splicer.gui.widgets.step_header import StepHeader
+
+if TYPE_CHECKING:
+    from napari_splicer.gui.widgets.training_monitor import TrainingMonitor
+
+
+class Drawn(QObject):
+    """Counts what Qt draws of a widget and its parts, and how often it draws the window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widgets: list[QObject] = []
+        self.windows = 0
+        QApplication.instance().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self.widgets.append(watched)
+        if event.type() == QEvent.Type.UpdateRequest:
+            self.windows += 1
+        return False
+
+
+@pytest.fixture
+def drawn(qtbot):
+    made = Drawn()
+    yield made
+    QApplication.instance().removeEventFilter(made)
+
+
+def metrics(count: int) -> tuple[Metrics, ...]:
+    values = {"loss": 9.0, "loss/immune": 5.0, "loss/tumour": 4.0}
+    looked = Metrics("train", 0, {**values, "rankme": 3.0})
+    return (looked, *(Metrics("train", i, values) for i in range(1, count)))
+
+
+@pytest.fixture
+def monitor(session, qtbot) -> TrainingMonitor:
+    """The step in a training's midst, all of it drawn."""
+    step = ModelStep(JobRunner(session))
+    qtbot.addWidget(step)
+    step.resize(360, 900)
+    session.job = Job(1, "train", done=30, total=100, unit="steps")
+    session.metrics = metrics(30)
+    step.show()
+    qtbot.waitExposed(step)
+    qtbot.wait(700)
+    return step.train_panel.monitor
+
+
+def test_progress_does_not_draw_the_key_again(monitor, session, drawn, qtbot) -> None:
+    for done in (31, 32, 33):
+        session.job = Job(1, "train", done=done, total=100, unit="steps")
+        qtbot.wait(30)
+    texts = [widget.text() for widget in drawn.widgets if isinstance(widget, QLabel)]
+    assert any("33 of 100" in text for text in texts)
+    assert monitor._key not in drawn.widgets
+
+
+def test_a_new_point_draws_the_window_once(monitor, session, drawn, qtbot) -> None:
+    session.metrics = metrics(31)
+    qtbot.waitUntil(lambda: monitor.loss.viewport() in drawn.widgets)
+    qtbot.wait(200)
+    assert drawn.windows == 1
+    assert monitor.rank.viewport() not in drawn.widgets
+
+
+def test_points_wait_for_those_that_follow(monitor, session, drawn, qtbot) -> None:
+    session.metrics = metrics(31)
+    qtbot.waitUntil(lambda: monitor.loss.viewport() in drawn.widgets)
+    drawn.widgets.clear()
+    session.metrics = metrics(32)  # at once, so that it is not drawn yet
+    qtbot.wait(100)
+    assert monitor.loss.viewport() not in drawn.widgets
+    qtbot.wait(500)
+    session.metrics = metrics(33)
+    qtbot.waitUntil(lambda: monitor.loss.viewport() in drawn.widgets, timeout=200)
+    drawn.widgets.clear()
+    session.metrics = metrics(34)  # none follows
+    qtbot.waitUntil(lambda: monitor.loss.viewport() in drawn.widgets, timeout=2000)
+
+
+def test_the_key_takes_the_lines_that_it_needs(monitor, qtbot) -> None:
+    window: QWidget = monitor.window()
+    one = monitor._key.height()
+    monitor._key.explain({f"a component with a long name {i}": "#123456" for i in range(9)})
+    many = monitor._key.height()
+    assert many > 3 * one
+    window.resize(720, 900)
+    qtbot.waitUntil(lambda: one < monitor._key.height() < many)
+
+
+def test_a_step_that_stands_as_before_is_not_drawn_again(drawn, qtbot) -> None:
+    header = StepHeader(3, "Model", "Trains")
+    qtbot.addWidget(header)
+    header.show_state(StepState("running", "", "12%"))
+    header.show()
+    qtbot.waitExposed(header)
+    qtbot.wait(100)
+    drawn.widgets.clear()
+    header.show_state(StepState("running", "", "12%"))
+    qtbot.wait(100)
+    assert not drawn.widgets
+    header.show_state(StepState("running", "", "13%"))
+    qtbot.waitUntil(lambda: bool(drawn.widgets))
