@@ -26,11 +26,14 @@ def kept_at_hand() -> Iterator[None]:
 
     glibc asks the system anew for every block of more than 32 MB (of any size, where dask starts a
     worker), and the system has to clear its pages: measured, a training step then takes 1.3 times
-    the CPU time, and a worker of dask 2.4 times. At the end, what is free goes back. Does nothing
-    with another C library. May be entered several times at once.
+    the CPU time, and a worker of dask 2.4 times. At the end, what is free goes back; what other
+    threads left behind, at the beginning too. Does nothing with another C library. May be entered
+    several times at once.
     """
     global _working  # it is one process's memory
     with _lock:
+        if not _working:
+            _trim()
         _working += 1
         _set(_AT_WORK)
     try:
@@ -40,9 +43,14 @@ def kept_at_hand() -> Iterator[None]:
             _working -= 1
             if not _working:
                 _set(_AT_REST)
-                library = _glibc()
-                if library is not None:
-                    library.malloc_trim(0)
+                _trim()
+
+
+def _trim() -> None:
+    """Give what is free back to the system."""
+    library = _glibc()
+    if library is not None:
+        library.malloc_trim(0)
 
 
 def _set(thresholds: tuple[int, int]) -> None:

@@ -252,3 +252,13 @@ def test_patches_of_a_real_field_lie_on_their_cells(data_folder):
     inside = batch.x_BCHW[:, 0][batch.regions_BRHW[:, 0]].mean()
     outside = batch.x_BCHW[:, 0][~batch.regions_BRHW[:, 0]].mean()
     assert inside > 3 * outside, "histones are in nuclei"
+
+
+def test_all_sites_in_their_order_are_not_copied():
+    field = make_field((64, 64))
+    reader = PatchReader([field], cell_sites([field]), channels=CHANNELS)
+    every = np.arange(len(reader.sites))
+    assert reader.at(every) is reader
+    assert len(reader.at(every[1:]).sites) == len(every) - 1
+    turned = reader.at(every[::-1])
+    np.testing.assert_array_equal(turned.sites.id, reader.sites.id[::-1])

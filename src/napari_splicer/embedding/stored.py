@@ -42,10 +42,9 @@ class StoredTable:
     whole table. Cells that are not done yet are NaN.
     """
 
-    def __init__(self, place: Place, group: zarr.Group, table: AnnData) -> None:
+    def __init__(self, place: Place, group: zarr.Group) -> None:
         self._place = place
         self._group = group
-        self._table = table
         self._arrays = {name: group[place] for name, place in _PLACES.items() if place in group}
         self.widths: Mapping[str, int] = {n: int(a.shape[1]) for n, a in self._arrays.items()}
         self.done: NDArray[np.bool_] = np.asarray(group[_DONE][:], bool)
@@ -91,7 +90,7 @@ class StoredTable:
                 array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
             done = group.create_array(_DONE, shape=(count,), chunks=shape, dtype="bool")
             done.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
-        return cls(place, group, table)
+        return cls(place, group)
 
     @classmethod
     def go_on(cls, place: Place, table: AnnData) -> StoredTable:
@@ -110,7 +109,7 @@ class StoredTable:
         try:
             group = zarr.open_group(place.partial, mode="r+")
             rows, noted = read_elem(group["obs"]), read_elem(group["uns/splicer"])
-            stored = cls(place, group, table)
+            stored = cls(place, group)
             config = RunConfig.model_validate(as_kept(json.loads(noted["config"])))
             channels = read_elem(group["var"]).index
         except (OSError, KeyError, ValueError) as error:

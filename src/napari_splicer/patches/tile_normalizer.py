@@ -10,6 +10,7 @@ import torch
 
 from napari_splicer.patches.blocks import block_edges
 from napari_splicer.patches.canvas import upload
+from napari_splicer.patches.tiles import widest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,7 +68,9 @@ class NormalizedTiles:
         channels, height, width = stored_CHW.shape
         self._this, self._last = self._last, self._this
         if len(self._this) < stored_CHW.numel():
-            self._this = torch.zeros(stored_CHW.numel(), dtype=self._by.dtype)
+            self._this = torch.zeros(0)  # what is too small goes before the new comes
+            most = widest(tuple(stored_CHW.shape), pixels.halo)
+            self._this = torch.zeros(most, dtype=self._by.dtype)
         out_HWC = self._this[: stored_CHW.numel()].view(height, width, channels)
         across, field_1 = slice(pixels.halo, pixels.halo + pixels.width), torch.tensor([field])
         for top in range(pixels.halo, height, _ROWS):

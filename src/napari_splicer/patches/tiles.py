@@ -98,6 +98,15 @@ class Tile:
     regions: Layer
 
 
+def widest(shape: tuple[int, ...], halo: int) -> int:
+    """Return how many numbers a padded layer may hold that is as high as one of ``shape``.
+
+    A later block may begin before its chunks do (bands overlap), and reach the field's border.
+    Memory for that is taken at once: what is too small by a little is of no use to anything else.
+    """
+    return int(np.prod((*shape[:-1], shape[-1] + 2 * halo)))
+
+
 _BUFFERS = 3
 """Tiles in memory: the one in use, the one before (neighbours need its edge), the next one."""
 
@@ -205,8 +214,10 @@ class TileSource:
         shape = (planes, halo + block.y1 - block.y0, halo + width + beyond)
         needed = int(np.prod(shape)) * dtype.itemsize
         if key not in self._memory or self._memory[key].size < needed:
+            self._memory.pop(key, None)
+            most = widest(shape, halo) * dtype.itemsize
             # Zeros: what lies around a block before it is filled must be numbers, too.
-            self._memory[key] = np.zeros(needed, np.uint8)
+            self._memory[key] = np.zeros(most, np.uint8)
         return Layer(self._memory[key][:needed].view(dtype).reshape(shape), halo, width)
 
     def _read_pixels(
