@@ -96,6 +96,7 @@ CHANGES: dict[str, dict[str, float]] = {
     "wide": WIDE,
     "sharp, consistent": SHARP | CONSISTENT,
     "sharp, consistent, wide": SHARP | CONSISTENT | WIDE,
+    "sharp, consistent, wide, branches too": SHARP | CONSISTENT | WIDE | {"branch_width": 32},
 }
 
 
@@ -170,7 +171,8 @@ def runs(seeds: int) -> Iterator[Run]:
     for seed, loss, objective in product(range(1, seeds), LOSSES[:2], OBJECTIVES):
         yield Run(objective, loss, seed=seed)
     for seed in range(1, seeds):
-        yield Run("splicer", "simclr", change="sharp, consistent, wide", seed=seed)
+        for change in list(CHANGES)[-2:]:
+            yield Run("splicer", "simclr", change=change, seed=seed)
         yield Run("concat", "simclr", change="sharp", seed=seed)
     for objective in OBJECTIVES:
         yield Run(objective, "simclr", width=32)

@@ -11,11 +11,11 @@ from qtpy.QtCore import QTimer
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.painting import place_of
-from napari_splicer.gui.pointing import camera_of
 from napari_splicer.gui.reading import OWN
 from napari_splicer.gui.shortcuts import UNPAINT
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.touching import touched
+from napari_splicer.gui.view import camera_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Layer
 
 from napari_splicer.gui.reading import OWN
+from napari_splicer.gui.view import look_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +81,8 @@ def bring_image(link: ViewerLink, image: MultiplexImage) -> None:
     for choice in link.images():
         if set(choice.layers) == set(opened):
             link.show_image(choice)
+    if link.viewer is not None:
+        look_at(link.viewer, opened)
 
 
 def set_visible(layer: Layer, visible: bool) -> None:

@@ -18,7 +18,7 @@ from napari_splicer.config import TaughtSettings
 from napari_splicer.gui.naming import uncertainty_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -169,8 +169,8 @@ class History:
 
     def forget(self, clustering: str | None = None) -> None:
         """Forget all steps, or those that edited one clustering, whatever it was called then."""
-        self._done = [] if clustering is None else _without(self._done, clustering)
-        self._undone = [] if clustering is None else _without(self._undone, clustering)
+        self._done = [] if clustering is None else without(self._done, clustering)
+        self._undone = [] if clustering is None else without(self._undone, clustering)
         self.changed.emit()
 
     @property
@@ -263,7 +263,7 @@ def _exchange_measures(session: Session, out: Whole | None, into: Whole | None) 
         session.colour_by = come
 
 
-def _without(steps: list[Step], clustering: str) -> list[Step]:
+def without(steps: Sequence[Step], clustering: str) -> list[Step]:
     """Return steps without those on a clustering, from the next to be moved to the last."""
     names, kept = {clustering}, []
     for step in reversed(steps):

@@ -200,11 +200,9 @@ def resume(session: Session) -> None:
     table = session.table
     if table is None or any(len(examples(session, i)) for i in range(len(session.lesson.types))):
         return
-    offered = offered_sources(table)
-    if offered and not {*session.lesson.sources} <= {*offered}:  # of mean intensities alone
-        session.lesson = session.lesson.model_copy(update={"sources": offered[:1]})
     own = (name for name in clusterings(table) if not earlier_model(table, name))
     held = [lesson for name in own if (lesson := taught_settings(table, name))]
+    offered = offered_sources(table)
     if held:
         session.lesson = held[-1]
         name = held[-1].name
@@ -212,6 +210,8 @@ def resume(session: Session) -> None:
             **session.measures,
             uncertainty_measure(session): _uncertainty(table, name),
         }
+    elif offered and not {*session.lesson.sources} <= {*offered}:  # of mean intensities alone
+        session.lesson = session.lesson.model_copy(update={"sources": offered[:1]})
 
 
 def _uncertainty(table: AnnData, name: str) -> NDArray[np.float32]:

@@ -189,6 +189,9 @@ class Painter:
         levels = lookup.overlay(list(mask.data) if mask.multiscale else [mask.data])
         data = levels if mask.multiscale else levels[0]
         self._painted[role] = painted
+        if layer is not None and layer.multiscale != mask.multiscale:
+            self._link.remove_layer(layer)
+            layer = None
         if layer is None:
             layer = Labels(
                 data,
@@ -205,6 +208,9 @@ class Painter:
             layer.contour = contour  # afterwards: napari would trace it twice
             return
         layer.data = data
+        if before is None or before.pixels is not mask.data:  # over another mask than before
+            for name, value in place_of(mask).items():
+                setattr(layer, name, value)
         if role != SELECTED:  # whose colour never changes: napari would trace outlines once more
             layer.colormap = colormap
         layer.features = lookup.features()

@@ -12,12 +12,12 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari_splicer.gui.painting import linear_of, place_of
 from napari_splicer.gui.reading import OWN, is_own
 from napari_splicer.gui.shortcuts import ADD_IN_IMAGE, TAKE_IN_IMAGE
+from napari_splicer.gui.view import camera_of
 from napari_splicer.patches.tile_mask import TileMask
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from napari.components import Camera
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
@@ -175,11 +175,6 @@ class Pointer:
         camera.center = (0.0, float(world[-2]), float(world[-1]))
         camera.zoom = max(camera.zoom, _ZOOM / float(layer.scale[-1]))
         self._session.picked = cell
-
-
-def camera_of(viewer: Viewer) -> Camera:
-    """Return the viewer's camera, which napari 0.9 has moved into the scene."""
-    return getattr(viewer, "scene", viewer).camera
 
 
 def _read_tile(mask: LabelMask, row: int, column: int) -> NDArray[np.int64]:

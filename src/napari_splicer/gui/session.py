@@ -1,6 +1,6 @@
 """Session: what the person decided and what was computed, one per viewer.
 
-Both docks and the layers read and write it, and redraw on the signal of the one field that changed
+Docks and layers read and write it, and redraw on the signal of the field that changed
 (``session.events.<field>``, psygnal). It knows neither Qt nor napari, and starts nothing.
 """
 
@@ -16,6 +16,7 @@ from psygnal import Signal, SignalGroupDescriptor
 
 from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.config import RunConfig, TaughtSettings
+from napari_splicer.gui.cell_work import keep_to_cells
 from napari_splicer.gui.history import History
 from napari_splicer.gui.snapshot import MIXTURE, Snapshot, legend, representation
 from napari_splicer.gui.tiling import Tiling
@@ -48,8 +49,8 @@ def _no_cells() -> NDArray[np.int64]:
 class Session:
     """The state behind the SpliCER and Explorer docks of one viewer.
 
-    Every field has a signal of the same name under ``events``, emitted with ``(new, old)`` when it
-    is assigned something else. Arrays, tables and mappings are replaced, never changed in place.
+    Every field has a signal of its name under ``events``, emitted with ``(new, old)`` when it is
+    assigned something else. Arrays, tables and mappings are replaced, never changed in place.
 
     Attributes
     ----------
@@ -61,10 +62,8 @@ class Session:
         What reading image and mask has shown; None until that is done.
     panel_groups : mapping of str to tuple of str
         The image's channels by group, as its panel file names them; empty without one.
-    components : tuple of Component
-        What the person cut the image into.
-    suggested : tuple of Component
-        Those of them that were put there unasked, until a person changes one.
+    components, suggested : tuple of Component
+        What the person cut the image into; those that were put there unasked, until one is changed.
     colours : mapping of str to str
         Colours of components, by name, where they are not those of the palette.
     settings : RunConfig
@@ -101,7 +100,7 @@ class Session:
         Label id of the cell under the mouse, and of that last clicked in the viewer; index into
         ``groups`` of the one under the mouse in a legend, whose cells light up.
     job : Job or None
-        The running stage.
+        What runs.
     metrics : tuple of Metrics
         What the training that runs, or ran last, said of itself.
     notice : Notice or None
@@ -273,7 +272,7 @@ class Session:
         known = () if self.table is None else (*self.table.var_names, *self.measures, MIXTURE)
         if self.colour_by not in known:
             self.colour_by = None
-        self.selection = np.intersect1d(self.selection, self.ids())
+        keep_to_cells(self, new, old)
         self._refresh_groups()
 
     def _refresh_groups(self) -> None:

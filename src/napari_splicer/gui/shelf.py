@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from napari_splicer.gui.cell_work import CellWork, begin_anew
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -32,6 +34,7 @@ class Kept:
     clustering: str | None
     exported: tuple[Path, ...]
     made_from: _MadeFrom
+    work: CellWork
 
 
 class Shelf:
@@ -93,14 +96,17 @@ class Shelf:
         """Take the groups that were made of a table which is here by now."""
         for pair, kept in self._kept.items():
             if kept.table is table:
-                self._kept[pair] = replace(kept, table=successor, clustering=clustering)
+                work = kept.work.forgetting(clustering)
+                self._kept[pair] = replace(kept, table=successor, clustering=clustering, work=work)
 
     def _keep(self, owner: Pair | None, made_from: _MadeFrom) -> None:
         session = self._session
         if session.table is None or owner is None:
             return
         made = {stage: s for stage, s in made_from.items() if stage in _OF_ONE_IMAGE}
-        self._kept[owner] = Kept(session.table, session.clustering, session.exported, made)
+        self._kept[owner] = Kept(
+            session.table, session.clustering, session.exported, made, CellWork.of(session)
+        )
 
     def _put_away(self, owner: Pair | None) -> None:
         session = self._session
@@ -112,6 +118,7 @@ class Shelf:
         }
         session.table = None
         session.exported = ()
+        begin_anew(session)
 
     def _owner(self) -> Pair | None:
         """Return whose table is on the session: a job may end after another image was chosen."""
@@ -125,7 +132,9 @@ class Shelf:
         session, kept = self._session, self._kept.pop(pair, None)
         if kept is None:
             return
+        kept.work.before_the_table(session)
         session.made_from = {**session.made_from, **kept.made_from}
         session.table = kept.table
         session.clustering = kept.clustering
         session.exported = kept.exported
+        kept.work.after_the_table(session)

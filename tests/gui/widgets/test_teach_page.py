@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QColorDialog, QLineEdit
 
+from napari_splicer.analysis.whole import take_out
 from napari_splicer.config import PatchSettings, RunConfig
 from napari_splicer.embedding.table import record
 from napari_splicer.gui import lessons
@@ -256,3 +257,29 @@ def test_a_swatch_asks_for_another_colour(qtbot, taught, session):
     dialog.close()
     assert session.lesson.types[0].colour == "#123456"
     qtbot.waitUntil(lambda: session.groups[0].colour == "#123456")
+
+
+def test_what_comes_back_with_a_table_is_no_new_teaching(qtbot, taught, session):
+    """As when another image was looked at, whose cells have mean intensities only."""
+    table, lesson = session.table, session.lesson
+    first, before = session.clusterings[0], table.obs["taught"].copy()
+    session.clustering = first
+    other = table.copy()
+    other.obs_names = [f"other_{name}" for name in other.obs_names]
+    del other.obs["taught"], other.obsm["X_splicer"]
+    session.table = None
+    session.lesson = lessons.TaughtSettings()
+    session.table = other
+    session.table = None
+    session.lesson = lesson
+    session.table = table
+    session.clustering = first
+    qtbot.waitUntil(lambda: not taught._errand.asked and taught._taught is not None)
+    assert session.clustering == first
+    assert session.lesson == lesson
+    assert session.table.obs["taught"].equals(before)
+    anew = session.table.copy()  # described anew: types wait behind what was shown
+    take_out(anew, "taught")
+    session.table = anew
+    qtbot.waitUntil(lambda: "taught" in session.clusterings)
+    assert session.clustering == first

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_splicer.gui.pointing import camera_of
 from napari_splicer.gui.project.layer_records import describe
 from napari_splicer.gui.project.record import (
     FieldRecord,
@@ -25,6 +24,7 @@ from napari_splicer.gui.project.state import State
 from napari_splicer.gui.project.tables import TableNow
 from napari_splicer.gui.reading import is_own
 from napari_splicer.gui.snapshot import Snapshot
+from napari_splicer.gui.view import camera_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

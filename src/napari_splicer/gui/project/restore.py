@@ -12,11 +12,11 @@ from napari.layers import Labels, Layer
 from napari_splicer.errors import UNFORESEEN, listed
 from napari_splicer.events import Metrics
 from napari_splicer.gui.numbers import further_numbers
-from napari_splicer.gui.pointing import camera_of
 from napari_splicer.gui.project.layer_records import dress
 from napari_splicer.gui.project.putting import PutField
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import MIXTURE, Notice, Sought
+from napari_splicer.gui.view import camera_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,9 @@ def restore(link: ViewerLink, opened: Opened) -> bool:
     with link.holding(), _all_or_nothing(viewer, session):
         layers = _open_layers(viewer, opened, remarks)
         _look(viewer, record)
-        session.settings, session.bundle = record.work.settings, contents.bundle
+        # That files may be replaced was said of those that were there then.
+        settings = record.work.settings.with_values({"export.overwrite": False})
+        session.settings, session.bundle = settings, contents.bundle
         regions = [layers.get(number) for number in record.work.regions.values()]
         link.use_regions([layer for layer in regions if isinstance(layer, Labels)])
         changed = {place.origin for place in opened.places if place.status == "changed"}
@@ -58,7 +60,7 @@ def restore(link: ViewerLink, opened: Opened) -> bool:
             own = {record.layers[i].origin for i in (*field.image, *_one(field.mask))}
             part = PutField(field, contents.tables[number], not own & changed, number == last)
             if part.can_be_put(layers):
-                session.settings = part.settings(record.work.settings)
+                session.settings = part.settings(settings)
                 part.put(link, layers)
             elif field.table is not None:
                 contents.folder.set_aside(field.table.kept)

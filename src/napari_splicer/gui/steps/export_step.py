@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.gui.jobs import JobRunner
     from napari_splicer.gui.readiness import Readiness, StepName
+    from napari_splicer.gui.session import Session
 
 FORMATS = {
     "h5ad": ("Table for scanpy and Python (.h5ad)", "All cells, numbers and groups"),
@@ -60,13 +61,12 @@ class ExportStep(StepPage):
         for name, (words, tip) in FORMATS.items():
             tick = QCheckBox(words)
             self._wording.put(tick.setToolTip, tip)
-            tick.setChecked(name in self.session.settings.export.formats)
             tick.toggled.connect(self._store)
             self.ticks[name] = tick
             self.column.addWidget(tick)
         self.column.addWidget(heading("Where"))
         self.folder = QLineEdit()
-        self._usual_folder = ""
+        self._usual_folder, self._image = "", _name_of(self.session)
         self._suggest_folder()
         self.folder.textChanged.connect(self._allow)
         self.folder.setToolTip("Folder for the files; it is made if it is not there")
@@ -97,15 +97,34 @@ class ExportStep(StepPage):
         self._add_result()
         self.column.addStretch()
         bind(self, self.session.events.exported, self._describe)
-        for signal in (self.session.events.settings, self.session.events.image):
-            bind(self, signal, self._suggest_folder)
+        bind(self, self.session.events.settings, self._suggest_folder)
+        bind(self, self.session.events.settings, self._show_settings)
+        bind(self, self.session.events.image, self._follow_image)
+        self._show_settings()
         self._describe()
 
     def _suggest_folder(self) -> None:
-        """Follow the run's folder and the image until a person chooses another."""
+        """Follow the run's folder until a person chooses another."""
         if self.folder.text() == self._usual_folder:
             self._usual_folder = str(commands.export_folder(self.session))
             self.folder.setText(self._usual_folder)
+
+    def _follow_image(self) -> None:
+        """Begin anew for another image: its files have the names of those of the one before."""
+        name = _name_of(self.session)
+        if name is not None and self._image not in (None, name):
+            self.folder.setText(self._usual_folder)
+            self.overwrite.setChecked(False)
+        self._image = name or self._image
+        self._suggest_folder()
+
+    def _show_settings(self) -> None:
+        """Tick what will be written, whoever has decided it."""
+        wanted = self.session.settings.export
+        for name, tick in self.ticks.items():
+            _tick(tick, name in wanted.formats)
+        _tick(self.overwrite, wanted.overwrite)
+        self._allow()
 
     def _add_result(self) -> None:
         self.result = text()
@@ -177,6 +196,17 @@ class ExportStep(StepPage):
         allow(self.button, state, "Write the ticked files")
         self.why.setText(state.why)
         self.why.setVisible(bool(state.why))
+
+
+def _name_of(session: Session) -> str | None:
+    return None if session.image is None else session.image.name
+
+
+def _tick(box: QCheckBox, on: bool) -> None:
+    """Tick a box for what is decided already."""
+    box.blockSignals(True)
+    box.setChecked(on)
+    box.blockSignals(False)
 
 
 def loading_code(paths: tuple[Path, ...]) -> str:

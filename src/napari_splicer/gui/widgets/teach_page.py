@@ -145,11 +145,13 @@ class TeachPage(Panel):
             self.say(self._session.words(EMPTY))
             return
         self.show_content()
+        seen = self._to_be_seen
         lessons.resume(self._session)
+        self._to_be_seen = seen  # what a table brings with it, no person has taught now
         self._teach()
 
     def _lesson_changed(self) -> None:
-        self._to_be_seen = True
+        self._to_be_seen = self._session.table is not None
         self._teach()
 
     def _teach(self) -> None:

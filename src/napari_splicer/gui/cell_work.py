@@ -1,0 +1,86 @@
+"""What a person does with the cells of one table; put away with it, and taken up again with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_splicer.config import TaughtSettings
+from napari_splicer.gui.history import without
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_splicer.gui.history import Step
+    from napari_splicer.gui.session import Session
+
+_AFTER_THE_TABLE = ("measures", "colour_by", "sought", "selection")
+
+
+@dataclass(frozen=True, eq=False)
+class CellWork:
+    """Selection, examples and their types, what is sought, hidden and coloured, and all steps."""
+
+    fields: Mapping[str, Any]
+    lesson: TaughtSettings
+    hidden: Mapping[str, frozenset[str]]
+    steps: tuple[tuple[Step, ...], tuple[Step, ...]]
+
+    @classmethod
+    def of(cls, session: Session) -> CellWork:
+        """Return what is on a session, beside its table."""
+        fields = {name: getattr(session, name) for name in _AFTER_THE_TABLE}
+        return cls(fields, session.lesson, session.hidden, session.history.steps)
+
+    def forgetting(self, clustering: str) -> CellWork:
+        """Return the same without steps on a clustering that was made anew."""
+        done, undone = (tuple(without(steps, clustering)) for steps in self.steps)
+        return replace(self, steps=(done, undone))
+
+    def before_the_table(self, session: Session) -> None:
+        """Take up what has to be there when the table comes back."""
+        session.lesson = self.lesson
+        session.hidden = self.hidden
+
+    def after_the_table(self, session: Session) -> None:
+        """Take up the rest."""
+        for name, value in self.fields.items():
+            setattr(session, name, value)
+        session.history.take_up(*self.steps)
+
+
+def begin_anew(session: Session) -> None:
+    """Leave nothing on a session of the work on a table that was put away."""
+    session.brush = None
+    session.lesson = TaughtSettings()
+    session.sought = None
+    session.hidden = {}
+
+
+def keep_to_cells(session: Session, new: AnnData | None, old: AnnData | None) -> None:
+    """Let go of what was selected, picked and sought where another table lacks these cells.
+
+    The same number may be another cell by then, of another image.
+    """
+    if new is None or old is None or new.obs_names.equals(old.obs_names):
+        session.selection = np.intersect1d(session.selection, session.ids())
+        return
+    session.selection = _still_there(session.selection, new, old)
+    if session.picked is not None and not len(_still_there([session.picked], new, old)):
+        session.picked = None
+    sought = session.sought
+    if sought is not None and len(_still_there(sought.cells, new, old)) < len(sought.cells):
+        session.sought = None
+
+
+def _still_there(cells: Iterable[int], new: AnnData, old: AnnData) -> NDArray[np.int64]:
+    """Return those of the cells of a table, by label id, that another has too; sorted."""
+    before = np.isin(old.obs["instance_id"], np.fromiter(cells, np.int64))
+    rows = new.obs_names.get_indexer(old.obs_names[before])
+    there: NDArray[np.int64] = np.asarray(new.obs["instance_id"], np.int64)[rows[rows >= 0]]
+    return np.sort(there)
