@@ -33,7 +33,7 @@ from napari_splicer.gui.reading import (
 )
 from napari_splicer.gui.session import session_for, unwrapped
 from napari_splicer.gui.shelf import Shelf
-from napari_splicer.gui.view import is_seen, look_at
+from napari_splicer.gui.view import lie_alike, look_at
 from napari_splicer.gui.watched_mask import WatchedMask, WatchedMasks
 
 if TYPE_CHECKING:
@@ -176,13 +176,14 @@ class ViewerLink:
 
     def show_image(self, choice: ImageChoice) -> None:
         """Make these layers the session's image, hide those of the image before, and look there."""
+        before = self.image_layers
         for layer in set(self.image_layers) - set(choice.layers):
             self._was_visible[layer] = layer.visible
             set_visible(layer, False)
         self.use_image(choice)
         for layer in choice.layers:
             set_visible(layer, self._was_visible.pop(layer, layer.visible))
-        if self.viewer is not None and not is_seen(self.viewer, choice.layers):
+        if self.viewer is not None and before and not lie_alike(before, choice.layers):
             look_at(self.viewer, choice.layers)
 
     def _pair_up(self) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari.components import Camera
     from napari.layers import Layer
     from napari.viewer import Viewer
+    from numpy.typing import NDArray
 
 
 def camera_of(viewer: Viewer) -> Camera:
@@ -29,8 +30,12 @@ def look_at(viewer: Viewer, layers: Sequence[Layer]) -> None:
         fit()
 
 
-def is_seen(viewer: Viewer, layers: Sequence[Layer]) -> bool:
-    """Return whether the middle of the view lies on one of the layers."""
-    middle = np.asarray(camera_of(viewer).center[-2:])
-    boxes = (np.asarray(layer.extent.world)[:, -2:] for layer in layers)
-    return any(bool(((low <= middle) & (middle <= high)).all()) for low, high in boxes)
+def lie_alike(layers: Sequence[Layer], others: Sequence[Layer]) -> bool:
+    """Return whether images of the first and of the second layers cover the same place."""
+    return bool(layers and others) and all(
+        np.allclose(a, b) for a, b in zip(_box(layers[0]), _box(others[0]), strict=True)
+    )
+
+
+def _box(layer: Layer) -> NDArray[np.float64]:
+    return np.asarray(layer.extent.world, np.float64)[:, -2:]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.widgets.theme import Theme
 
 EMPTY = "Here will be pictures of each group's cells. Step ⑤ Cluster makes the groups."
+READING = "Reading pictures of cells …"
 NO_IMAGE = "Choose the table's image in step ① Image to see pictures of its cells."
 TYPICAL, BORDERLINE = "typical", "borderline"
 _COUNT = 24
@@ -107,6 +108,8 @@ class Gallery(Panel):
         elif session.image is None:
             self.say(self._session.words(NO_IMAGE))
         else:
+            if self.message:
+                self.say(self._session.words(READING))
             self._errand.ask(
                 make_thumbnails,
                 Query(
