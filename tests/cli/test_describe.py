@@ -11,6 +11,7 @@ import tifffile
 
 from napari_splicer.cli.app import call
 from napari_splicer.cli.describe import guess_kind, in_words
+from napari_splicer.samples import synthetic_tissue
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,3 +125,41 @@ def test_findings_on_a_model_are_told(
         place.write_text(json.dumps(changed), encoding="utf-8")
         assert call(["info", str(tmp_path / "model")]) == 0
         assert told in capsys.readouterr().out
+
+
+def test_what_an_export_wrote_is_told(
+    tissue_files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = [str(tissue_files / "run.toml"), "--output", str(tmp_path), "--quiet"]
+    formats = 'export.formats=["csv", "parquet", "ome-tiff", "ome-zarr"]'
+    assert call(["run", *run, "--set", formats]) == 0
+    export = tmp_path / "export"
+    table = {}
+    for suffix in ("csv", "parquet"):
+        assert guess_kind(export / f"cells.{suffix}") == "rows"
+        capsys.readouterr()
+        assert call(["info", str(export / f"cells.{suffix}"), "--json"]) == 0
+        table[suffix] = json.loads(capsys.readouterr().out)
+    rows = table["csv"]
+    assert rows["channels"][:2] == list(synthetic_tissue(size=192).field.image.channels)[:2]
+    assert rows["images"] == {"tissue": rows["cells"]}
+    assert list(rows["clusterings"]) == ["groups"]
+    assert rows["representation"] > 0
+    same = {"channels", "images", "cells", "clusterings", "representation", "further_columns"}
+    assert all(table["parquet"][name] == rows[name] for name in same)
+    for image in sorted(path for path in export.iterdir() if ".ome." in path.name):
+        if image.name.endswith(".csv"):
+            continue
+        assert guess_kind(image) == "groups"
+        assert call(["info", str(image)]) == 0
+        shown = capsys.readouterr().out
+        assert "groups       1: 1, " in shown
+        assert f"cells        {rows['cells']:,}" in shown
+
+
+def test_a_csv_of_something_else_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "panel.csv").write_text("channel,name\n1,CD3\n")
+    assert call(["info", str(tmp_path / "panel.csv")]) != 0
+    assert "holds no cells" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""``napari-splicer info``: what an image, mask, model, table or run file holds."""
+"""``napari-splicer info``: what an image, mask, model, table, run file or export holds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from cyclopts import Parameter
 
 from napari_splicer.cli.terminal import Terminal
+from napari_splicer.errors import UnreadableFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     from napari_splicer.config import Component
     from napari_splicer.model.record import BundleRecord
 
-Kind: TypeAlias = Literal["image", "mask", "model", "table", "run"]
+Kind: TypeAlias = Literal["image", "mask", "model", "table", "run", "rows", "groups"]
 Facts: TypeAlias = dict[str, Any]
 
 PIXELS_LOOKED_AT = 2**30
 """Bytes up to which every pixel of an image is read, to tell channels that hold nothing."""
+
+_EXPORTED = "It should be what 'export' wrote as CSV or Parquet."
 
 _PARAGRAPHS = {"remarks", "findings"}
 """Facts of which each entry gets a line of its own."""
@@ -27,7 +30,10 @@ _PARAGRAPHS = {"remarks", "findings"}
 
 Source = Annotated[
     Path,
-    Parameter(help="An image, a mask, a model, a table, a run file, or the folder of its results."),
+    Parameter(
+        help="An image, a mask, a model, a table, a run file, the folder of its results, or what "
+        "an export wrote: rows (.csv, .parquet) or an image of groups."
+    ),
 ]
 GivenKind = Annotated[
     Kind | None, Parameter(name="--as", help="What it is, where the file leaves that open.")
@@ -53,6 +59,12 @@ def guess_kind(path: Path) -> Kind:
         return "table"
     if (path / "bundle.json").is_file() or path.suffix == ".zip":
         return "model"
+    if path.suffix in (".csv", ".parquet"):
+        return "rows"
+    from napari_splicer.export.cluster_image import legend_path
+
+    if legend_path(path).is_file():
+        return "groups"
     from napari_splicer.images.open import open_image
 
     image = open_image(path)
@@ -194,6 +206,54 @@ def _table(path: Path) -> Facts:
     }
 
 
+def _rows(path: Path) -> Facts:
+    import pandas as pd
+
+    from napari_splicer.export.tables import FIRST
+
+    parquet = path.suffix == ".parquet"
+    try:
+        rows = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype={"image": str})
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(f"{path} can't be read as a table ({error}).", _EXPORTED) from error
+    if not {"image", "id"} <= {*rows.columns}:
+        raise UnreadableFile(f"{path} holds no cells: it has no image and id column.", _EXPORTED)
+
+    names = [str(name) for name in rows.columns]
+
+    def rest(prefix: str) -> list[str]:
+        return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+    floats = {*rows.select_dtypes("float")}
+    measured = ("umap_", "intensity_", "splicer_")
+    further = [name for name in names if name not in FIRST and not name.startswith(measured)]
+    return {
+        "cells": len(rows),
+        "images": {str(name): int(count) for name, count in rows["image"].value_counts().items()},
+        "channels": rest("intensity_"),
+        "representation": len(rest("splicer_")),
+        "clusterings": {n: f"{rows[n].nunique()} groups" for n in further if n not in floats},
+        "further_columns": [name for name in further if name in floats],
+    }
+
+
+def _groups(path: Path) -> Facts:
+    import pandas as pd
+
+    from napari_splicer.export.cluster_image import legend_path
+    from napari_splicer.images.open import open_mask
+
+    height, width = open_mask(path).shape
+    legend = pd.read_csv(legend_path(path), dtype={"name": str}, keep_default_na=False)
+    named = zip(legend["code"], legend["name"], legend["count"], strict=True)
+    return {
+        "height_px": height,
+        "width_px": width,
+        "cells": int(legend["count"].sum()),
+        "groups": {int(code): f"{name}, {count:,} cells" for code, name, count in named},
+    }
+
+
 def _run(path: Path) -> Facts:
     from napari_splicer.config import load_run
     from napari_splicer.pipeline import RunFolder
@@ -223,4 +283,6 @@ _READERS: dict[Kind, Callable[[Path], Facts]] = {
     "model": _model,
     "table": _table,
     "run": _run,
+    "rows": _rows,
+    "groups": _groups,
 }

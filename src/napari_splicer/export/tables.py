@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from anndata import AnnData
 
+FIRST = ("image", "id", "x", "y", "area", "touches_border")
+"""Columns of flat rows that say which cell it is, and where it lies."""
+
 _ROWS = 50_000  # cells written at a time
 _OVERHEAD = 4 * 2**20  # bytes of a table for names, colours, settings
 
@@ -99,9 +102,8 @@ def flat_rows(table: AnnData, start: int = 0, stop: int | None = None) -> pd.Dat
     """
     rows = slice(start, stop)
     obs = table.obs.iloc[rows].rename(columns={"region": "image", "instance_id": "id"})
-    first = ["image", "id", "x", "y", "area", "touches_border"]
-    others = [column for column in obs.columns if column not in first]
-    obs = obs[[column for column in first if column in obs.columns] + others]
+    others = [column for column in obs.columns if column not in FIRST]
+    obs = obs[[column for column in FIRST if column in obs.columns] + others]
     parts = [obs]
     if "X_umap" in table.obsm:
         places = np.asarray(table.obsm["X_umap"][rows])
