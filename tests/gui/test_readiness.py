@@ -11,19 +11,21 @@ from napari_splicer.gui.readiness import STEPS, resolve
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Facts, Job
 from napari_splicer.images.masks import LabelMask
-from napari_splicer.model.bundle import Bundle
+from napari_splicer.model.bundle import Bundle, load_bundle, save_bundle
 from napari_splicer.model.objectives import build_network
 from napari_splicer.patches.normalization import Normalization
 
 
-def bundle_for(session: Session, channels: tuple[str, ...] | None = None) -> Bundle:
+def bundle_for(
+    session: Session, channels: tuple[str, ...] | None = None, *, seed: int = 0
+) -> Bundle:
     decomposition = Decomposition(session.components)
     if channels is not None:
         decomposition = Decomposition.per_channel(channels)
     names = decomposition.channels
     size = session.settings.patches.size
     return Bundle(
-        network=build_network(session.settings.model, decomposition, names, size),
+        network=build_network(session.settings.model, decomposition, names, size, seed=seed),
         decomposition=decomposition,
         channels=names,
         normalization=Normalization(names, (0.0,) * len(names), (1.0,) * len(names), 5.0),
@@ -112,6 +114,30 @@ def test_a_model_with_other_channels_blocks_embedding(session) -> None:
     assert "CD3" not in steps["embed"].why
 
 
+def test_a_model_that_cannot_embed_is_not_to_be_gone_on_with(session) -> None:
+    session.bundle = bundle_for(session)
+    session.made_from = {"train": replace(session.snapshot().inputs(), components=())}
+    assert "go on with the model as it is" in resolve(session.snapshot()).advice
+    session.bundle = bundle_for(session, ("CD3", "Unobtainium"))
+    advice = resolve(session.snapshot()).advice
+    assert "Unobtainium" in advice
+    assert "go on with" not in advice
+    assert "use another model" in advice
+
+
+def test_components_of_another_panel_are_told_with_what_to_do(session) -> None:
+    session.components = (
+        Component(name="ours", channels=("CD3",)),
+        Component(name="theirs", channels=("CD3", "Alexa 594", "Cy5")),
+    )
+    advice = resolve(session.snapshot()).advice
+    assert "Component 'theirs' uses channels that this image lacks: Alexa 594, Cy5." in advice
+    assert "'ours'" not in advice
+    assert "Take a suggestion in step 2" in advice
+    session.components = (*session.components, Component(name="more", channels=("Cy7",)))
+    assert "Components 'theirs', 'more' use channels" in resolve(session.snapshot()).advice
+
+
 @pytest.mark.parametrize("key", ["training.batch", "patches.size", "seed", "model.objective"])
 def test_other_training_settings_make_the_model_stale(session, key) -> None:
     session.bundle = bundle_for(session)
@@ -130,14 +156,31 @@ def test_export_settings_do_not_make_the_model_stale(session) -> None:
 
 
 def test_another_model_makes_the_table_stale(session, table) -> None:
+    table.obsm["X_splicer"] = np.zeros((6, 2), np.float32)
     session.bundle = bundle_for(session)
     session.made_from = {"embed": session.snapshot().inputs()}
     session.table = table
     assert statuses(session)[3:5] == ["done", "done"]
-    session.bundle = bundle_for(session)
+    session.bundle = bundle_for(session, seed=1)
     readiness = resolve(session.snapshot())
     assert readiness.steps["embed"].status == readiness.steps["cluster"].status == "stale"
     assert "Embed again" in readiness.advice
+
+
+def test_the_same_model_loaded_again_leaves_the_table_as_it_is(session, table, tmp_path) -> None:
+    table.obsm["X_splicer"] = np.zeros((6, 2), np.float32)
+    session.bundle = bundle_for(session)
+    session.made_from = {"embed": session.snapshot().inputs()}
+    session.table = table
+    session.bundle = load_bundle(save_bundle(session.bundle, tmp_path / "model"))
+    assert statuses(session)[3:5] == ["done", "done"]
+
+
+def test_a_table_of_mean_intensities_does_not_depend_on_a_model(session, table) -> None:
+    session.bundle = bundle_for(session)
+    session.made_from = {"embed": replace(session.snapshot().inputs(), bundle=None)}
+    session.table = table
+    assert statuses(session)[3:5] == ["done", "done"]
 
 
 def test_export_follows_the_table(session, table) -> None:

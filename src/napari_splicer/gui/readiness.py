@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import SplicerError
-from napari_splicer.gui.fitness import misfit, missing, other_regions, part_that_needs_cells
+from napari_splicer.gui.fitness import (
+    misfit,
+    missing,
+    of_other_channels,
+    outdated,
+    part_that_needs_cells,
+)
 from napari_splicer.gui.words import of_tiles
 from napari_splicer.patches.tile_mask import TileMask
 
@@ -153,6 +159,9 @@ def _components(now: Snapshot) -> StepState:
             )
         if not now.bundle.decomposition.match(now.image.channels).complete:
             return StepState("done", "", count)  # the model does without what this image lacks
+    foreign = of_other_channels(now)
+    if foreign:
+        return StepState("ready", foreign, count)
     try:
         Decomposition(now.components).validate(now.fields()[0], sites=now.settings.patches.sites)
     except SplicerError as error:
@@ -200,22 +209,8 @@ def _embed(now: Snapshot) -> StepState:
 
 
 def _with_table(now: Snapshot, summary: str) -> StepState:
-    made = now.made_from.get("embed")
-    if made is not None and made.of_tiles != now.of_tiles:
-        one, other = ("cells", "tiles") if now.of_tiles else ("tiles", "cells")
-        return StepState("stale", f"The table is of {one}, and {other} are described now.", summary)
-    if made is not None and (made.image is not now.image or made.units is not now.units):
-        words = "The image or its mask has changed since the cells were embedded."
-        if now.of_tiles:
-            words = "The image, or how tiles lie on it, has changed since they were embedded."
-        return StepState("stale", words, summary)
-    if made is not None and made.bundle is not now.bundle:
-        return StepState("stale", "The model has changed since the cells were embedded.", summary)
-    others = () if made is None else other_regions(made, now)
-    if others:
-        words = f"The mask '{others[0]}' has changed since the cells were embedded."
-        return StepState("stale", now.words(words), summary)
-    return StepState("done", "", summary)
+    why = outdated(now)
+    return StepState("stale" if why else "done", why, summary)
 
 
 def _cluster(now: Snapshot) -> StepState:
@@ -272,10 +267,15 @@ def _advice_while_running(job: Job) -> str:
     }[job.stage]
 
 
+def _instead(now: Snapshot) -> str:
+    """Say what can be done with a model that is out of date, other than training again."""
+    return "go on with the model as it is" if _embed(now).allowed else "use another model"
+
+
 def _advice(step: StepName, state: StepState, now: Snapshot) -> str:
     if state.why:
         after = {
-            "model": " Train again to bring it up to date, or go on with the model as it is.",
+            "model": f" Train again to bring it up to date, or {_instead(now)}.",
             "embed": " Embed again to bring the table up to date.",
             "cluster": " Embed again to bring the groups up to date.",
             "export": " Export again to bring the files up to date.",

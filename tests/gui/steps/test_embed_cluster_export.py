@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 
+from napari_splicer import pipeline
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.gui import commands, editing, groupings
 from napari_splicer.gui.jobs import JobRunner
@@ -46,6 +47,16 @@ def test_embed_without_a_model_says_why_and_offers_intensities(runner, session, 
     qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
     assert "mean intensity of 12 channels" in step.result.text()
     assert session.clustering == "splicer_cluster"
+
+
+def test_a_model_beside_mean_intensities_is_offered(runner, session, table, qtbot) -> None:
+    session.table = table
+    step = EmbedStep(runner)
+    qtbot.addWidget(step)
+    assert "model" not in step.result.text()
+    snapshot = session.snapshot()
+    session.bundle = pipeline.run(pipeline.train(snapshot.fields(), snapshot.config))
+    assert "Embed all cells to describe them by the model's numbers" in step.result.text()
 
 
 def test_before_any_groups_the_cluster_step_teaches(runner, session, qtbot) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
+from napari_splicer.gui.fitness import same_model
 from napari_splicer.gui.project.layer_records import describe
 from napari_splicer.gui.project.record import (
     FieldRecord,
@@ -203,9 +204,15 @@ def _made(made: Snapshot, now: Snapshot) -> MadeFrom:
         settings=made.settings,
         components=made.components,
         panel_groups=dict(made.panel_groups),
-        same=tuple(name for name in names if getattr(made, name) is getattr(now, name)),
+        same=tuple(name for name in names if _same(name, made, now)),
         same_regions=tuple(n for n, mask in made.regions.items() if now.regions.get(n) is mask),
     )
+
+
+def _same(name: Same, made: Snapshot, now: Snapshot) -> bool:
+    if name == "bundle":
+        return same_model(made.bundle, now.bundle)
+    return getattr(made, name) is getattr(now, name)
 
 
 def _work(session: Session, link: ViewerLink, layers: _Layers) -> WorkRecord:

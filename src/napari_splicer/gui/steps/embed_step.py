@@ -72,7 +72,8 @@ class EmbedStep(StepPage):
         self.plain = QPushButton("Use mean intensities only")
         self.plain.clicked.connect(self.embed_plainly)
         self.column.addWidget(self.plain)
-        bind(self, self.session.events.table, self._describe)
+        for signal in (self.session.events.table, self.session.events.bundle):
+            bind(self, signal, self._describe)
         self._describe()
 
     def embed(self) -> None:
@@ -93,6 +94,8 @@ class EmbedStep(StepPage):
             words = (
                 f"{table.n_obs:,} cells, each with the mean intensity of {table.n_vars} channels."
             )
+            if self.session.bundle is not None:
+                words += " Embed all cells to describe them by the model's numbers, too."
             self.result.setText(self.session.words(words))
             return
         numbers = table.obsm["X_splicer"].shape[1]
