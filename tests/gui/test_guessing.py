@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 
+from napari_splicer.config import Component
 from napari_splicer.gui.layers import ViewerLink, link_for
 from napari_splicer.gui.painting import GROUPS
 from napari_splicer.gui.pointing import CELL
@@ -39,6 +40,39 @@ def test_another_image_that_takes_the_place_is_said(viewer: ViewerModel) -> None
     viewer.layers.remove("other")
     assert link.session.image.channels == NAMES
     assert "another one of this window" in link.session.notice.text
+
+
+def test_an_image_opened_after_all_layers_are_gone_gets_all_its_channels(
+    viewer: ViewerModel, table, qtbot
+) -> None:
+    """What was made of the image before it is none of its business."""
+    link = link_for(viewer)
+    session = link.session
+    session.components = tuple(Component(name=name, channels=(name,)) for name in NAMES)
+    session.made_from = {"train": session.snapshot().inputs(), "embed": session.snapshot().inputs()}
+    session.table = table
+    viewer.layers.clear()
+    assert session.image is None
+    for name in ("DNA", *NAMES):
+        viewer.add_image(np.ones((40, 40)), name=name)
+    assert session.image.channels == ("DNA", *NAMES)
+    assert link.image_layers in [choice.layers for choice in link.images()]
+
+
+def test_an_image_that_something_is_made_of_stays_as_it_is(viewer: ViewerModel) -> None:
+    session = link_for(viewer).session
+    session.components = (Component(name="all", channels=NAMES),)
+    viewer.add_image(np.ones((40, 40)), name="DNA")
+    assert session.image.channels == NAMES
+
+
+def test_nothing_is_said_of_an_image_that_is_gone(viewer: ViewerModel) -> None:
+    session = link_for(viewer).session
+    viewer.layers.remove("CD8")
+    viewer.layers.remove("PanCK")
+    assert session.notice.text.endswith("so the image has 1 channel now.")
+    viewer.layers.clear()
+    assert session.notice is None
 
 
 def test_an_image_that_lost_a_channel_can_be_opened_again(tmp_path, qtbot) -> None:

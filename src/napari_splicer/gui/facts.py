@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.snapshot import Facts
+from napari_splicer.gui.words import count
 from napari_splicer.images.cell_table import scattered
 
 if TYPE_CHECKING:
@@ -83,15 +84,15 @@ def looked_through(image: MultiplexImage) -> tuple[tuple[str, ...], float]:
 def summary(image: MultiplexImage, facts: Facts | None, tiles: TileMask | None = None) -> str:
     """Return what an image holds in one line; cells are being counted where there are no facts."""
     height, width = image.shape
-    parts = [_count(len(image.channels), "channel"), f"{height:,} × {width:,} px"]
+    parts = [count(len(image.channels), "channel"), f"{height:,} × {width:,} px"]
     if image.pixel_size is not None:
         parts.append(f"{image.pixel_size[0]:.3g} µm/px")
     if tiles is not None:
-        parts.append(_count(len(tiles), "tile"))
+        parts.append(count(len(tiles), "tile"))
     elif facts is None:
         parts.append("counting cells …")
     elif facts.cells is not None:
-        parts.append(_count(facts.cells, "cell"))
+        parts.append(count(facts.cells, "cell"))
     return ", ".join(parts)
 
 
@@ -107,7 +108,7 @@ def remarks(image: MultiplexImage, facts: Facts | None) -> list[str]:
         )
     if facts is not None and facts.at_border:
         touch = "touches" if facts.at_border == 1 else "touch"
-        found.append(f"{_count(facts.at_border, 'cell')} {touch} the image's border.")
+        found.append(f"{count(facts.at_border, 'cell')} {touch} the image's border.")
     if facts is not None and facts.scattered:
         found.append(_in_pieces(facts.scattered))
     return found
@@ -120,7 +121,3 @@ def _in_pieces(cells: tuple[int, ...]) -> str:
         f"{f'Cell {named} lies' if one else f'{len(cells):,} cells ({named}) lie'} in pieces far "
         f"apart: {'is that a cell' if one else 'are these cells'}, or what segmentation left over?"
     )
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

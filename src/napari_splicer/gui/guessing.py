@@ -7,12 +7,14 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from napari_splicer.gui.reading import fitting_mask
 from napari_splicer.gui.snapshot import Notice
+from napari_splicer.gui.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from napari.layers import Image, Labels, Layer
 
+    from napari_splicer.config import Component
     from napari_splicer.gui.layers import ViewerLink
 
 
@@ -27,6 +29,8 @@ class Guess:
     def __init__(self, link: ViewerLink) -> None:
         self._link = link
         self._used_with: WeakKeyDictionary[Labels, WeakSet[Image]] = WeakKeyDictionary()
+        self._found: tuple[Component, ...] = ()  # components of an earlier image, or of a model
+        self._said: Notice | None = None
 
     def note_pair(self) -> None:
         """Remember that the chosen image and mask belong together."""
@@ -52,6 +56,7 @@ class Guess:
         link = self._link
         choices = link.images() if link.session.image is None else ()
         if choices:
+            self._found = link.session.components
             link.use_image(choices[0])
         if link.session.image is not None and link.mask_layer is None:
             mask = self.likely_mask()
@@ -59,33 +64,41 @@ class Guess:
                 link.use_mask(mask)
 
     def extend(self, layer: Layer) -> None:
-        """Take a further channel of the chosen layers into the image, as long as nothing is made.
+        """Take a further channel of the chosen layers into the image, until something is made.
 
         Layers arrive one by one when a file or sample is opened.
         """
-        session = self._link.session
-        if session.components or session.bundle is not None or session.table is not None:
+        if self._link.session.image is None or self._something_is_made():
             return
         chosen = set(self._link.image_layers)
         for choice in self._link.images():
             if layer in choice.layers and chosen < set(choice.layers):
                 self._link.use_image(choice)
 
+    def _something_is_made(self) -> bool:
+        """Return whether there is anything of the chosen image, not of another one before it."""
+        session = self._link.session
+        if any(made.image is session.image for made in session.made_from.values()):
+            return True
+        return bool(session.components) and session.components != self._found
+
     def go_on_without(self, gone: Layer, rest: Collection[Layer]) -> None:
         """Stay with what is left of an image that lost a layer; say so where another is taken."""
         link = self._link
-        if not rest and link.images():
-            link.session.notice = Notice(
-                "info",
-                f"The layer {gone.name} was the image: another one of this window is chosen now.",
-                "open",
-            )
         left = [choice for choice in link.images() if set(choice.layers) <= set(rest)]
         if left:
             link.use_image(left[0])
-            link.session.notice = Notice(
-                "info",
+            channels = count(left[0].channels, "channel")
+            self._say(
                 f"The channel {gone.name} was removed from the viewer, so the image has "
-                f"{left[0].channels} channels now.",
-                "open",
+                f"{channels} now."
             )
+        elif not rest and link.images():
+            self._say(
+                f"The layer {gone.name} was the image: another one of this window is chosen now."
+            )
+        elif link.session.notice is self._said:
+            link.session.notice = None  # it is of an image that is gone, too
+
+    def _say(self, words: str) -> None:
+        self._said = self._link.session.notice = Notice("info", words, "open")

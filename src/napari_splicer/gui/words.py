@@ -1,4 +1,4 @@
-"""Sentences about cells, said of tiles."""
+"""Sentences about cells, said of tiles; and how many there are of a thing."""
 
 from __future__ import annotations
 
@@ -16,3 +16,14 @@ def of_tiles(sentence: str) -> str:
     'Embed the tiles: alike tiles come to lie together. Open the cell mask.'
     """
     return _CELL.sub(lambda found: f"{'T' if found[1] == 'C' else 't'}ile{found[2]}", sentence)
+
+
+def count(number: int, thing: str) -> str:
+    """Return how many there are of a thing.
+
+    Examples
+    --------
+    >>> count(1, "channel"), count(1200, "cell")
+    ('1 channel', '1,200 cells')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -32,6 +32,7 @@ from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.page import StepPage, fold, heading, narrow_form, text, with_button
 from napari_splicer.gui.widgets.file_drop import FileDrop, is_panel
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
+from napari_splicer.gui.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,8 +205,8 @@ class ImageStep(StepPage):
         was_channel = layer in self._link.image_layers
         self._link.use_mask(unmask(self._link, layer))
         if was_channel and self.session.image is not None:
-            left = len(self.session.image.channels)
-            words = f"{layer.name} is the cell mask now, and the image has {left} channels."
+            left = count(len(self.session.image.channels), "channel")
+            words = f"{layer.name} is the cell mask now, and the image has {left}."
             self.session.notice = Notice("info", words, "open")
 
     def _choose_regions(self) -> None:

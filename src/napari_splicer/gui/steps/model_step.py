@@ -18,6 +18,7 @@ from napari_splicer.gui.steps.model_train import TrainPanel
 from napari_splicer.gui.steps.page import StepPage, text
 from napari_splicer.gui.widgets.choice_card import ChoiceCard
 from napari_splicer.gui.widgets.wording import Wording
+from napari_splicer.gui.words import count
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -99,7 +100,7 @@ class ModelStep(StepPage):
         if bundle is not None:
             names = ", ".join(bundle.decomposition.names) or "none (the whole patch)"
             self.status.setText(
-                f"Model in use: {len(bundle.channels)} channels; components: {names}."
+                f"Model in use: {count(len(bundle.channels), 'channel')}; components: {names}."
             )
 
     def _ask_where_to_save(self) -> None:
