@@ -50,6 +50,17 @@ def test_presets_set_the_settings_and_show_measured_times(step, session, qtbot) 
     assert panel.presets["thorough"].isChecked()
 
 
+def test_times_are_measured_as_soon_as_the_cells_are_counted(session, qtbot) -> None:
+    """In a project that is opened, they are counted after everything else is there."""
+    facts, session.facts = session.facts, None
+    step = ModelStep(JobRunner(session))
+    qtbot.addWidget(step)
+    step.show()
+    assert step.train_panel.presets["quick"].note == "time unknown"
+    session.facts = facts
+    assert step.train_panel.presets["quick"].note == "measuring …"
+
+
 def test_longer_presets_take_longer(session) -> None:
     times = estimate(session.snapshot().config, 1000)
     assert 0 < times["quick"] < times["standard"] < times["thorough"]

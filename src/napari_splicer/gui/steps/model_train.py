@@ -85,10 +85,11 @@ class TrainPanel(QWidget):
         layout.addWidget(ProgressPanel(runner, "train", keeps, self, pausable=True))
         self.monitor = TrainingMonitor(self._session)
         layout.addWidget(self.monitor)
-        for signal in (self._session.events.settings, self._session.events.components):
-            bind(self, signal, self._ask_for_estimates)
-        bind(self, self._session.events.settings, self._show_preset)
-        for signal in (self._session.events.job, self._session.events.bundle):
+        events = self._session.events
+        for signal in (events.settings, events.components, events.facts, events.tiles):
+            bind(self, signal, self._ask_for_estimates)  # facts, tiles: how many there are
+        bind(self, events.settings, self._show_preset)
+        for signal in (events.job, events.bundle):
             bind(self, signal, self._look_for_checkpoint)
         self._show_preset()
 
