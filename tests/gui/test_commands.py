@@ -129,8 +129,14 @@ def test_cancelled_training_keeps_the_model_and_says_so(session) -> None:
     assert earlier.unfinished
     assert "stopped before its end" in earlier.why_not
 
+    before = [m.step for m in session.metrics]
+    session.metrics = ()  # as when napari was started anew
     again = commands.train(session, resume=earlier)
+    commands.begin(session, again)
+    assert [m.step for m in session.metrics] == before
+    assert "loss/immune" in session.metrics[0].values
     carry_out(session, again)
+    assert [m.step for m in session.metrics] == [1, 2, 3, 4]
     assert session.metrics[-1].step == 4
     assert not look(commands.run_folder(session), session.bundle).unfinished
 

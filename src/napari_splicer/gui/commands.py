@@ -50,8 +50,8 @@ class Run:
         The settings it runs with.
     folder : Path or None
         Where training keeps its checkpoint, or export its files.
-    resume : bool
-        Whether training goes on from its checkpoint.
+    resume : Earlier or None
+        The training whose checkpoint this one goes on from.
     replace : bool
         Whether a clustering of the same name is made anew.
     group : str or None
@@ -68,7 +68,7 @@ class Run:
     inputs: Snapshot
     config: RunConfig
     folder: Path | None = None
-    resume: bool = False
+    resume: Earlier | None = None
     replace: bool = False
     group: str | None = None
     follows: bool = False
@@ -82,8 +82,9 @@ class Run:
         """Run the verb; to be called in the worker."""
         fields = self.inputs.fields()
         if self.stage == "train":
+            resume = self.resume is not None
             return pipeline.train(
-                fields, self.config, folder=self.folder, resume=self.resume, cancel=self.cancel
+                fields, self.config, folder=self.folder, resume=resume, cancel=self.cancel
             )
         if self.stage == "embed":
             return pipeline.embed(fields, self.inputs.bundle, self.config, cancel=self.cancel)
@@ -124,10 +125,10 @@ def estimate(config: RunConfig, cells: int) -> Mapping[str, float]:
 
 def train(session: Session, *, resume: Earlier | None = None, more: int = 0) -> Run:
     """Prepare training on the session's image, or going on with an earlier one, for more steps."""
-    run = _run(session, "train", folder=run_folder(session).path, resume=resume is not None)
+    run = _run(session, "train", folder=run_folder(session).path)
     if resume is None:
         return run
-    return replace(run, config=run.config.with_values(resume.length(more)))
+    return replace(run, config=run.config.with_values(resume.length(more)), resume=resume)
 
 
 def embed(session: Session, *, with_model: bool = True) -> Run:
@@ -176,14 +177,12 @@ def export(session: Session, folder: Path) -> Run:
     return _run(session, "export", folder=folder)
 
 
-def _run(
-    session: Session, stage: Stage, *, folder: Path | None = None, resume: bool = False
-) -> Run:
+def _run(session: Session, stage: Stage, *, folder: Path | None = None) -> Run:
     inputs = session.snapshot()
     config = _with_spare_threads(inputs.config)
     read = inputs.table if stage in ("cluster", "export") else None
     table = None if read is None else detached(read)
-    return Run(session.next_run(), stage, inputs, config, folder, resume, table=table)
+    return Run(session.next_run(), stage, inputs, config, folder, table=table)
 
 
 def _with_spare_threads(config: RunConfig) -> RunConfig:
@@ -205,7 +204,7 @@ def begin(session: Session, run: Run) -> None:
         session.notice = None
     session.job = Job(run.number, run.stage)
     if run.stage == "train":
-        session.metrics = ()
+        session.metrics = () if run.resume is None else run.resume.metrics
 
 
 def request_cancel(session: Session, run: Run) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_splicer.events import Metrics
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_splicer.model.bundle import Bundle
+    from napari_splicer.model.record import History
     from napari_splicer.pipeline import RunFolder
 
 
@@ -28,6 +31,8 @@ class Earlier:
         How many it was planned for.
     restarts : tuple of int
         Those after which it was continued already.
+    metrics : tuple of Metrics
+        What it said of itself, up to where it stands.
     """
 
     unfinished: bool = False
@@ -35,6 +40,7 @@ class Earlier:
     why_not: str = "What training needs to go on is not there any more: train again."
     steps: int = 0
     restarts: tuple[int, ...] = ()
+    metrics: tuple[Metrics, ...] = ()
 
     def length(self, more: int = 0) -> Mapping[str, Any]:
         """Return the settings of its length, by dotted key; with ``more`` steps after its end."""
@@ -69,4 +75,14 @@ def look(folder: RunFolder, bundle: Bundle | None) -> Earlier:
         why_not=why_not(record) if same else other,
         steps=record.config.training.steps or 0,
         restarts=record.config.training.restarts,
+        metrics=_as_said(record.history),
     )
+
+
+def _as_said(history: History) -> tuple[Metrics, ...]:
+    """Return the curves of a training as it told of them, step by step."""
+    values: dict[int, dict[str, float]] = {}
+    for name, curve in history.items():
+        for step, value in curve:
+            values.setdefault(step, {})[name] = value
+    return tuple(Metrics("train", step, values[step]) for step in sorted(values))

@@ -23,3 +23,17 @@ def test_lines_take_the_colours_that_their_components_are_given(qtbot) -> None:
     for colour in ("#d55e00", "#0072b2"):
         curves.show_series(line, {"immune": colour})
         assert curves._lines["immune"].opts["pen"].color().name() == colour
+
+
+def test_axes_have_ticks_only_where_something_is_drawn(qtbot) -> None:
+    curves = Curves("Rank", "what it means", later="It comes later.")
+    qtbot.addWidget(curves)
+    for series in ({"all": ([], [])}, {"all": ([8], [float("nan")])}):
+        curves.show_series(series, {})
+        assert curves.later.isVisibleTo(curves)
+        assert not curves.getPlotItem().getAxis("left").isVisible()
+    curves.show_series({"all": ([8], [2.0])}, {})
+    assert not curves.later.isVisibleTo(curves)
+    assert curves._lines["all"].opts["symbol"] == "o"
+    curves.show_series({"all": ([8, 16], [2.0, 3.0])}, {})
+    assert curves._lines["all"].opts["symbol"] is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pyqtgraph as pg
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.widgets.theme import Theme
 
 _FEWEST_STEPS = 10  # that the axis spans
+_DOT = 5  # px
 
 
 class Curves(pg.PlotWidget):
@@ -97,13 +99,22 @@ class Curves(pg.PlotWidget):
         if (series, colours) == self._shown:
             return
         self._shown = (series, colours)
+        series = {name: line for name, line in series.items() if any(map(isfinite, line[1]))}
         for name in set(self._lines) - set(series):
             self.removeItem(self._lines.pop(name))
         for name, (steps, values) in series.items():
             if name not in self._lines:
                 self._lines[name] = self.plot()
-            self._lines[name].setPen(pg.mkPen(colours.get(name, "#999999"), width=2))
-            self._lines[name].setData(list(steps), list(values))
+            colour = colours.get(name, "#999999")
+            self._lines[name].setPen(pg.mkPen(colour, width=2))
+            self._lines[name].setData(
+                list(steps),
+                list(values),
+                symbol="o" if len(steps) == 1 else None,  # one alone makes no line
+                symbolSize=_DOT,
+                symbolPen=None,
+                symbolBrush=colour,
+            )
         self._show_axes(bool(series))
         # Else pyqtgraph finds the ranges while it draws, and draws once more with them.
         self.scene().prepareForPaint()
