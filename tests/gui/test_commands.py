@@ -141,6 +141,22 @@ def test_cancelled_training_keeps_the_model_and_says_so(session) -> None:
     assert not look(commands.run_folder(session), session.bundle).unfinished
 
 
+def test_what_takes_the_place_of_a_stopped_training_says_so_while_it_runs(session) -> None:
+    for stopped in (True, False):
+        run = commands.train(session)
+        commands.begin(session, run)
+        said = []
+        for event in run.events():
+            commands.apply(session, run, [event])
+            if isinstance(event, Metrics) and stopped:
+                commands.request_cancel(session, run)
+            elif isinstance(event, Metrics) and session.notice is not None:
+                said.append(session.notice.text)
+    assert all("It will be replaced" in text for text in said)
+    assert len(said) == 4
+    assert session.notice is None or "replaced" not in session.notice.text
+
+
 def test_a_training_that_has_ended_is_given_more_steps(session) -> None:
     assert "not there any more" in look(commands.run_folder(session), None).why_not
     carry_out(session, commands.train(session))

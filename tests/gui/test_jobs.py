@@ -32,6 +32,8 @@ class Script:
     error: Exception | None = None
     stage: str = "train"
     follows: bool = False
+    resume: None = None
+    folder: None = None
     inputs: Snapshot = field(default_factory=Snapshot)
     config: Any = None
     cancel: Cancel = field(default_factory=Cancel)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_splicer.errors import listed
 from napari_splicer.events import Metrics
+from napari_splicer.gui.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from napari_splicer.model.bundle import Bundle
     from napari_splicer.model.record import History
     from napari_splicer.pipeline import RunFolder
+
+_NAMED = 2  # components in a sentence
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,10 @@ class Earlier:
         Whether the model in use is the one it made.
     why_not : str
         Why it can't be given more steps; empty where it can.
-    steps : int
-        How many it was planned for.
+    step, steps : int
+        How many it has done, and was planned for.
+    components : tuple of str
+        Their names.
     restarts : tuple of int
         Those after which it was continued already.
     metrics : tuple of Metrics
@@ -38,9 +44,22 @@ class Earlier:
     unfinished: bool = False
     of_model: bool = False
     why_not: str = "What training needs to go on is not there any more: train again."
+    step: int = 0
     steps: int = 0
+    components: tuple[str, ...] = ()
     restarts: tuple[int, ...] = ()
     metrics: tuple[Metrics, ...] = ()
+
+    @property
+    def stopped(self) -> str:
+        """Say what was stopped, and what would replace it; empty where nothing was."""
+        if not self.unfinished:
+            return ""
+        names = f"; components: {listed(self.components, _NAMED)}" if self.components else ""
+        return (
+            f"Stopped after {self.step:,} of {count(self.steps, 'step')}{names}. Any other "
+            "training, of this image or another, takes its place."
+        )
 
     def length(self, more: int = 0) -> Mapping[str, Any]:
         """Return the settings of its length, by dotted key; with ``more`` steps after its end."""
@@ -73,7 +92,9 @@ def look(folder: RunFolder, bundle: Bundle | None) -> Earlier:
         unfinished=not record.complete,
         of_model=same,
         why_not=why_not(record) if same else other,
+        step=record.step,
         steps=record.config.training.steps or 0,
+        components=tuple(component.name for component in record.config.components),
         restarts=record.config.training.restarts,
         metrics=_as_said(record.history),
     )

@@ -12,7 +12,7 @@ from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.analysis.whole import Whole, take_out
 from napari_splicer.gui import editing
 from napari_splicer.gui.carrying import carry_groupings
-from napari_splicer.gui.snapshot import Notice, warning_after
+from napari_splicer.gui.snapshot import Notice, warning_after, without_warning
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -31,6 +31,7 @@ def keep(session: Session, run: Run, event: Finished) -> None:
     if run.stage == "train":
         session.made_from = {**session.made_from, "train": made}
         session.bundle = event.result
+        _forget_replaced(session, run)
     elif run.stage == "segment":
         _take_mask(session, run, event)
     elif run.stage == "embed" and not event.cancelled:
@@ -44,6 +45,16 @@ def keep(session: Session, run: Run, event: Finished) -> None:
             made = replace(made, table=session.table)
             session.made_from = {**session.made_from, "export": made}
         session.exported = tuple(event.result)
+
+
+def _forget_replaced(session: Session, run: Run) -> None:
+    """Take back the advice to stop this training for an earlier one, whose place it has taken."""
+    from napari_splicer.pipeline import RunFolder
+    from napari_splicer.training.checkpoint import replacing
+
+    if run.folder is not None:
+        words = replacing(RunFolder(run.folder).checkpoint)
+        session.notice = without_warning(session.notice, words)
 
 
 def _take_mask(session: Session, run: Run, event: Finished) -> None:

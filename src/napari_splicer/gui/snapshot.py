@@ -102,6 +102,14 @@ def warning_after(now: Notice | None, message: str, stage: Stage) -> Notice:
     return Notice("warning", text, stage)
 
 
+def without_warning(now: Notice | None, message: str) -> Notice | None:
+    """Return what is left of a notice without one of its warnings."""
+    if now is None or now.kind != "warning" or message not in now.text:
+        return now
+    text = " ".join(now.text.replace(message, "").split())
+    return replace(now, text=text) if text else None
+
+
 @dataclass(frozen=True, slots=True)
 class Sought:
     """A question: which cells, or tiles, are like these (label ids), by a source of the table."""

@@ -129,6 +129,14 @@ def has_unfinished(folder: Path) -> bool:
         return False
 
 
+def replacing(folder: Path) -> str:
+    """Say that the checkpoint of a training that was stopped, in ``folder``, makes way."""
+    return (
+        f"{folder} holds the checkpoint of a training that was stopped. It will be replaced: stop "
+        "this one now and resume, to go on with that."
+    )
+
+
 def read_checkpoint_tensors(folder: Path) -> dict[str, Tensor]:
     """Read a checkpoint's tensors, on the CPU; InvalidModel if the file is damaged."""
     return read_tensors(checkpoint_path(folder))

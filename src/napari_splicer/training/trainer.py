@@ -33,6 +33,7 @@ from napari_splicer.training.checkpoint import (
     has_unfinished,
     read_checkpoint_tensors,
     read_record,
+    replacing,
     write_checkpoint,
 )
 from napari_splicer.training.continuing import as_continued
@@ -223,11 +224,7 @@ def _go_on(learner: Learner, folder: Path, record: CheckpointRecord | None) -> I
         check_same_images(record, learner.record())
         learner.restore(record, read_checkpoint_tensors(folder))
     elif has_unfinished(folder):
-        yield Warned(
-            "train",
-            f"{folder} holds the checkpoint of a training that was stopped. It will be replaced: "
-            "stop this one now and resume, to go on with that.",
-        )
+        yield Warned("train", replacing(folder))
 
 
 def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Event]:

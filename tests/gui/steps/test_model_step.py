@@ -180,6 +180,20 @@ def test_training_can_be_paused_and_given_more_steps(step, session, qtbot) -> No
     assert session.bundle.config.training.restarts == (4,)
 
 
+def test_what_training_anew_would_replace_is_told_before(step, session, qtbot) -> None:
+    train = step.train_panel
+    assert not train.stopped.isVisible()
+    run = commands.train(session)
+    commands.begin(session, run)
+    for event in run.events():
+        commands.apply(session, run, [event])
+        if isinstance(event, Metrics):
+            commands.request_cancel(session, run)
+    qtbot.waitUntil(lambda: train.stopped.isVisible(), timeout=60_000)
+    assert "after 1 of 4 steps; components: immune, around" in train.stopped.text()
+    assert "Any other training, of this image or another, takes its place" in train.stopped.text()
+
+
 def test_a_model_from_elsewhere_is_not_given_more_steps(step, session, trained) -> None:
     session.made_from = {}
     step.show_readiness(resolve(session.snapshot()))

@@ -78,6 +78,8 @@ class TrainPanel(QWidget):
         self.resume_button.clicked.connect(self.resume)
         layout.addWidget(self.button)
         layout.addWidget(self.resume_button)
+        self.stopped = text(small=True)
+        layout.addWidget(self.stopped)
         layout.addWidget(self._more_steps())
         self.why = text()
         layout.addWidget(self.why)
@@ -223,6 +225,8 @@ class TrainPanel(QWidget):
         allow(self.resume_button, state, "Go on from the last checkpoint, with the same settings")
         idle = self._session.job is None
         self.resume_button.setVisible(self._earlier.unfinished and idle)
+        self.stopped.setText(self._earlier.stopped)
+        self.stopped.setVisible(self._earlier.unfinished and idle)
         trained_here = "train" in self._session.made_from and self._session.bundle is not None
         self._more_line.setVisible(trained_here and idle and not self._earlier.unfinished)
         never = bool(self._earlier.why_not) and state.allowed
