@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import npe2
 import numpy as np
 import pandas as pd
@@ -63,6 +65,18 @@ def test_a_trained_model_is_still_the_one_of_these_components(
     assert [m.step for m in again.session.metrics] == [m.step for m in trained.session.metrics]
     again.session.components = again.session.components[:1]
     assert journey(again)["model"] == ("stale", "trained")
+
+
+def test_a_model_that_was_loaded_again_is_still_the_one_of_the_table(
+    trained, tmp_path, open_again
+) -> None:
+    session = trained.session
+    trained.run(commands.embed(session))
+    session.bundle = replace(session.bundle)
+    trained.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    assert "X_splicer" in again.session.table.obsm
+    assert journey(again)["embed"][0] == "done"
 
 
 def test_groups_selection_and_steps_come_back(grouped, tmp_path, open_again) -> None:
