@@ -80,7 +80,7 @@ WORDS = {
         "The other way to a model: one that was trained before, from a folder, a file, an address "
         "or the Hugging Face hub. Its channels are matched with the image's."
     ),
-    "export": "Written: tables, cluster image, figures, and the run file that makes them again.",
+    "export": "Written: tables, the image of the groups, and the run file that makes them again.",
     "tiles": (
         "The same for regions of the tissue: instead of cells, tiles are described. No mask is "
         "needed."
