@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QIcon
 from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QStyle, QStyleOptionViewItem
 
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.widgets.legend import CELLS, COLOUR, NAME, SHOWN, Legend
+from napari_splicer.gui.widgets.swatch import SWATCH, swatch
 
 
 @pytest.fixture
@@ -71,6 +72,12 @@ def test_swatch_opens_a_dialog_that_recolours(qtbot, legend, session):
     dialog.setCurrentColor(QColor("#123456"))
     dialog.accept()
     assert session.groups[2].colour == "#123456"
+
+
+@pytest.mark.parametrize("mode", list(QIcon.Mode))
+def test_a_swatch_has_its_colour_also_in_a_selected_row(qtbot, mode):
+    pixel = swatch("#e69f00").pixmap(SWATCH, SWATCH, mode).toImage().pixelColor(7, 7)
+    assert pixel.name() == "#e69f00"
 
 
 def test_click_selects_the_groups_cells(qtbot, legend, session):

@@ -20,7 +20,11 @@ def swatch(colour: str) -> QIcon:
     """Return a square of a colour."""
     pixmap = QPixmap(SWATCH, SWATCH)
     pixmap.fill(QColor(colour))
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    # Or the style tints it in a row that is selected, and greys it in one that is disabled.
+    for mode in (QIcon.Mode.Selected, QIcon.Mode.Disabled):
+        icon.addPixmap(pixmap, mode)
+    return icon
 
 
 def ask_for_colour(parent: QWidget, name: str, old: str, take: Callable[[str], None]) -> None:
