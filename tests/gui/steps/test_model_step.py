@@ -136,7 +136,7 @@ def test_progress_curves_and_sentence_follow_the_training(step, session) -> None
     )
     panel = step.findChild(ProgressPanel)
     assert panel.isVisible()
-    assert panel._text.text() == "40 of 100 steps · 1 min left"
+    assert panel._text.text() == "40 of 100\xa0steps · 1\xa0min\xa0left"
     monitor = step.train_panel.monitor
     assert "All components still learn." in monitor.sentence.text()
     assert list(monitor.loss._lines) == ["immune"]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from napari_splicer.gui.jobs import JobRunner
     from napari_splicer.gui.snapshot import Job
 
+_NB = "\N{NO-BREAK SPACE}"  # a line may end before a number, not between it and its unit
+
 
 class ProgressPanel(QWidget):
     """Seen only while ``stage`` runs.
@@ -94,24 +96,24 @@ def describe(job: Job) -> str:
     parts = ["Paused"] if job.paused else []
     parts += [job.message] if job.message else []
     if job.unit == "%":
-        parts.append(f"{job.done} %")
+        parts.append(f"{job.done}{_NB}%")
     elif job.total:
-        parts.append(f"{job.done:,} of {job.total:,} {job.unit}".strip())
+        parts.append(f"{job.done:,} of {job.total:,}{_NB}{job.unit}".strip())
     if job.seconds_left is not None and not job.paused:
-        parts.append(f"{duration(job.seconds_left)} left")
+        parts.append(f"{duration(job.seconds_left)}{_NB}left")
     return " · ".join(parts) or "Getting ready …"
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in words, rounded as far as an estimate deserves.
+    r"""Return a length of time in words, rounded as far as an estimate deserves.
 
     Examples
     --------
     >>> duration(42), duration(200), duration(5000)
-    ('42 s', '3 min', '1.4 h')
+    ('42\xa0s', '3\xa0min', '1.4\xa0h')
     """
     if seconds < 60:
-        return f"{max(1, round(seconds))} s"
+        return f"{max(1, round(seconds))}{_NB}s"
     if seconds < 3600:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.2g} h"
+        return f"{round(seconds / 60)}{_NB}min"
+    return f"{seconds / 3600:.2g}{_NB}h"
