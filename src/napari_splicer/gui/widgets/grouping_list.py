@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _NAME = Qt.ItemDataRole.UserRole
 _MOST = 4  # rows without scrolling
+_UNUSED = {"leiden": ("clusters",), "kmeans": ("resolution", "neighbours")}  # of the settings
 
 
 class GroupingList(QWidget):
@@ -185,6 +186,6 @@ def _in_words(made: Mapping[str, Any]) -> str:
     if made.get("method") == "taught":
         sources = ", ".join(source_words(str(source)) for source in made["sources"])
         return f"Taught by examples, by {sources}: see the Explorer's page Teach"
-    words = {"name", "source"}
-    settings = ", ".join(f"{key} {value}" for key, value in made.items() if key not in words)
+    left_out = {"name", "source", *_UNUSED.get(made.get("method", ""), ())}
+    settings = ", ".join(f"{key} {value}" for key, value in made.items() if key not in left_out)
     return f"By {source_words(made['source'])}; {settings}"
