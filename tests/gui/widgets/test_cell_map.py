@@ -207,9 +207,21 @@ def test_hover_names_cell_and_group_and_leaving_ends_it(qtbot, cell_map, session
     assert cell_map._label.isVisible()
     editing.rename(session, 1, "stroma")
     qtbot.waitUntil(lambda: cell_map._label.toPlainText() == f"cell {cell} · stroma")
+    editing.rename(
+        session, 1, "a type of cell with a name that is much longer than the map is wide"
+    )
+    qtbot.waitUntil(lambda: cell_map._label.toPlainText().endswith("…"))
+    label = cell_map._label
+    assert label.toPlainText().startswith(f"cell {cell} · a")
+    assert cell_map.plot.sceneRect().contains(label.mapRectToScene(label.boundingRect()))
     QApplication.sendEvent(cell_map, QEvent(QEvent.Type.Leave))
     assert session.hovered is None
     assert not cell_map._label.isVisible()
+    x, y = map(float, session.table.obsm["X_umap"][4])
+    cell_map.view.setRange(xRange=(x, x + 0.1), yRange=(y, y + 0.1))
+    cell_map.view.updateMatrix()
+    session.hovered = cell
+    assert label.mapRectToScene(label.boundingRect()).height() < 40
 
 
 def test_hidden_groups_are_neither_drawn_nor_selected(qtbot, cell_map, session):

@@ -15,6 +15,7 @@ from napari_splicer.gui.shortcuts import ADD, CLEAR, TAKE_AWAY
 from napari_splicer.gui.snapshot import MIXTURE
 from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import colouring_of
+from napari_splicer.gui.widgets.hover_label import HoverLabel
 from napari_splicer.gui.widgets.lasso import LassoView, combine, inside
 from napari_splicer.gui.widgets.map_axes import MapAxes
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
@@ -75,8 +76,7 @@ class CellMap(QWidget):
         self._chosen = PointCloud(self.view, z=10)
         self._ring = Points(size=_RING, brush=pg.mkBrush(None), pxMode=True)
         self._pulse = Points(size=_RING, brush=pg.mkBrush(None), pxMode=True)
-        self._label = pg.TextItem()
-        self._label.hide()  # also an empty one has a background
+        self._label = HoverLabel()
         for item in (self._ring, self._pulse, self._label):
             item.setZValue(20)
             self.view.addItem(item, ignoreBounds=True)
@@ -219,18 +219,15 @@ class CellMap(QWidget):
 
     def _draw_hovered(self) -> None:
         row = self._row(self._session.hovered)
-        self._label.setVisible(row is not None)
         if row is None:
+            self._label.hide()
             self._ring.clear()
             return
         self._ring.setData(pos=self._points[row : row + 1])
         code = int(self._session.codes()[row])
         group = f" · {self._session.groups[code].name}" if code >= 0 else ""
-        self._label.setText(self._session.words(f"cell {self._ids[row]}") + group)
-        centre = self.view.viewRect().center()
-        x, y = self._points[row]
-        self._label.setAnchor((1.1 if x > centre.x() else -0.1, 0 if y > centre.y() else 1))
-        self._label.setPos(x, y)
+        words = self._session.words(f"cell {self._ids[row]}") + group
+        self._label.show_at(self._points[row], words, self.view)
 
     def _draw_picked(self) -> None:
         row = self._row(self._session.picked)
