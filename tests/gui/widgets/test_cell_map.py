@@ -119,7 +119,9 @@ def test_one_marker_against_another(qtbot, cell_map, session):
     assert axes.x.isVisibleTo(cell_map)
     axes.y.setCurrentText("area")
     axes.y.activated.emit(axes.y.currentIndex())
-    assert axes.places.labels == (session.table.var_names[0], "area")
+    marker = session.table.var_names[0]
+    assert axes.places.labels == (f"{marker} (arcsinh)", "area")
+    assert cell_map.plot.getAxis("bottom").labelText == f"{marker} (arcsinh)"
     np.testing.assert_array_equal(axes.places.points[:, 1], session.table.obs["area"])
     by_marker = np.argsort(axes.places.points[:, 0])
     assert (np.diff(np.asarray(session.table.X)[by_marker, 0]) >= 0).all()
@@ -139,7 +141,8 @@ def test_axes_follow_a_measure_that_changes_or_goes(cell_map, session):
     session.measures = {"likeness": np.arange(90.0)}
     np.testing.assert_array_equal(axes.places.points[:, 0], np.arange(90.0))
     session.measures = {}
-    assert axes.places.labels[0] == axes.x.currentText() == session.table.var_names[0]
+    assert axes.x.currentText() == session.table.var_names[0]
+    assert axes.places.labels[0] == f"{session.table.var_names[0]} (arcsinh)"
 
 
 def test_principal_components_part_the_groups(qtbot, cell_map, session):
@@ -152,6 +155,7 @@ def test_principal_components_part_the_groups(qtbot, cell_map, session):
     spread = max(points[codes == group].std() for group in range(3))
     apart = np.linalg.norm(centres[:, None] - centres[None], axis=2)[np.triu_indices(3, 1)]
     assert apart.min() > 2 * spread
+    assert axes.places.labels == ("PC 1", "PC 2")
 
 
 def test_a_measure_can_be_shown_and_goes_with_its_cells(qtbot, cell_map, session):

@@ -123,8 +123,12 @@ class MapAxes(QWidget):
             self._errand.ask(_components, detached(table))
         elif kind == NUMBERS:
             names = (self.x.currentText(), self.y.currentText())
-            scaled = [_scaled(values_of(session, name), name in table.var_names) for name in names]
-            self._take(Places(np.stack(scaled, axis=1), names))
+            markers = [name in table.var_names for name in names]
+            scaled = [
+                _scaled(values_of(session, n), m) for n, m in zip(names, markers, strict=True)
+            ]
+            x, y = (f"{n} (arcsinh)" if m else n for n, m in zip(names, markers, strict=True))
+            self._take(Places(np.stack(scaled, axis=1), (x, y)))
         elif "X_umap" in table.obsm:
             self._take(Places(np.asarray(table.obsm["X_umap"], np.float64)[:, :2]))
         else:
@@ -143,7 +147,7 @@ def _components(table: AnnData) -> Places:
     points = np.zeros((len(scores), 2))
     points[:, : scores.shape[1]] = scores
     points[~np.isfinite(scores).all(axis=1)] = np.nan
-    return Places(points, ("component 1", "component 2"))
+    return Places(points, ("PC 1", "PC 2"))
 
 
 def _scaled(values: NDArray[np.float64], is_marker: bool) -> NDArray[np.float64]:
