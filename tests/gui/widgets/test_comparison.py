@@ -9,7 +9,9 @@ from qtpy.QtCore import Qt
 
 from napari_splicer.analysis.agreement import Trust
 from napari_splicer.config import ClusteringSettings
+from napari_splicer.gui import groupings
 from napari_splicer.gui.widgets.comparison import EMPTY, Comparison
+from napari_splicer.gui.widgets.save_button import SaveButton
 from napari_splicer.gui.widgets.trust_line import TrustLine, in_words
 
 
@@ -32,6 +34,20 @@ def test_one_grouping_alone_teaches(qtbot, session) -> None:
     qtbot.addWidget(panel)
     assert panel.message == EMPTY
     assert not panel.moved.isEnabled()
+    assert panel.moved.toolTip().startswith("Two groupings are needed")
+    assert not panel.findChild(SaveButton).isEnabled()
+
+
+def test_when_one_grouping_is_left_nothing_can_be_saved(qtbot, twice) -> None:
+    panel = Comparison(twice)
+    qtbot.addWidget(panel)
+    assert panel.moved.toolTip().startswith("Two groupings are being compared")
+    save = panel.findChild(SaveButton)
+    qtbot.waitUntil(save.isEnabled, timeout=60_000)
+    groupings.remove_grouping(twice, "other")
+    assert panel.message == EMPTY
+    assert panel.moved.text() == "Select moved"
+    assert not save.isEnabled()
 
 
 def test_what_is_found_of_a_table_that_is_gone_is_not_shown(qtbot, twice) -> None:

@@ -12,6 +12,8 @@ from napari_splicer.gui.widgets import chunk_table, gallery
 from napari_splicer.gui.widgets.chunk_table import ChunkTable
 from napari_splicer.gui.widgets.gallery import BORDERLINE, Gallery
 from napari_splicer.images.image import MultiplexImage
+from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
+from napari_splicer.gui.widgets.save_button import SaveButton
 
 
 @pytest.fixture
@@ -119,3 +121,12 @@ def test_chunks_say_what_is_missing(qtbot, make_table):
     assert chunks.message == chunk_table.EMPTY
     session.table = make_table(cells=9)
     assert "Too few cells" in chunks.message
+
+
+def test_of_a_table_that_is_gone_nothing_is_left_to_save(qtbot, session):
+    chunks = ChunkTable(session)
+    qtbot.addWidget(chunks)
+    save = chunks.findChild(SaveButton)
+    qtbot.waitUntil(save.isEnabled, timeout=20_000)
+    session.table = None
+    assert not save.isEnabled()

@@ -53,7 +53,11 @@ def test_the_chosen_kind_is_written(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     path = tmp_path / written
-    qtbot.waitUntil(lambda: "Saved" in button.toolTip(), timeout=60_000)
+    explained = button.toolTip()
+    qtbot.waitUntil(lambda: button.text() == "Saved ✓", timeout=60_000)
+    assert button.toolTip() == f"{explained}\nSaved: {path}"
+    button._again.timeout.emit()  # some seconds later
+    assert button.text() == "Save …"
     assert asked[0][0].endswith("groups-x-markers.png")
     if written.endswith("csv"):
         pd.testing.assert_frame_equal(pd.read_csv(path, index_col=0), VALUES)
@@ -71,11 +75,12 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_with_nothing_to_save_nothing_is_asked(qtbot, monkeypatch) -> None:
-    view = MatrixView()
-    button = SaveButton(view, "x")
-    button.view = view
-    qtbot.addWidget(view)
-    qtbot.addWidget(button)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked"))
-    button.ask()
+def test_with_nothing_to_save_it_can_not_be_pressed(qtbot, button) -> None:
+    explained = button.toolTip()
+    assert button.isEnabled()
+    button.view.set_matrix(None)
+    assert not button.isEnabled()
+    assert button.toolTip() == "There is nothing to save yet"
+    button.view.set_matrix(Matrix(VALUES, SHADES, COLOURS, lambda *_: ""))
+    assert button.isEnabled()
+    assert button.toolTip() == explained

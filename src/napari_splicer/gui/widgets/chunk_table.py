@@ -74,6 +74,8 @@ class ChunkTable(Panel):
         else:
             embedding = np.asarray(table.obsm["X_splicer_chunks"])
             self.say("Measuring what each chunk tells apart …")
+        self._errand.forget()
+        self.matrix.set_matrix(None)
             self._errand.ask(
                 _measure, embedding, chunks, np.asarray(table.X), tuple(table.var_names)
             )

@@ -28,6 +28,7 @@ EMPTY = (
     "Here two groupings of the same cells are compared. Make a second one in step ⑤ Cluster, "
     "under “Group in another way”."
 )
+_MOVED = "Select moved"
 
 
 class Comparison(Panel):
@@ -55,7 +56,7 @@ class Comparison(Panel):
         self.index.setToolTip(
             "Adjusted Rand index: 1 where both group alike, about 0 where no more than by chance"
         )
-        self.moved = QPushButton("Select moved")
+        self.moved = QPushButton(_MOVED)
         for box, words in ((self.first, "rows"), (self.second, "columns")):
             box.tip = f"The grouping whose groups are the {words}"
             box.activated.connect(self._ask)
@@ -94,12 +95,15 @@ class Comparison(Panel):
         names = (self.first.currentText(), self.second.currentText())
         self._found = None
         self.moved.setEnabled(False)
-        self.moved.setToolTip("Two groupings are being compared: one moment")
         if table is None or len(self._session.clusterings) < 2:
             self._errand.forget()
             self.index.clear()
+            self.matrix.set_matrix(None)
+            self.moved.setText(_MOVED)
+            self.moved.setToolTip("Two groupings are needed: make a second one in step ⑤ Cluster")
             self.say(self._session.words(EMPTY))
             return
+        self.moved.setToolTip("Two groupings are being compared: one moment")
         if self.message:
             self.say("Comparing …")
         self._errand.ask(_compare, _excerpt(table, names), names)

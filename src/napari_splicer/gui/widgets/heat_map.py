@@ -78,6 +78,7 @@ class HeatMap(Panel):
         table, clustering = self._session.table, self._session.clustering
         if table is None or clustering is None:
             self._profiles = None
+            self.matrix.set_matrix(None)
             self.say(self._session.words(EMPTY))
             return
         self._due.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QToolButton
 
 from napari_splicer.gui.jobs import Errand
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
 
 _KINDS = {"Picture (*.png)": ".png", "Drawing (*.svg)": ".svg", "Numbers (*.csv)": ".csv"}
+_SAVE = "Save …"
+_TIP = "Save this as a picture (PNG), a drawing (SVG) or its numbers (CSV)"
+_SEEN = 4000  # ms for which the button says that it has saved
 
 
 class SaveButton(QToolButton):
@@ -31,14 +35,16 @@ class SaveButton(QToolButton):
         super().__init__(parent)
         self._view, self._title = view, title
         self._errand = Errand(self, self._saved)
-        self.setText("Save …")
-        self.setToolTip("Save this as a picture (PNG), a drawing (SVG) or its numbers (CSV)")
+        self.setText(_SAVE)
         self.clicked.connect(self.ask)
+        self._again = QTimer(self, singleShot=True, interval=_SEEN)
+        self._again.timeout.connect(lambda: self.setText(_SAVE))
+        view.model().modelReset.connect(self._allow)
+        self._allow()
 
     def ask(self) -> None:
         """Ask where to, and write."""
-        if self._view.matrix is None:
-            return
+        assert self._view.matrix is not None
         suggested = str(Path.home() / self._title.replace(" × ", "-x-").replace(" ", "-").lower())
         name, kind = QFileDialog.getSaveFileName(
             self, f"Save {self._title}", f"{suggested}.png", ";;".join(_KINDS)
@@ -48,8 +54,15 @@ class SaveButton(QToolButton):
             path = path if path.suffix else path.with_suffix(_KINDS.get(kind, ".png"))
             self._errand.ask(_write, path, self._view.matrix, self._title)
 
+    def _allow(self) -> None:
+        there = self._view.matrix is not None
+        self.setEnabled(there)
+        self.setToolTip(_TIP if there else "There is nothing to save yet")
+
     def _saved(self, path: Path) -> None:
-        self.setToolTip(f"Saved: {path}")
+        self.setText("Saved ✓")
+        self.setToolTip(f"{_TIP}\nSaved: {path}")
+        self._again.start()
 
 
 def _write(path: Path, matrix: Matrix, title: str) -> Path:
