@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
@@ -11,9 +12,9 @@ from napari_splicer.gui.session import Session
 from napari_splicer.gui.widgets import chunk_table, gallery
 from napari_splicer.gui.widgets.chunk_table import ChunkTable
 from napari_splicer.gui.widgets.gallery import BORDERLINE, Gallery
-from napari_splicer.images.image import MultiplexImage
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
 from napari_splicer.gui.widgets.save_button import SaveButton
+from napari_splicer.images.image import MultiplexImage
 
 
 @pytest.fixture
@@ -98,6 +99,8 @@ def test_chunks_tell_the_markers_that_they_hold(qtbot, session, make_table):
     assert r2.loc["immune", "CD3"] > 0.3 > r2.loc["nuclei", "CD3"]
     tip = chunks.matrix.matrix.tip(0, r2.columns.get_loc("CD3"))
     assert tip.startswith("immune tells")
+    assert "component (row)" in chunks.heading.text()
+    assert "marker (column)" in chunks.heading.text()
     chunks.matrix.column_clicked.emit("CD3")
     assert session.colour_by == "CD3"
 
@@ -112,6 +115,15 @@ def test_chunks_of_cells_that_lack_a_marker(make_table):
     )
     assert np.isnan(r2.loc["a", "DAPI"])
     assert np.isfinite(r2.loc["a", ["CD3", "CD20", "PanCK", "Ki-67"]]).all()
+
+
+def test_what_is_nothing_has_no_sign(qtbot):
+    values = pd.DataFrame([[-0.001, -0.04]], index=["a"], columns=["CD3", "CD20"])
+    view = MatrixView()
+    qtbot.addWidget(view)
+    view.set_matrix(Matrix(values, np.zeros((1, 2)), ("#000000",), lambda *_: ""))
+    assert [view.model().index(0, i).data() for i in range(2)] == ["0.00", "-0.04"]
+    assert chunk_table._tip(values, 0, 0).endswith("(R² 0.00)")
 
 
 def test_chunks_say_what_is_missing(qtbot, make_table):

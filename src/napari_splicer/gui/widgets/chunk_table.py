@@ -28,6 +28,11 @@ EMPTY = (
     "Here will be what each component's part of the embedding tells apart. "
     "Step ④ Embed makes it, with a SpliCER model."
 )
+_HEADING = "What each component (row) tells of each marker (column): R²"
+_HEADING_TIP = (
+    "Each component has its part of the embedding. R² says how much of a marker's variation that "
+    "part alone tells: 1 is all of it, 0 nothing"
+)
 _FEWEST = 10  # cells, two for each of five folds
 _MOST = 4000  # cells that the estimate is made from
 
@@ -44,11 +49,13 @@ class ChunkTable(Panel):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         self.matrix = MatrixView()
-        super().__init__("Chunks (R²)", self.matrix, parent)
+        super().__init__(_HEADING, self.matrix, parent)
+        self.heading.setToolTip(_HEADING_TIP)
         self._session = session
         self._errand = Errand(self, self._show)
         self.bar = ColourBar()
         self.bar.set_scale(scale_colours(), 0, 1)
+        self.bar.tip = "R²: at 1 a component tells a marker exactly, at 0 not at all"
         self.tools.addStretch()
         self.tools.addWidget(self.bar)
         self.tools.addWidget(SaveButton(self.matrix, "Components × markers"))
@@ -67,15 +74,15 @@ class ChunkTable(Panel):
 
         table = self._session.table
         chunks = {} if table is None else chunk_slices(table)
+        self._errand.forget()
+        self.matrix.set_matrix(None)
         if table is None or not chunks:
             self.say(self._session.words(EMPTY))
         elif table.n_obs < _FEWEST:
-            self.say(f"Too few cells to tell what chunks hold: {table.n_obs} of {_FEWEST}.")
+            self.say(f"Too few cells to tell what components hold: {table.n_obs} of {_FEWEST}.")
         else:
             embedding = np.asarray(table.obsm["X_splicer_chunks"])
-            self.say("Measuring what each chunk tells apart …")
-        self._errand.forget()
-        self.matrix.set_matrix(None)
+            self.say("Measuring what each component tells apart …")
             self._errand.ask(
                 _measure, embedding, chunks, np.asarray(table.X), tuple(table.var_names)
             )
@@ -119,4 +126,4 @@ def _tip(r2: pd.DataFrame, row: int, column: int) -> str:
     if not np.isfinite(value):
         return f"{marker} is the same in all cells, or missing in most."
     share = f"{max(value, 0):.0%} of {marker}'s variation"
-    return f"{component} tells {share} (R² {value:.2f})"
+    return f"{component} tells {share} (R² {value:z.2f})"

@@ -116,7 +116,7 @@ class HeatMap(Panel):
         cells = int(self._profiles.counts.sum(axis=1).iloc[row])
         return (
             f"{scores.index[row]} · {scores.columns[column]}\n"
-            f"z-score {score:+.2f}\n"
+            f"z-score {score:+z.2f}\n"
             f"median intensity {median:.4g}\n" + self._session.words(f"{cells:,} cells")
         )
 

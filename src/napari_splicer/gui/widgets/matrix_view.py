@@ -126,7 +126,7 @@ def _count(value: float) -> str:
 def _text(value: float) -> str:
     if not np.isfinite(value):
         return ""
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.3g}"
+    return f"{value:z.2f}" if abs(value) < 10 else f"{value:.3g}"
 
 
 class MatrixView(QTableView):
