@@ -28,17 +28,20 @@ class ChoiceCard(QPushButton):
         self.setCheckable(True)
         self.setToolTip(tip)
         self.setAccessibleName(title)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self._title, self._note = QLabel(title), QLabel(note)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(1)
         for label in (self._title, self._note):
-            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            label.setIndent(0)
             label.setWordWrap(True)
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
             label.setStyleSheet("background: transparent")
             layout.addWidget(label)
+        # Together in the middle where it is as high as another beside it, whose lines wrap.
+        self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom)
+        self._note.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         bold = self._title.font()
         bold.setBold(True)
         self._title.setFont(bold)
@@ -48,6 +51,8 @@ class ChoiceCard(QPushButton):
         """Be as high as both lines need, which wrap where a font is large or the dock narrow."""
         # A button asks its style for its size, not its layout.
         self.setMinimumHeight(self.layout().heightForWidth(self.width()))
+        # Grown while it is about to be shown for the first time, it does not tell its layout.
+        self.layout().setGeometry(self.rect())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Wrap anew."""
