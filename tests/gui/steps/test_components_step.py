@@ -90,6 +90,15 @@ def test_a_name_that_is_taken_is_refused(step, session) -> None:
     step._editor.name.editingFinished.emit()
     assert names(session) == ["immune", "around"]
     assert step._editor.name.text() == "immune"
+    says = step._editor.says
+    assert not says.isHidden()
+    assert says.text() == "Another component is called around. It stays immune."
+    step._editor.name.setText(" ")
+    step._editor.name.editingFinished.emit()
+    assert says.text() == "A component needs a name. It stays immune."
+    step._editor.name.setText("lymphocytes")
+    step._editor.name.editingFinished.emit()
+    assert says.isHidden()
 
 
 def test_searching_narrows_the_channels(step) -> None:

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.components.decomposition import OWN_CELL
 from napari_splicer.config import Rectangle, Region, Ring
-from napari_splicer.gui.steps.page import narrow_form
+from napari_splicer.gui.steps.page import narrow_form, text
 from napari_splicer.gui.widgets.channel_picker import ChannelPicker
 
 if TYPE_CHECKING:
@@ -73,6 +73,9 @@ class ComponentEditor(QGroupBox):
         self.name = QLineEdit(component.name)
         self.name.setToolTip("A name that tells what to expect, e.g. immune, stroma, nucleus")
         self.name.editingFinished.connect(self._apply)
+        self.says = text(small=True)
+        self.says.hide()
+        self.name.textEdited.connect(self.says.hide)
         self.region = QComboBox()
         self.region.setToolTip("Where in the patch around a cell this component looks")
         for region in regions(masks):
@@ -99,6 +102,7 @@ class ComponentEditor(QGroupBox):
         self.picker.changed.connect(self._apply)
         form = narrow_form()
         form.addRow("Name", self.name)
+        form.addRow(self.says)
         form.addRow("Sees", self.region)
         form.addRow("Gets", self.width)
         done = QPushButton("Done")
@@ -121,6 +125,9 @@ class ComponentEditor(QGroupBox):
     def _apply(self) -> None:
         name = self.name.text().strip()
         if not name or name in self._taken:
+            why = f"Another component is called {name}." if name else "A component needs a name."
+            self.says.setText(f"{why} It stays {self._component.name}.")
+            self.says.show()
             self.name.setText(self._component.name)
             name = self._component.name
         changed = self._component.model_copy(
@@ -133,6 +140,7 @@ class ComponentEditor(QGroupBox):
         )
         if changed != self._component:
             self._component = changed
+            self.says.hide()
             self.changed.emit(changed)
 
 
