@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QFileDialog
 
 from napari_splicer.config import Component
 from napari_splicer.errors import CannotWrite
@@ -22,6 +23,7 @@ from napari_splicer.gui.project.in_use import InUse
 from napari_splicer.gui.project.opening import Wanted
 from napari_splicer.gui.project.recent import note_recent, recent_projects
 from napari_splicer.gui.project.record import RECORD, read_record
+from napari_splicer.gui.widgets.project_line import ProjectLine
 
 
 @pytest.fixture(autouse=True)
@@ -215,6 +217,18 @@ def test_save_as_goes_on_there(grouped, qtbot, tmp_path) -> None:
     wait(qtbot, lambda: is_saved(grouped))
     assert grouped.project.path == tmp_path / "mine.splicer"
     assert read_record(before).id != read_record(grouped.project.path).id
+
+
+def test_no_dialog_asks_whether_to_replace_a_project(grouped, qtbot, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_, **more: asked.append(more) or ("", "")
+    )
+    line = ProjectLine(grouped)
+    qtbot.addWidget(line)
+    line.fill_menu()
+    next(action for action in line.menu.actions() if "Save as" in action.text()).trigger()
+    assert asked == [{"options": QFileDialog.Option.DontConfirmOverwrite}]
 
 
 def test_save_as_leaves_the_project_alone_where_nothing_can_be_made(grouped, tmp_path) -> None:

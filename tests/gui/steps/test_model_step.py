@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog, QSpinBox
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component
@@ -216,10 +216,14 @@ def test_a_trained_model_can_be_saved_and_loaded(step, session, trained, tmp_pat
     folder = tmp_path / "model"
     assert step.save_button.isVisibleTo(step)
     step.save(str(folder))
+    assert not step.save_button.isEnabled()
+    assert "being saved" in step.save_button.toolTip()
     assert not step.report_button.isVisibleTo(step)
     qtbot.waitUntil(lambda: str(folder) in step.status.text(), timeout=30_000)
     report = tmp_path / "model-report.html"
     assert report.name in step.status.text()
+    assert step.save_button.isEnabled()
+    assert "Keep the model" in step.save_button.toolTip()
     assert "<title" in report.read_text(encoding="utf-8")
     assert step.report_button.isVisibleTo(step)
 
@@ -281,7 +285,17 @@ def test_a_model_is_not_saved_over_another(step, trained, tmp_path, qtbot) -> No
     save_bundle(trained, tmp_path / "model")
     step.save(str(tmp_path / "model"))
     qtbot.waitUntil(lambda: "Choose another name" in step.status.text(), timeout=30_000)
+    assert step.save_button.isEnabled()
     assert not (tmp_path / "model-report.html").exists()
+
+
+def test_no_dialog_asks_whether_to_replace_a_model(step, trained, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_, **more: asked.append(more) or ("", "")
+    )
+    step.save_button.click()
+    assert asked == [{"options": QFileDialog.Option.DontConfirmOverwrite}]
 
 
 def test_a_report_that_is_there_is_not_replaced(step, trained, tmp_path, qtbot) -> None:

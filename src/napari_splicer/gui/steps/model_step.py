@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 _LEARNS = "learns from its cells"
 _LEARN = "Learn what the cells of this image look like; needs a few hundred of them"
+_SAVE = (
+    "Keep the model in a folder, or in one file to pass on, to use it on other images, and beside "
+    "it a report of what it learned"
+)
 
 
 class ModelStep(StepPage):
@@ -76,10 +80,7 @@ class ModelStep(StepPage):
         self.status = text()
         self.column.addWidget(self.status)
         self.save_button = QPushButton("Save the model …")
-        self.save_button.setToolTip(
-            "Keep the model in a folder, or in one file to pass on, to use it on other images, and "
-            "beside it a report of what it learned"
-        )
+        self._allow_saving(True)
         self.save_button.clicked.connect(self._ask_where_to_save)
         self.column.addWidget(self.save_button)
         self.report_button = QPushButton("Open the report")
@@ -105,8 +106,10 @@ class ModelStep(StepPage):
 
     def _ask_where_to_save(self) -> None:
         kinds = {"One file to pass on (*.zip)": ".zip", "Folder (*)": ""}
+        # A model is never replaced: it would be of no use to be asked whether it may be.
+        unasked = QFileDialog.Option.DontConfirmOverwrite
         name, kind = QFileDialog.getSaveFileName(
-            self, "Save the model", "splicer-model.zip", ";;".join(kinds)
+            self, "Save the model", "splicer-model.zip", ";;".join(kinds), options=unasked
         )
         if name:
             self.save(name if Path(name).suffix else name + kinds.get(kind, ""))
@@ -114,9 +117,15 @@ class ModelStep(StepPage):
     def save(self, name: str) -> None:
         """Write the model to a new folder or, called ``.zip``, to a file; its report beside it."""
         if self.session.bundle is not None:
+            self._allow_saving(False)
             self._saving.ask(save_model, self.session.bundle, name)
 
+    def _allow_saving(self, allowed: bool) -> None:
+        self.save_button.setEnabled(allowed)
+        self.save_button.setToolTip(_SAVE if allowed else "The model is being saved: one moment")
+
     def _saved(self, paths: tuple[Path, Path]) -> None:
+        self._allow_saving(True)
         place, self._report = paths
         self.status.setText(
             f"Saved to {place}; what it learned stands beside it in {self._report.name}."
@@ -128,6 +137,7 @@ class ModelStep(StepPage):
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._report.resolve())))
 
     def _not_saved(self, error: Exception) -> None:
+        self._allow_saving(True)
         if isinstance(error, WouldOverwrite):
             error = WouldOverwrite(error.message, "Choose another name, or delete it.")
         if isinstance(error, SplicerError):

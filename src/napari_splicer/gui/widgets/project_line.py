@@ -171,7 +171,9 @@ class ProjectLine(QWidget):
 
     def _ask_where_to_save(self) -> None:
         place = str(free_folder(self._keeper.session))
-        path, _ = QFileDialog.getSaveFileName(self, "Save the project as", place)
+        # A project is never replaced: it would be of no use to be asked whether it may be.
+        unasked = QFileDialog.Option.DontConfirmOverwrite
+        path, _ = QFileDialog.getSaveFileName(self, "Save the project as", place, options=unasked)
         if not path:
             return
         try:
