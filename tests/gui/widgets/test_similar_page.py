@@ -43,6 +43,15 @@ def test_it_teaches_until_a_cell_is_clicked(qtbot, page, session):
     assert page.message == ""
 
 
+def test_the_heading_leaves_its_room_to_what_cells_are_like(qtbot, page, session):
+    assert not page.heading.isHidden()
+    _click(qtbot, page, session, 5)
+    assert page.heading.isHidden()
+    session.table = None
+    assert not page.heading.isHidden()
+    assert page.about.text() == ""
+
+
 def test_a_click_shows_the_cells_in_order(qtbot, page, session):
     cell = _click(qtbot, page, session, 5)
     found = similarity(session.table, [session.table.obs_names[5]], "representation")

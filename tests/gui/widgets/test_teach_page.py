@@ -63,6 +63,26 @@ def test_it_says_how_to_begin(qtbot, page):
         assert "first" in control.toolTip()
 
 
+def test_advice_has_all_room_until_there_are_examples(qtbot, page, session):
+    for _ in range(2):
+        lessons.add_type(session)
+    assert page.says.text() == teach_page.HOW
+    assert page.gallery.isHidden()
+    lessons.show(session, 0, session.ids()[:1])
+    assert page.says.text() == teach_page.ANOTHER
+    assert not page.gallery.isHidden()
+
+
+def test_buttons_need_no_more_room_than_the_longer_line_of_them(page):
+    tools = page.example_tools
+    lines = ((tools.new, tools.remove, tools.paint, tools.follow), (tools.add, tools.add_selected))
+    needed = max(
+        sum(widget.minimumSizeHint().width() for widget in line) + 4 * (len(line) - 1)
+        for line in lines
+    )
+    assert tools.minimumSizeHint().width() <= needed
+
+
 def test_clicks_and_a_button_teach_every_cell(qtbot, page, session):
     kind = session.codes()
     tools = page.example_tools
@@ -207,7 +227,7 @@ def test_too_few_types_leave_what_was_taught(qtbot, taught, session):
     groups = session.table.obs["taught"].copy()
     taught.types.setCurrentCell(1, NAME)
     taught.example_tools.remove.click()
-    assert taught.says.text() == teach_page.HOW
+    assert taught.says.text() == teach_page.ANOTHER
     assert session.table.obs["taught"].equals(groups)
     session.history.undo()
     qtbot.waitUntil(lambda: "told rightly" in taught.says.text())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
@@ -41,15 +41,18 @@ class ExampleTools(QWidget):
         self.paint = QPushButton("Paint")
         self.paint.setCheckable(True)
         self._wording.put(self.new.setToolTip, "Add a type of cells, and name it")
-        layout = QGridLayout(self)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.new, 0, 0)
-        layout.addWidget(self.remove, 0, 1)
-        layout.addWidget(self.paint, 0, 2)
-        layout.addWidget(self.follow, 0, 3)
-        layout.addWidget(self.add, 1, 0)
-        layout.addWidget(self.add_selected, 1, 1, 1, 3)
+        # No grid, whose columns would be as wide as the widest in both lines.
+        for widgets in (
+            (self.new, self.remove, self.paint, self.follow),
+            (self.add, self.add_selected),
+        ):
+            line = QHBoxLayout()
+            for widget in widgets:
+                line.addWidget(widget, 0 if widget is self.follow else 1)
+            layout.addLayout(line)
         self.new.clicked.connect(self._new_type)
         self.remove.clicked.connect(lambda: lessons.remove_type(session, types.place))
         self.add.clicked.connect(lambda: self.add_picked(types.place))

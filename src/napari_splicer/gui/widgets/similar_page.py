@@ -168,10 +168,11 @@ class SimilarPage(Panel):
     def _compare(self) -> None:
         session, sought = self._session, self._session.sought
         self._found = None
-        self.about.setText("" if sought is None else f"like {sought.words}")
-        if session.table is None or sought is None or not similar.is_known(session):
+        known = session.table is not None and sought is not None and similar.is_known(session)
+        self.heading.setHidden(known)  # it leaves its room to the controls: the tab has its words
+        self.about.setText(f"like {sought.words}" if known and sought is not None else "")
+        if session.table is None or sought is None or not known:
             self._comparison.forget()
-            self.about.setText("")
             self.say(session.words(EMPTY if session.table is None else TEACHING))
             return
         self.source.setCurrentIndex(max(self.source.findData(sought.source), 0))

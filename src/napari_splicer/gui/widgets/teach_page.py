@@ -47,6 +47,9 @@ HOW = (
     "draw over cells of one type in the image; or click a cell, and <b>Add</b> it. <b>3.</b> With "
     "examples of two types, every cell gets its type."
 )
+ANOTHER = (
+    "Now show cells of <b>another type</b>, too: with examples of two, every cell gets its type."
+)
 LEARNING = "Learning from the examples …"
 _HARDLY = 0.1  # of what is between guessing and all right
 _BLOCKING = ("cluster", "export")  # stages during which the table must stay as it is
@@ -161,13 +164,18 @@ class TeachPage(Panel):
         self.gallery.doubt(np.empty(0, np.int64))
         if session.table is None:
             return
-        shown = [i for i in range(len(session.lesson.types)) if len(lessons.examples(session, i))]
-        if len(shown) < 2:
+        if self._shown < 2:
             self._errand.forget()
         else:
             lessons.take_free_name(session)
             self._errand.ask(teaching, detached(session.table), session.lesson)
         self._say()
+
+    @property
+    def _shown(self) -> int:
+        """How many types have examples in the table."""
+        types = range(len(self._session.lesson.types))
+        return sum(len(lessons.examples(self._session, i)) > 0 for i in types)
 
     # what comes --------------------------------------------------------------------------------
 
@@ -196,7 +204,7 @@ class TeachPage(Panel):
 
     def _say(self) -> None:
         said = self._session.words
-        self.gallery.setVisible(bool(self._session.lesson.types))  # before, all room is for advice
+        self.gallery.setVisible(self._shown > 0)  # before, all room is for advice
         taught, few = self._taught, said("Show cells of at least two types first")
         there = taught is not None
         proposed = taught is not None and len(taught.proposed) > 0
@@ -216,7 +224,8 @@ class TeachPage(Panel):
             else few
         )
         if taught is None:
-            self.says.setText(LEARNING if self._errand.asked else said(HOW))
+            advice = said(ANOTHER if self._shown else HOW)
+            self.says.setText(LEARNING if self._errand.asked else advice)
             return
         parts = [_how_well(taught), *taught.clustering.remarks, self._of_picked(taught)]
         self.says.setText(said(" ".join(part for part in parts if part)))
