@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
+from napari.layers.labels._labels_utils import get_contours
 from vispy.util.keys import ALT, SHIFT, Key
 
 from napari_splicer.gui import editing, painting
@@ -175,9 +176,11 @@ def test_selected_cells_are_outlined_until_cleared(painted, qtbot) -> None:
     session.select(session.cells_of(1))
     qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is not None)
     layer = painted.own_layer(SELECTED)
-    assert layer.contour > 0
     mask = painted.mask_layer.data
     assert set(mask[layer.data == 1]) == set(session.cells_of(1).tolist())
+    inside = np.isin(mask, session.cells_of(1)).astype(np.uint8)
+    np.testing.assert_array_equal(layer.data, get_contours(inside, 2, 0))
+    assert not layer.contour
     session.select([])
     qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is None)
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Labels
+from napari.layers.labels._labels_utils import get_contours
 
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.gui.id_index import IdIndex
-from napari_splicer.gui.overlay import ClusterLookup
+from napari_splicer.gui.overlay import ClusterLookup, outlined
 
 SPARSE = np.array([2**32 - 1, 3, 70_000, 2**31, 12])
 GROUPS = ["b", "a", "b", "c", "a"]
@@ -159,3 +160,21 @@ def test_cell_features_are_sorted_behind_a_background_row():
     assert list(features["index"]) == [0, *sorted(SPARSE)]
     assert list(features["label"]) == list(features["index"])
     assert list(features["cluster"]) == ["no group", "a", "a", "b", "c", "b"]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_outlines_are_those_that_napari_traces(width) -> None:
+    rng = np.random.default_rng(width)
+    inside = (rng.random((60, 90)) < 0.9).astype(np.uint8)
+    np.testing.assert_array_equal(outlined(inside, width), get_contours(inside, width, 0))
+    whole = np.ones((5, 5), np.uint8)  # up to the image's edge, which is no border of a cell
+    assert not outlined(whole, width).any()
+
+
+def test_only_masks_in_memory_are_outlined_here() -> None:
+    labels = np.zeros((9, 9), np.uint16)
+    labels[2:7, 2:7] = 4
+    lookup = ClusterLookup.from_groups([4], ["a"])
+    here, later = lookup.overlay([labels, da.from_array(labels)], outline=1)
+    assert (here > 0).sum() == 16
+    assert (np.asarray(later) > 0).sum() == 25

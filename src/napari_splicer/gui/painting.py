@@ -186,7 +186,10 @@ class Painter:
             layer.colormap = colormap  # which is far cheaper than to look every pixel up again
             layer.features = lookup.features()
             return
-        levels = lookup.overlay(list(mask.data) if mask.multiscale else [mask.data])
+        masks = list(mask.data) if mask.multiscale else [mask.data]
+        # Where a mask is read as it is looked at, outlines would need the pieces beside, too.
+        ours = role == SELECTED and all(isinstance(level, np.ndarray) for level in masks)
+        levels = lookup.overlay(masks, outline=contour if ours else 0)
         data = levels if mask.multiscale else levels[0]
         self._painted[role] = painted
         if layer is not None and layer.multiscale != mask.multiscale:
@@ -205,8 +208,10 @@ class Painter:
             layer.editable = False
             layer.features = lookup.features()
             self._link.add_layer(layer)
-            layer.contour = contour  # afterwards: napari would trace it twice
+            layer.contour = 0 if ours else contour  # afterwards: napari would trace it twice
             return
+        if role == SELECTED:  # that of groups is as a person may have set it
+            layer.contour = 0 if ours else contour
         layer.data = data
         if before is None or before.pixels is not mask.data:  # over another mask than before
             for name, value in place_of(mask).items():
