@@ -120,6 +120,7 @@ def test_a_stroke_on_a_mask_that_the_model_looks_at_makes_results_out_of_date_un
         decomposition=Decomposition(tuple(parts)), hash="", can_do_without=False
     )
     session.made_from = {"embed": replace(session.snapshot(), table=None)}
+    table.obsm["X_splicer"] = np.zeros((table.n_obs, 2), np.float32)
     session.table = table
 
     def status() -> str:
