@@ -38,13 +38,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GROUPS, MARKERS, WIDTH, REPEATS = 20, 20, 64, 5
-EARLIER = """With 10⁶ cells, before selected rows were found once for all, the rows of a mask's
-cells kept, and counts made beside the window (the same day): lasso 1,145 and 1,322 ms to the
-image, colour of a group 1,211 and 1,038, colour by a marker 1,143 and 967, a click 1,081 and
-1,137. Colour of a group took 722, 490 and 454 ms in three runs since. The most of what a lasso
-still takes is napari's tracing of outlines: 370 ms for 4,096² pixels, measured alone. Outlines
-made by ourselves might be quicker, but the layer would then hold outlines, not cells. Tried
-without gain: a grid that tells which points lie in a lasso."""
+EARLIER = """With 10⁶ cells, the image's milliseconds before these changes, one run or two each: a lasso
+1,145 and 1,322, and 862 once selected rows were found once for all, the rows of a mask's cells
+kept, and counts made beside the window; 476 and 510 since outlines of selected cells in memory
+are made here (25 ms for 4,096² pixels, where napari's tracing takes 440 to 860). Colour of a
+group 1,211 and 1,038, then 722, 490, 454, 427 and 543; colour by a marker 1,143 and 967, then
+866, 1,393 and 811. Tried without gain: a grid that tells which points lie in a lasso."""
 NO_KEY = Qt.KeyboardModifier.NoModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
