@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GROUPS, MARKERS, WIDTH, REPEATS = 20, 20, 64, 5
-EARLIER = """With 10⁶ cells, the image's milliseconds before these changes, one run or two each: a lasso
+EARLIER = """With 10⁶ cells, the image's milliseconds before these changes, one or two runs: a lasso
 1,145 and 1,322, and 862 once selected rows were found once for all, the rows of a mask's cells
 kept, and counts made beside the window; 476 and 510 since outlines of selected cells in memory
 are made here (25 ms for 4,096² pixels, where napari's tracing takes 440 to 860). Colour of a

@@ -6,11 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
+from anndata import AnnData
 
 from napari_splicer.cli.app import call
 from napari_splicer.cli.describe import guess_kind, in_words
+from napari_splicer.export.tables import write_csv, write_parquet
 from napari_splicer.samples import synthetic_tissue
 
 if TYPE_CHECKING:
@@ -155,6 +158,33 @@ def test_what_an_export_wrote_is_told(
         shown = capsys.readouterr().out
         assert "groups       1: 1, " in shown
         assert f"cells        {rows['cells']:,}" in shown
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_groups_are_told_from_what_was_measured(
+    suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = AnnData(
+        np.ones((4, 1), np.float32),
+        obs=pd.DataFrame(
+            {
+                "instance_id": [1, 2, 3, 4],
+                "region": pd.Categorical(["a"] * 4),
+                "splicer_cluster": pd.Categorical(["1", "2", None, "2"]),
+                "taught_uncertainty": np.array([0, 0.25, 1, np.nan], np.float32),
+            },
+            index=list("wxyz"),
+        ),
+        var=pd.DataFrame(index=["CD3"]),
+    )
+    path = tmp_path / f"cells.{suffix}"
+    (write_csv if suffix == "csv" else write_parquet)(table, path)
+    assert call(["info", str(path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["clusterings"] == {"splicer_cluster": "2 groups"}
+    assert told["further_columns"] == ["taught_uncertainty"]
+    assert told["representation"] == 0
+    assert told["channels"] == ["CD3"]
 
 
 def test_a_csv_of_something_else_is_refused(

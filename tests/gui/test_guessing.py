@@ -66,6 +66,16 @@ def test_an_image_that_something_is_made_of_stays_as_it_is(viewer: ViewerModel) 
     assert session.image.channels == NAMES
 
 
+def test_names_that_a_person_gave_stay_once_a_table_is_made(viewer: ViewerModel) -> None:
+    link = link_for(viewer)
+    session = link.session
+    session.made_from = {"embed": session.snapshot()}
+    names = [f"marker {i}" for i in range(len(session.image.channels))]
+    session.image = session.image.with_channels(names)
+    viewer.add_image(np.asarray(link.image_layers[0].data), name="one more")
+    assert list(session.image.channels) == names
+
+
 def test_nothing_is_said_of_an_image_that_is_gone(viewer: ViewerModel) -> None:
     session = link_for(viewer).session
     viewer.layers.remove("CD8")

@@ -243,3 +243,18 @@ def test_a_mask_with_a_pyramid_after_one_without(turned, table, qtbot) -> None:
     session.table = table.copy()
     qtbot.waitUntil(lambda: link.own_layer(GROUPS).multiscale)
     assert [level.shape for level in link.own_layer(GROUPS).data] == [(160, 160), (80, 80)]
+
+
+def test_numbers_that_a_lesson_brings_back_stay(turned) -> None:
+    """As the Teach page does, which adds the uncertainty when a table comes back."""
+    session = turned.session
+    session.measures = {"age": np.arange(6.0)}
+    turned.show_image(choice(turned, "left"))
+
+    def add(table):
+        if table is not None:
+            session.measures = {**session.measures, "uncertainty": np.zeros(6)}
+
+    session.events.table.connect(add)
+    turned.show_image(choice(turned, "right"))
+    assert sorted(session.measures) == ["age", "uncertainty"]

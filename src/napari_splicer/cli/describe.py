@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -13,6 +14,8 @@ from napari_splicer.errors import UnreadableFile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
+
     from napari_splicer.config import Component
     from napari_splicer.model.record import BundleRecord
 
@@ -23,6 +26,9 @@ PIXELS_LOOKED_AT = 2**30
 """Bytes up to which every pixel of an image is read, to tell channels that hold nothing."""
 
 _EXPORTED = "It should be what 'export' wrote as CSV or Parquet."
+
+_MEASURED = re.compile(r"umap_[12]|splicer_\d+|intensity_.+", re.DOTALL)
+"""Columns of exported rows that hold what was measured; ``splicer_cluster`` is a clustering."""
 
 _PARAGRAPHS = {"remarks", "findings"}
 """Facts of which each entry gets a line of its own."""
@@ -211,30 +217,36 @@ def _rows(path: Path) -> Facts:
 
     from napari_splicer.export.tables import FIRST
 
-    parquet = path.suffix == ".parquet"
     try:
-        rows = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype={"image": str})
+        # As text: of groups called by numbers, those of a cell in none would be read as floats.
+        text = path.suffix == ".csv"
+        rows = pd.read_csv(path, dtype=str) if text else pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise UnreadableFile(f"{path} can't be read as a table ({error}).", _EXPORTED) from error
     if not {"image", "id"} <= {*rows.columns}:
         raise UnreadableFile(f"{path} holds no cells: it has no image and id column.", _EXPORTED)
-
     names = [str(name) for name in rows.columns]
-
-    def rest(prefix: str) -> list[str]:
-        return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-
-    floats = {*rows.select_dtypes("float")}
-    measured = ("umap_", "intensity_", "splicer_")
-    further = [name for name in names if name not in FIRST and not name.startswith(measured)]
+    measured = [name for name in names if _MEASURED.fullmatch(name)]
+    further = [name for name in names if name not in {*FIRST, *measured}]
+    numbers = [name for name in further if _are_numbers(rows[name])]
+    groups = [name for name in further if name not in numbers]
     return {
         "cells": len(rows),
         "images": {str(name): int(count) for name, count in rows["image"].value_counts().items()},
-        "channels": rest("intensity_"),
-        "representation": len(rest("splicer_")),
-        "clusterings": {n: f"{rows[n].nunique()} groups" for n in further if n not in floats},
-        "further_columns": [name for name in further if name in floats],
+        "channels": [n.removeprefix("intensity_") for n in measured if n.startswith("intensity_")],
+        "representation": sum(name.startswith("splicer_") for name in measured),
+        "clusterings": {name: f"{rows[name].nunique()} groups" for name in groups},
+        "further_columns": numbers,
     }
+
+
+def _are_numbers(column: pd.Series[Any]) -> bool:
+    """Tell numbers, some of which have a point, from names of groups."""
+    if column.dtype.kind == "f":
+        return True
+    known = column.dropna().astype(str)
+    numbers = known.str.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?")
+    return bool(numbers.all()) and bool(known.str.contains(".", regex=False).any())
 
 
 def _groups(path: Path) -> Facts:

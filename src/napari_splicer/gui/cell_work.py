@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.history import Step
     from napari_splicer.gui.session import Session
 
-_AFTER_THE_TABLE = ("measures", "colour_by", "sought", "selection")
+_AFTER_THE_TABLE = ("colour_by", "sought", "selection")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,7 @@ class CellWork:
     """Selection, examples and their types, what is sought, hidden and coloured, and all steps."""
 
     fields: Mapping[str, Any]
+    measures: Mapping[str, NDArray[np.floating[Any]]]
     lesson: TaughtSettings
     hidden: Mapping[str, frozenset[str]]
     steps: tuple[tuple[Step, ...], tuple[Step, ...]]
@@ -35,7 +36,7 @@ class CellWork:
     def of(cls, session: Session) -> CellWork:
         """Return what is on a session, beside its table."""
         fields = {name: getattr(session, name) for name in _AFTER_THE_TABLE}
-        return cls(fields, session.lesson, session.hidden, session.history.steps)
+        return cls(fields, session.measures, session.lesson, session.hidden, session.history.steps)
 
     def forgetting(self, clustering: str) -> CellWork:
         """Return the same without steps on a clustering that was made anew."""
@@ -49,6 +50,7 @@ class CellWork:
 
     def after_the_table(self, session: Session) -> None:
         """Take up the rest."""
+        session.measures = {**session.measures, **self.measures}
         for name, value in self.fields.items():
             setattr(session, name, value)
         session.history.take_up(*self.steps)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakSet
 
 from napari_splicer.gui.reading import fitting_mask
-from napari_splicer.gui.snapshot import Notice
+from napari_splicer.gui.snapshot import Notice, same_pixels
 from napari_splicer.gui.words import count
 
 if TYPE_CHECKING:
@@ -78,8 +78,10 @@ class Guess:
     def _something_is_made(self) -> bool:
         """Return whether there is anything of the chosen image, not of another one before it."""
         session = self._link.session
-        if any(made.image is session.image for made in session.made_from.values()):
-            return True
+        now = session.image
+        for made in session.made_from.values():
+            if now is not None and made.image is not None and same_pixels(made.image, now):
+                return True
         return bool(session.components) and session.components != self._found
 
     def go_on_without(self, gone: Layer, rest: Collection[Layer]) -> None:

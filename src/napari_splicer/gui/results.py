@@ -12,7 +12,13 @@ from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.analysis.whole import Whole, take_out
 from napari_splicer.gui import editing
 from napari_splicer.gui.carrying import carry_groupings
-from napari_splicer.gui.snapshot import Notice, warning_after, without_warning
+from napari_splicer.gui.snapshot import (
+    Notice,
+    of_one_image,
+    same_pixels,
+    warning_after,
+    without_warning,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -21,8 +27,6 @@ if TYPE_CHECKING:
     from napari_splicer.events import Finished
     from napari_splicer.gui.commands import Run
     from napari_splicer.gui.session import Session
-    from napari_splicer.gui.snapshot import Snapshot
-    from napari_splicer.images.image import MultiplexImage
 
 
 def keep(session: Session, run: Run, event: Finished) -> None:
@@ -61,14 +65,9 @@ def _take_mask(session: Session, run: Run, event: Finished) -> None:
     """Hand a mask that was made to the viewer, if its image is still there; say where it lies."""
     words = f"{event.message} The mask is kept in {run.folder}."
     made_of, now = run.inputs.image, session.image
-    if made_of is not None and now is not None and _same(made_of, now):
+    if made_of is not None and now is not None and same_pixels(made_of, now):
         session.mask_made.emit(event.result)
     session.notice = Notice("info", words, "segment")
-
-
-def _same(image: MultiplexImage, other: MultiplexImage) -> bool:
-    """Tell whether the pixels are the same, perhaps with other names for their channels."""
-    return all(a.name == b.name for a, b in zip(image.levels, other.levels, strict=False))
 
 
 def _take_table(session: Session, run: Run, table: AnnData) -> None:
@@ -76,12 +75,14 @@ def _take_table(session: Session, run: Run, table: AnnData) -> None:
 
     What was exported of another mask's cells is of no interest any more.
     """
-    before, made = session.made_from.get("embed"), run.inputs.inputs()
+    made = run.inputs.inputs()
+    session.table_comes.emit(made)  # what is there then, is of the same cells
+    before = session.made_from.get("embed")
     made_from = {**session.made_from, "embed": made}
     other = before is not None and before.units is not made.units
     if other:
         made_from.pop("export", None)
-    if before is not None and _of_one_image(before, made):
+    if before is not None and of_one_image(before, made):
         words = carry_groupings(session, table)
         if words:
             session.notice = warning_after(session.notice, words, "embed")
@@ -89,10 +90,6 @@ def _take_table(session: Session, run: Run, table: AnnData) -> None:
     if other:
         session.exported = ()
     session.table = table
-
-
-def _of_one_image(before: Snapshot, made: Snapshot) -> bool:
-    return before.image is not None and made.image is not None and _same(before.image, made.image)
 
 
 def _take_parts(session: Session, run: Run, parts: Clustering) -> None:
@@ -132,9 +129,9 @@ def _take_groups(session: Session, run: Run, table: AnnData) -> None:
         for other in clustering_names(edited):
             if other in others:
                 Whole.of(edited, other).put(table)
-    for other in made:
-        session.history.forget(other)
     if session.table is edited:
+        for other in made:
+            session.history.forget(other)
         session.table = table
         session.clustering = name
     else:

@@ -119,6 +119,7 @@ class Session:
     )
     cell_requested: ClassVar[Signal] = Signal(int, description="Fly to this cell in the viewer")
     cell_clicked: ClassVar[Signal] = Signal(int, description="Clicked in the image or on the map")
+    table_comes: ClassVar[Signal] = Signal(object, description="Made from this Snapshot")
     mask_made: ClassVar[Signal] = Signal(object, description="A cell mask of the image was made")
     clusterings_changed: ClassVar[Signal] = Signal(description="A clustering was named or removed")
     drawing_requested: ClassVar[Signal] = Signal(description="Select by drawing on the image")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from napari_splicer.gui.cell_work import CellWork, begin_anew
+from napari_splicer.gui.snapshot import of_one_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,7 @@ class Shelf:
         self._now: Pair | None = None
         self._cells: dict[Pair, LabelMask | None] = {}
         self._kept: dict[Pair, Kept] = {}
-        session.events.made_from.connect(self._make_room)
+        session.table_comes.connect(self._make_way)
         session.table_left.connect(self._replace)
 
     @property
@@ -66,6 +67,10 @@ class Shelf:
         To be called after image and mask were set on the session.
         """
         if pair != self._now:
+            if self._now is not None and self._session.settings.export.overwrite:
+                # That files may be replaced was said of those of the image before.
+                no = {"export.overwrite": False}
+                self._session.settings = self._session.settings.with_values(no)
             self._now, owner = pair, self._owner()
             if owner != pair:
                 self._put_away(owner)
@@ -86,11 +91,21 @@ class Shelf:
         if self._now is not None and layer in self._now:
             self._now = None
 
-    def _make_room(self, made_from: _MadeFrom, before: _MadeFrom) -> None:
-        """Keep a table that waits for its image when another image's is about to come."""
-        new, old = made_from.get("embed"), before.get("embed")
-        if new is not None and old is not None and new.units is not old.units:
-            self._keep(self._pair_of(old.units), before)
+    def _make_way(self, made: Snapshot) -> None:
+        """Put away what is of another image, or mask, than a table that is about to come.
+
+        What was made, and done, before with the cells of that table is taken down: it goes on.
+        """
+        before = self._session.made_from.get("embed")
+        here, there = self._owner(), self._pair_of(made.units)
+        if before is not None and before.units is made.units:
+            return
+        if here is not None and here != there:
+            self._put_away(here)
+        elif here is None and before is not None and not of_one_image(before, made):
+            begin_anew(self._session)  # its layers are gone
+        if there is not None and here != there:
+            self._take_down(there)
 
     def _replace(self, table: AnnData, successor: AnnData, clustering: str) -> None:
         """Take the groups that were made of a table which is here by now."""

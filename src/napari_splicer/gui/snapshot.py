@@ -219,6 +219,16 @@ def cut_for(wanted: PatchSettings, bundle: Bundle) -> PatchSettings:
     return trained.model_copy(update={"sites": wanted.sites, "stride": wanted.stride})
 
 
+def same_pixels(image: MultiplexImage, other: MultiplexImage) -> bool:
+    """Tell whether the pixels are the same, perhaps with other names for their channels."""
+    return all(a.name == b.name for a, b in zip(image.levels, other.levels, strict=False))
+
+
+def of_one_image(one: Snapshot, other: Snapshot) -> bool:
+    """Return whether both are of the same image."""
+    return one.image is not None and other.image is not None and same_pixels(one.image, other.image)
+
+
 def representation(table: AnnData | None) -> object:
     """Return what the network says of a table's cells, for telling whether it is the same."""
     return None if table is None else table.obsm.get("X_splicer")

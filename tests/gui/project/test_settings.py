@@ -1,6 +1,8 @@
-"""Which settings a project keeps."""
+"""Which settings a project keeps, and what of images that wait."""
 
 from __future__ import annotations
+
+from napari_splicer.config import CellType, TaughtSettings
 
 
 def test_that_files_may_be_replaced_holds_for_this_time_only(window, tmp_path, open_again) -> None:
@@ -11,3 +13,26 @@ def test_that_files_may_be_replaced_holds_for_this_time_only(window, tmp_path, o
     assert not again.export.overwrite
     assert again.export.formats == ("csv",)
     assert again.training.steps == 7
+
+
+def test_work_on_an_image_that_waits_comes_back_with_it(
+    grouped, images, field, tmp_path, open_again
+) -> None:
+    field(images, "right", seed=1)
+    session = grouped.session
+    names = tuple(session.table.obs_names[:2])
+    lesson = TaughtSettings(types=(CellType(name="B", cells=names),))
+    session.lesson = lesson
+    session.show_group(0, False)
+    grouped.link.open_image(str(images / "right.ome.tif"))
+    grouped.link.open_mask(str(images / "right_mask.tif"))
+    assert session.lesson == TaughtSettings()
+    grouped.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    assert again.session.image.name == "right"
+    assert again.session.lesson == TaughtSettings()
+    assert again.session.hidden == {}
+    left = next(c for c in again.link.images() if c.title.startswith("left"))
+    again.link.show_image(left)
+    assert again.session.lesson == lesson
+    assert not again.session.groups[0].visible

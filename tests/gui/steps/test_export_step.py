@@ -33,12 +33,8 @@ def test_another_image_does_not_go_over_the_files_of_the_one_before(step, sessio
     usual = step.folder.text()
     image = session.image
     step.folder.setText("/mine")
-    step.overwrite.setChecked(True)
     session.image = image.with_pixel_size(2.0)
     assert step.folder.text() == "/mine"
-    assert session.settings.export.overwrite
     session.image = None  # as when its layers go
     session.image = replace(image, name="slide 2")
     assert Path(step.folder.text()) == Path(usual).with_name("slide-2")
-    assert not step.overwrite.isChecked()
-    assert not session.settings.export.overwrite

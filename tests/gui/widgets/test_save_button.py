@@ -84,3 +84,17 @@ def test_with_nothing_to_save_it_can_not_be_pressed(qtbot, button) -> None:
     button.view.set_matrix(Matrix(VALUES, SHADES, COLOURS, lambda *_: ""))
     assert button.isEnabled()
     assert button.toolTip() == explained
+
+
+def test_what_was_shown_is_saved_though_it_is_gone_when_the_dialog_closes(
+    button, qtbot, tmp_path, monkeypatch
+) -> None:
+    path = tmp_path / "a.csv"
+
+    def choose(*words):
+        button.view.set_matrix(None)
+        return str(path), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+    button.ask()
+    qtbot.waitUntil(path.exists)

@@ -303,3 +303,16 @@ def test_what_comes_back_with_a_table_is_no_new_teaching(qtbot, taught, session)
     session.table = anew
     qtbot.waitUntil(lambda: "taught" in session.clusterings)
     assert session.clustering == first
+
+
+def test_what_is_undone_is_no_teaching_that_is_to_be_seen(qtbot, taught, session):
+    qtbot.waitUntil(lambda: taught._taught is not None)
+    lessons.recolour_type(session, 0, "#123456")
+    session.history.undo()
+    qtbot.waitUntil(lambda: taught._taught is not None and taught._kept)
+    first = session.clustering = session.clusterings[0]
+    anew = session.table.copy()
+    take_out(anew, "taught")
+    session.table = anew
+    qtbot.waitUntil(lambda: "taught" in session.clusterings)
+    assert session.clustering == first

@@ -118,3 +118,9 @@ def test_a_step_that_stands_as_before_is_not_drawn_again(drawn, qtbot) -> None:
     assert not drawn.widgets
     header.show_state(StepState("running", "", "13%"))
     qtbot.waitUntil(lambda: bool(drawn.widgets))
+
+
+def test_the_key_has_room_in_a_larger_font(monitor, qtbot) -> None:
+    one = monitor._key.height()
+    monitor._key.setStyleSheet("font-size: 24pt")
+    qtbot.waitUntil(lambda: monitor._key.height() > 1.5 * one)

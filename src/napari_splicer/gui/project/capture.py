@@ -149,6 +149,8 @@ def _fields(link: ViewerLink, layers: _Layers) -> tuple[list[FieldRecord], list[
                 clustering=kept.clustering,
                 exported=tuple(map(str, kept.exported)),
                 made_from=_made_from(kept.made_from, now),
+                lesson=kept.work.lesson,
+                hidden=_sorted(kept.work.hidden),
             )
         )
         tables.append(TableNow.of(kept.table))
@@ -186,6 +188,10 @@ def _image(
         "channels": () if image is None else image.channels,
         "places": None if image is None else image.places,
     }
+
+
+def _sorted(hidden: Mapping[str, frozenset[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(sorted(groups)) for name, groups in hidden.items()}
 
 
 def _name_in(table: AnnData | None) -> str:
@@ -232,7 +238,7 @@ def _work(session: Session, link: ViewerLink, layers: _Layers) -> WorkRecord:
         opacity=session.opacity,
         lesson=session.lesson,
         segmentation=session.segmentation,
-        hidden={name: tuple(sorted(groups)) for name, groups in session.hidden.items()},
+        hidden=_sorted(session.hidden),
         picked=session.picked,
         metrics=tuple((m.step, _finite(m.values)) for m in _some(session.metrics)),
     )

@@ -64,6 +64,8 @@ class PutField:
         mask = None if record.mask is None else layers.get(record.mask)
         link.use_mask(mask if isinstance(mask, Labels) else None)
         self._name_channels(link)
+        session.lesson = record.lesson  # those of the chosen image are put there at the end
+        session.hidden = {name: frozenset(groups) for name, groups in record.hidden.items()}
         session.panel_groups = record.panel_groups
         session.made_from = self._made_from(session)
         session.table = self._table

@@ -107,6 +107,7 @@ class FieldRecord(Part):
 
     ``image`` is empty where its layers are no part of the project.
     ``places`` says which channels of the layers ``channels`` names, where a panel dropped some.
+    ``lesson`` and ``hidden`` are those of an image that waits; the chosen one's are in the work.
     """
 
     name: str
@@ -120,6 +121,8 @@ class FieldRecord(Part):
     clustering: str | None = None
     exported: tuple[str, ...] = ()
     made_from: dict[Stage, MadeFrom] = Field({})
+    lesson: TaughtSettings = TaughtSettings()
+    hidden: dict[str, tuple[str, ...]] = Field({})
 
 
 class ViewRecord(Part):

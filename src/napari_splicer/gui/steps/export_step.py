@@ -114,7 +114,6 @@ class ExportStep(StepPage):
         name = _name_of(self.session)
         if name is not None and self._image not in (None, name):
             self.folder.setText(self._usual_folder)
-            self.overwrite.setChecked(False)
         self._image = name or self._image
         self._suggest_folder()
 

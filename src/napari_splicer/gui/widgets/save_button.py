@@ -44,7 +44,9 @@ class SaveButton(QToolButton):
 
     def ask(self) -> None:
         """Ask where to, and write."""
-        assert self._view.matrix is not None
+        matrix = self._view.matrix  # it may be gone when the dialog closes
+        if matrix is None:
+            return
         suggested = str(Path.home() / self._title.replace(" × ", "-x-").replace(" ", "-").lower())
         name, kind = QFileDialog.getSaveFileName(
             self, f"Save {self._title}", f"{suggested}.png", ";;".join(_KINDS)
@@ -52,7 +54,7 @@ class SaveButton(QToolButton):
         if name:
             path = Path(name)
             path = path if path.suffix else path.with_suffix(_KINDS.get(kind, ".png"))
-            self._errand.ask(_write, path, self._view.matrix, self._title)
+            self._errand.ask(_write, path, matrix, self._title)
 
     def _allow(self) -> None:
         there = self._view.matrix is not None

@@ -188,6 +188,7 @@ class TeachPage(Panel):
 
     def _take(self, taught: Taught) -> None:
         self._taught, self._kept = taught, lessons.is_kept(self._session)
+        self._to_be_seen &= not self._kept
         self.gallery.doubt(similar.cells_at(self._session, taught.doubtful))
         self._job_changed()
         self._say()

@@ -1,0 +1,172 @@
+"""Results that come after another image was chosen go to their own cells, with the work on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_splicer.analysis.whole import take_out
+from napari_splicer.config import CellType, TaughtSettings
+from napari_splicer.events import Finished
+from napari_splicer.gui import commands, editing
+from napari_splicer.gui.layers import ViewerLink, link_for
+from napari_splicer.samples import synthetic_tissue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from anndata import AnnData
+
+    from napari_splicer.gui.commands import Run
+
+
+@pytest.fixture
+def link() -> Iterator[ViewerLink]:
+    """Two fields of four channels, "left" and "right", each with its mask; the right is chosen."""
+    viewer = ViewerModel()
+    made = link_for(viewer)
+    for seed, name in enumerate(("left", "right")):
+        field = synthetic_tissue(size=160, seed=seed).field
+        meta = {"splicer": {"image": name}}
+        for channel in range(4):
+            pixels = np.asarray(field.image.data[channel])
+            viewer.add_image(pixels, name=field.image.channels[channel], metadata=meta)
+        choose(made, name)
+        made.use_mask(viewer.add_labels(np.array(field.cells.data), name=f"{name} mask"))
+    yield made
+    viewer.layers.clear()
+
+
+def choose(link: ViewerLink, name: str) -> None:
+    link.show_image(next(c for c in link.images() if c.title.startswith(name)))
+
+
+def begun(link: ViewerLink) -> Run:
+    run = commands.embed(link.session)
+    commands.begin(link.session, run)
+    return run
+
+
+def ended(link: ViewerLink, run: Run, result: AnnData) -> None:
+    commands.apply(link.session, run, [Finished(run.stage, result=result)])
+
+
+def of(table: AnnData, image: str) -> AnnData:
+    found = table.copy()
+    found.obs_names = [f"{image}_{number}" for number in found.obs["instance_id"]]
+    return found
+
+
+def work(link: ViewerLink, image: str) -> TaughtSettings:
+    """Name a group, hide one and show examples."""
+    session = link.session
+    editing.rename(session, 0, f"{image} group")
+    session.hidden = {"first": frozenset({"2"})}
+    names = tuple(session.table.obs_names[:2])
+    session.lesson = TaughtSettings(types=(CellType(name=image, cells=names),))
+    return session.lesson
+
+
+def test_cells_described_anew_keep_the_work_on_them_though_another_image_is_chosen(
+    link, table
+) -> None:
+    session = link.session
+    ended(link, begun(link), of(table, "right"))
+    lesson = work(link, "right")
+    run = begun(link)
+    choose(link, "left")
+    assert session.lesson == TaughtSettings()
+    fresh = of(table, "right")
+    take_out(fresh, "first")
+    ended(link, run, fresh)
+    assert session.table is fresh
+    choose(link, "right")
+    for _ in range(2):
+        assert session.lesson == lesson
+        assert [group.name for group in session.groups] == ["right group", "2"]
+        assert [group.visible for group in session.groups] == [True, False]
+        choose(link, "left")
+        assert session.table is None
+        choose(link, "right")
+
+
+def test_a_late_table_does_not_get_the_work_on_another_image(link, table) -> None:
+    session = link.session
+    late = begun(link)
+    choose(link, "left")
+    session.job = None
+    ended(link, begun(link), of(table, "left"))
+    lesson = work(link, "left")
+    session.brush = 0
+    commands.begin(session, late)
+    ended(link, late, of(table, "right"))
+    assert session.lesson == TaughtSettings()
+    assert session.brush is None
+    assert [group.name for group in session.groups] == ["1", "2"]
+    assert all(group.visible for group in session.groups)
+    assert session.history.next_undo is None
+    choose(link, "right")
+    choose(link, "left")
+    assert session.lesson == lesson
+    assert session.groups[0].name == "left group"
+    assert "left group" in session.history.next_undo
+
+
+def test_a_late_table_of_another_mask_leaves_this_one_s_groups_alone(link, table) -> None:
+    """Both masks are of one image, so that groupings could go from one to the other."""
+    session, first = link.session, link.mask_layer
+    late = begun(link)
+    second = link.viewer.add_labels(np.array(first.data), name="other mask")
+    link.use_mask(second)
+    session.job = None
+    ended(link, begun(link), of(table, "right"))
+    work(link, "second")
+    commands.begin(session, late)
+    fresh = of(table, "right")
+    ended(link, late, fresh)
+    assert session.table is fresh
+    assert [group.name for group in session.groups] == ["1", "2"]
+    link.use_mask(first)
+    link.use_mask(second)
+    assert [group.name for group in session.groups] == ["second group", "2"]
+    assert [group.visible for group in session.groups] == [True, False]
+    assert "second group" in session.history.next_undo
+
+
+def test_after_the_layers_of_an_image_are_gone_the_next_begins_anew(link, table) -> None:
+    session = link.session
+    ended(link, begun(link), of(table, "right"))
+    work(link, "right")
+    for layer in [*link.image_layers, link.mask_layer]:
+        link.viewer.layers.remove(layer)
+    choose(link, "left")
+    link.use_mask(next(layer for layer in link.masks() if layer.name == "left mask"))
+    ended(link, begun(link), of(table, "left"))
+    assert session.lesson == TaughtSettings()
+    assert all(group.visible for group in session.groups)
+
+
+def test_groups_made_for_an_image_that_was_left_forget_no_step_of_the_next(link, table) -> None:
+    session = link.session
+    ended(link, begun(link), of(table, "right"))
+    choose(link, "left")
+    ended(link, begun(link), of(table, "left"))
+    choose(link, "right")
+    run = commands.recluster(
+        session, commands.DEFAULT_CLUSTERING.model_copy(update={"name": "first"})
+    )
+    commands.begin(session, run)
+    choose(link, "left")
+    editing.rename(session, 0, "immune")
+    ended(link, run, of(table, "right"))
+    assert "immune" in session.history.next_undo
+
+
+def test_files_may_be_replaced_for_this_image_only(link) -> None:
+    session = link.session
+    session.settings = session.settings.with_values({"export.overwrite": True})
+    choose(link, "left")
+    assert not session.settings.export.overwrite
