@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QPoint, Qt
+from readable import contrast
 
 from napari_splicer.analysis.profiles import profile
 from napari_splicer.gui import editing
 from napari_splicer.gui.session import Session
+from napari_splicer.gui.widgets.colouring import scale_colours
 from napari_splicer.gui.widgets.heat_map import EMPTY, RAW, HeatMap
-from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
+from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView, readable_on
 from napari_splicer.gui.widgets.theme import LIGHT
 
 
@@ -135,3 +137,9 @@ def test_controls_do_not_overlap_in_a_narrow_explorer(heat_map) -> None:
         assert places[-1].right() <= width
     assert not heat_map.bar.has_room
     assert not heat_map.bar.grab().isNull()
+
+
+@pytest.mark.parametrize("name", ["viridis", "CET-D1"])
+def test_numbers_can_be_read_on_every_colour_of_a_scale(name) -> None:
+    for colour in scale_colours(name):
+        assert contrast(readable_on(colour), colour) >= 4.5

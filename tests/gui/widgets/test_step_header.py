@@ -6,25 +6,11 @@ import re
 
 import pytest
 from napari.utils.theme import get_theme
-from qtpy.QtGui import QColor
+from readable import contrast
 
 from napari_splicer.gui.readiness import StepState
 from napari_splicer.gui.widgets.step_header import StepHeader
 from napari_splicer.gui.widgets.theme import DARK, LIGHT
-
-
-def luminance(colour: str) -> float:
-    """Return the relative luminance of the Web Content Accessibility Guidelines 2.2."""
-    parts = [
-        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
-        for value in QColor(colour).getRgbF()[:3]
-    ]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-
-
-def contrast(one: str, other: str) -> float:
-    dark, bright = sorted((luminance(one), luminance(other)))
-    return (bright + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize(("name", "theme"), [("dark", DARK), ("light", LIGHT)])

@@ -25,6 +25,7 @@ _LONGEST = 76  # px of a name, before it is cut with an ellipsis
 _LARGEST = 44  # px of a cell's side
 _SWATCH = 10  # px
 _WIDEST = "-0.00 "  # numbers are written where this fits, so that all cells have one, or none
+_AS_DARK_AS_LIGHT = 0.179  # luminance at which black and white stand out alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +119,22 @@ class MatrixModel(QAbstractTableModel):
         return None
 
 
+def readable_on(colour: str) -> str:
+    """Return black or white, whichever stands out more from a colour (contrast of WCAG 2.2).
+
+    Examples
+    --------
+    >>> readable_on("#d8e219"), readable_on("#440154")
+    ('#000000', '#ffffff')
+    """
+    parts = [
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+        for value in QColor(colour).getRgbF()[:3]
+    ]
+    luminance = float(np.dot((0.2126, 0.7152, 0.0722), parts))
+    return "#000000" if luminance > _AS_DARK_AS_LIGHT else "#ffffff"
+
+
 def _count(value: float) -> str:
     """Return a number of cells; nothing where there are none, so that the others stand out."""
     return f"{int(value):,}" if value else ""
@@ -209,8 +226,7 @@ class MatrixDelegate(QStyledItemDelegate):
         else:
             painter.fillRect(box, QColor(colour))
             if option.fontMetrics.horizontalAdvance(_WIDEST) <= box.width():
-                light = QColor(colour).lightnessF() > 0.5
-                painter.setPen(QColor("#000000" if light else "#ffffff"))
+                painter.setPen(QColor(readable_on(colour)))
                 painter.drawText(box, Qt.AlignmentFlag.AlignCenter, index.data())
         painter.restore()
 
