@@ -6,6 +6,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from napari.layers.labels._labels_utils import get_contours
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QApplication
 
@@ -112,8 +113,9 @@ def test_selection_on_the_map_is_outlined_in_the_viewer(qtbot, viewer, table, ma
     explorer.map.view.lassoed.emit(corners, Qt.KeyboardModifier.NoModifier)
     np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(1)))
     qtbot.waitUntil(lambda: "SpliCER selection" in [layer.name for layer in viewer.layers])
-    outlined = np.asarray(viewer.layers["SpliCER selection"].data) > 0
-    np.testing.assert_array_equal(outlined, np.isin(mask, session.selection))
+    inside = np.isin(mask, session.selection).astype(np.uint8)
+    outlined = viewer.layers["SpliCER selection"].data
+    np.testing.assert_array_equal(outlined, get_contours(inside, 2, 0))
 
 
 def test_click_on_the_map_centres_the_viewer_on_that_cell(qtbot, viewer, table):
