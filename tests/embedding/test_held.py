@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
 
 from napari_splicer.embedding import embed
 from napari_splicer.embedding.embed import embed_cells
 from napari_splicer.embedding.place import Place
 from napari_splicer.events import Progress
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-    import pytest
-
-    from napari_splicer.config import RunConfig
-    from napari_splicer.images.masks import MaskedImage
-    from napari_splicer.model.bundle import Bundle
-
-
-def test_rows_on_the_disk_are_not_held(
-    fields: list[MaskedImage],
-    bundle: Bundle,
-    config: RunConfig,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_rows_on_the_disk_are_not_held(fields, bundle, config, tmp_path, monkeypatch) -> None:
     made = []
     rows = embed.rows_without_values
 

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
+from two_images import choose, left_and_right
 
 from napari_splicer.analysis.whole import take_out
 from napari_splicer.config import CellType, TaughtSettings
 from napari_splicer.events import Finished
 from napari_splicer.gui import commands, editing
-from napari_splicer.gui.layers import ViewerLink, link_for
-from napari_splicer.samples import synthetic_tissue
+from napari_splicer.gui.layers import link_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,27 +20,14 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from napari_splicer.gui.commands import Run
+    from napari_splicer.gui.layers import ViewerLink
 
 
 @pytest.fixture
 def link() -> Iterator[ViewerLink]:
-    """Two fields of four channels, "left" and "right", each with its mask; the right is chosen."""
-    viewer = ViewerModel()
-    made = link_for(viewer)
-    for seed, name in enumerate(("left", "right")):
-        field = synthetic_tissue(size=160, seed=seed).field
-        meta = {"splicer": {"image": name}}
-        for channel in range(4):
-            pixels = np.asarray(field.image.data[channel])
-            viewer.add_image(pixels, name=field.image.channels[channel], metadata=meta)
-        choose(made, name)
-        made.use_mask(viewer.add_labels(np.array(field.cells.data), name=f"{name} mask"))
-    yield made
+    viewer = left_and_right()
+    yield link_for(viewer)
     viewer.layers.clear()
-
-
-def choose(link: ViewerLink, name: str) -> None:
-    link.show_image(next(c for c in link.images() if c.title.startswith(name)))
 
 
 def begun(link: ViewerLink) -> Run:

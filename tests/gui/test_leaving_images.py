@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from two_images import choose, left_and_right
 
 from napari_splicer.events import Finished
 from napari_splicer.gui import commands, editing
 from napari_splicer.gui.layers import ViewerLink, link_for
 from napari_splicer.gui.sample import open_sample
-from napari_splicer.samples import synthetic_tissue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,23 +24,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def link() -> Iterator[ViewerLink]:
-    """Two fields of four channels, "left" and "right", each with its mask; the right is chosen."""
-    viewer = ViewerModel()
-    made = link_for(viewer)
-    for seed, name in enumerate(("left", "right")):
-        field = synthetic_tissue(size=160, seed=seed).field
-        meta = {"splicer": {"image": name}}
-        for channel in range(4):
-            pixels = np.asarray(field.image.data[channel])
-            viewer.add_image(pixels, name=field.image.channels[channel], metadata=meta)
-        choose(made, name)
-        made.use_mask(viewer.add_labels(np.array(field.cells.data), name=f"{name} mask"))
-    yield made
+    viewer = left_and_right()
+    yield link_for(viewer)
     viewer.layers.clear()
-
-
-def choose(link: ViewerLink, name: str) -> None:
-    link.show_image(next(c for c in link.images() if c.title.startswith(name)))
 
 
 def begun(link: ViewerLink, run: Run) -> Run:

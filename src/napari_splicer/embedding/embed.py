@@ -106,7 +106,7 @@ def embed_cells(
         record(table)["warnings"] = np.array(said, dtype=str)
         channels = tuple(table.var_names)
         store = _store(table, {"X": len(channels), **widths}, place)
-        del table  # of a million cells 0.2 GB, if it is on the disk
+        del table  # of a million cells 0.15 GB, if it is on the disk
         yield from _fill(store, reader, describer, channels, cancel)
     yield _finished(store, unit)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
     from napari_splicer.gui.history import Step
     from napari_splicer.gui.session import Session
-
-_AFTER_THE_TABLE = ("colour_by", "sought", "selection")
+    from napari_splicer.gui.snapshot import Sought
 
 
 @dataclass(frozen=True, eq=False)
 class CellWork:
     """Selection, examples and their types, what is sought, hidden and coloured, and all steps."""
 
-    fields: Mapping[str, Any]
-    measures: Mapping[str, NDArray[np.floating[Any]]]
+    measures: Mapping[str, NDArray[np.floating]]
+    colour_by: str | None
+    sought: Sought | None
+    selection: NDArray[np.int64]
     lesson: TaughtSettings
     hidden: Mapping[str, frozenset[str]]
     steps: tuple[tuple[Step, ...], tuple[Step, ...]]
@@ -35,8 +36,15 @@ class CellWork:
     @classmethod
     def of(cls, session: Session) -> CellWork:
         """Return what is on a session, beside its table."""
-        fields = {name: getattr(session, name) for name in _AFTER_THE_TABLE}
-        return cls(fields, session.measures, session.lesson, session.hidden, session.history.steps)
+        return cls(
+            session.measures,
+            session.colour_by,
+            session.sought,
+            session.selection,
+            session.lesson,
+            session.hidden,
+            session.history.steps,
+        )
 
     def forgetting(self, clustering: str) -> CellWork:
         """Return the same without steps on a clustering that was made anew."""
@@ -51,8 +59,9 @@ class CellWork:
     def after_the_table(self, session: Session) -> None:
         """Take up the rest."""
         session.measures = {**session.measures, **self.measures}
-        for name, value in self.fields.items():
-            setattr(session, name, value)
+        session.colour_by = self.colour_by
+        session.sought = self.sought
+        session.selection = self.selection
         session.history.take_up(*self.steps)
 
 

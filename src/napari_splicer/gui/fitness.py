@@ -64,8 +64,7 @@ def misfit(now: Snapshot) -> str:
     if made is None:
         return ""
     if made.of_tiles != now.of_tiles:
-        one, other = ("cells", "tiles") if now.of_tiles else ("tiles", "cells")
-        return f"The model was trained on {one}, and {other} are described now."
+        return f"The model was trained on {_units(made)}, and {_units(now)} are described now."
     if made.components != now.components:
         return "The components have changed since the model was trained."
     deciding = ("patches", "normalization", "augmentation", "model", "training", "seed")
@@ -80,8 +79,7 @@ def outdated(now: Snapshot) -> str:
     if made is None:
         return ""
     if made.of_tiles != now.of_tiles:
-        one, other = ("cells", "tiles") if now.of_tiles else ("tiles", "cells")
-        return f"The table is of {one}, and {other} are described now."
+        return f"The table is of {_units(made)}, and {_units(now)} are described now."
     if made.image is not now.image or made.units is not now.units:
         if now.of_tiles:
             return "The image, or how tiles lie on it, has changed since they were embedded."
@@ -94,6 +92,10 @@ def outdated(now: Snapshot) -> str:
     if others:
         return now.words(f"The mask '{others[0]}' has changed since the cells were embedded.")
     return ""
+
+
+def _units(of: Snapshot) -> str:
+    return "tiles" if of.of_tiles else "cells"
 
 
 def same_model(one: Bundle | None, other: Bundle | None) -> bool:

@@ -114,23 +114,15 @@ class Shelf:
                 work = kept.work.forgetting(clustering)
                 self._kept[pair] = replace(kept, table=successor, clustering=clustering, work=work)
 
-    def _keep(self, owner: Pair | None, made_from: _MadeFrom) -> None:
-        session = self._session
-        if session.table is None or owner is None:
-            return
-        made = {stage: s for stage, s in made_from.items() if stage in _OF_ONE_IMAGE}
-        self._kept[owner] = Kept(
-            session.table, session.clustering, session.exported, made, CellWork.of(session)
-        )
-
     def _put_away(self, owner: Pair | None) -> None:
         session = self._session
         if session.table is None or owner is None:
             return
-        self._keep(owner, session.made_from)
-        session.made_from = {
-            stage: s for stage, s in session.made_from.items() if stage not in _OF_ONE_IMAGE
-        }
+        own = {s: made for s, made in session.made_from.items() if s in _OF_ONE_IMAGE}
+        self._kept[owner] = Kept(
+            session.table, session.clustering, session.exported, own, CellWork.of(session)
+        )
+        session.made_from = {s: m for s, m in session.made_from.items() if s not in own}
         session.table = None
         session.exported = ()
         begin_anew(session)
