@@ -182,6 +182,12 @@ def test_selected_cells_are_outlined_until_cleared(painted, qtbot) -> None:
     np.testing.assert_array_equal(layer.data, get_contours(inside, 2, 0))
     assert not layer.contour
     session.select([])
+    qtbot.waitUntil(lambda: not layer.data.any())
+    assert painted.own_layer(SELECTED) is layer  # taking it away blocks napari for 0.5 s
+    assert layer.data.shape == mask.shape
+    session.select(session.cells_of(0))
+    qtbot.waitUntil(lambda: set(mask[layer.data == 1]) == set(session.cells_of(0).tolist()))
+    session.table = None
     qtbot.waitUntil(lambda: painted.own_layer(SELECTED) is None)
 
 

@@ -143,8 +143,11 @@ class Painter:
 
     def _paint_selection(self) -> None:
         selection = self._session.selection
-        if len(selection) == 0 or not self._session.table_fits:
+        if self._session.table is None or not self._session.table_fits:
             self._remove(SELECTED)
+            return
+        if len(selection) == 0:
+            self._blank(SELECTED)
             return
         rows = selected_rows(self._session)
         if int(rows.sum()) == len(selection):  # whose index is at hand
@@ -219,6 +222,14 @@ class Painter:
         if role != SELECTED:  # whose colour never changes: napari would trace outlines once more
             layer.colormap = colormap
         layer.features = lookup.features()
+
+    def _blank(self, role: str) -> None:
+        """Show nothing in a layer that stays: as one is taken away, napari blocks for 0.5 s."""
+        layer = self._link.own_layer(role)
+        if layer is not None and self._painted.pop(role, None) is not None:
+            levels = layer.data if layer.multiscale else [layer.data]
+            none = [np.broadcast_to(np.uint8(0), level.shape) for level in levels]
+            layer.data = none if layer.multiscale else none[0]
 
     def _remove(self, role: str) -> None:
         self._painted.pop(role, None)

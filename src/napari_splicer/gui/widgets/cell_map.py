@@ -16,10 +16,11 @@ from napari_splicer.gui.snapshot import MIXTURE
 from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import colouring_of
 from napari_splicer.gui.widgets.hover_label import HoverLabel
-from napari_splicer.gui.widgets.lasso import LassoView, combine, inside
+from napari_splicer.gui.widgets.lasso import LassoView, combine
 from napari_splicer.gui.widgets.map_axes import MapAxes
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.point_cloud import PointCloud, Points
+from napari_splicer.gui.widgets.point_grid import PointGrid
 from napari_splicer.gui.widgets.selection_bar import SelectionBar
 from napari_splicer.gui.widgets.theme import DARK
 
@@ -59,6 +60,7 @@ class CellMap(QWidget):
         self._placed: NDArray[np.bool_] = np.empty(0, bool)
         self._ids = np.empty(0, np.int64)
         self._tree: Any = None
+        self._grid: PointGrid | None = None
         self._colouring = colouring_of(session)
         self._build()
         self._listen()
@@ -152,7 +154,7 @@ class CellMap(QWidget):
         known = len(places.points) == len(self._ids)
         self._points = places.points if known else np.full((len(self._ids), 2), np.nan)
         self._placed = np.asarray(np.isfinite(self._points).all(axis=1), bool)
-        self._tree = None
+        self._tree = self._grid = None
         meant = any(places.labels)
         self.view.setAspectLocked(not meant)
         for side, words in zip(("bottom", "left"), places.labels, strict=True):
@@ -250,20 +252,22 @@ class CellMap(QWidget):
         self._session.colour_by = self.colour_by.itemText(index) if index else None
 
     def _lassoed(self, corners: Any, modifiers: Any) -> None:
-        drawn = self._drawn()
-        drawn[drawn] = inside(self._points[drawn], corners)
-        session = self._session
-        session.select(combine(session.selection, self._ids[drawn], modifiers))
+        if self._grid is None:
+            self._grid = PointGrid(self._points)
+        self._choose(self._ids[self._grid.inside(corners) & self._drawn()], modifiers)
+
+    def _choose(self, cells: NDArray[np.int64], modifiers: Any) -> None:
+        self._session.select(combine(self._session.selection, cells, modifiers))
+        self.plot.viewport().repaint()  # here, where one looks, before the image and all else
 
     def _clicked(self, place: Any, modifiers: Any) -> None:
         cell = self._cell_at(place.x(), place.y())
         if cell is None:
             return
-        session = self._session
-        session.select(combine(session.selection, np.array([cell]), modifiers))
+        self._choose(np.array([cell]), modifiers)
         if not any(gesture.among(modifiers) for gesture in (ADD, TAKE_AWAY)):
-            session.cell_requested.emit(cell)
-            session.cell_clicked.emit(cell)
+            self._session.cell_requested.emit(cell)
+            self._session.cell_clicked.emit(cell)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Esc drops the lasso under way, or else the selection."""
