@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
+from sklearn.neighbors import NearestNeighbors
 
 from napari_splicer.analysis import neighbours
 from napari_splicer.analysis.neighbours import fuzzy_graph, nearest
@@ -65,3 +70,50 @@ def test_the_graph_is_symmetric_and_strongest_for_the_nearest(x: np.ndarray) -> 
     assert 0 < graph.data.min() <= graph.data.max() <= 1
     assert graph.diagonal().max() == 0
     np.testing.assert_allclose(graph.toarray()[np.arange(300), found.indices[:, 1]], 1, atol=1e-6)
+
+
+class _Cuml(ModuleType):
+    """Stands in for ``cuml.neighbors``, whose search has scikit-learn's calls; no GPU here."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__("cuml.neighbors")
+        self.error, self.made = error, 0
+
+    def NearestNeighbors(self, **options: object) -> NearestNeighbors:
+        assert options.pop("output_type") == "numpy"
+        self.made += 1
+        if self.error is not None:
+            raise self.error
+        return NearestNeighbors(**options)
+
+
+def _install(monkeypatch: pytest.MonkeyPatch, cuml: _Cuml) -> None:
+    parent = ModuleType("cuml")
+    parent.__spec__ = ModuleSpec("cuml", None)
+    monkeypatch.setitem(sys.modules, "cuml", parent)
+    monkeypatch.setitem(sys.modules, "cuml.neighbors", cuml)
+
+
+@pytest.mark.parametrize("most", [10, 100_000])
+def test_cuml_compares_where_it_works(
+    x: np.ndarray, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = finish(nearest(x, 7))
+    monkeypatch.setattr(neighbours, "_EXACT_UP_TO", most)
+    cuml = _Cuml()
+    _install(monkeypatch, cuml)
+    found = finish(nearest(x, 7))
+    assert cuml.made == 1
+    assert "on the GPU" in found.remarks[0]
+    np.testing.assert_array_equal(found.indices, expected.indices)
+    np.testing.assert_array_equal(found.distances, expected.distances)
+
+
+def test_without_a_gpu_cuml_is_left_alone_and_that_is_said(
+    x: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = finish(nearest(x, 7))
+    _install(monkeypatch, _Cuml(RuntimeError("no CUDA-capable device\nat cuda.cpp:1")))
+    found = finish(nearest(x, 7))
+    assert found.remarks == ("cuML is installed but could not be used (no CUDA-capable device).",)
+    np.testing.assert_array_equal(found.indices, expected.indices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +50,8 @@ def nearest(
 ) -> Generator[float, None, Neighbours]:
     """Find the ``count`` nearest other cells of every cell; yields the share that is done.
 
-    Exact up to 100,000 cells, by nearest-neighbour descent (pynndescent) beyond.
+    Exact up to 100,000 cells, and of any number on the GPU (see :class:`Search`); by
+    nearest-neighbour descent (pynndescent) beyond.
 
     Parameters
     ----------
@@ -75,41 +77,70 @@ def nearest(
             f"Compared each cell with {n - 1} others instead of {count}: there are no more.",
         )
         count = n - 1
-    if n <= _EXACT_UP_TO:
-        indices, distances = yield from _exact(x, count)
+    search = Search(x, count + 1)
+    if n <= _EXACT_UP_TO or search.on_gpu:
+        indices, distances = yield from _exact(search, x)
     else:
         yield 0.0
         indices, distances = _descent(x, count, seed)
-    return Neighbours(*_self_first(indices, distances), remarks)
+    return Neighbours(*_self_first(indices, distances), (*remarks, *search.remarks))
 
 
 class Search:
     """The ``count`` nearest of ``x`` float32 (n, d), found exactly by comparing with all of them.
 
-    Called with (q, d) points, it returns indices int64 (q, count), nearest first, and Euclidean
-    distances float32 (q, count).
+    On the GPU by cuML where it is installed and works, else by scikit-learn. Called with (q, d)
+    points, it returns indices int64 (q, count), nearest first, and Euclidean distances float32
+    (q, count).
+
+    Attributes
+    ----------
+    on_gpu : bool
+        Whether cuML compares.
+    remarks : tuple of str
+        That it does, or why it could not.
     """
 
     def __init__(self, x: NDArray[np.float32], count: int) -> None:
         from sklearn.neighbors import NearestNeighbors
 
-        self._search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(x)
+        self.on_gpu = False
+        self.remarks: tuple[str, ...] = ()
+        self._count, self._search = count, NearestNeighbors(n_neighbors=count, algorithm="brute")
+        if find_spec("cuml") is not None:
+            self._try_gpu(x)
+        if not self.on_gpu:
+            self._search.fit(x)
+
+    def _try_gpu(self, x: NDArray[np.float32]) -> None:
+        try:
+            from cuml.neighbors import NearestNeighbors
+
+            search = NearestNeighbors(
+                n_neighbors=self._count, algorithm="brute", output_type="numpy"
+            ).fit(x)
+            search.kneighbors(x[:1])
+        # It fails in ways of its own: no GPU, an old driver, too little of its memory.
+        except Exception as error:  # noqa: BLE001
+            reason = str(error).strip() or type(error).__name__
+            self.remarks = (f"cuML is installed but could not be used ({reason.splitlines()[0]}).",)
+        else:
+            self.on_gpu, self._search = True, search
+            self.remarks = ("Cells were compared on the GPU, by cuML.",)
 
     def __call__(
         self, points: NDArray[np.float32]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return indices and distances."""
-        width = self._search.n_neighbors
         if not len(points):
-            return np.empty((0, width), np.int64), np.empty((0, width), np.float32)
+            return np.empty((0, self._count), np.int64), np.empty((0, self._count), np.float32)
         distances, indices = self._search.kneighbors(points)
-        return indices, distances.astype(np.float32)
+        return indices.astype(np.int64, copy=False), distances.astype(np.float32, copy=False)
 
 
 def _exact(
-    x: NDArray[np.float32], count: int
+    search: Search, x: NDArray[np.float32]
 ) -> Generator[float, None, tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    search = Search(x, count + 1)
     found = []
     for start in range(0, len(x), _QUERIES):
         rows = np.arange(start, min(start + _QUERIES, len(x)))
