@@ -126,8 +126,8 @@ FINDINGS = """## What this says
   object than either, with SimCLR and with VICReg, and 2 or 3 at the digit.
 - The goal, SpliCER within two points of Concat on both with one encoder, is met by four changes
   together: a sharper temperature, consistent branches, a wide primary, and branches as wide as it
-  (0.962 and 0.455, two seeds), also against Concat at that temperature (0.967 and 0.468, three
-  seeds). Without the wide branches the object lacks three points.
+  (0.962 and 0.456), also against Concat at that temperature (0.967 and 0.468; three seeds each).
+  Without the wide branches the object lacks three points.
 - That is no free lunch: the wide primary has twice the width of each of Concat's two encoders, and
   so about twice the weights of both together. Concat of that width, at the usual temperature,
   reached 0.523 for the object (above).
