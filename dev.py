@@ -6,7 +6,8 @@
     python3 dev.py test   installs what the tests need and runs every check
 
 What follows the verb is passed on: files to `gui`, options to `demo`, options of pytest to `test`
-(which then runs pytest alone, e.g. `python3 dev.py test -k mask`).
+(which then runs pytest alone, e.g. `python3 dev.py test -k mask`). `test --pyside6` runs those of
+the window with PySide6 instead of PyQt6.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ LIBRARIES = {
     "libxkbcommon.so.0": "libxkbcommon0",
 }
 
+PYSIDE = "--pyside6"
 WORKERS = 4  # of the tests at most: each takes up to 4 GB, a display and a core
 
 CHECKS = {
@@ -121,9 +123,14 @@ def install(extra: str) -> None:
     wanted = hashlib.sha256((HERE / "pyproject.toml").read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    if run([*pip, "install", "--editable", f".[{extra}]"]) != 0:
-        sys.exit("Installing failed: see pip's message above.")
+    add(pip, "--editable", f".[{extra}]")
     stamp.write_text(wanted)
+
+
+def add(pip: list[str], *packages: str) -> None:
+    """Install ``packages`` into ``.venv``."""
+    if run([*pip, "install", *packages]) != 0:
+        sys.exit("Installing failed: see pip's message above.")
 
 
 def loads(library: str) -> bool:
@@ -193,6 +200,11 @@ def test(arguments: list[str]) -> int:
     install("test")
     missing = install_system_packages()
     failed = []
+    if PYSIDE in arguments:
+        add(make_environment(), "PySide6-Essentials")
+        os.environ["QT_API"] = "pyside6"
+        others = [argument for argument in arguments if argument != PYSIDE]
+        arguments = ["-o", "qt_api=pyside6", *(others or ["tests/gui"])]
     if not arguments:
         for name, (program, *rest) in CHECKS.items():
             if run([BIN / program, *rest]) != 0:

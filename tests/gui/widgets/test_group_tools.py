@@ -182,7 +182,8 @@ def test_the_menu_renames_in_place_and_asks_for_a_colour(qtbot, tools, session) 
 def test_the_menu_key_opens_the_menu_beside_the_row(qtbot, tools) -> None:
     mark(tools, 0)
     legend = tools.legend
-    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, legend.rect().center())
+    middle = legend.rect().center()
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, middle, legend.mapToGlobal(middle))
     QApplication.sendEvent(legend.viewport(), event)
     assert tools.actions_of_groups.menu.isVisible()
     tools.actions_of_groups.menu.hide()
