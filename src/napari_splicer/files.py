@@ -244,9 +244,12 @@ def _flush(path: Path) -> None:
     files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
     # A zarr of a slide is thousands of files. The disk flushes those that wait together at once:
     # 30 times as fast as one after the other.
-    with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as pool:
-        for flushed in [pool.submit(_flush_file, file) for file in files]:
-            flushed.result()
+    try:
+        with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as pool:
+            list(pool.map(_flush_file, files))
+    except RuntimeError:  # Python is ending, and begins no thread any more
+        for file in files:
+            _flush_file(file)
 
 
 def _flush_file(file: Path) -> None:

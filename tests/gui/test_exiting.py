@@ -12,6 +12,7 @@ import sys, time
 from pathlib import Path
 from qtpy.QtWidgets import QApplication
 from napari_splicer.events import Cancel, Finished, Started
+from napari_splicer.files import write_text
 from napari_splicer.gui.jobs import JobRunner
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Snapshot
@@ -26,7 +27,7 @@ class Training:
             time.sleep(0.01)
         for _ in range(100):  # writes its checkpoint
             time.sleep(0.01)
-        Path(sys.argv[1]).write_text("kept")
+        write_text(Path(sys.argv[1]), "kept")
         yield Finished("export", cancelled=True)
 
 app, begun = QApplication([]), []
