@@ -17,6 +17,7 @@ from napari_splicer.events import Cancel, Event, Finished, Metrics, Progress, St
 from napari_splicer.gui import commands
 from napari_splicer.gui.failures import in_words
 from napari_splicer.gui.jobs import Errand, JobRunner
+from napari_splicer.gui.session import session_for
 from napari_splicer.gui.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -266,3 +267,14 @@ def test_an_errand_lives_until_its_worker_has_ended(qtbot) -> None:
         return kept() is None
 
     qtbot.waitUntil(is_gone)
+
+
+def test_a_run_that_ended_is_not_kept_by_the_window(make_napari_viewer, qtbot) -> None:
+    runner = JobRunner(session_for(make_napari_viewer()))
+    run = Script(runner.session.next_run())
+    ended = weakref.ref(run)
+    assert runner.start(run)
+    finish(runner, qtbot)
+    del run
+    gc.collect()
+    assert ended() is None

@@ -6,7 +6,6 @@ the run's cancel token, so that a stage always ends by itself and keeps what it 
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from inspect import isgeneratorfunction
 from typing import TYPE_CHECKING, Any
@@ -19,12 +18,12 @@ from superqt.utils import FunctionWorker, WorkerBase
 from superqt.utils._qthreading import GeneratorWorkerSignals
 
 from napari_splicer.errors import SplicerError, WouldOverwrite
-from napari_splicer.events import Progress, Warned
+from napari_splicer.events import Warned
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import when_destroyed
 from napari_splicer.gui.exiting import end_workers_at_exit
 from napari_splicer.gui.session import session_for, unwrapped
-from napari_splicer.gui.torch_guard import load_torch
+from napari_splicer.gui.stage_worker import Handed, StageWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,40 +36,9 @@ if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
 
 _REPLACE = "Choose another folder, or tick 'Replace files that are there'."
-# Seconds between two updates of the GUI. napari's window is composed as a whole for each of them,
-# which holds the interpreter: 12 ms where it is drawn by software.
-INTERVAL = 0.2
 # Whoever waits for a worker. Its signals are on their way through Qt's queue when the one that they
 # are for may be gone: PySide would then call into memory that was given back.
 _WAITING: set[object] = set()
-
-
-class StageWorker(WorkerBase):  # type: ignore[misc]  # Qt is untyped here
-    """Runs a :class:`Run` in a thread and emits its events in batches."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__(SignalsClass=GeneratorWorkerSignals)
-        self._run = run
-
-    def quit(self) -> None:
-        """Ask the run to stop; it ends by itself at its next batch."""
-        self._run.cancel.request()
-
-    def work(self) -> None:
-        """Consume the run's events."""
-        if self._run.stage in ("train", "embed"):
-            load_torch()
-        waiting: list[Event] = []
-        last = 0.0
-        for event in self._run.events():
-            if isinstance(event, Progress) and waiting and isinstance(waiting[-1], Progress):
-                waiting.pop()
-            waiting.append(event)
-            if time.monotonic() - last >= INTERVAL:
-                self.yielded.emit(tuple(waiting))
-                waiting.clear()
-                last = time.monotonic()
-        self.yielded.emit(tuple(waiting))
 
 
 class JobRunner:
@@ -110,7 +78,7 @@ class JobRunner:
         _WAITING.add(self)
         commands.begin(self.session, run)
         worker = create_worker(
-            run,
+            Handed(run),
             _worker_class=StageWorker,
             _connect={
                 "yielded": self._on_events,
