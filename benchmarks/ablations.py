@@ -78,6 +78,8 @@ components (state 0.700 ± 0.054, type 0.999 ± 0.001) and for branches of a qua
 kept or measured again. The minutes of two models with other widths hold a pause of about a quarter
 of an hour."""
 JE = "none (joint embedding)"
+DROPOUT: dict[str, object] = {"training.component_dropout": 0.3}
+LACKS = "embedded without"
 COUNTS = (1, 2, 3, 4, 6, 12, 16)
 
 
@@ -137,6 +139,17 @@ def variants() -> dict[str, dict[str, dict[str, object]]]:
             "granules 4": {"components": granules(weight=4.0)},
             "granules 1/4": {"components": granules(weight=0.25)},
         },
+        "The primary's terms (summed, or averaged over the components)": {
+            "summed": {},
+            "averaged": {"model.primary_terms": "mean"},
+            "12, summed": {"components": components(12)},
+            "12, averaged": {"components": components(12), "model.primary_terms": "mean"},
+        },
+        "A panel that lacks a marker (structure: PanCK, so its component is blank)": {
+            "whole panel": {},
+            "whole panel, dropout 0.3": DROPOUT,
+            "lacks it, dropout 0.3": DROPOUT | {LACKS: "PanCK"},
+        },
         "How large the branches (parts of the primary's width; map of 16 px, coarse: 8 px)": {
             "1": {"model.branch_width": 32},
             "1/2 (default)": {},
@@ -178,13 +191,17 @@ def with_noise(tissue: Tissue, seed: int) -> Tissue:
     return replace(tissue, field=MaskedImage(both, tissue.field.cells, tissue.field.regions))
 
 
-def measure(config: RunConfig, seed: int) -> dict[str, float]:
-    """Train on the first tissue and probe both."""
+def measure(config: RunConfig, seed: int, lacks: str | None = None) -> dict[str, float]:
+    """Train on the first tissue and probe both, without the channel that their panel lacks."""
     made = tissues(seed)
     began = time.perf_counter()
     bundle = pipeline.run(pipeline.train([made[0].field], config), show=None)
     minutes = (time.perf_counter() - began) / 60
-    table = pipeline.run(pipeline.embed([tissue.field for tissue in made], bundle, config))
+    fields = [tissue.field for tissue in made]
+    if lacks is not None:
+        kept = [channel for channel in fields[0].image.channels if channel != lacks]
+        fields = [replace(field, image=field.image.select(kept)) for field in fields]
+    table = pipeline.run(pipeline.embed(fields, bundle, config))
     return {
         "state": probed(table, made, "state").auroc,
         "type": probed(table, made, "type").macro_f1,
@@ -300,11 +317,12 @@ def main() -> None:
         left_out = options.only and not section.startswith(tuple(options.only))
         for values in changes.values():
             name = f"{identity(values, options.steps)}, seed {seed}"
+            changed = {key: value for key, value in values.items() if key != LACKS}
             config = demo_config(seed=seed, steps=options.steps).with_values(
-                {"precision": precision, "threads": 1, **values}
+                {"precision": precision, "threads": 1, **changed}
             )
             if results.known(name) or not (left_out or options.report):
-                results.add(name, partial(measure, config, seed))
+                results.add(name, partial(measure, config, seed, values.get(LACKS)))
     sections = rows(results, options.steps)
     in_fp32 = sum(scores.get("fp32", 0) > 0 for scores in results.scores.values())
     said = f"bf16 ({in_fp32} of {len(results.scores)} in fp32)" if in_fp32 else "bf16"

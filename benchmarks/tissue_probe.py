@@ -6,7 +6,7 @@ logistic regression from each kind of feature then predicts which cells are in t
 withheld marker. Two scores: leave-one-field-out over the eight (for choosing), and on the other
 four fields (looked at once, for reporting), each field on its own.
 
-    NAPARI_SPLICER_DATA=... python benchmarks/tissue_probe.py [--seeds 3] [--report]
+    NAPARI_SPLICER_DATA=... python benchmarks/tissue_probe.py [--seeds 3] [--only NAME] [--report]
 
 What was measured is kept in ``docs/benchmarks/results/tissue_probe.json``: a run that was stopped
 goes on. The table goes to ``docs/benchmarks/tissue_probe.md``. Slow: about ten minutes per model
@@ -69,6 +69,10 @@ VARIANTS: dict[str, dict[str, object]] = {
     "mask jitter 3": {"augmentation.mask_jitter": 3},
     "gain 0.3": {"augmentation.gain": 0.3},
     "styles 0.05": {"augmentation.styles": 0.05},
+    "untrained (one step)": {"training.steps": 1},
+    "branches 1/4": {"model.branch_width": 8},
+    "one scale per image": {"normalization.scope": "image"},
+    "branches 1/4, coarse": {"model.branch_width": 8, "model.branch_map": 12},
 }
 
 EARLIER = """*By field*: how many of a row's seeds have a value for each field in the raw scores;
@@ -307,6 +311,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--again", action="store_true", help="what was only read off a page, too")
+    parser.add_argument("--only", nargs="*", help="models whose name has one of these in it")
     parser.add_argument("--report", action="store_true", help="of what was measured; no training")
     parser.add_argument("--fp32", action="store_true", help="for processors that lack bf16")
     options = parser.parse_args()
@@ -316,7 +321,8 @@ def main() -> None:
     results.add(INTENSITY, partial(measure_intensity, shared, data))
     for what, config in configurations(shared, options.seeds):
         name = f"{what}, {options.epochs} epochs"
-        if not options.report or results.known(name):
+        wanted = options.only is None or any(part in name for part in options.only)
+        if results.known(name) or (wanted and not options.report):
             results.add(name, partial(measure, config, data), again=options.again)
     results.write_page("Tissue probe", report(results, options.epochs))
 

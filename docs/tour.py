@@ -149,7 +149,9 @@ class Tour:
         session.settings = self._set(session.settings)
         yield "image"
         person.click(dock.headers["components"])
-        session.picked = int(session.cells.cells()["id"].iloc[len(session.cells.cells()) // 2])
+        cells = session.cells.cells()
+        person.click_in_sight(int(cells["id"].iloc[len(cells) // 2]))
+        person.wait(lambda: session.picked is not None)
         person.wait(lambda: len(dock.pages["components"].preview.strip.titles) > 1)
         yield "components"
 

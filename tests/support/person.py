@@ -17,6 +17,7 @@ from superqt.utils import WorkerBase
 
 from napari_splicer.gui.explorer_widget import ExplorerWidget
 from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.view import camera_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -155,6 +156,16 @@ class Person:
         canvas = self._canvas()
         middle = QPointF(canvas.width() / 2, canvas.height() / 2)
         self._drag(canvas, [middle], keys)
+
+    def click_in_sight(self, cell: int) -> None:
+        """Click a cell in the image where it is now."""
+        layer = link_for(self.viewer).mask_layer
+        cells = self.session.cells.cells().set_index("id")
+        world = np.array(layer.data_to_world(cells.loc[cell, ["y", "x"]].to_numpy(float)))
+        camera = camera_of(self.viewer)
+        y, x = (world - camera.center[-2:]) * camera.zoom
+        canvas = self._canvas()
+        self._drag(canvas, [QPointF(canvas.width() / 2 + x, canvas.height() / 2 + y)])
 
     def press_in_image(self, key: Qt.Key) -> None:
         """Press a key where the image was clicked before."""
