@@ -1,9 +1,12 @@
-"""Sentences about cells, said of tiles; and how many there are of a thing."""
+"""Sentences about cells, said of tiles; how many there are of a thing; names that wrap."""
 
 from __future__ import annotations
 
 import re
 
+_LONGEST = 20  # letters without a place where a line may end
+_PARTS = re.compile(rf"(?<=.)[_./\\-]+(?=.)|[^\s_./\\-]{{{_LONGEST}}}(?=[^\s_./\\-])")
+_BREAK = "\N{ZERO WIDTH SPACE}"
 _CELL = re.compile(r"\b([Cc])ell(s?)\b(?! mask)")
 
 
@@ -27,3 +30,14 @@ def count(number: int, thing: str) -> str:
     ('1 channel', '1,200 cells')
     """
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def breakable(name: str) -> str:
+    r"""Return the name of a file or folder with places, which nobody sees, where a line may end.
+
+    Examples
+    --------
+    >>> breakable("cells_of_slide-7.csv").replace("\u200b", "|")
+    'cells_|of_|slide-|7.|csv'
+    """
+    return _PARTS.sub(lambda found: found[0] + _BREAK, name)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from qtpy.QtWidgets import QScrollArea
 
 from napari_splicer.gui.jobs import JobRunner
 from napari_splicer.gui.steps.export_step import ExportStep
@@ -38,3 +39,30 @@ def test_another_image_does_not_go_over_the_files_of_the_one_before(step, sessio
     session.image = None  # as when its layers go
     session.image = replace(image, name="slide 2")
     assert Path(step.folder.text()) == Path(usual).with_name("slide-2")
+
+
+@pytest.mark.parametrize("size", [9, 11.25])
+def test_what_was_written_is_seen_whole_whatever_files_are_called(session, qtbot, size) -> None:
+    area, step = QScrollArea(), ExportStep(JobRunner(session))
+    area.setWidget(step)
+    area.setWidgetResizable(True)
+    area.resize(360, 420)
+    step.setStyleSheet(f"font-size: {size}pt")
+    qtbot.addWidget(area)
+    with qtbot.waitExposed(area):
+        area.show()
+    name = "Slide07_CD45panTcellpanel_region03_regAB"
+    assert len(name) == 40
+    folder = Path("/data/lymphoma") / name
+    ends = (".h5ad", ".splicer_cluster.ome.tif", ".splicer_cluster.ome.tif.legend.csv")
+    session.exported = tuple(folder / f"{name}{end}" for end in ends)
+
+    result, view = step.result, area.viewport()
+    qtbot.waitUntil(lambda: result.height() >= result.heightForWidth(result.width()))
+    assert result.minimumSizeHint().width() <= result.width()
+    assert result.text().replace("\N{ZERO WIDTH SPACE}", "").startswith(f"Written to {folder}:")
+    for button in (step._open, step._copy):
+        corner = button.rect().bottomRight()
+        qtbot.waitUntil(
+            lambda button=button, corner=corner: view.rect().contains(button.mapTo(view, corner))
+        )

@@ -6,11 +6,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -37,8 +35,6 @@ from napari_splicer.gui.widgets.suggestion_button import SuggestionButton
 from napari_splicer.gui.widgets.swatch import ask_for_colour
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QResizeEvent
-
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
@@ -58,7 +54,6 @@ class ComponentsStep(StepPage):
         super().__init__(session, parent)
         self._editing: int | None = None
         self._editor: ComponentEditor | None = None
-        self._to_show = False  # whether the editor is still to be scrolled to
         self._made_for: tuple[str, ...] = ()  # channels of the image that they were taken for
         self._of_tiles = session.of_tiles
         self._suggestion = Errand(self, self._take_suggestions)
@@ -245,21 +240,7 @@ class ComponentsStep(StepPage):
         self._editor_place.addWidget(self._editor)
         self._show_rows()
         self._editor.name.setFocus()
-        self._to_show = True
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Scroll to an editor that was opened: it has its place, below all rows, only now."""
-        super().resizeEvent(event)
-        if self._to_show:
-            self._to_show = False
-            QTimer.singleShot(0, self._show_editor)
-
-    def _show_editor(self) -> None:
-        area = self.parentWidget()
-        while area is not None and not isinstance(area, QScrollArea):
-            area = area.parentWidget()
-        if area is not None and self._editor is not None:
-            area.ensureWidgetVisible(self._editor)
+        self.bring_into_sight(self._editor)
 
     def _apply(self, component: Component) -> None:
         components = list(self.session.components)
@@ -274,7 +255,7 @@ class ComponentsStep(StepPage):
             self._editor_place.removeWidget(self._editor)
             self._editor = None
         self._editing = None
-        self._to_show = False
+        self.bring_into_sight()  # no longer the editor
         self._show_rows()
 
     def _show_rows(self) -> None:

@@ -21,6 +21,7 @@ from napari_splicer.gui.readiness import StepState
 from napari_splicer.gui.steps.page import StepPage, allow, heading, text
 from napari_splicer.gui.widgets.progress_panel import ProgressPanel
 from napari_splicer.gui.widgets.wording import Wording
+from napari_splicer.gui.words import breakable
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -127,7 +128,6 @@ class ExportStep(StepPage):
 
     def _add_result(self) -> None:
         self.result = text()
-        self.result.setTextInteractionFlags(self.result.textInteractionFlags())
         self.code = QLineEdit()
         self.code.setReadOnly(True)
         self.code.setToolTip("Loads the table in Python")
@@ -164,9 +164,9 @@ class ExportStep(StepPage):
         paths = self.session.exported
         if paths and self.folder.text() == self._usual_folder:
             self.folder.setText(str(paths[0].parent))  # a project was opened
-        lines = [f"• {path.name}" for path in paths]
+        lines = [f"• {breakable(path.name)}" for path in paths]
         if paths:
-            lines.insert(0, f"Written to {paths[0].parent}:")
+            lines.insert(0, f"Written to {breakable(str(paths[0].parent))}:")
         self.result.setText("\n".join(lines))
         self.code.setText(loading_code(paths))
         self.code.setCursorPosition(0)
@@ -174,6 +174,8 @@ class ExportStep(StepPage):
             widget.setVisible(bool(paths))
         for widget in (self.code, self._copy):
             widget.setVisible(bool(self.code.text()))
+        if paths:
+            self.bring_into_sight(self.result, self._open)
 
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.session.exported[0].parent)))

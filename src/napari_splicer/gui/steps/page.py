@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -20,9 +21,14 @@ from superqt import QCollapsible
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qtpy.QtGui import QResizeEvent
+
     from napari_splicer.gui.readiness import Readiness, StepName, StepState
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
+
+
+_SOON = 50  # ms, within which what has changed finds its place
 
 
 class StepPage(QWidget):
@@ -43,6 +49,29 @@ class StepPage(QWidget):
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(8, 8, 8, 8)
         self.column.setSpacing(8)
+        self._sought: tuple[QWidget, ...] = ()
+        self._seek = QTimer(self, singleShot=True, interval=_SOON)
+        self._seek.timeout.connect(self._scroll)
+
+    def bring_into_sight(self, *widgets: QWidget) -> None:
+        """Scroll to these; where there is not room for all of them, to the last."""
+        self._sought = widgets
+        self._seek.start()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Wait for widgets that are to be scrolled to: they get their place only now."""
+        super().resizeEvent(event)
+        if self._seek.isActive():
+            self._seek.start()
+
+    def _scroll(self) -> None:
+        area = self.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None and self.isVisible():
+            for widget in self._sought:
+                area.ensureWidgetVisible(widget)
+        self._sought = ()
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable what can be done now, and say why the rest can't."""
