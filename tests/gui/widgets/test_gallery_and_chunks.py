@@ -48,6 +48,22 @@ def test_shows_cells_of_the_chosen_group(qtbot, shown, session):
     qtbot.waitUntil(lambda: _cells(shown) != typical)
 
 
+def test_channels_that_can_not_be_ticked_say_why(shown, session, image):
+    menu = shown.channels.button.menu()
+    assert menu.toolTipsVisible()
+    first, second, third, *_ = shown.channels.actions_by_channel.values()
+    for action in (first, second, third):
+        action.setChecked(True)
+    assert third.isEnabled()
+    assert "Tick" in third.toolTip()
+    session.image = image.with_pixel_size(0.5)  # lists the channels anew
+    first, *_, fifth = shown.channels.actions_by_channel.values()
+    assert not fifth.isEnabled()
+    assert "untick one" in fifth.toolTip()
+    first.setChecked(False)
+    assert fifth.isEnabled()
+
+
 def test_click_selects_and_flies_to_the_cell(qtbot, shown, session):
     requested = []
     session.cell_requested.connect(requested.append)

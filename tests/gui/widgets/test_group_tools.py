@@ -68,6 +68,14 @@ def test_every_grey_button_says_what_to_do_first(tools) -> None:
         assert words in button.toolTip()
 
 
+def test_a_new_group_says_that_it_needs_a_grouping(tools, session) -> None:
+    session.select(session.ids()[:5])
+    assert tools.new.toolTip().startswith("Make the 5 selected cells a group")
+    session.clustering = None
+    assert not tools.new.isEnabled()
+    assert tools.new.toolTip().startswith("There is no grouping to add it to")
+
+
 def test_marked_groups_are_merged_and_parted_again(qtbot, tools, session) -> None:
     mark(tools, 0, 2)
     assert "called 1" in tools.merge.toolTip()

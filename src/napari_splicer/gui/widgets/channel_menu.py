@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari_splicer.gui.thumbnails import Thumbnails
 
 _MOST = 3
+_OFFER = "Tick to see this channel in the pictures"
+_FULL = "Three channels are ticked, and more can't be told apart: untick one of them first"
 
 
 class ChannelMenu(QWidget):
@@ -34,11 +36,12 @@ class ChannelMenu(QWidget):
 
     def __init__(self, session: Session, automatic: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._usual = session, f"The channels are chosen for you: {automatic}"
         self.chosen: tuple[str, ...] = ()
         self.button, self.legend = QToolButton(text="Channels  "), QLabel()
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.button.setMenu(QMenu(self.button))
+        self.button.menu().setToolTipsVisible(True)
         self._wording = Wording(self, session)
         self._wording.put(self.button.setToolTip, f"Up to three channels; automatic: {automatic}")
         self.legend.setWordWrap(True)
@@ -72,6 +75,7 @@ class ChannelMenu(QWidget):
         menu = self.button.menu()
         menu.clear()
         automatic = menu.addAction("Automatic")
+        automatic.setToolTip(self._session.words(self._usual))
         automatic.triggered.connect(self._automatic)
         menu.addSeparator()
         for name in names:
@@ -79,14 +83,20 @@ class ChannelMenu(QWidget):
             action.setCheckable(True)
             action.setChecked(name in self.chosen)
             action.toggled.connect(self._ticked)
+        self._allow()
 
     def _automatic(self) -> None:
         for action in self.actions_by_channel.values():
             action.setChecked(False)
 
     def _ticked(self) -> None:
-        actions = self.actions_by_channel
-        self.chosen = tuple(name for name, action in actions.items() if action.isChecked())
-        for action in actions.values():
-            action.setEnabled(action.isChecked() or len(self.chosen) < _MOST)
+        actions = self.actions_by_channel.items()
+        self.chosen = tuple(name for name, action in actions if action.isChecked())
+        self._allow()
         self.changed.emit()
+
+    def _allow(self) -> None:
+        for action in self.actions_by_channel.values():
+            allowed = action.isChecked() or len(self.chosen) < _MOST
+            action.setEnabled(allowed)
+            action.setToolTip(_OFFER if allowed else _FULL)

@@ -69,10 +69,10 @@ class GroupTools(QWidget):
         session = self._session
         chosen = len(session.selection)
         self.new.setEnabled(bool(chosen and session.groups))
-        self.new.setToolTip(
-            session.words(
-                f"Make the {chosen:,} selected cells a group; they leave the groups they are in"
-                if chosen
-                else "Select cells first: drag around them on the map, or click a group"
-            )
-        )
+        if not session.groups:
+            words = "There is no grouping to add it to: make one below, or bring one back with ↶"
+        elif not chosen:
+            words = "Select cells first: drag around them on the map, or click a group"
+        else:
+            words = f"Make the {chosen:,} selected cells a group; they leave the groups they are in"
+        self.new.setToolTip(session.words(words))
