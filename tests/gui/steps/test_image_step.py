@@ -8,6 +8,7 @@ import tifffile
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
+from superqt import QCollapsible
 
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
@@ -39,6 +40,14 @@ def add_tissue(viewer, tissue) -> None:
 
 def test_without_layers_it_says_what_to_open(step) -> None:
     assert step._pages.currentIndex() == 0
+
+
+def test_every_fold_says_what_is_in_it(step) -> None:
+    folds = step.findChildren(QCollapsible)
+    assert {fold.text(): bool(fold.toggleButton().toolTip()) for fold in folds} == {
+        "Make a mask of nuclei": True,
+        "More masks (tumour, vessels, …)": True,
+    }
 
 
 def test_a_guess_is_shown_with_its_facts(step, viewer, tissue, qtbot) -> None:

@@ -24,7 +24,7 @@ def dock(qtbot) -> QWidget:
     column = QVBoxLayout(made)
     for button in made.buttons:
         column.addWidget(button)
-    made.fold = fold("more")
+    made.fold = fold("more", "what few need")
     made.inside = QPushButton("inside")
     made.fold.addWidget(made.inside)
     column.addWidget(made.fold)

@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 
 _FILES = "Images (*.tif *.tiff *.ome.tif *.npy);;All files (*)"
 _AS_IMAGE = "{} looks like a mask of cells that was opened as an image: choose it above."
+_REGIONS = (
+    "Parts of the tissue that you have marked, as further Labels layers: tick them, and a "
+    "component can look only inside one of them, or only outside it"
+)
 _DROP = "Let go to take the names and groups of the channels from this panel file."
 
 
@@ -137,8 +141,7 @@ class ImageStep(StepPage):
         return page
 
     def _regions(self) -> QWidget:
-        regions = fold("More masks (tumour, vessels, …)")
-        regions.setToolTip("Masks of tissue regions; a component can look inside or outside one")
+        regions = fold("More masks (tumour, vessels, …)", _REGIONS)
         self.region_list = QListWidget()
         self.region_list.setMaximumHeight(90)
         self.region_list.itemChanged.connect(self._choose_regions)

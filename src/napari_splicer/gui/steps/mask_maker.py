@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_splicer.segmentation.preview import Preview
 
 _TITLE = "Make a mask of nuclei"
+_TIP = "No mask of the cells yet? Have the cells found by their bright nuclei"
 _WORD = (
     "This way is simple: it looks for bright nuclei, divides those that touch, and lets each grow "
     f"into a cell. {BETTER} If you can, use one of them, and open its mask above."
@@ -59,7 +60,7 @@ class MaskMaker(QWidget):
         self._still.setInterval(_WAIT)
         self._still.timeout.connect(self._look)
         self._unit = ""
-        self.fold = fold(_TITLE)
+        self.fold = fold(_TITLE, _TIP)
         self.fold.addWidget(self._content())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

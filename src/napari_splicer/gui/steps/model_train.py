@@ -125,8 +125,8 @@ class TrainPanel(QWidget):
         form.add_choice("device", "Computed on", _devices())
         form.add_switch("own_process", "Give memory back", _OWN_PROCESS)
         form.add_number("seed", "Seed", (0, 2**31 - 1))
-        details = fold("Details for experts")
-        details.setToolTip("What else decides the training; the defaults suit most images")
+        tip = "What else decides the training; the defaults suit most images"
+        details = fold("Details for experts", tip)
         details.addWidget(form)
         return details
 
@@ -148,9 +148,9 @@ class TrainPanel(QWidget):
 
     def _variation(self) -> QWidget:
         self.variation = VariationPanel(self._session)
-        variation = fold("How cells are varied")
+        tip = "What the model learns to ignore (augmentation), with a preview"
+        variation = fold("How cells are varied", tip)
         self._wording.put(variation.setText, variation.text())
-        variation.setToolTip("What the model learns to ignore (augmentation), with a preview")
         variation.addWidget(self.variation)
         return variation
 

@@ -101,10 +101,11 @@ def heading(words: str) -> QLabel:
     return label
 
 
-def fold(title: str) -> QCollapsible:
-    """Return a closed fold for what few need."""
+def fold(title: str, tip: str) -> QCollapsible:
+    """Return a closed fold for what few need; ``tip`` says what for."""
     closed = QCollapsible(title, expandedIcon="▼", collapsedIcon="▶")
     closed.setDuration(0)
+    closed.toggleButton().setToolTip(tip)
     # Or the Tab key would lead into what nobody sees.
     closed.content().hide()
     closed.toggled.connect(closed.content().setVisible)
