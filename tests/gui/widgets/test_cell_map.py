@@ -168,6 +168,16 @@ def test_a_measure_can_be_shown_and_goes_with_its_cells(qtbot, cell_map, session
     assert session.colour_by is None
 
 
+def test_both_ends_of_the_scale_are_read_on_a_map_of_the_usual_width(qtbot, cell_map, session):
+    assert not cell_map.bar.isVisible()
+    session.colour_by = "CD3"
+    qtbot.waitUntil(lambda: cell_map.bar.isVisible())
+    cell_map.resize(290, 230)
+    qtbot.waitUntil(lambda: cell_map.bar.width() < 290)
+    assert cell_map.bar.has_room
+    assert cell_map.bar.width() > 250
+
+
 def test_shift_adds_alt_takes_away_escape_clears(qtbot, cell_map, session):
     _drag(cell_map, _around(*LEFT_GROUP))
     _drag(cell_map, _around(*TOP_GROUP), SHIFT)

@@ -139,6 +139,16 @@ def test_controls_do_not_overlap_in_a_narrow_explorer(heat_map) -> None:
     assert not heat_map.bar.grab().isNull()
 
 
+def test_the_heading_makes_room_for_the_ends_of_the_scale(qtbot, heat_map):
+    whole = heat_map.heading.sizeHint().width()
+    heat_map.resize(380, 200)
+    qtbot.waitUntil(lambda: heat_map.heading.width() < whole)
+    assert heat_map.bar.has_room
+    heat_map.resize(600, 200)
+    qtbot.waitUntil(lambda: heat_map.heading.width() == whole)
+    assert heat_map.bar.size() == heat_map.bar.sizeHint()
+
+
 @pytest.mark.parametrize("name", ["viridis", "CET-D1"])
 def test_numbers_can_be_read_on_every_colour_of_a_scale(name) -> None:
     for colour in scale_colours(name):

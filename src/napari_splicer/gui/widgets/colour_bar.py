@@ -21,15 +21,22 @@ _BAR, _SHORTEST, _GAP = 70, 16, 6  # px
 
 
 class ColourBar(QWidget):
-    """``low ▆▆▆▆▆ high``, on one line; the bar alone where there is no room for its ends."""
+    """``low ▆▆▆▆▆ high``, on one line; the bar alone where there is no room for its ends.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    wide : bool
+        Take all the width there is, as on a line of its own.
+    """
+
+    def __init__(self, parent: QWidget | None = None, *, wide: bool = False) -> None:
         super().__init__(parent)
         self._colours: tuple[str, ...] = ()
         self._ends = ("", "")
         self._theme = DARK
         self.tip = ""  # what the colours mean beyond their ends
-        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        across = QSizePolicy.Policy.Preferred if wide else QSizePolicy.Policy.Maximum
+        self.setSizePolicy(across, QSizePolicy.Policy.Fixed)
 
     def set_scale(self, colours: Sequence[str], low: float | str, high: float | str) -> None:
         """Show ``colours`` from ``low`` to ``high``, which are values or words."""

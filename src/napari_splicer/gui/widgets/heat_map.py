@@ -52,6 +52,7 @@ class HeatMap(Panel):
         self.mode = NarrowBox()
         # napari's arrow is wider than the style's own hint for it.
         self.mode.setMinimumWidth(self.fontMetrics().horizontalAdvance(SCORES) + 60)
+        self.mode.setMinimumContentsLength(len(SCORES))
         self.mode.addItems([SCORES, RAW])
         self.mode.tip = (
             "z-score: how far from the mean of all cells; intensity: median, as measured"
@@ -101,7 +102,7 @@ class HeatMap(Panel):
         values = self._profiles.scores if scored else self._profiles.medians
         colours = scale_colours("CET-D1" if scored else "viridis")
         shades = (values + _CAP) / (2 * _CAP) if scored else _per_marker(values)
-        low, high = (f"-{_CAP:g} SD", f"+{_CAP:g} SD") if scored else ("low", "high")
+        low, high = (f"-{_CAP:g}", f"+{_CAP:g} SD") if scored else ("low", "high")
         self.bar.set_scale(colours, low, high)
         self.bar.tip = "" if scored else "From the lowest to the highest group, per marker"
         swatches = {group.name: group.colour for group in self._session.groups}

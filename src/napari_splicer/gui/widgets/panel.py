@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LETTERS, _PADDING = 5, 8  # of a heading; px
 _LATER = 100  # ms; map and image are drawn by then, unless there are millions of cells
 
 
@@ -34,7 +35,7 @@ class Panel(QWidget):
         self._stack.addWidget(content)
         self._stack.addWidget(self._message)
 
-        self.heading = QElidingLabel(title)
+        self.heading = _Heading(title)
         font = self.heading.font()
         font.setBold(True)
         self.heading.setFont(font)
@@ -42,7 +43,7 @@ class Panel(QWidget):
         self.tools.setSpacing(6)
         line = QHBoxLayout()
         line.addWidget(self.heading)
-        line.addLayout(self.tools, stretch=1)
+        line.addLayout(self.tools)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 4)
         layout.setSpacing(4)
@@ -72,3 +73,23 @@ class Panel(QWidget):
     def show_content(self) -> None:
         """Show the content again."""
         self._stack.setCurrentIndex(0)
+
+
+class _Heading(QElidingLabel):
+    """Gives way to the controls beside it down to a few letters, and comes back with the room."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+
+    def sizeHint(self) -> QSize:
+        """Ask for room for the whole: the label itself knows only what it shows by now."""
+        return QSize(self._width_of(self.text()), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Keep a few letters."""
+        least = min(self._width_of("M" * _LETTERS), self.sizeHint().width())
+        return QSize(least, super().minimumSizeHint().height())
+
+    def _width_of(self, words: str) -> int:
+        return int(self.fontMetrics().horizontalAdvance(words)) + _PADDING
