@@ -334,7 +334,7 @@ def test_curves_are_drawn_again_only_after_a_pause(step, session, qtbot) -> None
     session.job = Job(1, "train", done=40, total=100, unit="steps")
     steps = tuple(Metrics("train", i, {"loss": 9.0, "loss/immune": 9.0}) for i in range(60))
     drawn = []
-    monitor.loss.show_series = lambda lines, _: drawn.append(len(lines["immune"][0]))
+    monitor.loss.show_series = lambda lines, *_: drawn.append(len(lines["immune"][0]))
     session.metrics = steps[:40]
     for count in (41, 42, 43):
         session.metrics = steps[:count]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QApplication, QLabel, QWidget
 
+from napari_splicer.config import Component
 from napari_splicer.events import Metrics
 from napari_splicer.gui.jobs import JobRunner
 from napari_splicer.gui.readiness import StepState
 from napari_splicer.gui.snapshot import Job
 from napari_splicer.gui.steps.model_step import ModelStep
 from napari_splicer.gui.widgets.step_header import StepHeader
-
-if TYPE_CHECKING:
-    from napari_splicer.gui.widgets.training_monitor import TrainingMonitor
+from napari_splicer.gui.widgets.theme import DARK, LIGHT
+from napari_splicer.gui.widgets.training_monitor import TrainingMonitor
 
 
 class Drawn(QObject):
@@ -124,3 +122,26 @@ def test_the_key_has_room_in_a_larger_font(monitor, qtbot) -> None:
     one = monitor._key.height()
     monitor._key.setStyleSheet("font-size: 24pt")
     qtbot.waitUntil(lambda: monitor._key.height() > 1.5 * one)
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
+def test_the_whole_is_told_from_a_component_of_any_colour(session, qtbot, theme) -> None:
+    names = [f"c{i}" for i in range(9)]
+    session.components = tuple(Component(name=name, channels=("CD3",)) for name in names)
+    monitor = TrainingMonitor(session)
+    qtbot.addWidget(monitor)
+    monitor.show_theme(theme)
+    parts = {f"{what}/{name}": 3.0 for name in names for what in ("loss", "rankme")}
+    session.metrics = (Metrics("train", 0, {"loss": 9.0, "rankme": 5.0, **parts}),)
+
+    pens = {name: line.opts["pen"] for name, line in monitor.rank._lines.items()}
+    whole = pens.pop("representation")
+    assert sorted(pens) == names
+    assert whole.style() == Qt.PenStyle.DashLine
+    assert whole.color().name() == theme.text
+    assert {pen.style() for pen in pens.values()} == {Qt.PenStyle.SolidLine}
+    assert len({pen.color().name() for pen in pens.values()} | {theme.text}) == 10
+    in_key = monitor._key.text().split(" &nbsp;")[-1]
+    assert "representation" in in_key
+    assert theme.text in in_key
+    assert "■" not in in_key

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QLabel
 from napari_splicer.gui.widgets.theme import DARK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from qtpy.QtWidgets import QWidget
 
@@ -88,6 +88,7 @@ class Curves(pg.PlotWidget):
         self,
         series: Mapping[str, tuple[Sequence[int], Sequence[float]]],
         colours: Mapping[str, str],
+        dashed: Collection[str] = (),
     ) -> None:
         """Draw these and no others; nothing is drawn where they are those that are shown.
 
@@ -95,10 +96,12 @@ class Curves(pg.PlotWidget):
         ----------
         series : mapping of name to (steps, values)
         colours : mapping of name to "#rrggbb"
+        dashed : collection of names
+            Whose lines are dashed, so that their colour may be another's.
         """
-        if (series, colours) == self._shown:
+        if (series, colours, dashed) == self._shown:
             return
-        self._shown = (series, colours)
+        self._shown = (series, colours, dashed)
         series = {name: line for name, line in series.items() if any(map(isfinite, line[1]))}
         for name in set(self._lines) - set(series):
             self.removeItem(self._lines.pop(name))
@@ -106,7 +109,8 @@ class Curves(pg.PlotWidget):
             if name not in self._lines:
                 self._lines[name] = self.plot()
             colour = colours.get(name, "#999999")
-            self._lines[name].setPen(pg.mkPen(colour, width=2))
+            style = Qt.PenStyle.DashLine if name in dashed else Qt.PenStyle.SolidLine
+            self._lines[name].setPen(pg.mkPen(colour, width=2, style=style))
             self._lines[name].setData(
                 list(steps),
                 list(values),

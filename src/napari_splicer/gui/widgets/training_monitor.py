@@ -14,9 +14,10 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.component_colours import component_colours
 from napari_splicer.gui.training_report import how_it_goes, pace, series
 from napari_splicer.gui.widgets.curves import Curves
+from napari_splicer.gui.widgets.theme import DARK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from qtpy.QtGui import QResizeEvent
 
@@ -27,6 +28,7 @@ _FEW = 3  # steps, each of which is drawn
 _LEAST_PAUSE = 500  # ms between two drawings
 _SHARE = 0.05  # of the time is spent on drawing at most
 _ALL = "#999999"
+_WHOLE, _DASHES = "representation", "‒&nbsp;‒"
 _KEPT_APART, _ACCENT = "cells kept apart", "#d55e00"
 
 
@@ -40,7 +42,7 @@ class TrainingMonitor(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._theme = session, DARK
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         self.loss = Curves(
@@ -83,9 +85,11 @@ class TrainingMonitor(QWidget):
 
     def show_theme(self, theme: Theme) -> None:
         """Draw in the theme's colours."""
+        self._theme = theme
         self.loss.set_theme(theme)
         self.rank.set_theme(theme)
         self.held_out.set_theme(theme)
+        self._refresh()
 
     def _ask(self) -> None:
         """Draw at once what comes after a pause, together with the progress that came with it.
@@ -122,7 +126,11 @@ class TrainingMonitor(QWidget):
         # The sum dwarfs its parts, so it is drawn only where there are none.
         parts = {name: line for name, line in loss.items() if name in names}
         self.loss.show_series(parts, colours)
-        self.rank.show_series({n: line for n, line in rank.items() if n in colours}, colours)
+        # The whole is no component: its line would pass for one whose colour is the same.
+        whole = {_WHOLE: rank["all"]} if "all" in rank and "all" not in names else {}
+        ranks = {name: line for name, line in rank.items() if name in names}
+        colours[_WHOLE] = self._theme.text
+        self.rank.show_series({**ranks, **whole}, colours, tuple(whole))
         held_out = series(metrics, "held_out_loss")
         for widget in (self.held_out, self._held_out_key):
             widget.setVisible(bool(held_out))
@@ -130,10 +138,7 @@ class TrainingMonitor(QWidget):
             both = {name: line for name, line in loss.items() if name == "all"}
             both[_KEPT_APART] = held_out["all"]
             self.held_out.show_series(both, {"all": _ALL, _KEPT_APART: _ACCENT})
-        key = {name: colours[name] for name in names}
-        if "all" in rank and "all" not in names:
-            key["representation"] = _ALL
-        self._key.explain(key)
+        self._key.explain({name: colours[name] for name in (*names, *whole)}, tuple(whole))
         self._judge()
 
     def _follow(self) -> None:
@@ -164,10 +169,11 @@ class _Key(QLabel):
         super().__init__()
         self.setWordWrap(True)
 
-    def explain(self, colours: Mapping[str, str]) -> None:
-        """Show what has which colour, "#rrggbb"."""
+    def explain(self, colours: Mapping[str, str], dashed: Collection[str] = ()) -> None:
+        """Show what has which colour, "#rrggbb", and whose lines are dashed."""
         text = " &nbsp;".join(
-            f'<span style="color:{colour}">■</span>&nbsp;{html.escape(name)}'
+            f'<span style="color:{colour}">{_DASHES if name in dashed else "■"}</span>'
+            f"&nbsp;{html.escape(name)}"
             for name, colour in colours.items()
         )
         if text != self.text():
