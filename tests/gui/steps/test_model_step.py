@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog, QSpinBox
 
 from napari_splicer.components.decomposition import Decomposition
@@ -144,6 +145,29 @@ def test_progress_curves_and_sentence_follow_the_training(step, session) -> None
     session.job = None
     assert not panel.isVisible()
     assert "longer training" in monitor.sentence.text()
+
+
+def test_the_sentence_stands_under_the_progress_and_above_the_curves(step, session, qtbot) -> None:
+    session.metrics = tuple(
+        Metrics("train", i, {"loss": 9.0, "loss/immune": 9 - 0.1 * i, "rankme/immune": 4.0})
+        for i in range(40)
+    )
+    session.job = Job(1, "train", done=40, total=100, unit="steps")
+    step.show_readiness(resolve(session.snapshot()))
+    panel, monitor = step.train_panel, step.train_panel.monitor
+    assert not panel.presets["quick"].isVisible()
+    assert not panel.button.isVisible()
+    progress = step.findChild(ProgressPanel)
+
+    def top(widget) -> int:
+        return widget.mapTo(step, QPoint(0, 0)).y()
+
+    qtbot.waitUntil(lambda: top(monitor.loss) > top(monitor.sentence) + 10)
+    gap = top(monitor.sentence) - top(progress) - progress.height()
+    assert 0 <= gap < monitor.fontMetrics().height()
+    session.job = None
+    step.show_readiness(resolve(session.snapshot()))
+    assert panel.presets["quick"].isVisible()
 
 
 def test_training_can_be_paused_and_given_more_steps(step, session, qtbot) -> None:

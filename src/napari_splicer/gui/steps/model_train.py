@@ -69,7 +69,8 @@ class TrainPanel(QWidget):
         self._timing = Errand(self, self._show_estimates, self._show_no_estimates)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(self._presets())
+        self._preset_line = self._presets()
+        layout.addWidget(self._preset_line)
         layout.addWidget(self._details())
         layout.addWidget(self._variation())
         self.button = QPushButton("Train")
@@ -95,17 +96,19 @@ class TrainPanel(QWidget):
             bind(self, signal, self._look_for_checkpoint)
         self._show_preset()
 
-    def _presets(self) -> QHBoxLayout:
+    def _presets(self) -> QWidget:
         self.presets: dict[str, ChoiceCard] = {}
         group = QButtonGroup(self)
-        line = QHBoxLayout()
+        presets = QWidget()
+        line = QHBoxLayout(presets)
+        line.setContentsMargins(0, 0, 0, 0)
         for preset, (title, tip) in _PRESETS.items():
             card = ChoiceCard(title, _UNKNOWN, tip)
             card.clicked.connect(lambda _=False, name=preset: self._choose(name))
             group.addButton(card)
             line.addWidget(card)
             self.presets[preset] = card
-        return line
+        return presets
 
     def _details(self) -> QWidget:
         form = SettingsForm(self._session)
@@ -223,7 +226,11 @@ class TrainPanel(QWidget):
             state = StepState("blocked", why_not)
         allow(self.button, state, "Start; embedding and grouping follow by themselves")
         allow(self.resume_button, state, "Go on from the last checkpoint, with the same settings")
-        idle = self._session.job is None
+        job = self._session.job
+        idle = job is None
+        # What is to be trained is decided by then, and how it goes has to be in sight.
+        for widget in (self._preset_line, self.button):
+            widget.setVisible(job is None or job.stage != "train")
         self.resume_button.setVisible(self._earlier.unfinished and idle)
         self.stopped.setText(self._earlier.stopped)
         self.stopped.setVisible(self._earlier.unfinished and idle)

@@ -6,7 +6,7 @@ import html
 import time
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_splicer.analysis.palette import group_colours
@@ -44,6 +44,7 @@ class TrainingMonitor(QWidget):
         super().__init__(parent)
         self._session, self._theme = session, DARK
         self.sentence = QLabel()
+        self.sentence.setTextFormat(Qt.TextFormat.PlainText)  # names in it are no markup
         self.sentence.setWordWrap(True)
         self.loss = Curves(
             "Loss ↓ better",
@@ -68,11 +69,11 @@ class TrainingMonitor(QWidget):
         plots.addWidget(self.rank)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.sentence)  # first: what is below may be out of sight
         layout.addLayout(plots)
         layout.addWidget(self._key)
         layout.addWidget(self.held_out)
         layout.addWidget(self._held_out_key)
-        layout.addWidget(self.sentence)
         # Drawing takes the interpreter from the training beside it, and more, the longer it is.
         self._due = QTimer(self, singleShot=True)
         self._due.timeout.connect(self._refresh)
@@ -156,6 +157,7 @@ class TrainingMonitor(QWidget):
         ended, paused = self._drawn_in = self._state()
         words = how_it_goes(metrics, ended=ended)
         self.sentence.setText(words if ended or paused else f"{words}\n{pace(metrics)}".strip())
+        self.sentence.setVisible(bool(self.sentence.text()))
 
 
 class _Key(QLabel):
