@@ -42,8 +42,8 @@ WORDS = {
         "said in a line."
     ),
     "components": (
-        "Components are suggested, with their reasons. Below, one cell as every component sees "
-        "it; click another cell in the image to see that one."
+        "Components are suggested, with their reasons. Above them, one cell as every component "
+        "sees it; click another cell in the image to see that one."
     ),
     "model": "How long shall it train? The times were measured on this computer.",
     "training": (

@@ -342,19 +342,35 @@ def test_colours_follow_rows_that_are_moved(step, session) -> None:
     assert colours(step) == before
 
 
-def test_the_editor_comes_into_sight_below_many_rows(session, qtbot) -> None:
+def bottom(widget, area) -> int:
+    return widget.mapTo(area.viewport(), widget.rect().bottomLeft()).y()
+
+
+def test_cell_and_editor_are_in_sight_however_many_rows_there_are(session, qtbot) -> None:
     one = session.components[0]
-    session.components = tuple(one.model_copy(update={"name": f"c{i}"}) for i in range(12))
+    session.components = tuple(one.model_copy(update={"name": f"c{i}"}) for i in range(9))
     area = QScrollArea()
     step = ComponentsStep(session)
     area.setWidget(step)
     area.setWidgetResizable(True)
-    area.resize(360, 420)
+    area.resize(360, 580)
     qtbot.addWidget(area)
     with qtbot.waitExposed(area):
         area.show()
-    step.edit(0)
+    strip = step.preview.strip
+    qtbot.waitUntil(lambda: len(strip.titles) == 10, timeout=30_000)
+    qtbot.waitUntil(lambda: 0 < strip._pictures.width() <= area.viewport().width())
+    qtbot.waitUntil(lambda: 100 < strip._pictures.height() < 0.4 * area.viewport().height())
+    qtbot.waitUntil(lambda: bottom(strip, area) < 0.7 * area.viewport().height())
+    assert area.verticalScrollBar().maximum() > 0
 
-    qtbot.waitUntil(lambda: area.verticalScrollBar().value() > 0)
-    top = step._editor.name.mapTo(area.viewport(), QPoint(0, 0)).y()
-    assert 0 <= top < area.viewport().height()
+    area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+    step.edit(8)
+    seen = range(area.viewport().height())
+    qtbot.waitUntil(
+        lambda: (
+            bottom(strip, area) in seen
+            and step._editor.height() > 100
+            and bottom(step._editor, area) in seen
+        )
+    )

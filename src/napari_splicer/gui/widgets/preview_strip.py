@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from napari_splicer.gui.preview import Preview, Tile
 
 SIDE = 100
-_COLUMNS = 3
+_FEW, _GAP = 3, 6  # pictures in a row; px
 _NOTHING = "What each component sees will be shown here."
 
 
 class PreviewStrip(QWidget):
-    """Pictures in rows of three, or a sentence where there are none.
+    """Pictures in rows, or a sentence where there are none.
 
     Parameters
     ----------
     side : int
-        Of a picture on screen, in pixels.
+        Of a picture on screen, in pixels, where there are three or fewer. The more there are, the
+        smaller they become, so that all of them can be seen at once.
     """
 
     def __init__(self, side: int = SIDE, parent: QWidget | None = None) -> None:
@@ -48,10 +49,13 @@ class PreviewStrip(QWidget):
         pictures = QWidget()
         grid = QGridLayout(pictures)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(6)
+        grid.setSpacing(_GAP)
+        columns = _columns(len(preview.tiles))
+        side = (_FEW * (self._side + _GAP)) // columns - _GAP
         for place, tile in enumerate(preview.tiles):
-            grid.addWidget(_picture(tile, self._side), place // _COLUMNS, place % _COLUMNS)
-        grid.setColumnStretch(_COLUMNS, 1)
+            picture = _picture(tile, side, captioned=columns == _FEW)
+            grid.addWidget(picture, place // columns, place % columns)
+        grid.setColumnStretch(columns, 1)
         self._show(pictures, "")
         self._titles = tuple(tile.title for tile in preview.tiles)
 
@@ -72,18 +76,22 @@ class PreviewStrip(QWidget):
         self._pictures = pictures
 
 
-def _picture(tile: Tile, side: int) -> QWidget:
+def _columns(count: int) -> int:
+    """Return how many pictures stand in a row."""
+    if count <= _FEW:
+        return _FEW
+    return 4 if count <= 8 else 5
+
+
+def _picture(tile: Tile, side: int, *, captioned: bool) -> QWidget:
     height, width, _ = tile.pixels.shape
     image = QImage(tile.pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    modes = Qt.TransformationMode
+    # Pixels are to be seen where they are enlarged, and none is to be left out where they are not.
+    mode = modes.FastTransformation if side >= width else modes.SmoothTransformation
+    ratio = Qt.AspectRatioMode.KeepAspectRatio
     picture = QLabel()
-    picture.setPixmap(
-        QPixmap.fromImage(image).scaled(
-            side,
-            side,
-            Qt.AspectRatioMode.KeepAspectRatio,
-            Qt.TransformationMode.FastTransformation,
-        )
-    )
+    picture.setPixmap(QPixmap.fromImage(image).scaled(side, side, ratio, mode))
     box = QWidget()
     box.setFixedWidth(side)
     box.setToolTip(f"{tile.title}: {tile.caption}")
@@ -91,7 +99,7 @@ def _picture(tile: Tile, side: int) -> QWidget:
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(1)
     layout.addWidget(picture)
-    for words, bold in ((tile.title, True), (tile.caption, False)):
+    for words, bold in ((tile.title, captioned), (tile.caption, False))[: 1 + captioned]:
         label = QElidingLabel(words)
         label.setTextFormat(Qt.TextFormat.PlainText)
         font = label.font()
