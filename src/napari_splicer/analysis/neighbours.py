@@ -120,8 +120,8 @@ class Search:
                 n_neighbors=self._count, algorithm="brute", output_type="numpy"
             ).fit(x)
             search.kneighbors(x[:1])
-        # It fails in ways of its own: no GPU, an old driver, too little of its memory.
-        except Exception as error:  # noqa: BLE001
+        # No GPU, an old driver, libraries that do not fit each other, too little memory.
+        except (ImportError, OSError, RuntimeError, MemoryError, ValueError) as error:
             reason = str(error).strip() or type(error).__name__
             self.remarks = (f"cuML is installed but could not be used ({reason.splitlines()[0]}).",)
         else:
