@@ -150,7 +150,8 @@ class Tour:
         yield "image"
         person.click(dock.headers["components"])
         cells = session.cells.cells()
-        person.click_in_sight(int(cells["id"].iloc[len(cells) // 2]))
+        from_middle = (cells[["y", "x"]] - cells[["y", "x"]].mean()).abs().sum(axis=1)
+        person.click_in_sight(int(cells["id"].iloc[int(from_middle.argmin())]))
         person.wait(lambda: session.picked is not None)
         person.wait(lambda: len(dock.pages["components"].preview.strip.titles) > 1)
         yield "components"

@@ -28,7 +28,7 @@ _FEW = 3  # steps, each of which is drawn
 _LEAST_PAUSE = 500  # ms between two drawings
 _SHARE = 0.05  # of the time is spent on drawing at most
 _ALL = "#999999"
-_WHOLE, _DASHES = "representation", "‒&nbsp;‒"
+_WHOLE, _DASHES = "representation", "─&nbsp;─"
 _KEPT_APART, _ACCENT = "cells kept apart", "#d55e00"
 
 
