@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from napari.layers import Layer
 
 from napari_splicer.gui.reading import OWN
 from napari_splicer.gui.view import look_at
+from napari_splicer.images.pyramid import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +29,10 @@ _COLOURS = ("blue", "green", "red", "magenta", "cyan", "yellow")
 _ON = 3  # channels that are visible at first
 _LOOKED_AT = 1024  # px, side of the piece from which contrast is taken
 _QUANTILES = (0.05, 0.997)
+_PAINTED = 2**26  # pixels up to which a mask is in memory, so that it can be painted on
+_AT_HAND = 2**25  # pixels up to which a level of a larger mask is kept in memory
+_THIN = 4  # how much coarser the smallest level is
+_MIDDLE = slice(_THIN // 2, None, _THIN)
 _BLUR = 8  # px, side of the blocks in which channels are compared
 
 
@@ -93,7 +99,7 @@ def set_visible(layer: Layer, visible: bool) -> None:
 
 def mask_layer(mask: LabelMask, transform: Affine2D) -> LayerData:
     """Return the mask as a layer where the image lies; hidden, as it would cover the channels."""
-    levels = [np.asarray(mask.data)] if len(mask.levels) == 1 else list(mask.levels)
+    levels = _levels(mask)
     settings = {
         "name": mask.name,
         "opacity": 0.3,
@@ -103,6 +109,26 @@ def mask_layer(mask: LabelMask, transform: Affine2D) -> LayerData:
         **place(transform),
     }
     return (levels if len(levels) > 1 else levels[0], settings, "labels")
+
+
+def _levels(mask: LabelMask) -> list[Any]:
+    """Return what is shown of a mask, finest first.
+
+    One that can be painted on is in memory. Of a large one, each piece is read when it is in sight;
+    if its file has no smaller levels, they are made here, and the first that is small enough is
+    kept: napari reads the smallest one, for the thumbnail, whenever the view moves.
+    """
+    finest = mask.data
+    if len(mask.levels) > 1:
+        return list(mask.levels)
+    largest = math.prod(max(lengths) for lengths in finest.chunks)
+    if finest.size <= _PAINTED or largest > _PAINTED:  # such a chunk is decoded whole in any case
+        return [np.asarray(finest)]
+    levels: list[Any] = [finest]
+    while levels[-1].size > _AT_HAND:
+        levels.append(thinned(mask, 2 ** len(levels)))
+    levels[-1] = np.asarray(levels[-1])
+    return levels if min(levels[-1].shape) < 4 * _THIN else [*levels, levels[-1][_MIDDLE, _MIDDLE]]
 
 
 def place(transform: Affine2D) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from napari_splicer.images.lazy import as_dask
 from napari_splicer.images.masks import LabelMask, MaskedImage
 
 if TYPE_CHECKING:
+    import dask.array as da
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -25,6 +26,9 @@ _SAME = 0.01
 
 _WINDOWS, _WINDOW = 4, 64
 """Along each axis, so many windows of so many pixels tell whether a mask's level holds labels."""
+
+_PIECE = 512
+"""Side in pixels of the pieces, at least, in which a thinned mask is read."""
 
 _LABELS: WeakKeyDictionary[LabelMask, dict[int, bool]] = WeakKeyDictionary()
 """Of masks that were looked at, which levels hold labels."""
@@ -120,6 +124,20 @@ class CoarseMask(LabelMask):
                 place = self.grid.seen_from(axis, table[edge].to_numpy() - 0.5) + 0.5
                 table[edge] = whole(place).astype(np.int64)
         return table
+
+
+def thinned(mask: LabelMask, factor: int) -> da.Array:
+    """Return of every ``factor`` × ``factor`` pixels of a mask the one in their middle; lazily.
+
+    A piece is read a row of chunks at a time, so that there never are many more pixels in memory
+    than it has.
+    """
+    height, width = mask.shape
+    shape = -(-height // factor), -(-width // factor)
+    grid = Grid.covering((float(factor), float(factor)))
+    # Whole chunks in every piece, or each would be decoded more than once.
+    side = max(_PIECE, *(max(lengths) // factor for lengths in mask.data.chunks))
+    return as_dask(_Sampled(mask, Grid(), grid, shape), (min(side, shape[0]), min(side, shape[1])))
 
 
 def _mask_at(mask: LabelMask, grid: Grid, shape: tuple[int, int]) -> CoarseMask:
