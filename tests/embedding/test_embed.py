@@ -12,6 +12,7 @@ import torch
 from napari_splicer.config import RunConfig
 from napari_splicer.embedding import resolve as resolving
 from napari_splicer.embedding.embed import embed_cells
+from napari_splicer.embedding.forward import Forward
 from napari_splicer.embedding.table import chunk_slices, read_table, record
 from napari_splicer.errors import InvalidSettings, MissingChannels, NoCells
 from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
@@ -19,6 +20,8 @@ from napari_splicer.export.tables import write_h5ad
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.patches import blocks
+from napari_splicer.patches.reader import PatchReader
+from napari_splicer.patches.sites import cell_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +29,13 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from napari_splicer.model.bundle import Bundle
+    from napari_splicer.patches.reader import PatchBatch
+
+
+SHORT = (
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes"),
+)
 
 
 def table_of(events: list[Event]) -> AnnData:
@@ -148,26 +158,78 @@ def test_without_a_model_the_table_holds_intensities_only(
     assert record(table)["bundle"] == ""
 
 
+@pytest.mark.parametrize("error", SHORT, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("cores", [1, 2])
 def test_where_memory_is_short_fewer_patches_go_at_a_time(
-    fields: list[MaskedImage], bundle: Bundle, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+    fields: list[MaskedImage],
+    bundle: Bundle,
+    config: RunConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    cores: int,
 ) -> None:
+    config = config.with_values({"threads": cores})
     expected = table_of([*embed_cells(fields, bundle, config)])
     embed = bundle.network.embed
 
     def short(x_BCHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if len(x_BCHW) > 13:
-            raise torch.OutOfMemoryError("out of memory")
+            raise error
         return embed(x_BCHW)
 
     monkeypatch.setattr(bundle.network, "embed", short)
     events = [*embed_cells(fields, bundle, config)]
-    assert warnings_of(events).endswith("so 13 at a time are embedded (embedding.batch).")
+    assert "so 13 at a time are embedded (embedding.batch)." in warnings_of(events)
+    assert warnings_of(events).endswith("at a time are embedded (embedding.batch).")
     table = table_of(events)
     assert table.obs_names.tolist() == expected.obs_names.tolist()
     np.testing.assert_allclose(table.obsm["X_splicer"], expected.obsm["X_splicer"], atol=1e-5)
     monkeypatch.setattr(bundle.network, "embed", lambda x_BCHW: short(x_BCHW.repeat(14, 1, 1, 1)))
     with pytest.raises(InvalidSettings, match="does not hold a single patch"):
         [*embed_cells(fields, bundle, config)]
+
+
+@pytest.mark.parametrize("error", SHORT, ids=lambda error: type(error).__name__)
+def test_memory_may_run_out_while_patches_are_normalised(
+    fields: list[MaskedImage],
+    bundle: Bundle,
+    config: RunConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    batches = list(
+        PatchReader(
+            fields,
+            cell_sites(fields),
+            channels=bundle.channels,
+            side=config.patches.size,
+            size=config.patches.size,
+            batch=20,
+            device="cpu",
+        )
+    )
+    forward = Forward(fields, bundle, resolving.resolve(config, bundle))
+    forward.most = 20
+    expected = forward(batches[0])
+    normalised = Forward._normalised
+
+    def short(self: Forward, batch: PatchBatch) -> torch.Tensor:
+        if len(batch) > 7:
+            raise error
+        return normalised(self, batch)
+
+    monkeypatch.setattr(Forward, "_normalised", short)
+    for one, other in zip(forward(batches[0]), expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+    assert forward.most == 5
+
+    def broken(self: Forward, batch: PatchBatch) -> torch.Tensor:
+        raise RuntimeError("a device-side assert was triggered")
+
+    monkeypatch.setattr(Forward, "_normalised", broken)
+    with pytest.raises(RuntimeError, match="device-side"):
+        forward(batches[0])
+    assert forward.most == 5
 
 
 def test_an_image_without_the_models_channels_is_refused(

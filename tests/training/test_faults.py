@@ -23,6 +23,12 @@ from napari_splicer.training.resolve import resolve, seen_channels
 from napari_splicer.training.trainer import fit
 from napari_splicer.training.views import Views
 
+SHORT = (
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes"),
+    RuntimeError("MPS backend out of memory (MPS allocated: 8 GB, max allowed: 9 GB)."),
+)
+
 
 def faulty(monkeypatch, fault):
     """Let the objective be disturbed by ``fault(call, terms, x)``."""
@@ -76,10 +82,11 @@ def test_statistics_of_a_skipped_step_are_forgotten(field, quick, monkeypatch):
     assert not state["encoder.stem.1.running_mean"].any()
 
 
-def test_batches_are_halved_when_memory_runs_out(field, quick, monkeypatch):
+@pytest.mark.parametrize("error", SHORT, ids=range(len(SHORT)))
+def test_batches_are_halved_when_memory_runs_out(field, quick, monkeypatch, error):
     def fault(_, terms, size):
         if size > 8:
-            raise torch.cuda.OutOfMemoryError("out of memory")
+            raise error
         return terms
 
     sizes = faulty(monkeypatch, fault)
@@ -89,11 +96,66 @@ def test_batches_are_halved_when_memory_runs_out(field, quick, monkeypatch):
     assert not events[-1].cancelled
 
     def always(*_):
-        raise torch.cuda.OutOfMemoryError("out of memory")
+        raise error
 
     faulty(monkeypatch, always)
     with pytest.raises(TrainingFailed, match="does not hold a batch of 8 patches"):
         list(fit([field], quick))
+
+
+def test_another_error_of_the_device_is_no_reason_to_go_on(field, quick, monkeypatch):
+    def fault(*_):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    faulty(monkeypatch, fault)
+    with pytest.raises(RuntimeError, match="device-side"):
+        list(fit([field], quick))
+
+
+def test_held_out_patches_are_looked_at_in_the_halved_batches(field, quick, monkeypatch):
+    def fault(_, terms, size):
+        if size > 8:
+            raise SHORT[0]
+        return terms
+
+    sizes = faulty(monkeypatch, fault)
+    patient = quick.with_values({"training.patience": 50})
+    bundle = list(fit([field], patient))[-1].result
+    assert sizes.count(16) == 1  # the first step's
+    assert bundle.history["held_out_loss"]
+
+
+@pytest.mark.parametrize("error", SHORT, ids=range(len(SHORT)))
+def test_ranks_and_the_diagnosis_take_what_memory_holds(field, quick, monkeypatch, error):
+    usual = list(fit([field], quick))[-1].result
+    embed, sizes = SpliCER.embed, []
+
+    def short(self, x_BCHW):
+        if len(x_BCHW) > 12 and not self.training:
+            raise error
+        sizes.append(0 if self.training else len(x_BCHW))
+        return embed(self, x_BCHW)
+
+    monkeypatch.setattr(SpliCER, "embed", short)
+    bundle = list(fit([field], quick))[-1].result
+    ranks, expected = (dict(made.history["rankme"]) for made in (bundle, usual))
+    assert ranks == pytest.approx(expected, rel=1e-3)
+    assert 8 <= max(sizes) <= 12 < usual.diagnostics.patches
+    assert bundle.diagnostics.patches <= 12  # of pairs, statistics are taken all at once
+
+
+def test_a_smaller_sample_is_diagnosed_where_memory_does_not_hold_its_views(
+    field, quick, monkeypatch
+):
+    counterparts = SpliCER.counterparts
+
+    def short(self, x_BCHW, views):
+        if len(x_BCHW) > 20 and not self.training:
+            raise SHORT[1]
+        return counterparts(self, x_BCHW, views)
+
+    monkeypatch.setattr(SpliCER, "counterparts", short)
+    assert 10 <= list(fit([field], quick))[-1].result.diagnostics.patches <= 20
 
 
 def test_a_step_that_memory_did_not_hold_leaves_nothing_behind(field, quick, monkeypatch):

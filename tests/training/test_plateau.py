@@ -56,7 +56,7 @@ def losses(monkeypatch):
 
 def looked(plateau, network, told, losses):
     told[:] = [loss for loss in losses for _ in plateau._data.held_out.split(16)]
-    return [(plateau.look(network), plateau.waited)[1] for _ in losses]
+    return [(plateau.look(network, 16), plateau.waited)[1] for _ in losses]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_look_is_repeatable_and_changes_nothing(loss, field, patient):
     data, views, run, network = parts_of(field, patient.with_values({"model.loss": loss}))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     state = torch.get_rng_state()
-    first, second = (Plateau(data, views, run).look(network) for _ in range(2))
+    first, second = (Plateau(data, views, run).look(network, 16) for _ in range(2))
     assert first == second
     assert np.isfinite(first["held_out_loss"])
     assert network.training

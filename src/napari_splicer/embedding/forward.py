@@ -18,7 +18,7 @@ from napari_splicer.patches.presence import Presence, blanked
 from napari_splicer.patches.reader import NormalizedBatch
 from napari_splicer.patches.splitting import side_by_side
 from napari_splicer.patches.tile_normalizer import normalized_by_tile
-from napari_splicer.training.device import autocast
+from napari_splicer.training.device import autocast, give_back, is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,9 @@ class Forward:
             with torch.inference_mode():
                 one_BCHW = torch.zeros(1, len(channels), side, side, device=self.device)
                 z_BZ, e_BD = self._embed(one_BCHW)
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             raise self._too_small() from error
         return z_BZ.shape[1], e_BD.shape[1]
 
@@ -112,21 +114,27 @@ class Forward:
         InvalidSettings
             If the device's memory does not hold a single patch.
         """
-        x_BCHW = self._normalised(batch)
         done: list[tuple[Tensor, Tensor]] = []
-        while (begun := sum(len(z_BZ) for z_BZ, _ in done)) < len(x_BCHW):
+        while (begun := sum(len(z_BZ) for z_BZ, _ in done)) < len(batch):
+            most = self.most
             try:
-                done.append(self._embed(x_BCHW[begun : begun + self.most]))
-            except torch.OutOfMemoryError as error:
-                self._halve(error)
+                done.append(self._embed(self._normalised(batch.rows(begun, begun + most))))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if most == 1:
+                    raise self._too_small() from error
+                # Several threads may find out at once that there were too many.
+                self.most = min(self.most, (most + 1) // 2)
+            if self.most < most:  # not above: the error holds on to what it was raised from
+                give_back(self.device)
         z_BZ, e_BD = (torch.cat(parts) for parts in zip(*done, strict=True))
         return z_BZ, e_BD
 
     def close(self) -> None:
         """Give the device's memory back."""
         del self._network
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        give_back(self.device)
 
     def _normalised(self, batch: PatchBatch) -> Tensor:
         x_BCHW = batch.x_BCHW
@@ -150,17 +158,11 @@ class Forward:
             z_BZ, e_BD = self._network.embed(x_BCHW)
         return z_BZ.float().cpu(), e_BD.float().cpu()
 
-    def _halve(self, error: torch.OutOfMemoryError) -> None:
-        if self.most == 1:
-            raise self._too_small() from error
-        self.most = (self.most + 1) // 2
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-
     def _too_small(self) -> InvalidSettings:
+        other = "use a computer with more" if self.device.type == "cpu" else "set device = 'cpu'"
         return InvalidSettings(
             f"The memory of {self.device} does not hold a single patch.",
-            "Close other programs that use it, or set device = 'cpu'.",
+            f"Close other programs that use it, or {other}.",
         )
 
 

@@ -56,6 +56,7 @@ class Passes:
         self, forward: Forward, pool: ThreadPoolExecutor | None = None, most: int = 0
     ) -> None:
         self._forward, self._pool, self._most = forward, pool, most
+        self._at_a_time = forward.most
         self._coming: deque[tuple[PatchBatch, Future[tuple[Tensor, Tensor]]]] = deque()
 
     @classmethod
@@ -81,16 +82,16 @@ class Passes:
     def put(self, batch: PatchBatch) -> Iterator[Found | Warned]:
         """Take a batch in; yield what has come out meanwhile."""
         if self._pool is None:
-            yield from self._at_once(batch)
+            yield from self._told(_found(batch, self._forward(batch)))
             return
         self._coming.append((batch, self._pool.submit(self._forward, batch)))
         while len(self._coming) > self._most or (self._coming and self._coming[0][1].done()):
-            yield self._next()
+            yield from self._next()
 
-    def rest(self) -> Iterator[Found]:
+    def rest(self) -> Iterator[Found | Warned]:
         """Yield what is still to come."""
         while self._coming:
-            yield self._next()
+            yield from self._next()
 
     def drop(self) -> None:
         """Begin with none of those that wait."""
@@ -98,18 +99,19 @@ class Passes:
             future.cancel()
         self._coming.clear()
 
-    def _next(self) -> Found:
+    def _next(self) -> Iterator[Found | Warned]:
         batch, future = self._coming.popleft()
-        return _found(batch, future.result())
+        return self._told(_found(batch, future.result()))
 
-    def _at_once(self, batch: PatchBatch) -> Iterator[Found | Warned]:
-        most = self._forward.most
-        yield _found(batch, self._forward(batch))
-        if self._forward.most < most:
+    def _told(self, found: Found) -> Iterator[Found | Warned]:
+        """Yield what was found, and whether fewer patches go at a time than before."""
+        yield found
+        before, self._at_a_time = self._at_a_time, self._forward.most
+        if self._at_a_time < before:
             yield Warned(
                 "embed",
-                f"The device's memory does not hold {most} patches at once, so "
-                f"{self._forward.most} at a time are embedded (embedding.batch).",
+                f"The device's memory does not hold {before} patches at once, so "
+                f"{self._at_a_time} at a time are embedded (embedding.batch).",
             )
 
 

@@ -58,6 +58,10 @@ class PatchBatch:
         tensors = {name: value.to(device) for name, value in vars(self).items()}
         return type(self)(**tensors)
 
+    def rows(self, start: int, stop: int) -> PatchBatch:
+        """Return some of the patches, as they lie here."""
+        return type(self)(**{name: value[start:stop] for name, value in vars(self).items()})
+
 
 class NormalizedBatch(PatchBatch):
     """Patches whose pixels are what a network takes in: they were normalised by the tile."""

@@ -103,11 +103,11 @@ class TrainingData:
         batch = self._cache.take(rows_B, self._config.device)
         return replace(batch, x_BCHW=self._normalizer.apply(batch.x_BCHW, batch.field_B))
 
-    def sample(self) -> PatchBatch:
+    def sample(self, most: int = LOOKED_AT) -> PatchBatch:
         """Return a fixed batch of at most 512 normalised patches, with room as in training."""
         seed = derive_seed(self._config.seed, Draws.LOOKED_AT)
         generator = torch.Generator().manual_seed(seed)
-        return self.take(torch.randperm(len(self), generator=generator)[:LOOKED_AT])
+        return self.take(torch.randperm(len(self), generator=generator)[:most])
 
     def looked_at(self) -> PatchBatch:
         """Return the sample, as its patches will be embedded."""

@@ -19,7 +19,9 @@ from napari_splicer.quality import (
     rankme,
     shuffled_alignment,
 )
-from napari_splicer.training.device import autocast
+from napari_splicer.training.data import LOOKED_AT
+from napari_splicer.training.device import autocast, give_back, is_out_of_memory
+from napari_splicer.training.pieces import embedded
 from napari_splicer.training.schedule import Draws, derive_seed
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ def diagnose(
     """Look at a fixed sample of the training patches; a few seconds, whatever the slide's size.
 
     Rank, R² and similarity are those of the patches as they will be embedded; alignment is that of
-    two views, as in training. Nothing global is drawn from, and the network learns nothing.
+    two views, as in training. Nothing global is drawn from, and the network learns nothing. Where
+    memory runs out, fewer patches are looked at.
 
     Parameters
     ----------
@@ -73,12 +76,30 @@ def diagnose(
     Diagnostics or None
         None if the network's output holds anything but finite numbers.
     """
-    device = torch.device(run.device)
+    device, most = torch.device(run.device), min(LOOKED_AT, len(data))
+    while True:
+        try:
+            return _of(data.sample(most), network, data, views, run, fields, steps)
+        except (RuntimeError, MemoryError) as error:
+            if most <= _FEWEST or not is_out_of_memory(error):
+                raise
+            most = max(most // 2, _FEWEST)
+        give_back(device)
+
+
+def _of(
+    sample: PatchBatch,
+    network: SpliCER,
+    data: TrainingData,
+    views: Views,
+    run: RunConfig,
+    fields: Sequence[MaskedImage],
+    steps: int,
+) -> Diagnostics | None:
     network.eval()
-    with torch.no_grad(), autocast(run, device):
-        sample = data.sample()
+    with torch.no_grad(), autocast(run, torch.device(run.device)):
         patches = center_crop(sample, run.patches.size)
-        z_BZ, e_BD = (_matrix(part) for part in network.embed(views.of_primary(patches)))
+        z_BZ, e_BD = (_matrix(part) for part in embedded(network, views.of_primary(patches)))
         pairs = _pairs(network, sample, views, derive_seed(run.seed, Draws.LOOKED_AT, 1))
         there = _There.of(patches, views)
     if not all(

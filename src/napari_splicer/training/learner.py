@@ -14,8 +14,9 @@ from napari_splicer.model.record import NormalizationRecord
 from napari_splicer.quality import rankme, rankme_per_chunk
 from napari_splicer.training.averaging import Average
 from napari_splicer.training.checkpoint import CheckpointRecord, sorted_out
-from napari_splicer.training.device import autocast, seeded
+from napari_splicer.training.device import autocast, give_back, is_out_of_memory, seeded
 from napari_splicer.training.group import ALONE
+from napari_splicer.training.pieces import embedded
 from napari_splicer.training.plateau import Plateau
 from napari_splicer.training.schedule import (
     Draws,
@@ -107,7 +108,9 @@ class Learner:
         statistics = [buffer.clone() for buffer in self.network.buffers()]
         try:
             values = self._learn()
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             self._forget(statistics)
             return self._halve_batch(error)
         self.step += 1
@@ -138,15 +141,22 @@ class Learner:
         return values
 
     def _looked(self) -> tuple[dict[str, float], float | None, int]:
-        values = self._ranks() | self._plateau.look(self.model)
+        values: dict[str, float] = {}
+        try:
+            values = self._ranks() | self._plateau.look(self.model, self.batch)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):  # else this look is left out, for the steps to go on
+                raise
         return values, self._plateau.best, self._plateau.waited
 
     def _ranks(self) -> dict[str, float]:
         """Return RankMe of the representation and of every chunk, on the fixed batch."""
         network = self.model.eval()
-        with torch.no_grad(), autocast(self._config, self.device):
-            z_BZ, e_BD = network.embed(self._views.of_primary(self._data.looked_at()))
-        self.network.train()
+        try:
+            with torch.no_grad(), autocast(self._config, self.device):
+                z_BZ, e_BD = embedded(network, self._views.of_primary(self._data.looked_at()))
+        finally:
+            self.network.train()
         values = {"rankme": rankme(z_BZ.float().cpu())}
         chunks = rankme_per_chunk(e_BD.float().cpu(), network.component_slices)
         return values | {f"rankme/{name}": rank for name, rank in chunks.items()}
@@ -257,7 +267,7 @@ class Learner:
         )
 
     def _halve_batch(self, error: Exception) -> Outcome:
-        torch.cuda.empty_cache()
+        give_back(self.device)
         # The others wait in the middle of a step: what one can't hold, all can't.
         if self.batch // 2 < SMALLEST_BATCH or self._group.size > 1:
             raise TrainingFailed(
@@ -266,6 +276,7 @@ class Learner:
                 "train on the CPU.",
             ) from error
         self.batch //= 2
+        self._plateau.begin_anew()
         return Outcome(
             remark=f"The device's memory ran out: batches now have {self.batch} patches."
         )

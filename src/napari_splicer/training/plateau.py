@@ -55,37 +55,45 @@ class Plateau:
         """Whether waiting longer is not worth while; never without patience."""
         return 0 < self._config.training.patience <= self.waited
 
-    def look(self, network: SpliCER) -> dict[str, float]:
+    def look(self, network: SpliCER, batch: int) -> dict[str, float]:
         """Return ``held_out_loss`` and remember it; nothing where no patch is held out.
+
+        ``batch`` patches are looked at together, as many as are trained on together.
 
         The network's buffers are as before afterwards.
         """
         if not len(self._data.held_out):
             return {}
-        loss = self._loss(network)
+        loss = self._loss(network, batch)
         if math.isfinite(loss) and (self.best is None or loss < self.best - self._least_fall()):
             self.best, self.waited = loss, 0
         else:
             self.waited += 1
         return {"held_out_loss": loss} if math.isfinite(loss) else {}
 
+    def begin_anew(self) -> None:
+        """Forget the losses so far: of batches of another size, many losses are of another size."""
+        self.best, self.waited = None, 0
+
     def _least_fall(self) -> float:
         return LEAST_FALL * abs(self.best or 0.0)
 
     @torch.no_grad()
-    def _loss(self, network: SpliCER) -> float:
+    def _loss(self, network: SpliCER, batch: int) -> float:
         """Return the mean loss over the held-out patches, in batches as large as training's."""
         before = [buffer.clone() for buffer in network.buffers()]
         training = network.training
         network.eval()
         total = torch.zeros((), device=self._device)
-        batches = torch.split(self._data.held_out, self._config.training.batch)
-        for number, rows_B in enumerate(batches):
-            seed = derive_seed(self._config.seed, Draws.HELD_OUT, 1 + number)
-            viewed = self._views(self._data.take(rows_B), seed)
-            with seeded(seed, self._device), autocast(self._config, self._device):
-                total += network.objective(*viewed).total * len(rows_B)
-        network.train(training)
-        for buffer, value in zip(network.buffers(), before, strict=True):
-            buffer.copy_(value)  # some losses keep statistics of what they have seen
+        batches = torch.split(self._data.held_out, batch)
+        try:
+            for number, rows_B in enumerate(batches):
+                seed = derive_seed(self._config.seed, Draws.HELD_OUT, 1 + number)
+                viewed = self._views(self._data.take(rows_B), seed)
+                with seeded(seed, self._device), autocast(self._config, self._device):
+                    total += network.objective(*viewed).total * len(rows_B)
+        finally:
+            network.train(training)
+            for buffer, value in zip(network.buffers(), before, strict=True):
+                buffer.copy_(value)  # some losses keep statistics of what they have seen
         return float(total / len(self._data.held_out))

@@ -18,7 +18,13 @@ from napari_splicer.files import write_text
 from napari_splicer.model.objectives import branch_width, build_network
 from napari_splicer.patches.augmentation import padded_size
 from napari_splicer.patches.reader import PatchBatch
-from napari_splicer.training.device import autocast, resolve_device, resolve_precision, threads
+from napari_splicer.training.device import (
+    autocast,
+    is_out_of_memory,
+    resolve_device,
+    resolve_precision,
+    threads,
+)
 from napari_splicer.training.views import Views
 
 if TYPE_CHECKING:
@@ -136,7 +142,10 @@ def _measured(config: RunConfig, channels: Sequence[str]) -> Precision:
         return "fp32"
     try:
         return "bf16" if seconds("bf16") < WORTH_WHILE * seconds("fp32") else "fp32"
-    except torch.OutOfMemoryError:  # training will halve the batch, and fares better with bf16
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        # Training will halve the batch, and fares better with bf16.
         return resolve_precision("auto", device)
 
 
