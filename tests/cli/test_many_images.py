@@ -84,12 +84,20 @@ def test_a_list_of_images_can_not_be_trained_on(
     assert "napari-splicer init" in told
 
 
-def test_tiles_need_no_mask(slides: Path, model: Path) -> None:
+def test_tiles_need_no_mask_and_their_map_no_clusters(
+    slides: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.rmtree(slides / "masks")
     words = ["embed", "--images", "img/s2.tiff", "img/s10.tiff", "--model", str(model)]
-    tiles = ["--set", "patches.sites=grid", "--set", "patches.stride=32", "--quiet"]
+    tiles = ["--set", "patches.sites=grid", "--set", "patches.stride=32"]
     assert call([*words, *tiles]) == 0
-    assert anndata.read_zarr(slides / "splicer-run" / "table.zarr").n_obs == 2 * 49
+    assert "export' writes the embedding as a map" in " ".join(capsys.readouterr().err.split())
+    run = slides / "splicer-run"
+    assert anndata.read_zarr(run / "table.zarr").n_obs == 2 * 49
+    assert call(["export", str(run / "run.toml"), "--quiet"]) == 0
+    made = {path.name for path in (run / "export").iterdir()}
+    for name in ("s2", "s10"):
+        assert made >= {f"{name}.embedding.ome.tif", f"{name}.embedding-colours.ome.tif"}
 
 
 @pytest.mark.parametrize(

@@ -109,10 +109,10 @@ def test_a_table_that_was_stopped_goes_on(
     assert call(["embed", *run, *small]) == 130
     shown = capsys.readouterr().err
     assert "Stopped before the end: 8 of 83 cells" in shown
-    assert "add --resume" in shown
+    assert "repeat the same command with --resume" in shown
     assert "table.zarr.partial" in names(out)
     assert call(["cluster", *run]) == 3
-    assert "with --resume goes on with it" in capsys.readouterr().err
+    assert "repeat the command that began it, with --resume" in capsys.readouterr().err
     assert call(["embed", *run, *small]) == 6
     assert call(["embed", *run, *small, "--resume"]) == 0
     assert "91 of" not in capsys.readouterr().err
@@ -199,3 +199,23 @@ def test_a_model_folder_with_other_files_is_named_before_the_training(
     shown = capsys.readouterr().err
     assert "holds other files" in shown
     assert "Looking" not in shown
+
+
+def test_images_named_on_the_command_line_go_on_as_it_is_said(
+    run: list[str],
+    tissue_files: Path,
+    tmp_path: Path,
+    stop_at: Stop,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call(["train", *run, "--quiet"]) == 0
+    named = ["--images", str(tissue_files / "tissue.ome.tif")]
+    named += ["--masks", str(tissue_files / "cells.tif")]
+    named += ["--model", str(tmp_path / "out" / "model")]
+    words = ["embed", *named, "--output", str(tmp_path / "new"), "--set", "embedding.batch=8"]
+    stop_at(lambda event: isinstance(event, Progress) and event.unit == "cells")
+    assert call(words) == 130
+    assert "repeat the same command with --resume" in capsys.readouterr().err
+    assert names(tmp_path / "new") >= {"run.toml", "table.zarr.partial"}
+    assert call([*words, "--resume"]) == 0
+    assert anndata.read_zarr(tmp_path / "new" / "table.zarr").n_obs == 83

@@ -110,6 +110,20 @@ def test_tiles_are_drawn_without_a_mask(
     assert len(tasks) == 1 + 2 * 2 + 2 * 2
 
 
+def test_the_map_of_tiles_needs_no_clusters(
+    clustered: AnnData, clustered_fields: Fields, tmp_path: Path
+) -> None:
+    bare = clustered.copy()
+    bare.uns["splicer"] |= {"clusterings": {}, "sites": "grid"}
+    tasks = plan_export(bare, clustered_fields, asking("ome-tiff"), tmp_path)
+    assert [task.path.name for task in tasks[1:]] == [
+        f"slide-{i}.{kind}.ome.tif" for i in range(2) for kind in ("embedding", "embedding-colours")
+    ]
+    del bare.obsm["X_splicer"]
+    config = asking("ome-tiff")
+    refused(InvalidSettings, "no clusters to draw", bare, clustered_fields, config, tmp_path)
+
+
 def test_names_that_become_one_file_are_refused(
     clustered: AnnData, clustered_fields: Fields, tmp_path: Path
 ) -> None:

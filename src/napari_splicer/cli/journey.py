@@ -146,10 +146,21 @@ class Journey:
             )
         )
         if place.partial.exists():
-            self.terminal.display.note("To go on from there, add --resume.")
+            note = "To go on from there, repeat the same command with --resume."
+            self.terminal.display.note(note)
         else:
             self.terminal.wrote("table", place.path)
         return table
+
+    def tell_of_map(self, table: AnnData) -> None:
+        """Say where the embedding of a grid's tiles is to be had as an image."""
+        from napari_splicer.export.plan import holds_map
+
+        if holds_map(table) and any("ome" in form for form in self.plan.config.export.formats):
+            self.terminal.display.note(
+                "'napari-splicer export' writes the embedding as a map of one pixel per tile, and "
+                "as colours; clusters are not needed for that."
+            )
 
     def keep_run_file(self) -> None:
         """Write the settings into the run's folder, for the stages that follow."""
@@ -174,7 +185,7 @@ class Journey:
             return table
         advice = "Run 'napari-splicer embed' first."
         if place.partial.exists():
-            advice = "It was begun: 'napari-splicer embed' with --resume goes on with it."
+            advice = "It was begun: repeat the command that began it, with --resume."
         raise UnreadableFile(f"There is no table of cells at {place.path}.", advice)
 
     def _compare_models(self, table: AnnData) -> None:

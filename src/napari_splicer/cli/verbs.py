@@ -88,12 +88,14 @@ def embed(
     if run is None and not (earlier.overwrite or earlier.resume):
         journey.plan.refuse_to_overwrite(journey.plan.folder.run_file)
     bundle = None if described.without_model else journey.load_model(model)
-    journey.embed(
+    table = journey.embed(
         bundle,
         resume=earlier.resume,
         overwrite=earlier.overwrite,
         scheduler=described.scheduler,
     )
+    if table is not None and not screen.stopped:
+        journey.tell_of_map(table)
     if run is None or (described.model and not journey.plan.folder.run_file.exists()):
         journey.keep_run_file()
 

@@ -77,8 +77,8 @@ def plan_export(
     CannotWrite
         If the folder can't be written to.
     InvalidSettings
-        If a cluster image is asked for and the table has no clustering yet, or if two files would
-        have the same name.
+        If an image is asked for and there is nothing to draw: the table has no clustering yet, and
+        is none of tiles with an embedding; or if two files would have the same name.
     NoCells
         If a cluster image is asked for, and a field has no mask or no cell in the table.
     """
@@ -89,7 +89,7 @@ def plan_export(
     for form in config.export.formats:
         if form == "ome-tiff" or form == "ome-zarr":
             tasks.extend(_images(table, fields, form, folder, overwrite))
-            if holds_tiles(table) and "X_splicer" in table.obsm:
+            if holds_map(table):
                 tasks.extend(_maps(table, fields, form, folder, overwrite))
         else:
             ending, write = _TABLES[form]
@@ -100,6 +100,11 @@ def plan_export(
         for path in task.paths:
             check_free(path, overwrite=overwrite)
     return tuple(tasks)
+
+
+def holds_map(table: AnnData) -> bool:
+    """Tell whether a table's embedding is an image by itself: that of a grid's tiles."""
+    return holds_tiles(table) and "X_splicer" in table.obsm
 
 
 def _file(write: Callable[..., None], path: Path, content: object, overwrite: bool) -> ExportTask:
@@ -118,6 +123,8 @@ def _images(
     overwrite: bool,
 ) -> Iterator[ExportTask]:
     names = tuple(clusterings(table))
+    if not names and holds_map(table):
+        return
     if not names:
         raise InvalidSettings(
             "There are no clusters to draw yet.",
