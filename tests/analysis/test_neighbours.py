@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -9,7 +10,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from napari_splicer.analysis import neighbours
+from napari_splicer.analysis import neighbours, shares
 from napari_splicer.analysis.neighbours import fuzzy_graph, nearest
 from napari_splicer.analysis.shares import finish
 from napari_splicer.errors import NoCells
@@ -48,6 +49,28 @@ def test_descent_finds_what_comparing_all_pairs_finds(
     apart = np.r_[0:100, 140:300]
     assert np.mean(np.array(shared)[apart]) > 10.5
     np.testing.assert_array_equal(found.indices, finish(nearest(x, 10, seed=1)).indices)
+
+
+def test_a_descent_is_not_waited_for_where_it_is_given_up(
+    x: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def descent(x: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        begun.set()
+        assert go_on.wait(60)
+        return np.arange(1, 1 + len(x))[:, None] % len(x), np.ones((len(x), 1), np.float32)
+
+    monkeypatch.setattr(neighbours, "_EXACT_UP_TO", 10)
+    monkeypatch.setattr(shares, "_LOOK", 0.01)
+    monkeypatch.setattr(neighbours, "_descent", descent)
+    given_up, gone_on = nearest(x, 1), nearest(x, 1)
+    assert [next(given_up) for _ in range(3)] == [0.0] * 3
+    assert begun.wait(60)
+    given_up.close()  # while the descent is still under way
+    assert [next(gone_on) for _ in range(3)] == [0.0] * 3
+    go_on.set()
+    assert finish(gone_on).indices[:, 1].tolist() == [*range(1, len(x)), 0]
 
 
 def test_few_cells_get_as_many_neighbours_as_there_are(x: np.ndarray) -> None:

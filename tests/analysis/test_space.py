@@ -8,10 +8,11 @@ import dask.array as da
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from napari_splicer import pipeline
-from napari_splicer.analysis import neighbours, space
+from napari_splicer.analysis import grouping, neighbours, space
 from napari_splicer.analysis.clustering import cluster_cells
 from napari_splicer.analysis.projection import project_cells
 from napari_splicer.analysis.shares import finish
@@ -148,3 +149,20 @@ def test_after_a_stop_in_its_midst_the_map_can_be_made(many: AnnData) -> None:
     with ThreadPoolExecutor(1) as pool:  # it once waited for ever
         again = pool.submit(lambda: pipeline.run(pipeline.cluster(many, _config(clusterings=[]))))
         assert "X_umap" in again.result(timeout=120).obsm
+
+
+def test_k_means_can_be_given_up_between_its_starts(many: AnnData) -> None:
+    few = many[:2000].copy()  # which are not sampled
+    points = CellSpace(few, "combined", seed=0, landmarks=1000)
+    shares = grouping.group(points, KMEANS)
+    told = []
+    while True:
+        try:
+            told.append(next(shares))
+        except StopIteration as end:
+            groups, _ = end.value
+            break
+    assert len(set(told)) >= 10
+    assert told == sorted(told)
+    usual = KMeans(n_clusters=4, n_init=10, random_state=KMEANS.seed).fit(points.x)
+    np.testing.assert_array_equal(groups[points.rows], usual.labels_)

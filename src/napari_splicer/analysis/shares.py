@@ -8,11 +8,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
 Shares: TypeAlias = Generator[float, None, T]
+
+_LOOK = 0.5  # s between two looks at whether work is done
 
 
 class _Stop(BaseException):
@@ -81,3 +83,18 @@ def watched(work: Callable[[Callable[[float], None]], T]) -> Shares[T]:
         finally:
             closed.set()
         return made.result()
+
+
+def waited_for(work: Callable[[], T]) -> Shares[T]:
+    """Run a function that reports nothing and can't be stopped, but need not be waited for.
+
+    It runs in a thread of its own, and ends there if this is closed before.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="napari-splicer-cluster")
+    try:
+        made = pool.submit(work)
+        while not wait([made], _LOOK).done:
+            yield 0.0
+        return made.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
