@@ -108,6 +108,13 @@ def main() -> None:
             for stage in ("cell table", "embedding")
         ]
         lines += ["", f"Slope of log time over log cells: {', '.join(slopes)}; at most 1.05."]
+        per_cell = (peaks[-1] - peaks[0]) / (rows[-1]["cells"] - rows[0]["cells"])
+        lines += [
+            "",
+            "From the smallest slide to the largest, memory grows by about "
+            f"{per_cell * 1e6:.1f} KB a cell: with 10⁷ cells it would be about "
+            f"{peaks[0] + per_cell * 1e7:.1f} GB, where the limit is {LIMIT_GB:g} GB.",
+        ]
     write_text(PAGES / "memory.md", "\n".join([*lines, ""]), overwrite=True)
     print("\n".join(lines))
 

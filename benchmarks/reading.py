@@ -57,10 +57,11 @@ GOALS = """Goals: 0.8 of the limit, and three times harpy-analysis.
 
 What is compared: napari-splicer gives patches and labels of all cells, mirrored at the image's
 border. harpy-analysis gives patches, not labels (its own `extract_mask` is off); finding cells is
-counted apart, because ours are found before. scPortrait copies the image into a file before it
-cuts, leaves out cells whose patch would reach over the border, multiplies by the cell's mask, and
-writes HDF5; it is also measured without what it writes. Nobody's imports, compiling and conversion
-of the slide are counted. Every run, counts of cells and pixels of some of them were checked."""
+counted apart, because ours are found before. Nobody's imports, compiling and conversion of the
+slide are counted. Every run, counts of cells and pixels of some of them were checked."""
+SCPORTRAIT = """scPortrait copies the image into a file before it cuts, leaves out cells whose patch
+would reach over the border, multiplies by the cell's mask, and writes HDF5; it is also measured
+without what it writes."""
 
 
 def by_chunk(folder: Path) -> None:
@@ -216,6 +217,7 @@ def main() -> None:
         "",
         *GOALS.splitlines(),
         "",
+        *([*SCPORTRAIT.splitlines(), ""] if options.scportrait else []),
     ]
     write_text(PAGES / "reading.md", "\n".join(lines), overwrite=True)
     print("\n".join(lines))
