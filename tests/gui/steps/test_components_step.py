@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QColor, QDragEnterEvent, QDropEvent, QMouseEvent
-from qtpy.QtWidgets import QApplication, QColorDialog, QScrollArea, QToolButton
+from qtpy.QtWidgets import QApplication, QColorDialog, QLabel, QScrollArea, QToolButton
 from superqt import QElidingLabel
 
 from napari_splicer.gui.component_colours import component_colours
@@ -82,6 +82,25 @@ def test_the_editor_changes_name_channels_and_region_at_once(step, session, qtbo
     editor.width.setValue(0)
     editor.width.editingFinished.emit()
     assert session.components[0].width is None
+
+
+def test_how_much_a_component_counts_is_told_and_changed(step, session) -> None:
+    """A weight of a run file stays as it is until another one is typed: the box rounds."""
+    first, second = session.components
+    session.components = (first.model_copy(update={"weight": 1 / 3}), second)
+    step.edit(0)
+    editor = step._editor
+    assert editor.weight.text() == "0.33 ×"
+    editor.width.setValue(12)
+    editor.width.editingFinished.emit()
+    assert session.components[0].weight == 1 / 3
+    editor.weight.setValue(2.5)
+    editor.weight.editingFinished.emit()
+    assert session.components[0].weight == 2.5
+    said = " ".join(label.text() for label in rows(step)[0].findChildren(QLabel))
+    assert "counts 2.5 ×" in said
+    said = " ".join(label.text() for label in rows(step)[1].findChildren(QLabel))
+    assert "counts" not in said
 
 
 def test_a_name_that_is_taken_is_refused(step, session) -> None:

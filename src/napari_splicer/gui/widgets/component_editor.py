@@ -1,4 +1,4 @@
-"""ComponentEditor: name, region, width and channels of a component; each change counts at once."""
+"""ComponentEditor: what a component is, sees and gets; each change counts at once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
+    QDoubleSpinBox,
     QGroupBox,
     QLineEdit,
     QPushButton,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from napari_splicer.config import Component
 
 _WIDEST = 4096  # as wide as a whole embedding can be
+_HEAVIEST = 100.0
 _SECTIONS = {
     "the centre of the patch": Ring(inner=0.0, outer=0.5),
     "the rim of the patch": Ring(inner=0.5, outer=1.5),
@@ -98,6 +100,9 @@ class ComponentEditor(QGroupBox):
             "it divides with the others what is left"
         )
         self.width.editingFinished.connect(self._apply)
+        self.weight = _weight_box(component.weight)
+        self._weight_shown = float(self.weight.value())
+        self.weight.editingFinished.connect(self._apply)
         self.picker = ChannelPicker(channels, component.channels)
         self.picker.changed.connect(self._apply)
         form = narrow_form()
@@ -105,6 +110,7 @@ class ComponentEditor(QGroupBox):
         form.addRow(self.says)
         form.addRow("Sees", self.region)
         form.addRow("Gets", self.width)
+        form.addRow("Counts", self.weight)
         done = QPushButton("Done")
         done.setToolTip("Close the editor; changes are already in effect")
         done.clicked.connect(self.closed)
@@ -136,12 +142,35 @@ class ComponentEditor(QGroupBox):
                 "channels": self.picker.chosen,
                 "region": self.region.currentData(),
                 "width": self.width.value() or None,
+                "weight": self._weight(),
             }
         )
         if changed != self._component:
             self._component = changed
             self.says.hide()
             self.changed.emit(changed)
+
+    def _weight(self) -> float:
+        """Return the weight as it was as long as nobody types another: the box rounds."""
+        typed = float(self.weight.value())
+        if typed == self._weight_shown:
+            return self._component.weight
+        self._weight_shown = typed
+        return typed
+
+
+def _weight_box(weight: float) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(0.0, max(_HEAVIEST, weight))
+    box.setSingleStep(0.1)
+    box.setSuffix(" ×")
+    box.setValue(weight)
+    box.setToolTip(
+        "How much this component counts in training beside the others. Raise it where a component "
+        "that matters stops improving early; with 0, its part of the description learns nothing of "
+        "it"
+    )
+    return box
 
 
 def regions(masks: Iterable[str]) -> list[Region]:

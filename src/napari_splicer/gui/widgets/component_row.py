@@ -107,6 +107,8 @@ class ComponentRow(QFrame):
         where = "edited below" if editing else component.region.describe()
         if component.width is not None:
             where += f", {component.width} numbers"
+        if component.weight != 1:
+            where += f", counts {component.weight:g} ×"
         name = QElidingLabel(component.name)
         name.setTextFormat(Qt.TextFormat.PlainText)
         name.setToolTip(html.escape(component.name))
