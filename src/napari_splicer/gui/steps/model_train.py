@@ -13,6 +13,7 @@ from napari_splicer.gui.fitness import too_few_to_train
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.losses import offered_losses
 from napari_splicer.gui.readiness import StepState, resolve
+from napari_splicer.gui.steps.model_experts import add_expert_rows
 from napari_splicer.gui.steps.model_variation import VariationPanel
 from napari_splicer.gui.steps.page import allow, fold, text
 from napari_splicer.gui.widgets.choice_card import ChoiceCard
@@ -128,6 +129,7 @@ class TrainPanel(QWidget):
         form.add_choice("device", "Computed on", _devices())
         form.add_switch("own_process", "Give memory back", _OWN_PROCESS)
         form.add_number("seed", "Seed", (0, 2**31 - 1))
+        add_expert_rows(form)
         tip = "What else decides the training; the defaults suit most images"
         details = fold("Details for experts", tip)
         details.addWidget(form)

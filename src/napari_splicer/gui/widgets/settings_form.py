@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -11,13 +12,14 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QLabel,
+    QLineEdit,
     QSpinBox,
     QWidget,
 )
 
 from napari_splicer.config import RunConfig
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.steps.page import narrow_form
+from napari_splicer.gui.steps.page import heading, narrow_form
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.wording import Wording
 
@@ -41,10 +43,23 @@ class SettingsForm(QWidget):
         self._form = narrow_form(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._shown: list[Callable[[], None]] = []
+        self._tips: dict[QWidget, str] = {}
+        self._why_not: dict[QWidget, Callable[[RunConfig], str]] = {}
         self._wording = Wording(self, session)
         bind(self, session.events.settings, self._refresh)
 
-    def add_choice(self, key: str, title: str, choices: Mapping[Any, str]) -> QComboBox:
+    def add_heading(self, words: str) -> None:
+        """Add a line that says what the next rows are about."""
+        self._form.addRow(heading(words))
+
+    def only_where(self, box: QWidget, why_not: Callable[[RunConfig], str]) -> None:
+        """Grey a row's box out while ``why_not(settings)`` says why it counts for nothing."""
+        self._why_not[box] = why_not
+        self._allow(box)
+
+    def add_choice(
+        self, key: str, title: str, choices: Mapping[Any, str], tip: str = ""
+    ) -> QComboBox:
         """Add a row with a few values to choose from; ``choices``: value -> words."""
         box = NarrowBox()
         for value, words in choices.items():
@@ -57,7 +72,21 @@ class SettingsForm(QWidget):
             box.setCurrentIndex(box.findData(value))
 
         box.activated.connect(lambda: self._set(key, box.currentData()))
-        self._add(key, title, box, show)
+        self._add(key, title, box, show, tip)
+        return box
+
+    def add_words(self, key: str, title: str, fits: str, tip: str) -> QLineEdit:
+        """Add a row with a word to type; what does not fit the pattern is taken back."""
+        box = QLineEdit()
+
+        def store() -> None:
+            typed = box.text().strip()
+            if re.fullmatch(fits, typed):
+                self._set(key, typed)
+            box.setText(self._value(key))
+
+        self._add(key, title, box, lambda: box.setText(self._value(key)), tip)
+        box.editingFinished.connect(store)
         return box
 
     def add_switch(self, key: str, title: str, tip: str = "") -> QCheckBox:
@@ -68,12 +97,21 @@ class SettingsForm(QWidget):
         return box
 
     def add_number(
-        self, key: str, title: str, limits: Sequence[int], unset: str = "", tip: str = ""
+        self,
+        key: str,
+        title: str,
+        limits: Sequence[int],
+        unset: str = "",
+        tip: str = "",
+        lowest: str = "",
     ) -> QSpinBox:
-        """Add a row with a whole number; with ``unset``, the lowest value means None."""
+        """Add a row with a whole number.
+
+        With ``unset``, the lowest value means None; ``lowest`` says in words what it means itself.
+        """
         box = QSpinBox()
         box.setRange(*limits)
-        box.setSpecialValueText(unset)
+        box.setSpecialValueText(unset or lowest)
         box.setKeyboardTracking(False)
 
         def show() -> None:
@@ -102,12 +140,19 @@ class SettingsForm(QWidget):
         return box
 
     def add_real(
-        self, key: str, title: str, limits: Sequence[float], unset: str = "", decimals: int = 5
+        self,
+        key: str,
+        title: str,
+        limits: Sequence[float],
+        unset: str = "",
+        decimals: int = 5,
+        tip: str = "",
+        lowest: str = "",
     ) -> QDoubleSpinBox:
-        """Add a row with a real number; with ``unset``, the lowest value means None."""
+        """Add a row with a real number; ``unset`` and ``lowest`` as in :meth:`add_number`."""
         box = QDoubleSpinBox()
         box.setDecimals(decimals)
-        box.setSpecialValueText(unset)
+        box.setSpecialValueText(unset or lowest)
         box.setRange(*limits)
         box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         box.setKeyboardTracking(False)
@@ -119,7 +164,40 @@ class SettingsForm(QWidget):
         def store(value: float) -> None:
             self._set(key, None if unset and value == limits[0] else value)
 
-        self._add(key, title, box, show)
+        self._add(key, title, box, show, tip)
+        box.valueChanged.connect(store)
+        return box
+
+    def add_open(
+        self,
+        key: str,
+        title: str,
+        most: float,
+        step: float,
+        unset: str,
+        tip: str = "",
+        *,
+        percent: bool = False,
+    ) -> QDoubleSpinBox:
+        """Add a row with a number that may be 0 and, which is something else, unset."""
+        times = 100 if percent else 1
+        box = QDoubleSpinBox()
+        box.setDecimals(1 if percent else 2)
+        box.setRange(-step * times, most * times)  # unset lies one step below 0
+        box.setSingleStep(step * times)
+        box.setSuffix(" %" if percent else "")
+        box.setSpecialValueText(unset)
+        box.setKeyboardTracking(False)
+
+        def show() -> None:
+            value = self._value(key)
+            box.setValue(box.minimum() if value is None else value * times)
+
+        def store(value: float) -> None:
+            self._set(key, None if value < 0 else round(value / times, 6))
+            self._refresh()  # what was typed between 0 and the step below
+
+        self._add(key, title, box, show, tip)
         box.valueChanged.connect(store)
         return box
 
@@ -128,9 +206,7 @@ class SettingsForm(QWidget):
     ) -> None:
         words = tip or describe(key)
         words = words[:1].upper() + words[1:] + _range_of(box)
-        self._wording.put(box.setToolTip, words)
-        if isinstance(box, NarrowBox):
-            self._wording.put(lambda said: setattr(box, "tip", said), words)
+        self._wording.put(lambda said: self._say(box, said), words)
         box.setMinimumWidth(80)
 
         def show_only() -> None:
@@ -144,9 +220,24 @@ class SettingsForm(QWidget):
         label.setBuddy(box)
         self._form.addRow(label, box)
 
+    def _say(self, box: QWidget, tip: str) -> None:
+        self._tips[box] = tip
+        self._allow(box)
+
+    def _allow(self, box: QWidget) -> None:
+        why_not = self._why_not.get(box)
+        why = why_not(self._session.settings) if why_not is not None else ""
+        box.setEnabled(not why)
+        said = self._session.words(f"{why}\n") + self._tips[box] if why else self._tips[box]
+        box.setToolTip(said)
+        if isinstance(box, NarrowBox):
+            box.tip = said
+
     def _refresh(self) -> None:
         for show in self._shown:
             show()
+        for box in self._why_not:
+            self._allow(box)
 
     def _value(self, key: str) -> Any:
         value: Any = self._session.settings
