@@ -48,7 +48,8 @@ class Guess:
         image = self._link.session.image
         if image is None:
             return None
-        masks = [mask for mask in self._link.masks() if self.may_go_with(mask)]
+        regions = self._link.region_layers.values()
+        masks = [m for m in self._link.masks() if m not in regions and self.may_go_with(m)]
         return fitting_mask(masks, image.shape, image.name)
 
     def choose(self) -> None:

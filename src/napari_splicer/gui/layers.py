@@ -17,6 +17,7 @@ from napari_splicer.gui.alignment import Alignment
 from napari_splicer.gui.brush import Brush
 from napari_splicer.gui.display import bring_image, set_visible
 from napari_splicer.gui.drawing import Drawing
+from napari_splicer.gui.drawn_regions import DrawnRegions
 from napari_splicer.gui.ground import Ground
 from napari_splicer.gui.guessing import Guess
 from napari_splicer.gui.lights import Lights
@@ -74,7 +75,7 @@ class ViewerLink:
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         self.session.events.tiles.connect(self._pair_up)
-        self.ground = Ground(self)
+        self.drawn, self.ground = DrawnRegions(self), Ground(self)
         self._pointer = Pointer(viewer, self)
         tools = (Drawing(viewer, self), Brush(viewer, self))
         self._parts = (Painter(self), Mixer(self), Lights(self), Alignment(self), *tools)

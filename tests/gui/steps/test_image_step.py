@@ -148,8 +148,8 @@ def test_another_layer_can_be_chosen(step, viewer, tissue, qtbot) -> None:
 def test_further_masks_are_ticked(step, viewer, tissue, qtbot) -> None:
     add_tissue(viewer, tissue)
     viewer.add_labels(np.ones(tissue.cells.shape, int), name="tumour")
-    assert step.region_list.count() == 1
-    step.region_list.item(0).setCheckState(Qt.CheckState.Checked)
+    assert step.regions.list.count() == 1
+    step.regions.list.item(0).setCheckState(Qt.CheckState.Checked)
     assert list(step.session.regions) == ["tumour"]
 
 

@@ -8,8 +8,6 @@ from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
-    QListWidget,
-    QListWidgetItem,
     QPushButton,
     QStackedWidget,
     QVBoxLayout,
@@ -32,6 +30,7 @@ from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.page import StepPage, fold, heading, narrow_form, text, with_button
 from napari_splicer.gui.widgets.file_drop import FileDrop, is_panel
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
+from napari_splicer.gui.widgets.region_list import RegionList
 from napari_splicer.gui.words import count
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
 _FILES = "Images (*.tif *.tiff *.ome.tif *.npy);;All files (*)"
 _AS_IMAGE = "{} looks like a mask of cells that was opened as an image: choose it above."
 _REGIONS = (
-    "Parts of the tissue that you have marked, as further Labels layers: tick them, and a "
+    "Parts of the tissue that you have marked, as Labels or drawn as shapes: tick them, and a "
     "component can look only inside one of them, or only outside it"
 )
 _DROP = "Let go to take the names and groups of the channels from this panel file."
@@ -142,10 +141,8 @@ class ImageStep(StepPage):
 
     def _regions(self) -> QWidget:
         regions = fold("More masks (tumour, vessels, …)", _REGIONS)
-        self.region_list = QListWidget()
-        self.region_list.setMaximumHeight(90)
-        self.region_list.itemChanged.connect(self._choose_regions)
-        regions.addWidget(self.region_list)
+        self.regions = RegionList(self._link)
+        regions.addWidget(self.regions)
         return regions
 
     # what happens ------------------------------------------------------------------------------
@@ -172,7 +169,6 @@ class ImageStep(StepPage):
         self.disguised.setVisible(wanted)
         place = masks.index(self._link.mask_layer) + 1 if self._link.mask_layer in masks else 0
         self.mask_box.setCurrentIndex(place)
-        self._list_regions()
 
     def _other_size(self, mask: Labels) -> str:
         """Say so where a mask can't be the image's."""
@@ -180,17 +176,6 @@ class ImageStep(StepPage):
         if image is None or image.shape == (height, width):
             return ""
         return f" ({height:,} × {width:,} px: not the image's size)"
-
-    def _list_regions(self) -> None:
-        self.region_list.blockSignals(True)
-        self.region_list.clear()
-        for mask in self._link.masks():
-            if mask is self._link.mask_layer:
-                continue
-            item = QListWidgetItem(mask.name, self.region_list)
-            ticked = mask in self._link.region_layers.values()
-            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
-        self.region_list.blockSignals(False)
 
     def _open_sample(self) -> None:
         viewer = self._link.viewer
@@ -211,11 +196,6 @@ class ImageStep(StepPage):
             left = count(len(self.session.image.channels), "channel")
             words = f"{layer.name} is the cell mask now, and the image has {left}."
             self.session.notice = Notice("info", words, "open")
-
-    def _choose_regions(self) -> None:
-        items = [self.region_list.item(i) for i in range(self.region_list.count())]
-        ticked = {item.text() for item in items if item.checkState() == Qt.CheckState.Checked}
-        self._link.use_regions([mask for mask in self._link.masks() if mask.name in ticked])
 
     def _ask_for_image(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
