@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from napari.layers import Image
@@ -23,6 +24,7 @@ from napari_splicer.gui.facts import examine, remarks, summary
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.panels import take_panel
 from napari_splicer.gui.reading import size_of
+from napari_splicer.gui.run_files import is_run_file, take_run_file
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.channel_names import ChannelNames
 from napari_splicer.gui.steps.describe_form import DescribeForm
@@ -50,7 +52,10 @@ _REGIONS = (
     "Parts of the tissue that you have marked, as Labels or drawn as shapes: tick them, and a "
     "component can look only inside one of them, or only outside it"
 )
-_DROP = "Let go to take the names and groups of the channels from this panel file."
+_DROP = (
+    "Let go to take this file: of a panel file the names and groups of channels, of a run file "
+    "(.toml) image, masks, components and settings."
+)
 
 
 class ImageStep(StepPage):
@@ -74,7 +79,9 @@ class ImageStep(StepPage):
         self._pages.addWidget(self._empty())
         self._pages.addWidget(self._chooser())
         self.column.addWidget(self._pages)
-        self.drop = FileDrop(self, is_panel, _DROP, lambda path: take_panel(self.session, path))
+        self.drop = FileDrop(
+            self, lambda path: is_panel(path) or is_run_file(path), _DROP, self._take_file
+        )
         bind(self, link.changed, self._refresh)
         bind(self, self.session.events.image, self._forget_error)
         bind(self, self.session.events.image, self._examine)
@@ -107,6 +114,13 @@ class ImageStep(StepPage):
         files.clicked.connect(self._ask_for_image)
         layout.addWidget(sample)
         layout.addWidget(files)
+        self.run_file = QPushButton("Open a run file …")
+        self.run_file.setToolTip(
+            "A run.toml names an image and its masks, components and settings. It can also be "
+            "dropped on this step at any time."
+        )
+        self.run_file.clicked.connect(self._ask_for_run_file)
+        layout.addWidget(self.run_file)
         layout.addStretch()
         return page
 
@@ -202,6 +216,17 @@ class ImageStep(StepPage):
             self, "Open an image", folder_of_image(self.session), _FILES
         )
         self._open(self._link.open_image, path)
+
+    def _ask_for_run_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a run file", "", "Run files (*.toml)")
+        if path:
+            self._take_file(Path(path))
+
+    def _take_file(self, path: Path) -> None:
+        if is_run_file(path):
+            take_run_file(self._link, path)
+        else:
+            take_panel(self.session, path)
 
     def _ask_for_mask(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
