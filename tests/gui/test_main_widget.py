@@ -8,8 +8,10 @@ import sys
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt, QThreadPool
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QApplication, QPushButton, QToolButton
 
+from napari_splicer.gui import composing
 from napari_splicer.gui.explorer_widget import ExplorerWidget
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
@@ -197,6 +199,51 @@ def test_notices_can_be_dismissed(viewer, qtbot) -> None:
     assert "Few cells." in widget.notice.words.text()
     widget.notice._dismiss()
     assert not widget.notice.isVisibleTo(widget)
+
+
+def test_undo_is_of_what_the_open_step_is_about(viewer, widget, table, qtbot) -> None:
+    session = widget.session
+    qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
+    own = session.components
+    session.table = table
+    session.select([9, 2])
+    composing.remove(session, 0)
+    undo = QKeySequence.StandardKey.Undo
+    for name in ("embed", "cluster", "export"):
+        widget.open_step(name)
+        qtbot.keySequence(widget, undo)
+        assert session.selection.size == 0
+        assert session.components == own[1:]
+        session.history.redo()
+    for name in ("image", "components", "model"):
+        widget.open_step(name)
+        qtbot.keySequence(widget, undo)
+        assert session.components == own
+        assert session.selection.size == 2
+        assert "Taken back: Remove component" in widget.notice.words.text()
+        session.set_up.redo()
+
+
+def test_components_that_are_removed_by_mouse_come_back_by_the_key(
+    make_napari_viewer, tissue, qtbot
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    made = dock(viewer)
+    add_tissue(viewer, tissue)
+    session, rows = made.session, made.pages["components"].rows
+    qtbot.waitUntil(lambda: len(session.components) > 2, timeout=30_000)
+    own = session.components
+    made.open_step("components")
+    made.window().activateWindow()
+    qtbot.waitUntil(made.window().isActiveWindow)
+    for _ in range(2):
+        QApplication.processEvents()
+        qtbot.mouseClick(rows.rows[0].findChildren(QToolButton)[2], LEFT)
+    assert session.components == own[2:]
+    for _ in range(2):
+        QApplication.processEvents()
+        qtbot.keySequence(QApplication.focusWidget(), QKeySequence.StandardKey.Undo)
+    assert session.components == own
 
 
 def test_themes_reach_the_plots(viewer, qtbot) -> None:

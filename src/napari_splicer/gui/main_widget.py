@@ -274,7 +274,7 @@ class SplicerWidget(QWidget):
         """Undo, redo and help, while this dock has the focus."""
         if HELP.matches(event):
             show_shortcuts(self)
-        elif not take_key(event, self.session.history):
+        elif not take_key(event, self.pages[self.step].history):
             super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:

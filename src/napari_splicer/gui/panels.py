@@ -1,4 +1,4 @@
-"""Panel files: channel names and groups are taken from one, and it is said which. No Qt."""
+"""Names of channels: given by hand, or taken with groups from a panel file. No Qt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.errors import InvalidPanel, SplicerError
-from napari_splicer.gui.naming import rename_channels
+from napari_splicer.gui.naming import rename_channels, say
 from napari_splicer.gui.snapshot import Notice
 
 if TYPE_CHECKING:
@@ -57,19 +57,57 @@ def take_panel(session: Session, path: Path, *, for_groups: bool = False) -> boo
         session.notice = Notice("error", str(error), "open")
         return False
     offered = not gives_way(session)
-    if panel.groups and not offered:
-        session.components = ()
-    session.panel_groups = {}
-    take_names(session, named)
-    session.panel_groups = panel.groups
+    with session.set_up.step(f"Take names from {path.name}"):
+        if panel.groups and not offered:
+            session.components = ()
+        session.panel_groups = {}
+        take_names(session, named)
+        session.panel_groups = panel.groups
     words = _taken(path.name, panel, image, named, offered=offered)
     session.notice = Notice("info", words, "open")
+    return True
+
+
+def rename_channel(session: Session, place: int, name: str) -> bool:
+    """Give a channel another name, a step that can be undone; False, and why, if it can't have it.
+
+    Components and the panel's groups follow.
+    """
+    image = session.image
+    if image is None:
+        return False
+    old, new = image.channels[place], name.strip()
+    why = ""
+    if not new:
+        why = f"A channel needs a name, so {old} keeps its own."
+    elif new != old and new in image.channels:
+        why = f"There is a channel {new} already, so {old} keeps its name."
+    if not say(session, why, "open") or new == old:
+        return False
+    names = [new if name == old else name for name in image.channels]
+    with session.set_up.step(f"Rename channel {old} to {new}"):
+        take_names(session, image.with_channels(names))
     return True
 
 
 def gives_way(session: Session) -> bool:
     """Return whether the components are a mere suggestion, and nothing was made of them."""
     return session.bundle is None and session.components == session.suggested
+
+
+def of_other_channels(session: Session, made_for: tuple[str, ...]) -> bool:
+    """Return whether the components are a mere suggestion, for another panel of channels.
+
+    Parameters
+    ----------
+    session : Session
+    made_for : tuple of str
+        Channels of the image that the suggestion was made for; empty where that is not known.
+    """
+    named = {name for component in session.components for name in component.channels}
+    here = () if session.image is None else session.image.channels
+    other = not named.issubset(here) or made_for not in ((), here)
+    return other and gives_way(session) and not session.colours
 
 
 def take_names(session: Session, renamed: MultiplexImage) -> None:

@@ -1,7 +1,8 @@
 """Session: what the person decided and what was computed, one per viewer.
 
 Docks and layers read and write it, and redraw on the signal of the field that changed
-(``session.events.<field>``, psygnal). It knows neither Qt nor napari, and starts nothing.
+(``session.events.<field>``, psygnal). It knows neither Qt nor napari, and starts nothing. What
+can be undone is in ``history`` (of the table) and ``set_up`` (of components and names).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.config import RunConfig, TaughtSettings
 from napari_splicer.gui.cell_work import keep_to_cells
 from napari_splicer.gui.history import History
+from napari_splicer.gui.set_up import SetUpHistory
 from napari_splicer.gui.snapshot import MIXTURE, Snapshot, legend, representation
 from napari_splicer.gui.tiling import Tiling
 from napari_splicer.segmentation.settings import SegmentationSettings
@@ -97,8 +99,7 @@ class Session:
     selection : int64 (n,)
         Label ids of the selected cells, sorted and unique.
     hovered, picked, hovered_group : int or None
-        Label id of the cell under the mouse, and of that last clicked in the viewer; index into
-        ``groups`` of the one under the mouse in a legend, whose cells light up.
+        Label ids of the cells under the mouse and last clicked; the group under it in a legend.
     job : Job or None
         What runs.
     metrics : tuple of Metrics
@@ -123,9 +124,7 @@ class Session:
     mask_made: ClassVar[Signal] = Signal(object, description="A cell mask of the image was made")
     clusterings_changed: ClassVar[Signal] = Signal(description="A clustering was named or removed")
     drawing_requested: ClassVar[Signal] = Signal(description="Select by drawing on the image")
-    table_left: ClassVar[Signal] = Signal(
-        object, object, str, description="A table of an image left meanwhile, its successor, groups"
-    )
+    table_left: ClassVar[Signal] = Signal(object, object, str, description="Old, new, groups")
 
     image: MultiplexImage | None = None
     cells: LabelMask | None = None
@@ -167,6 +166,7 @@ class Session:
         self.events.table.connect(self._table_changed)
         self.events.clustering.connect(self._refresh_groups)
         self.history = History(self)
+        self.set_up = SetUpHistory(self)
 
     def snapshot(self) -> Snapshot:
         """Freeze what decides the next run, for a worker or for :mod:`readiness`."""

@@ -176,7 +176,11 @@ class WindowKeys(QObject):  # type: ignore[misc]  # Qt is untyped here
 
 HELP = Shortcut(BOTH, "?", "Show these shortcuts", ("?",))
 UNDO = Shortcut(
-    BOTH, "Ctrl+Z", "Take back the last selection or change of groups", (_Standard.Undo,)
+    BOTH,
+    "Ctrl+Z",
+    "Take back the last change of components and channel names, in steps ① to ③ of the dock; "
+    "elsewhere, the last selection or change of groups",
+    (_Standard.Undo,),
 )
 REDO = Shortcut(
     BOTH, "Ctrl+Shift+Z (Windows: Ctrl+Y)", "Do again what was taken back", (_Standard.Redo,)

@@ -11,7 +11,7 @@ import pytest
 
 from napari_splicer.config import ClusteringSettings, Component, Region, load_run
 from napari_splicer.events import Finished
-from napari_splicer.gui import commands, editing, groupings
+from napari_splicer.gui import commands, composing, editing, groupings
 from napari_splicer.gui.docks import open_sample
 from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.project.restore import restore
@@ -53,6 +53,22 @@ def test_components_and_settings_before_anything_is_made(window, tmp_path, open_
     same_work(window, again)
     assert again.session.table is None
     assert again.session.suggested == ()
+
+
+def test_a_project_that_is_opened_has_no_steps_of_the_work_before(
+    window, tmp_path, open_again
+) -> None:
+    before = window.session.components
+    composing.remove(window.session, 0)
+    window.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    assert again.session.components == before[1:]
+    assert again.session.set_up.next_undo is None
+    composing.add(again.session)
+    opened = open_project(Wanted(tmp_path / "a.splicer"))
+    restore(again.link, opened)
+    assert again.session.components == before[1:]
+    assert again.session.set_up.next_undo is None
 
 
 def test_a_trained_model_is_still_the_one_of_these_components(

@@ -95,6 +95,7 @@ def _empty(session: Session) -> None:
     """Bring a session back to how it began."""
     fresh = Session()
     session.history.forget()
+    session.set_up.forget()
     for name in ("made_from", "table", "clustering"):
         setattr(session, name, getattr(fresh, name))
     for each in fields_of(Session):

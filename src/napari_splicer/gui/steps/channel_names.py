@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
+    QHBoxLayout,
     QHeaderView,
     QPushButton,
     QTableWidget,
@@ -18,9 +19,9 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.gui.beside import folder_of_image
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.naming import say
-from napari_splicer.gui.panels import take_names, take_panel
+from napari_splicer.gui.panels import rename_channel, take_panel
 from napari_splicer.gui.steps.page import heading
+from napari_splicer.gui.widgets.undo_buttons import UndoButtons
 
 if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
@@ -45,7 +46,10 @@ class ChannelNames(QWidget):
         panel.clicked.connect(self._ask_for_panel)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(heading("Channels"))
+        top = QHBoxLayout()
+        top.addWidget(heading("Channels"), 1)
+        top.addWidget(UndoButtons(session.set_up))
+        layout.addLayout(top)
         layout.addWidget(self._channel_table())
         layout.addWidget(panel)
         bind(self, session.events.image, self._list)
@@ -82,17 +86,5 @@ class ChannelNames(QWidget):
             take_panel(self.session, Path(path))
 
     def _rename_channel(self, item: QTableWidgetItem) -> None:
-        image = self.session.image
-        if image is None:
-            return
-        old, new = image.channels[item.row()], item.text().strip()
-        why = ""
-        if not new:
-            why = f"A channel needs a name, so {old} keeps its own."
-        elif new != old and new in image.channels:
-            why = f"There is a channel {new} already, so {old} keeps its name."
-        if say(self.session, why, "open") and new != old:
-            names = [new if name == old else name for name in image.channels]
-            take_names(self.session, image.with_channels(names))
-        else:
+        if not rename_channel(self.session, item.row(), item.text()):
             self._list()

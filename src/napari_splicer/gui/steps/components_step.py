@@ -6,26 +6,17 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.components.suggestion import Suggestion, suggestions
-from napari_splicer.config import Component
 from napari_splicer.errors import SplicerError
+from napari_splicer.gui import composing
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.component_colours import (
-    change_components,
-    component_colours,
-    recolour_component,
-)
+from napari_splicer.gui.component_colours import component_colours
 from napari_splicer.gui.jobs import Errand
-from napari_splicer.gui.naming import free_name, in_no_component
-from napari_splicer.gui.panels import gives_way, take_panel
+from napari_splicer.gui.naming import in_no_component
+from napari_splicer.gui.panels import of_other_channels, take_panel
 from napari_splicer.gui.steps.cell_preview import CellPreview
 from napari_splicer.gui.steps.page import StepPage, allow, text
 from napari_splicer.gui.widgets.component_editor import ComponentEditor
@@ -33,13 +24,16 @@ from napari_splicer.gui.widgets.component_list import ComponentList
 from napari_splicer.gui.widgets.file_drop import FileDrop, is_panel
 from napari_splicer.gui.widgets.suggestion_button import SuggestionButton
 from napari_splicer.gui.widgets.swatch import ask_for_colour
+from napari_splicer.gui.widgets.undo_buttons import UndoButtons
 
 if TYPE_CHECKING:
+    from napari_splicer.config import Component
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
 
 _YOURS, _UNTIL = "Your own", "They were here before the model was loaded."
+_REPLACED = "They were here before a suggestion was taken."
 _DROP = "Let go to suggest the groups of this panel file as components, and take its names."
 
 
@@ -47,6 +41,7 @@ class ComponentsStep(StepPage):
     """Opens with a suggestion already made."""
 
     name: ClassVar[StepName] = "components"
+    sets_up = True
     title = "Components"
     tip = "Divide the markers into components, so that no bright one can drown a subtle one."
 
@@ -54,6 +49,7 @@ class ComponentsStep(StepPage):
         super().__init__(session, parent)
         self._editing: int | None = None
         self._editor: ComponentEditor | None = None
+        self._shown = session.components
         self._made_for: tuple[str, ...] = ()  # channels of the image that they were taken for
         self._of_tiles = session.of_tiles
         self._suggestion = Errand(self, self._take_suggestions)
@@ -83,7 +79,7 @@ class ComponentsStep(StepPage):
 
     def _connect(self) -> None:
         events = self.session.events
-        bind(self, events.components, self._show_rows)
+        bind(self, events.components, self._follow)
         bind(self, events.components, self._replaced)
         bind(self, events.colours, self._show_rows)
         for signal in (events.image, events.facts, events.panel_groups):
@@ -108,6 +104,8 @@ class ComponentsStep(StepPage):
         line = QHBoxLayout()
         line.addWidget(self.suggest_button, 1)
         line.addWidget(self.add_button, 1)
+        self.undo = UndoButtons(self.session.set_up)
+        line.addWidget(self.undo)
         return line
 
     # suggestions -------------------------------------------------------------------------------
@@ -141,10 +139,11 @@ class ComponentsStep(StepPage):
 
     def _take_suggestions(self, found: tuple[Suggestion, ...]) -> None:
         self._offer(found)
-        if found and (not self.session.components or self._are_of_other_channels()):
-            self.session.suggested = tuple(found[0].components)
+        session = self.session
+        if found and (not session.components or of_other_channels(session, self._made_for)):
             self._made_for = _channels(self.session)
-            self.take(found[0])
+            self._close_editor()
+            composing.begin_with(self.session, found[0])
 
     def _offer(self, found: tuple[Suggestion, ...]) -> None:
         self.suggest_button.offer(found)
@@ -152,18 +151,17 @@ class ComponentsStep(StepPage):
 
     def _replaced(self, now: tuple[Component, ...], before: tuple[Component, ...]) -> None:
         """Offer a person's own components, after a model that was loaded has brought others."""
-        bundle, own = self.session.bundle, before and before != self.session.suggested
-        if bundle is None or "train" in self.session.made_from or not own:
+        bundle = self.session.bundle
+        if bundle is None or "train" in self.session.made_from:
             return
         if now == bundle.decomposition.components:
-            self.suggest_button.keep(Suggestion(_YOURS, _UNTIL, Decomposition(before)))
+            self._keep(before, _UNTIL)
 
-    def _are_of_other_channels(self) -> bool:
-        """Return whether the components are a mere suggestion, for another panel of channels."""
-        named = {name for component in self.session.components for name in component.channels}
-        here = _channels(self.session)
-        other = not named.issubset(here) or self._made_for not in ((), here)
-        return other and gives_way(self.session) and not self.session.colours
+    def _keep(self, own: tuple[Component, ...], why: str) -> None:
+        """Offer components, which give way to others, from now on, if a person made them."""
+        others = [tuple(each.components) for each in self.suggest_button.suggestions]
+        if own and own not in (self.session.suggested, *others):
+            self.suggest_button.keep(Suggestion(_YOURS, why, Decomposition(own)))
 
     def _show_reason(self) -> None:
         """Say why these components were suggested, if they are, and which channels have none."""
@@ -177,49 +175,39 @@ class ComponentsStep(StepPage):
 
     def take(self, suggestion: Suggestion) -> None:
         """Replace the components by a suggestion's."""
+        before = self.session.components
         self._close_editor()
-        self.session.colours = {}
-        self.session.components = tuple(suggestion.components)
+        composing.take(self.session, suggestion)
+        self._keep(before, _REPLACED)
 
     # editing -----------------------------------------------------------------------------------
 
     def add(self) -> None:
         """Add a component without channels, and open it."""
-        names = [c.name for c in self.session.components]
-        new = Component(name=free_name("component", names), channels=())
-        change_components(self.session, (*self.session.components, new))
+        self._close_editor()
+        composing.add(self.session)
         self.edit(len(self.session.components) - 1)
 
     def duplicate(self, place: int) -> None:
         """Add another component like this one."""
-        components = self.session.components
-        names = [c.name for c in components]
-        twin = components[place].model_copy(
-            update={"name": free_name(components[place].name, names)}
-        )
         self._close_editor()
-        change_components(self.session, (*components[: place + 1], twin, *components[place + 1 :]))
+        composing.duplicate(self.session, place)
 
     def remove(self, place: int) -> None:
         """Take a component away."""
-        components = self.session.components
         self._close_editor()
-        change_components(self.session, components[:place] + components[place + 1 :])
+        composing.remove(self.session, place)
 
     def move(self, place: int, target: int) -> None:
         """Give a component another place; an open editor stays with its own."""
-        order = list(range(len(self.session.components)))
-        order.insert(target, order.pop(place))
-        if self._editing is not None:
-            self._editing = order.index(self._editing)
-        change_components(self.session, [self.session.components[i] for i in order])
+        composing.move(self.session, place, target)
 
     def choose_colour(self, place: int) -> None:
         """Let the person choose another colour for a component."""
         session, component = self.session, self.session.components[place]
         old = component_colours(session.components, session.colours)[place]
         ask_for_colour(
-            self, component.name, old, lambda new: recolour_component(session, place, new)
+            self, component.name, old, lambda new: composing.recolour(session, place, new)
         )
 
     def edit(self, place: int) -> None:
@@ -233,7 +221,7 @@ class ComponentsStep(StepPage):
             components[place],
             self.session.image.channels,
             self.session.regions,
-            [c.name for i, c in enumerate(components) if i != place],
+            composing.other_names(components, place),
             tiles=self.session.of_tiles,
         )
         self._editor.changed.connect(self._apply)
@@ -243,24 +231,36 @@ class ComponentsStep(StepPage):
         self._editor.name.setFocus()
         self.bring_into_sight(self.preview, self._editor)
 
+    def _follow(self) -> None:
+        """Show the components that there are now; an open editor stays with its own."""
+        if self._editor is not None and self._editing is not None:
+            now = self.session.components
+            place = composing.place_of(self._editor.component, self._editing, self._shown, now)
+            if place is None:
+                self._close_editor()
+            else:
+                self._editing = place
+                self._editor.show_component(now[place], composing.other_names(now, place))
+        self._show_rows()
+
     def _apply(self, component: Component) -> None:
-        components = list(self.session.components)
         if self._editing is not None:
-            renamed = {components[self._editing].name: component.name}
-            components[self._editing] = component
-            change_components(self.session, components, renamed)
+            composing.change(self.session, self._editing, component)
 
     def _close_editor(self) -> None:
-        if self._editor is not None:
-            self._editor.deleteLater()
-            self._editor_place.removeWidget(self._editor)
-            self._editor = None
-        self._editing = None
+        row, editor = self._editing, self._editor
+        self._editing = self._editor = None
         self.bring_into_sight()  # no longer the editor
         self._show_rows()
+        if editor is not None:
+            if row is not None and editor.isAncestorOf(editor.window().focusWidget()):
+                self.rows.focus_row(row)
+            editor.deleteLater()
+            self._editor_place.removeWidget(editor)
 
     def _show_rows(self) -> None:
         components = self.session.components
+        self._shown = components
         colours = component_colours(components, self.session.colours)
         self.rows.show_components(components, colours, self._editing)
         self._show_reason()

@@ -68,6 +68,7 @@ class ImageStep(StepPage):
     """
 
     name: ClassVar[StepName] = "image"
+    sets_up = True
     title = "Image"
     tip = "Choose the layers with the channels, and the one with the cell mask."
 

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.composing import take_from_model
 from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.loading import load_from
 from napari_splicer.gui.naming import rename_channels
@@ -162,7 +163,7 @@ class LoadPanel(QWidget):
         made.pop("train", None)
         self._session.made_from = made
         self._session.bundle = bundle
-        self._session.components = bundle.decomposition.components
+        take_from_model(self._session, bundle.decomposition.components)
         if source.startswith("hf://"):
             self.message.setText(f"{self.message.text()} It is {source}.")
 

@@ -45,6 +45,7 @@ class ModelStep(StepPage):
     """
 
     name: ClassVar[StepName] = "model"
+    sets_up = True
     title = "Model"
     tip = "Let a network learn what cells look like, component by component."
 

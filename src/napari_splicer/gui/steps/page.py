@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QResizeEvent
 
+    from napari_splicer.gui.history import History
     from napari_splicer.gui.readiness import Readiness, StepName, StepState
     from napari_splicer.gui.session import Session
+    from napari_splicer.gui.set_up import SetUpHistory
     from napari_splicer.gui.widgets.theme import Theme
 
 
@@ -42,6 +44,7 @@ class StepPage(QWidget):
     name: ClassVar[StepName]
     title: ClassVar[str]
     tip: ClassVar[str]
+    sets_up: ClassVar[bool] = False  # whether it is about channels and components, not the table
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,6 +75,11 @@ class StepPage(QWidget):
             for widget in self._sought:
                 area.ensureWidgetVisible(widget)
         self._sought = ()
+
+    @property
+    def history(self) -> History | SetUpHistory:
+        """What the keys for undo and redo take back and do again while this page is open."""
+        return self.session.set_up if self.sets_up else self.session.history
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable what can be done now, and say why the rest can't."""

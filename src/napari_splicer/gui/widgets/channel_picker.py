@@ -37,9 +37,8 @@ class ChannelPicker(QWidget):
         self._list = QListWidget()
         self._list.setToolTip("Tick the markers that this component looks at")
         for name in channels:
-            item = QListWidgetItem(name, self._list)
-            ticked = name in chosen
-            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            QListWidgetItem(name, self._list)
+        self.choose(chosen)
         self._list.itemChanged.connect(self.changed)
         rows = min(max(len(channels), 3), 7)
         self._list.setFixedHeight(rows * (self.fontMetrics().height() + 6) + 6)
@@ -53,6 +52,15 @@ class ChannelPicker(QWidget):
         """The ticked channels, in the image's order."""
         items = [self._list.item(i) for i in range(self._list.count())]
         return tuple(i.text() for i in items if i.checkState() == Qt.CheckState.Checked)
+
+    def choose(self, channels: Sequence[str]) -> None:
+        """Tick these channels, and no others; nobody is told."""
+        self._list.blockSignals(True)
+        for item in (self._list.item(i) for i in range(self._list.count())):
+            ticked = item.text() in channels
+            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+        self._list.blockSignals(False)
+        self._list.viewport().update()
 
     def tick(self, channel: str, ticked: bool = True) -> None:
         """Tick or untick a channel."""

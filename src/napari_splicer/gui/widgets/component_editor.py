@@ -19,6 +19,7 @@ from napari_splicer.components.decomposition import OWN_CELL
 from napari_splicer.config import Rectangle, Region, Ring
 from napari_splicer.gui.steps.page import narrow_form, text
 from napari_splicer.gui.widgets.channel_picker import ChannelPicker
+from napari_splicer.gui.widgets.undo_buttons import PassOnUndo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -82,13 +83,9 @@ class ComponentEditor(QGroupBox):
         self.region.setToolTip("Where in the patch around a cell this component looks")
         for region in regions(masks):
             self.region.addItem(_words(region), region)
-        known = [self.region.itemData(i) for i in range(self.region.count())]
-        if component.region not in known:
-            self.region.addItem(component.region.describe(), component.region)
-            known.append(component.region)
-        self.region.setCurrentIndex(known.index(component.region))
+        self._show_region(component.region)
         if tiles:
-            self._refuse_own_cells(known)
+            self._refuse_own_cells()
         self.region.activated.connect(self._apply)
         self.width = QSpinBox()
         self.width.setRange(0, _WIDEST)
@@ -103,6 +100,7 @@ class ComponentEditor(QGroupBox):
         self.weight = _weight_box(component.weight)
         self._weight_shown = float(self.weight.value())
         self.weight.editingFinished.connect(self._apply)
+        self._undoing = PassOnUndo(self.name, self.width, self.weight)
         self.picker = ChannelPicker(channels, component.channels)
         self.picker.changed.connect(self._apply)
         form = narrow_form()
@@ -119,14 +117,40 @@ class ComponentEditor(QGroupBox):
         layout.addWidget(self.picker)
         layout.addWidget(done)
 
-    def _refuse_own_cells(self, known: Sequence[Region]) -> None:
+    def _refuse_own_cells(self) -> None:
         """Say of each region that needs to know whose patch it is why tiles can't have it."""
         self.region.setToolTip("Where in the tile this component looks")
-        for row, region in enumerate(known):
-            if region.kind in OWN_CELL:
+        for row in range(self.region.count()):
+            if self.region.itemData(row).kind in OWN_CELL:
                 item = self.region.model().item(row)
                 item.setEnabled(False)
                 item.setToolTip("Tiles have no cell of their own. Describe every cell in step 1.")
+
+    @property
+    def component(self) -> Component:
+        """As it was edited so far."""
+        return self._component
+
+    def show_component(self, component: Component, taken: Iterable[str]) -> None:
+        """Show a component as it is now, in case it was changed elsewhere."""
+        self._taken = set(taken)
+        if component == self._component:
+            return
+        self._component = component
+        self.says.hide()
+        self.name.setText(component.name)
+        self._show_region(component.region)
+        self.width.setValue(component.width or 0)
+        self.weight.setValue(component.weight)
+        self._weight_shown = float(self.weight.value())
+        self.picker.choose(component.channels)
+
+    def _show_region(self, region: Region) -> None:
+        known = [self.region.itemData(i) for i in range(self.region.count())]
+        if region not in known:
+            self.region.addItem(region.describe(), region)
+            known.append(region)
+        self.region.setCurrentIndex(known.index(region))
 
     def _apply(self) -> None:
         name = self.name.text().strip()
@@ -148,6 +172,10 @@ class ComponentEditor(QGroupBox):
         if changed != self._component:
             self._component = changed
             self.says.hide()
+            # What was typed is a step by now; the fields forget it, and hand undo on to the dock.
+            self.name.setText(name)
+            self.width.lineEdit().setText(self.width.text())
+            self.weight.lineEdit().setText(self.weight.text())
             self.changed.emit(changed)
 
     def _weight(self) -> float:

@@ -48,6 +48,7 @@ class ComponentList(QWidget):
         self, components: Sequence[Component], colours: Sequence[str], editing: int | None
     ) -> None:
         """Show these components, one of which may be in the editor."""
+        had = self._focused()
         for row in self.rows:
             self._column.removeWidget(row)
             row.deleteLater()
@@ -65,6 +66,24 @@ class ComponentList(QWidget):
             self._column.addWidget(row)
             self.rows.append(row)
         self._put_in_line()
+        if (
+            had is not None
+        ):  # or the next key, e.g. for undo, would go to another part of the window
+            self.focus_row(had)
+
+    def _focused(self) -> int | None:
+        """Return which row has the focus, or part of which; as many as there are: the list."""
+        focused = self.window().focusWidget()
+        if focused is self:
+            return len(self.rows)
+        holders = (i for i, row in enumerate(self.rows) if focused in (row, *row.children()))
+        return next(holders, None)
+
+    def focus_row(self, place: int) -> None:
+        """Give the focus to a row; to the last where there are fewer, to the list without any."""
+        row = self.rows[min(place, len(self.rows) - 1)] if self.rows else self
+        row.setVisible(not self.isHidden())  # a layout shows what is new later, too late for this
+        row.setFocus()
 
     def _put_in_line(self) -> None:
         """Let the Tab key reach the rows where they stand, not after all that was there before."""
@@ -82,7 +101,7 @@ class ComponentList(QWidget):
         target = place + by
         if 0 <= target < len(self.rows):
             self.moved.emit(place, target)
-            self.rows[target].setFocus()
+            self.focus_row(target)
 
     def _gap(self, y: int) -> int:
         """Return how many rows lie above a height on the screen."""
@@ -105,6 +124,7 @@ class ComponentList(QWidget):
         target = gap - 1 if gap > place else gap
         if target != place:
             self.moved.emit(place, target)
+            self.focus_row(target)
 
 
 def _takes_tab(widget: QWidget) -> bool:

@@ -160,5 +160,6 @@ def _button(sign: str, tip: str, signal: Signal) -> QToolButton:
     button.setToolTip(tip)
     button.setAccessibleName(tip)
     button.setAutoRaise(True)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # the key for undo then goes to the dock
     button.clicked.connect(lambda: signal.emit())
     return button

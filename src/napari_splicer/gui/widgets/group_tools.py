@@ -39,7 +39,7 @@ class GroupTools(QWidget):
         self.split = ActionButton(self.actions_of_groups.split)
         self.delete = ActionButton(self.actions_of_groups.delete)
         self.new = QPushButton("New group from selection")
-        self.undo = UndoButtons(session)
+        self.undo = UndoButtons(session.history)
         self.new.clicked.connect(self.ask_for_a_group)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

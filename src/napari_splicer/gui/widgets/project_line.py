@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _NAME_WIDTH = 190  # px
 _NONE = "No project yet"
 _TIP = (
-    "Image, components, model, groups, selections and what can be undone are saved by themselves "
+    "Image, components, model, groups and selections, with their undo, are saved by themselves "
     "as soon as you have chosen components or made something. The menu opens what you saved before."
 )
 _KEEP_TIP = (

@@ -59,7 +59,7 @@ class SelectionBar(QWidget):
         line.setSpacing(4)
         line.addWidget(self.count, 1)
         line.addWidget(self.select)
-        line.addWidget(UndoButtons(session))
+        line.addWidget(UndoButtons(session.history))
         for signal in (
             session.events.selection,
             session.events.table,
