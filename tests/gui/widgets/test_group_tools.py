@@ -187,6 +187,32 @@ def test_the_menu_renames_in_place_and_asks_for_a_colour(qtbot, tools, session) 
     assert session.groups[2].colour == "#123456"
 
 
+def test_a_group_of_the_selection_is_named_in_the_list_and_no_dialog_opens(
+    qtbot, tools, session
+) -> None:
+    session.select(session.ids()[:7])
+    qtbot.mouseClick(tools.new, Qt.MouseButton.LeftButton)
+    assert QApplication.activeModalWidget() is None
+    assert (session.groups[-1].name, session.groups[-1].count) == ("4", 7)
+    editor = tools.legend.findChild(QLineEdit)
+    assert editor.selectedText() == "4"
+    qtbot.keyClicks(editor, "tumour")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: session.groups[-1].name == "tumour")
+    session.history.undo()
+    session.history.undo()
+    assert [group.name for group in session.groups] == ["1", "2", "3"]
+
+
+def test_a_group_that_is_not_named_keeps_its_number(qtbot, tools, session) -> None:
+    session.select(session.ids()[:7])
+    tools.legend.sortByColumn(3, Qt.SortOrder.AscendingOrder)
+    qtbot.mouseClick(tools.new, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(tools.legend.findChild(QLineEdit), Qt.Key.Key_Escape)
+    assert session.groups[-1].name == "4"
+    assert session.history.next_undo == "Make 7 cells the group 4"
+
+
 def test_the_menu_key_opens_the_menu_beside_the_row(qtbot, tools) -> None:
     mark(tools, 0)
     legend = tools.legend

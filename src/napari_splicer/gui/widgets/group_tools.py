@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QInputDialog, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_splicer.gui import editing
 from napari_splicer.gui.binding import bind
@@ -32,7 +32,7 @@ class GroupTools(QWidget):
 
     def __init__(self, session: Session, legend: Legend, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._legend = session, legend
         self.actions_of_groups = GroupActions(session, legend)
         self.actions_of_groups.split_wanted.connect(self.split_wanted)
         self.merge = ActionButton(self.actions_of_groups.merge)
@@ -40,7 +40,7 @@ class GroupTools(QWidget):
         self.delete = ActionButton(self.actions_of_groups.delete)
         self.new = QPushButton("New group from selection")
         self.undo = UndoButtons(session.history)
-        self.new.clicked.connect(self.ask_for_a_group)
+        self.new.clicked.connect(self.group_selection)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -54,16 +54,12 @@ class GroupTools(QWidget):
             bind(self, signal, self._refresh)
         self._refresh()
 
-    def ask_for_a_group(self) -> None:
-        """Ask for a name, and make the selected cells a group of that name."""
-        name, given = QInputDialog.getText(
-            self,
-            "New group",
-            self._session.words(f"Name of the group of {len(self._session.selection):,} cells:"),
-            text=editing.free_group_name(self._session),
-        )
-        if given:
-            editing.group_selection(self._session, name)
+    def group_selection(self) -> None:
+        """Make the selected cells a group, and let its name be typed in the legend."""
+        name = editing.free_group_name(self._session)
+        if editing.group_selection(self._session, name):
+            names = [group.name for group in self._session.groups]
+            self._legend.rename(names.index(name))
 
     def _refresh(self) -> None:
         session = self._session
@@ -74,5 +70,8 @@ class GroupTools(QWidget):
         elif not chosen:
             words = "Select cells first: drag around them on the map, or click a group"
         else:
-            words = f"Make the {chosen:,} selected cells a group; they leave the groups they are in"
+            words = (
+                f"Make the {chosen:,} selected cells a group; they leave the groups they are in. "
+                "Its name can be typed in the list at once"
+            )
         self.new.setToolTip(session.words(words))

@@ -168,7 +168,9 @@ class Legend(QTableView):
 
     def rename(self, group: int) -> None:
         """Let the person type another name for a group."""
-        self.edit(self._sorted.mapFromSource(self._sorted.sourceModel().index(group, NAME)))
+        row = self._sorted.mapFromSource(self._sorted.sourceModel().index(group, NAME))
+        self.scrollTo(row)
+        self.edit(row)
 
     def choose_colour(self, group: int) -> None:
         """Let the person choose another colour for a group."""
