@@ -162,27 +162,62 @@ def test_moved_files_are_asked_for_in_the_dock(
     assert {PurePath(origin.path).parent for origin in read_record(folder).origins} == {moved}
 
 
-def test_another_project_is_opened_only_after_a_question(
+def test_another_project_is_opened_without_a_question_where_all_is_saved(
     worked, tmp_path, qtbot, monkeypatch
 ) -> None:
     _, dock = worked
     qtbot.waitUntil(lambda: dock.keeper.saved is not None, timeout=PATIENCE)
     dock.keeper.finish()
+    here, other = dock.keeper.project.path, tmp_path / "other.splicer"
+    shutil.copytree(here, other)
+    editing.rename(dock.session, 0, "named a moment before")
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: pytest.fail("asked"))
+    dock.project.open(other)
+    qtbot.waitUntil(lambda: dock.keeper.project.path == other, timeout=PATIENCE)
+    assert "tumour" in [group.name for group in dock.session.groups]
+    dock.project.open(here)
+    qtbot.waitUntil(lambda: dock.keeper.project.path == here, timeout=PATIENCE)
+    assert "named a moment before" in [group.name for group in dock.session.groups]
+
+
+def test_what_would_be_lost_is_asked_about_before_another_project_is_opened(
+    worked, tmp_path, qtbot, monkeypatch
+) -> None:
+    viewer, dock = worked
+    qtbot.waitUntil(lambda: dock.keeper.saved is not None, timeout=PATIENCE)
+    dock.keeper.finish()
     other = shutil.copytree(dock.keeper.project.path, tmp_path / "other.splicer")
+    viewer.add_points(np.zeros((1, 2)), name="my marks")
     asked = []
 
     def answer(*words: object) -> QMessageBox.StandardButton:
         asked.append(words[2])
-        return QMessageBox.StandardButton.Cancel
+        return answers.pop()
 
+    answers = [QMessageBox.StandardButton.Open, QMessageBox.StandardButton.Cancel]
     monkeypatch.setattr(QMessageBox, "question", answer)
     dock.project.open(other)
-    assert "stays saved in field.splicer" in asked[0]
+    assert asked[0].endswith("in no file and no project: my marks.")
     assert not dock.keeper.opening
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Open)
+    assert "my marks" in viewer.layers
     dock.project.open(other)
     qtbot.waitUntil(lambda: dock.keeper.project.path == other, timeout=PATIENCE)
-    assert "tumour" in [group.name for group in dock.session.groups]
+    assert len(asked) == 2
+
+
+def test_a_mask_drawn_before_there_is_a_project_is_asked_about(
+    open_window, images, worked, qtbot, monkeypatch
+) -> None:
+    _, folder = closed(*worked, qtbot)
+    viewer, dock = open_window()
+    link_for(viewer).open_image(str(images / "field.ome.tif"))
+    assert dock.project._lost() == ""
+    viewer.add_labels(np.ones((160, 160), np.uint8), name="drawn")
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *words: asked.append(words[2]))
+    dock.project.open(folder)
+    assert asked[0].endswith(": drawn.")
+    assert not dock.keeper.opening
 
 
 def test_nothing_is_asked_of_a_folder_that_is_no_project(

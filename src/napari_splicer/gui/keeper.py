@@ -109,7 +109,7 @@ class Keeper:
         if self._timer.isActive():
             self.save()
         elif self.project is not None:
-            self._state()
+            self.state()
 
     def _removed(self) -> None:
         self._removing = False
@@ -139,7 +139,7 @@ class Keeper:
         if self._ended:
             return
         try:
-            project, state = self._project_now(), self._state()
+            project, state = self._project_now(), self.state()
         except UNFORESEEN as error:
             self._on_not_saved(error)
             return
@@ -166,7 +166,7 @@ class Keeper:
             return
         self._begun = time.monotonic()
         try:
-            state = self._state() if self.would_replace else self._asked
+            state = self.state() if self.would_replace else self._asked
             if state is not None and (pending or self.problem or state.record != self._written):
                 self._on_saved(save_and_note(self._project_now(), state))
         except SplicerError:
@@ -187,7 +187,8 @@ class Keeper:
             self.project = ProjectFolder(free_folder(self.session))
         return self.project
 
-    def _state(self) -> State:
+    def state(self) -> State:
+        """Take hold of all that is in the window, as it is now."""
         state = capture(self._link, self._provenance, keep_images=self.keep_images)
         self._asked, self.left_out = state, state.record.left_out
         return state
@@ -202,8 +203,7 @@ class Keeper:
 
     def _on_not_saved(self, error: Exception) -> None:
         """Say once what is wrong; the next change tries again."""
-        said = in_words(error)
-        self.saving = False
+        said, self.saving = in_words(error), False
         if said != self.problem:
             self.problem = said
             self.session.notice = Notice("error", f"The project is not saved. {said}")
@@ -274,7 +274,7 @@ class Keeper:
             return
         finally:
             self._restoring = False
-        self._written, self._emptied = self._state().record, False
+        self._written, self._emptied = self.state().record, False
         self.project = opened.contents.folder if whole else None
         self.in_use.keep_only(wanted.folder)
         note_recent(wanted.folder)

@@ -61,6 +61,20 @@ def worth_keeping(session: Session) -> bool:
     return chosen or session.bundle is not None or session.table is not None
 
 
+def lost_layers(state: State, *, saved: bool) -> tuple[str, ...]:
+    """Return the names of layers that nothing would bring back: they are in no file or project.
+
+    Parameters
+    ----------
+    state : State
+    saved : bool
+        Whether it is, or is about to be, a project.
+    """
+    layers = () if saved else state.record.layers
+    drawn = (layer.name for layer in layers if layer.origin in state.pixels)
+    return (*state.record.left_out, *drawn)
+
+
 def capture(link: ViewerLink, provenance: Provenance, *, keep_images: bool = False) -> State:
     """Take hold of all that a window holds.
 

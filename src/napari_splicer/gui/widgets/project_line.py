@@ -18,9 +18,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_splicer.errors import SplicerError, WouldOverwrite
+from napari_splicer.errors import UNFORESEEN, SplicerError, WouldOverwrite, listed
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import tell
+from napari_splicer.gui.project.capture import lost_layers, worth_keeping
 from napari_splicer.gui.project.folder import free_folder, holds_project
 from napari_splicer.gui.project.opening import Wanted
 from napari_splicer.gui.project.recent import recent_projects
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.keeper import Keeper
 
 _NAME_WIDTH = 190  # px
+_NAMED = 4  # layers in a question
 _NONE = "No project yet"
 _TIP = (
     "Image, components, model, groups and selections, with their undo, are saved by themselves "
@@ -141,28 +143,35 @@ class ProjectLine(QWidget):
         showing.setEnabled(keeper.saved is not None)
 
     def open(self, path: Path) -> None:
-        """Open a project; where it takes something else away, only after a question."""
-        free = not self._keeper.would_replace or not holds_project(path)  # that is told instead
-        if free or self._agreed(path):
+        """Open a project; where something would be lost by that, only after a question."""
+        lost = self._lost() if holds_project(path) else ""  # if it is none, that is told instead
+        if not lost or self._agreed(path, lost):
             self._keeper.open(Wanted(path))
 
-    def _agreed(self, path: Path) -> bool:
-        project = self._keeper.project
-        if project is None:
-            saved = "What is open now is not saved as a project, and is closed."
-        elif self._keeper.problem:
-            saved = f"What is open now could not be saved in {project.path.name} so far."
-        else:
-            saved = f"What is open now stays saved in {project.path.name}, and is closed."
-        yes = QMessageBox.StandardButton.Open
-        answer = QMessageBox.question(
-            self,
-            "SpliCER",
-            f"Open {path.name} in this window? {saved}",
-            yes | QMessageBox.StandardButton.Cancel,
-            yes,
+    def _lost(self) -> str:
+        """Say what nothing would bring back if the window were emptied; empty if all is saved.
+
+        What can't be saved is not among it: then, the project is not opened.
+        """
+        keeper = self._keeper
+        if not keeper.would_replace:
+            return ""
+        saved = keeper.project is not None or worth_keeping(keeper.session)
+        try:
+            lost = list(lost_layers(keeper.state(), saved=saved))
+        except UNFORESEEN:
+            return ""
+        if not saved and keeper.session.set_up.next_undo is not None:
+            lost.append("the names that you gave to channels")
+        return listed(lost, _NAMED)
+
+    def _agreed(self, path: Path, lost: str) -> bool:
+        yes, no = QMessageBox.StandardButton.Open, QMessageBox.StandardButton.Cancel
+        words = (
+            f"Open {path.name} in this window? What is open now is closed, and this would be lost, "
+            f"as it is in no file and no project: {lost}."
         )
-        return bool(answer == yes)
+        return bool(QMessageBox.question(self, "SpliCER", words, yes | no, no) == yes)
 
     def _ask_for_project(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, f"A project's folder (*{SUFFIX})")
