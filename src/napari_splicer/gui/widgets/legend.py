@@ -169,6 +169,7 @@ class Legend(QTableView):
     def rename(self, group: int) -> None:
         """Let the person type another name for a group."""
         row = self._sorted.mapFromSource(self._sorted.sourceModel().index(group, NAME))
+        self.doItemsLayout()  # or one that was just made might stay out of sight
         self.scrollTo(row)
         self.edit(row)
 
