@@ -291,10 +291,47 @@ def test_misspelt_channels_are_renamed_when_confirmed(step, session, trained, tm
     panel = step.load_panel
     assert "Not found in this image: CD45" in panel.message.text()
     assert panel.rename.isVisibleTo(panel)
-    assert panel.table.item(0, 1).text() == "? cd-45"
+    box = panel.table.boxes["CD45"]
+    assert box.currentText() == "? cd-45"
+    assert panel.table.item(1, 1).text() == "✓ CD3"
+    assert "cd-45 becomes CD45" in panel.rename.toolTip()
     panel.accept_names()
     assert "CD45" in session.image.channels
     assert not panel.rename.isVisibleTo(panel)
+    session.set_up.undo()
+    assert "cd-45" in session.image.channels
+    assert panel.rename.isVisibleTo(panel)
+
+
+def test_a_wrong_guess_does_not_spoil_the_right_ones(step, session, trained) -> None:
+    known = {"CD45": "cd-45", "CD3": "cd 3", "CD8": "anything"}
+    before = [known.get(name, name) for name in session.image.channels]
+    session.image = session.image.with_channels(before)
+    panel = step.load_panel
+    boxes = panel.table.boxes
+    assert {name: box.currentData() for name, box in boxes.items()} == {
+        "CD45": "cd-45",
+        "CD3": "cd 3",
+        "CD8": None,
+    }
+    boxes["CD3"].setCurrentIndex(0)
+    panel.rename.click()
+    channels = session.image.channels
+    assert "CD45" in channels
+    assert {"cd 3", "anything"} <= set(channels)
+    assert list(panel.table.boxes) == ["CD3", "CD8"]
+    cd3, cd8 = panel.table.boxes.values()
+    assert cd3.currentData() is None, "what was refused is not guessed again"
+    cd3.setCurrentIndex(cd3.findData("anything"))
+    cd8.setCurrentIndex(cd8.findData("anything"))
+    assert not panel.rename.isEnabled()
+    assert "anything is chosen for several" in panel.rename.toolTip()
+    cd3.setCurrentIndex(0)
+    panel.rename.click()
+    assert session.image.channels[before.index("anything")] == "CD8"
+    assert panel.table.boxes["CD3"].currentText() == "✕ missing"
+    assert not panel.rename.isEnabled()
+    assert "Choose in the table" in panel.rename.toolTip()
 
 
 def test_a_model_of_other_channels_is_told_as_such(step, session, trained) -> None:

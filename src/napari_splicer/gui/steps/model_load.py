@@ -19,7 +19,7 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.composing import take_from_model
 from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.loading import load_from
-from napari_splicer.gui.naming import rename_channels
+from napari_splicer.gui.panels import take_names
 from napari_splicer.gui.steps.page import text
 from napari_splicer.gui.widgets.match_table import MatchTable
 from napari_splicer.gui.widgets.recent_models_list import RecentModels
@@ -50,7 +50,7 @@ class LoadPanel(QWidget):
         self.message = text(_NOTHING_YET)
         self.table = MatchTable()
         self.rename = QPushButton("These are the same: rename the channels here")
-        self.rename.setToolTip("Give the channels marked with ? the names that the model knows")
+        self.table.changed.connect(self._allow_renaming)
         self.rename.clicked.connect(self.accept_names)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -175,14 +175,25 @@ class LoadPanel(QWidget):
         tell(error)
 
     def accept_names(self) -> None:
-        """Rename the image's channels to what the model calls them."""
-        image, bundle = self._session.image, self._session.bundle
-        if image is None or bundle is None:
+        """Rename the channels that are chosen in the table to what the model calls them."""
+        image, chosen = self._session.image, self.table.chosen
+        if image is None or not chosen or self.table.twice:
             return
-        guesses = bundle.decomposition.match(image.channels).renamed
-        known_as = {here: name for name, here in guesses.items()}
+        known_as = {here: name for name, here in chosen.items()}
         named = image.with_channels([known_as.get(n, n) for n in image.channels])
-        rename_channels(self._session, named)
+        with self._session.set_up.step("Rename channels as the model calls them"):
+            take_names(self._session, named)
+
+    def _allow_renaming(self) -> None:
+        chosen, twice = self.table.chosen, self.table.twice
+        self.rename.setEnabled(bool(chosen) and not twice)
+        if twice:
+            self.rename.setToolTip(f"{twice} is chosen for several channels: choose it for one")
+        elif chosen:
+            names = ", ".join(f"{here} becomes {name}" for name, here in chosen.items())
+            self.rename.setToolTip(f"Give them the names that the model knows: {names}")
+        else:
+            self.rename.setToolTip("Choose in the table which channel is which first")
 
     def _refresh(self) -> None:
         bundle, image = self._session.bundle, self._session.image
@@ -192,7 +203,8 @@ class LoadPanel(QWidget):
             return
         match = bundle.decomposition.match(image.channels)
         self.table.show_match(bundle.channels, match)
-        self.rename.setVisible(bool(match.renamed))
+        self.rename.setVisible(bool(self.table.boxes))
+        self._allow_renaming()
         if match.complete:
             self.message.setText("All of the model's channels are in this image.")
         else:
