@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
@@ -146,6 +147,23 @@ def test_colouring_by_a_marker_goes_from_dark_to_bright(painted, qtbot) -> None:
     mask = painted.mask_layer.data
     brightness = [layer.data[mask == cell].max() for cell in session.ids()]
     assert brightness == sorted(brightness)
+
+
+def test_colouring_by_a_category_names_it_and_leaves_out_hidden_groups(painted, qtbot) -> None:
+    session, layer = painted.session, painted.own_layer(GROUPS)
+    sites = pd.Categorical(["edge", "core", "core", None, "edge", "core"])
+    session.table.obs["site"] = sites
+    session.colour_by = "site"
+    qtbot.waitUntil(lambda: "core" in list(layer.features["cluster"]))
+    mask = painted.mask_layer.data
+    codes = [layer.data[mask == cell].max() for cell in session.ids()]
+    assert codes == [2, 1, 1, 0, 2, 1]
+    session.show_group(0, False)
+    hidden = session.codes() == 0
+    expected = np.where(hidden, 0, [2, 1, 1, 0, 2, 1]).tolist()
+    qtbot.waitUntil(lambda: [layer.data[mask == cell].max() for cell in session.ids()] == expected)
+    session.hovered_group = 0
+    qtbot.waitUntil(lambda: layer.data.max() == 0)
 
 
 def test_the_mask_tells_each_cells_group(painted) -> None:

@@ -20,7 +20,8 @@ def values_of(session: Session, name: str) -> NDArray[np.float64]:
     if name in session.measures:
         return np.asarray(session.measures[name], np.float64)
     if name not in table.var_names:
-        return np.asarray(table.obs[name], np.float64)
+        known = name in table.obs  # a grouping's uncertainty goes when the grouping is removed
+        return np.asarray(table.obs[name], np.float64) if known else np.full(table.n_obs, np.nan)
     column = table.X[:, table.var_names.get_loc(name)]
     return np.asarray(column.toarray() if hasattr(column, "toarray") else column, float).ravel()
 

@@ -9,23 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 from napari.utils.transforms import Affine
 from qtpy.QtCore import QTimer
 
 from napari_splicer.gui import lessons
-from napari_splicer.gui.numbers import values_of
 from napari_splicer.gui.overlay import ClusterLookup
 from napari_splicer.gui.reading import OWN
 from napari_splicer.gui.selected_rows import index_of, selected_rows
 from napari_splicer.gui.snapshot import MIXTURE
+from napari_splicer.gui.tints import tinted
 
 if TYPE_CHECKING:
+    from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
-    from napari_splicer.gui.id_index import IdIndex
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.images.masks import LabelMask
 
@@ -35,7 +33,6 @@ _TITLES = {
     SELECTED: "SpliCER selection",
     EXAMPLES: "SpliCER examples",
 }
-_SHADES = 64  # of the colour scale for a marker
 # napari takes 0.7 s to be told the groups of 10⁶ cells; over the groups' own layer it says them.
 _MOST_DESCRIBED = 200_000
 
@@ -106,8 +103,7 @@ class Painter:
         if session.table is None or not session.table_fits or session.colour_by == MIXTURE:
             self._remove(GROUPS)
         elif session.colour_by is not None:
-            lookup = _shades(index_of(self._session), values_of(session, session.colour_by))
-            self._show(GROUPS, lookup, _scale(lookup), opacity=session.opacity)
+            self._show(GROUPS, *tinted(session, session.colour_by), opacity=session.opacity)
         elif session.clustering is None:
             self._remove(GROUPS)
         else:
@@ -262,18 +258,3 @@ def _timer(slot: Any) -> QTimer:
     timer.setSingleShot(True)
     timer.timeout.connect(slot)
     return timer
-
-
-def _shades(ids: IdIndex, values: NDArray[np.float64]) -> ClusterLookup:
-    """Cut a number's range, without the most extreme cells, into shades; none where it lacks."""
-    known = np.isfinite(values)
-    low, high = np.quantile(values[known], (0.01, 0.99)) if known.any() else (0.0, 1.0)
-    scaled = (np.where(known, values, low) - low) / max(high - low, 1e-9)
-    steps = np.where(known, (scaled.clip(0, 1) * (_SHADES - 1)).round(), -1).astype(np.int64)
-    names = pd.Index([f"{step + 1:02d} of {_SHADES}" for step in range(_SHADES)])
-    return ClusterLookup.from_groups(ids, pd.Categorical.from_codes(steps, categories=names))
-
-
-def _scale(lookup: ClusterLookup) -> DirectLabelColormap:
-    shades = ensure_colormap("viridis").map(np.linspace(0, 1, _SHADES))
-    return lookup.colormap({name: shades[int(name[:2]) - 1] for name in lookup.groups})

@@ -17,10 +17,11 @@ from psygnal import Signal, SignalGroupDescriptor
 
 from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.config import RunConfig, TaughtSettings
+from napari_splicer.gui.categories import colour_names
 from napari_splicer.gui.cell_work import keep_to_cells
 from napari_splicer.gui.history import History
 from napari_splicer.gui.set_up import SetUpHistory
-from napari_splicer.gui.snapshot import MIXTURE, Snapshot, legend, representation
+from napari_splicer.gui.snapshot import Snapshot, legend, representation
 from napari_splicer.gui.tiling import Tiling
 from napari_splicer.segmentation.settings import SegmentationSettings
 
@@ -83,7 +84,7 @@ class Session:
     measures : mapping of str to float (n,)
         Further numbers of the table's cells, row by row: how alike they are to one cell, …
     colour_by : str or None
-        A channel, whose mean intensity colours map and overlay, a measure, or ``MIXTURE``; or None.
+        What colours map and overlay: a channel, a measure, a column, or ``MIXTURE``; None: groups.
     lights : mapping of str to Light
         How the viewer shows each channel, where it has a layer for each.
     mixture : uint8 (n, 3) or None
@@ -270,8 +271,7 @@ class Session:
             self.measures = {}  # they are of the rows of the table before
         if representation(new) is not representation(old):
             self.mixture = None
-        known = () if self.table is None else (*self.table.var_names, *self.measures, MIXTURE)
-        if self.colour_by not in known:
+        if self.colour_by not in colour_names(self):
             self.colour_by = None
         keep_to_cells(self, new, old)
         self._refresh_groups()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pyqtgraph as pg
 import pytest
-from qtpy.QtCore import QEvent, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QHelpEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_splicer.analysis.palette import group_colours
 from napari_splicer.gui import editing
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.widgets.cell_map import CellMap
@@ -162,7 +164,7 @@ def test_a_measure_can_be_shown_and_goes_with_its_cells(qtbot, cell_map, session
     session.measures = {"likeness": np.linspace(0, 1, 90)}
     session.colour_by = "likeness"
     qtbot.waitUntil(lambda: cell_map.colour_by.currentText() == "likeness")
-    assert cell_map.bar.isVisibleTo(cell_map)
+    qtbot.waitUntil(lambda: cell_map.bar.isVisibleTo(cell_map))
     session.table = session.table[:30].copy()
     assert session.measures == {}
     assert session.colour_by is None
@@ -289,6 +291,37 @@ def test_colours_follow_the_groups_and_the_marker(qtbot, cell_map, session):
     _settle(qtbot, cell_map)
     assert cell_map.colour_by.currentText() == "group"
     assert "#ff00ff" in brushes()
+
+
+def test_colours_may_stand_for_numbers_and_categories_of_the_table(qtbot, cell_map, session):
+    table = session.table.copy()
+    table.obs["site"] = pd.Categorical.from_codes(np.arange(90) % 2, ["edge", "core"])
+    session.table = table
+    box = cell_map.colour_by
+    assert {"site", "area (px)", "CD3"} <= {box.itemText(i) for i in range(box.count())}
+
+    def choose(words: str) -> None:
+        box.setCurrentText(words)
+        box.activated.emit(box.currentIndex())
+        _settle(qtbot, cell_map)
+
+    choose("area (px)")
+    assert session.colour_by == "area"
+    assert float(cell_map.bar.ends[0]) == pytest.approx(table.obs["area"].quantile(0.01), rel=0.01)
+    choose("site")
+    assert session.colour_by == "site"
+    shown = {b.opts["brush"].color().name() for b in cell_map._cloud._batches}
+    assert shown == {colour.lower() for colour in group_colours(2)}
+    cell_map.bar.resize(400, 20)
+    assert cell_map.bar.names_shown == ("edge", "core")
+    cell_map.bar.resize(60, 20)
+    assert len(cell_map.bar.names_shown) < 2
+    assert not cell_map.bar.grab().isNull()
+    QApplication.sendEvent(cell_map.bar, QHelpEvent(QEvent.Type.ToolTip, QPoint(), QPoint()))
+    assert "edge" in cell_map.bar.toolTip()
+    assert group_colours(2)[1] in cell_map.bar.toolTip()
+    choose("group")
+    assert session.colour_by is None
 
 
 def test_hovered_group_lights_up_and_picked_cell_pulses(cell_map, session):

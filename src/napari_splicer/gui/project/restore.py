@@ -11,7 +11,7 @@ from napari.layers import Labels, Layer
 
 from napari_splicer.errors import UNFORESEEN, listed
 from napari_splicer.events import Metrics
-from napari_splicer.gui.numbers import further_numbers
+from napari_splicer.gui.categories import colour_names
 from napari_splicer.gui.project.layer_records import dress
 from napari_splicer.gui.project.putting import PutField
 from napari_splicer.gui.session import Session
@@ -211,14 +211,8 @@ def _take_up_work(session: Session, opened: Opened) -> None:
     if session.table is None:
         return
     session.measures = contents.measures
-    mixture = (MIXTURE,) if session.of_tiles else ()
-    numbers = (
-        *session.table.var_names,
-        *session.measures,
-        *further_numbers(session),
-        *mixture,
-    )
-    if work.colour_by in numbers:
+    known = set(colour_names(session)) - (set() if session.of_tiles else {MIXTURE})
+    if work.colour_by in known:
         session.colour_by = work.colour_by
     if work.sought:
         session.sought = Sought(work.sought, work.sought_by, session.of_tiles)

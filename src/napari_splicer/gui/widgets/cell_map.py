@@ -10,15 +10,15 @@ from qtpy.QtCore import QTimer, QVariantAnimation
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.categories import said_of
 from napari_splicer.gui.selected_rows import selected_rows
 from napari_splicer.gui.shortcuts import ADD, CLEAR, TAKE_AWAY
-from napari_splicer.gui.snapshot import MIXTURE
 from napari_splicer.gui.widgets.colour_bar import ColourBar
+from napari_splicer.gui.widgets.colour_box import ColourBox
 from napari_splicer.gui.widgets.colouring import colouring_of
 from napari_splicer.gui.widgets.hover_label import HoverLabel
 from napari_splicer.gui.widgets.lasso import LassoView, combine
 from napari_splicer.gui.widgets.map_axes import MapAxes
-from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.point_cloud import PointCloud, Points
 from napari_splicer.gui.widgets.point_grid import PointGrid
 from napari_splicer.gui.widgets.selection_bar import SelectionBar
@@ -38,7 +38,7 @@ _RING, _PULSE = 14, 44  # screen pixels
 
 
 class CellMap(QWidget):
-    """The table's cells, by default on its ``X_umap``, coloured by group or number.
+    """The table's cells, by default on its ``X_umap``, coloured by what the session says.
 
     Drag selects (Shift adds, Alt takes away, both intersect, Esc clears), a click selects one cell
     and asks the viewer to fly to it, the cell under the mouse becomes ``session.hovered``. What
@@ -87,7 +87,7 @@ class CellMap(QWidget):
 
         self.axes = MapAxes(self._session)
         self.tools = SelectionBar(self._session)
-        self.colour_by = NarrowBox()
+        self.colour_by = ColourBox(self._session)
         self.colour_by.tip = "What the colours of map and overlay stand for"
         self.bar = ColourBar(wide=True)
         top = QHBoxLayout()
@@ -110,16 +110,19 @@ class CellMap(QWidget):
         self._due.timeout.connect(self._draw)
         events = self._session.events
         bind(self, events.table, self._new_table)
-        bind(self, events.measures, self._list_colours)
-        bind(self, events.mixture, self._list_colours)
-        for signal in (events.clustering, events.groups, events.colour_by):
+        for signal in (
+            events.measures,
+            events.mixture,
+            events.clustering,
+            events.groups,
+            events.colour_by,
+        ):
             bind(self, signal, self._ask_to_draw)
         bind(self, events.selection, self._draw_chosen)
         bind(self, events.hovered_group, self._draw_chosen)
         bind(self, events.hovered, self._draw_hovered)
         bind(self, events.picked, self._draw_picked)
         self.axes.changed.connect(self._place)
-        self.colour_by.activated.connect(self._colour_chosen)
         self.view.lassoed.connect(self._lassoed)
         self.view.clicked.connect(self._clicked)
         self.view.reset.connect(self._show_all)
@@ -144,7 +147,6 @@ class CellMap(QWidget):
 
     def _new_table(self) -> None:
         self._ids = self._session.ids()
-        self._list_colours()
         self._place()
 
     def _place(self) -> None:
@@ -162,28 +164,18 @@ class CellMap(QWidget):
         self._show_all()
         self._ask_to_draw()
 
-    def _list_colours(self) -> None:
-        """Offer groups, measures and markers; measures come and go with what is asked for."""
-        session = self._session
-        markers = () if session.table is None else map(str, session.table.var_names)
-        self.colour_by.clear()
-        mixture = () if session.mixture is None else (MIXTURE,)
-        self.colour_by.addItems(["group", *mixture, *session.measures, *markers])
-        self._ask_to_draw()
-
     def _ask_to_draw(self) -> None:
         self._due.start()
 
     def _draw(self) -> None:
         self._colouring = colouring_of(self._session)
         self._tree = None
-        marker = self._session.colour_by
-        self.colour_by.setCurrentIndex(
-            0 if marker is None else max(0, self.colour_by.findText(marker))
-        )
-        self.bar.setVisible(self._colouring.limits is not None)
-        if self._colouring.limits is not None:
-            self.bar.set_scale(self._colouring.colours[:-1], *self._colouring.limits)
+        colouring = self._colouring
+        self.bar.setVisible(bool(colouring.limits or colouring.names))
+        if colouring.limits is not None:
+            self.bar.set_scale(colouring.colours[:-1], *colouring.limits)
+        elif colouring.names:
+            self.bar.set_key(colouring.colours[:-1], colouring.names)
         self._cloud.draw(self._points, self._colouring, self._drawn(), size=self._size())
         self._draw_chosen()
         self._draw_hovered()
@@ -225,10 +217,7 @@ class CellMap(QWidget):
             self._ring.clear()
             return
         self._ring.setData(pos=self._points[row : row + 1])
-        code = int(self._session.codes()[row])
-        group = f" · {self._session.groups[code].name}" if code >= 0 else ""
-        words = self._session.words(f"cell {self._ids[row]}") + group
-        self._label.show_at(self._points[row], words, self.view)
+        self._label.show_at(self._points[row], said_of(self._session, row), self.view)
 
     def _draw_picked(self) -> None:
         row = self._row(self._session.picked)
@@ -246,9 +235,6 @@ class CellMap(QWidget):
         if len(finite):
             low, high = finite.min(axis=0), finite.max(axis=0)
             self.view.setRange(xRange=(low[0], high[0]), yRange=(low[1], high[1]), padding=0.06)
-
-    def _colour_chosen(self, index: int) -> None:
-        self._session.colour_by = self.colour_by.itemText(index) if index else None
 
     def _lassoed(self, corners: Any, modifiers: Any) -> None:
         if self._grid is None:

@@ -1,4 +1,4 @@
-"""What colour each cell has: that of its group, of a marker's intensity, or of what is like it."""
+"""What colour each cell has: that of its group, its category, a number, or of what is like it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_splicer.gui.categories import categories_of
 from napari_splicer.gui.numbers import values_of
 from napari_splicer.gui.snapshot import MIXTURE
 
@@ -44,12 +45,15 @@ class Colouring:
         False for cells of hidden groups.
     limits : (float, float), optional
         Values at both ends of the scale; None where the colours have no order.
+    names : tuple of str
+        What all colours but the last stand for, where that is said beside the map.
     """
 
     codes: NDArray[np.int64]
     colours: tuple[str, ...]
     shown: NDArray[np.bool_]
     limits: tuple[float, float] | None = None
+    names: tuple[str, ...] = ()
 
 
 def colouring_of(session: Session) -> Colouring:
@@ -63,6 +67,10 @@ def colouring_of(session: Session) -> Colouring:
         return Colouring(groups, colours, shown)
     if session.colour_by == MIXTURE:
         return Colouring(_mixed(session), _MIXED, shown)
+    kinds = categories_of(session, session.colour_by)
+    if kinds is not None:
+        codes = np.where(kinds.codes < 0, len(kinds.names), kinds.codes)
+        return Colouring(codes, (*kinds.colours, NOTHING), shown, names=kinds.names)
     limits = scale_limits(values := values_of(session, session.colour_by))
     return Colouring(scale_codes(values, limits), (*scale_colours(), NOTHING), shown, limits)
 
