@@ -121,10 +121,10 @@ def test_labels_in_an_exported_table_will_do_and_a_single_class_is_left_out(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("cell,type\n1,a\n", "instance_id"),
+        ("number,type\n1,a\n", "instance_id"),
         ("instance_id,type\n1,a\n1,b\n", "twice"),
         ("instance_id,type\n999999,a\n", "tells of 0 of the 247 cells of these images"),
-        ("", "no readable CSV"),
+        ("", "can't be read as a table"),
     ],
 )
 def test_labels_that_do_not_fit_are_told(table, tmp_path, text, words) -> None:
@@ -141,7 +141,7 @@ def test_without_withheld_markers_or_labels_there_is_nothing_to_ask(table) -> No
 
 def test_what_can_not_be_asked_is_told_before_any_cell_is_measured(tissue, tmp_path) -> None:
     labels = Contest(labels=tmp_path / "absent.csv")
-    with pytest.raises(UnreadableFile, match=r"absent.csv is no readable CSV"):
+    with pytest.raises(UnreadableFile, match=r"absent.csv can't be read as a table"):
         next(compare([tissue.field], CONFIG, labels, tmp_path))
     everything = CONFIG.with_values(
         {"components": [{"name": "all", "channels": list(tissue.field.image.channels)}]}

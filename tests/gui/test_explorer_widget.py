@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.layers.labels._labels_utils import get_contours
-from qtpy.QtCore import QPointF, Qt
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_splicer.embedding.table import note_representation
@@ -206,6 +207,37 @@ def test_closing_and_reopening_loses_nothing(qtbot, viewer, table):
     again = _open(viewer)
     qtbot.waitUntil(lambda: again.map.tools.count.text().startswith("3 of 64 cells"))
     assert again.map.colour_by.currentText() == "CD3"
+
+
+def test_annotations_are_dropped_on_it(qtbot, viewer, table, mask, tmp_path):
+    session = session_for(viewer)
+    explorer = _open(viewer)
+    path = tmp_path / "pathology.csv"
+    zones = np.where(np.arange(64) % 4 == 0, "rim", "core")
+    pd.DataFrame({"cell": table.obs["instance_id"], "zone": zones}).to_csv(path, index=False)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    copy, keys = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    left = Qt.MouseButton.LeftButton
+
+    def drag() -> bool:
+        enter = QDragEnterEvent(QPoint(20, 20), copy, data, left, keys)
+        enter.ignore()
+        QApplication.sendEvent(explorer, enter)
+        return enter.isAccepted()
+
+    assert not drag(), "there are no cells yet"
+    session.table = table
+    _ready(qtbot, explorer)
+    assert drag()
+    QApplication.sendEvent(explorer, QDropEvent(QPointF(20, 20), copy, data, left, keys))
+    qtbot.waitUntil(lambda: session.colour_by == "zone", timeout=30_000)
+    assert session.table.obs["zone"].astype(str).tolist() == zones.tolist()
+    overlay = viewer.layers["SpliCER groups"]
+    qtbot.waitUntil(lambda: list(overlay.features["cluster"]) == ["", "core", "rim"])
+    cell = int(session.ids()[0])
+    code = overlay.data[mask == cell][0]
+    assert overlay.features["cluster"][code] == "rim"
 
 
 def test_follows_napari_from_dark_to_light(qtbot, viewer, table):

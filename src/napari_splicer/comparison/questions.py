@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_splicer.analysis.annotations import read_rows
 from napari_splicer.analysis.features import features
 from napari_splicer.analysis.probe import probe, spatial_blocks
 from napari_splicer.errors import InvalidSettings, UnreadableFile
@@ -55,9 +56,9 @@ def questions(table: AnnData, inputs: Sequence[str], labels: Path | None = None)
     inputs : sequence of str
         Channels that the models see. Every other channel is a question: which cells are bright?
     labels : Path, optional
-        CSV with ``instance_id`` (or ``id``), ``region`` (or ``image``; where there are several
-        images) and a column of classes per question. Left out are cells without an answer, and
-        columns with fewer than two classes.
+        CSV or Parquet with ``instance_id`` (or ``id``, ``cell``), ``region`` (or ``image``; where
+        there are several images) and a column of classes per question. Left out are cells
+        without an answer, and columns with fewer than two classes.
 
     Raises
     ------
@@ -157,13 +158,7 @@ def _labelled(table: AnnData, path: Path) -> Iterator[Question]:
 
 
 def _read_labels(path: Path, *, several: bool) -> Any:
-    import pandas as pd
-
-    try:
-        known = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise UnreadableFile(f"{path} is no readable CSV ({error}).", "Check the file.") from error
-    known = _without_numbers(known)
+    known = _without_numbers(read_rows(path))
     needed = {"instance_id", "region"} if several else {"instance_id"}
     if missing := sorted(needed - set(known.columns)):
         raise UnreadableFile(
@@ -177,9 +172,7 @@ def _read_labels(path: Path, *, several: bool) -> Any:
 
 
 def _without_numbers(known: Any) -> Any:
-    """Return labels by the names of our columns; what an exported table measured is no class."""
-    same = {"id": "instance_id", "image": "region"}
-    known = known.rename(columns={a: b for a, b in same.items() if b not in known.columns})
+    """Return labels alone: what an exported table measured is no class."""
     measured = [
         name
         for name in known.columns.difference(["instance_id", "region"])

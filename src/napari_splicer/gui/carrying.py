@@ -1,4 +1,4 @@
-"""What of a table goes on when its cells are embedded anew: their groupings, of every model. No Qt.
+"""What of a table goes on when its cells are embedded anew: annotations, and all groupings. No Qt.
 
 A cell is known by its number and its place: where a mask was corrected by hand, most cells are what
 they were; in another mask, the same numbers are of other cells. A grouping that was found by the
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_splicer.analysis.annotations import annotation_names, carry_annotations
 from napari_splicer.analysis.groups import clustering_names, earlier_model
 from napari_splicer.analysis.whole import Whole
 from napari_splicer.config import ClusteringSettings
@@ -34,12 +35,12 @@ _LEAST_LEFT = 0.5  # of the cells; with fewer, the mask is another one
 
 
 def carry_groupings(session: Session, table: AnnData) -> str:
-    """Write the groupings of the session's table into another table of the same cells.
+    """Write groupings and annotations of the session's table into another of the same cells.
 
-    A cell that was changed or added has no group in them; of a mask in which few cells are where
-    they were, nothing is written. The default grouping is left out where the same model's numbers
-    will make it anew, unless it was edited by hand. Edits of groupings that get another name can't
-    be undone any more.
+    A cell that was changed or added has no group in them, and no annotation; of a mask in which few
+    cells are where they were, nothing is written. The default grouping is left out where the same
+    model's numbers will make it anew, unless it was edited by hand. Edits of groupings that get
+    another name can't be undone any more.
 
     Parameters
     ----------
@@ -59,6 +60,7 @@ def carry_groupings(session: Session, table: AnnData) -> str:
     rows = rows_before(old, table)
     if (rows >= 0).sum() < _LEAST_LEFT * old.n_obs:
         return _lost(old)
+    carry_annotations(old, table, rows)
     model, known_as = _model(old, table), {}
     for name in clustering_names(old):
         whole = _joined(Whole.of(old, name), rows, table)
@@ -105,8 +107,9 @@ def _of(table: AnnData, column: str) -> NDArray[np.float64]:
 
 
 def _lost(old: AnnData) -> str:
-    """Say which groupings with work of a person in them stay behind."""
+    """Say which annotations, and groupings with work of a person in them, stay behind."""
     names = [name for name in clustering_names(old) if Whole.of(old, name).by_hand]
+    names += annotation_names(old)
     if not names:
         return ""
     if holds_tiles(old):

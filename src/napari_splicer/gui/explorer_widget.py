@@ -15,6 +15,7 @@ from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.cell_map import CellMap
 from napari_splicer.gui.widgets.chunk_table import ChunkTable
 from napari_splicer.gui.widgets.comparison import Comparison
+from napari_splicer.gui.widgets.file_drop import FileDrop
 from napari_splicer.gui.widgets.focus_ring import FocusRing
 from napari_splicer.gui.widgets.gallery import Gallery
 from napari_splicer.gui.widgets.heat_map import HeatMap
@@ -41,6 +42,7 @@ NO_MODEL = (
     "<p>Train or load a model in the SpliCER dock, step ③; the map comes with the first groups.</p>"
 )
 NO_TABLE = "<p>Embed the cells of this image in the SpliCER dock, step ④.</p>"
+_DROP = "Let go to take what this file says of each cell, by the cell's number (its column id)."
 _MAP, _PAGES = 290, 735  # px
 _WIDTHS = (445, 290)
 _HEIGHT = 230
@@ -100,6 +102,8 @@ class ExplorerWidget(QWidget):
         self.pages.setCornerWidget(ShortcutButton())
         self.parts = _side_by_side((self.map, self.pages), (_MAP, _PAGES))
         self._stack.addWidget(self.parts)
+        annotations = self.map.annotations
+        self.drop = FileDrop(self, annotations.fits, _DROP, annotations.read)
         self._remembering = Remembering(self)
         self._begin_as_left()
         self.setMinimumHeight(_HEIGHT)
@@ -165,7 +169,7 @@ class ExplorerWidget(QWidget):
         if theme is None or theme == self._theme:
             return
         self._theme = theme
-        for part in (self._ring, *self._panels):
+        for part in (self._ring, self.drop, *self._panels):
             part.set_theme(theme)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from napari_splicer.analysis.annotations import keep_annotations
 from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.analysis.whole import Whole, take_out
 from napari_splicer.gui import editing
@@ -129,6 +130,7 @@ def _take_groups(session: Session, run: Run, table: AnnData) -> None:
         for other in clustering_names(edited):
             if other in others:
                 Whole.of(edited, other).put(table)
+        keep_annotations(edited, table)
     if session.table is edited:
         for other in made:
             session.history.forget(other)

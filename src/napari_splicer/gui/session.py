@@ -123,7 +123,7 @@ class Session:
     cell_clicked: ClassVar[Signal] = Signal(int, description="Clicked in the image or on the map")
     table_comes: ClassVar[Signal] = Signal(object, description="Made from this Snapshot")
     mask_made: ClassVar[Signal] = Signal(object, description="A cell mask of the image was made")
-    clusterings_changed: ClassVar[Signal] = Signal(description="A clustering was named or removed")
+    clusterings_changed: ClassVar[Signal] = Signal(description="Columns of the table changed")
     drawing_requested: ClassVar[Signal] = Signal(description="Select by drawing on the image")
     table_left: ClassVar[Signal] = Signal(object, object, str, description="Old, new, groups")
 

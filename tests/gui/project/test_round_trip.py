@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_splicer.analysis.annotations import Annotations
 from napari_splicer.config import ClusteringSettings, Component, Region, load_run
 from napari_splicer.events import Finished
 from napari_splicer.gui import commands, composing, editing, groupings
+from napari_splicer.gui.annotating import remove_annotation, take_annotations
 from napari_splicer.gui.docks import open_sample
 from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.project.restore import restore
@@ -117,6 +119,25 @@ def test_groups_selection_and_steps_come_back(grouped, tmp_path, open_again) -> 
         assert new.redo()
         same_work(grouped, again)
     assert new.next_undo == old.next_undo
+
+
+def test_annotations_come_back_and_are_shown(grouped, tmp_path, open_again) -> None:
+    session = grouped.session
+    grouped.save(tmp_path / "a.splicer")
+    sites = pd.Categorical.from_codes(np.arange(len(session.ids())) % 3 - 1, ["rim", "core"])
+    columns = pd.DataFrame(
+        {"site of it": sites, "age": np.arange(len(sites)) / 2}, index=session.table.obs_names
+    )
+    take_annotations(session, "sites.csv", Annotations(columns, told=len(sites)))
+    grouped.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    same_work(grouped, again)
+    assert again.session.colour_by == "site of it"
+    for name in columns.columns:
+        pd.testing.assert_series_equal(again.session.table.obs[name], columns[name])
+    remove_annotation(session, "site of it")
+    grouped.save(tmp_path / "a.splicer")
+    assert "site of it" not in open_again(tmp_path / "a.splicer").session.table.obs
 
 
 def test_groupings_come_back_by_age_and_so_do_those_that_were_removed(

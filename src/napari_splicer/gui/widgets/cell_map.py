@@ -13,6 +13,7 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.categories import said_of
 from napari_splicer.gui.selected_rows import selected_rows
 from napari_splicer.gui.shortcuts import ADD, CLEAR, TAKE_AWAY
+from napari_splicer.gui.widgets.annotation_menu import AnnotationMenu
 from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colour_box import ColourBox
 from napari_splicer.gui.widgets.colouring import colouring_of
@@ -87,6 +88,7 @@ class CellMap(QWidget):
 
         self.axes = MapAxes(self._session)
         self.tools = SelectionBar(self._session)
+        self.annotations = AnnotationMenu(self._session)
         self.colour_by = ColourBox(self._session)
         self.colour_by.tip = "What the colours of map and overlay stand for"
         self.bar = ColourBar(wide=True)
@@ -101,6 +103,7 @@ class CellMap(QWidget):
         layout.addWidget(self.axes)
         layout.addWidget(self.plot, stretch=1)
         layout.addWidget(self.tools)
+        top.addWidget(self.annotations)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.set_theme(DARK)
 

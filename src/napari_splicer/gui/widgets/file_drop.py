@@ -1,4 +1,4 @@
-"""FileDrop: a panel file, or a project, dragged from the desktop can be dropped on a page."""
+"""FileDrop: a file or a project, dragged from the desktop, can be dropped on a page."""
 
 from __future__ import annotations
 
