@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -75,9 +75,28 @@ def profile(table: AnnData, clustering: str) -> Profiles:
     return Profiles(
         scores.groupby(column, observed=False).mean(),
         raw.groupby(column, observed=False).median(),
-        # A row per group, and none for cells without one.
-        pd.crosstab(column, table.obs["region"]).reindex(column.cat.categories, fill_value=0),
+        composition(column, table.obs["region"].astype("category")),
     )
+
+
+def composition(groups: pd.Series[Any], parts: pd.Series[Any]) -> pd.DataFrame:
+    """Count the cells of every group in every part of them; those without either are left out.
+
+    Parameters
+    ----------
+    groups, parts : categorical Series (n,)
+        Parts are images, or the categories of an annotation.
+
+    Returns
+    -------
+    DataFrame of int (groups, parts)
+    """
+    rows, columns = groups.cat.categories, parts.cat.categories
+    row, column = (np.asarray(each.cat.codes, np.int64) for each in (groups, parts))
+    known = (row >= 0) & (column >= 0)
+    places = row[known] * len(columns) + column[known]
+    counts = np.bincount(places, minlength=len(rows) * len(columns))
+    return pd.DataFrame(counts.reshape(len(rows), len(columns)), index=rows, columns=columns)
 
 
 def similar_order(scores: pd.DataFrame) -> list[int]:

@@ -77,10 +77,11 @@ def categories_of(session: Session, name: str) -> Categories | None:
         return None
     column = table.obs[name]
     if column.dtype == np.bool_:
-        return Categories(column.to_numpy(np.int64), ("no", "yes"), group_colours(2))
-    names = tuple(map(str, column.cat.categories))
+        names = (f"not: {in_words(name)}", in_words(name))
+        return Categories(column.to_numpy(np.int64), names, group_colours(2))
+    found = tuple(map(str, column.cat.categories))
     codes = np.asarray(column.cat.codes, np.int64)
-    return Categories(codes, names, _colours(table, name, len(names)))
+    return Categories(codes, found, _colours(table, name, len(found)))
 
 
 def _colours(table: AnnData, name: str, count: int) -> tuple[str, ...]:
@@ -111,13 +112,11 @@ def in_words(name: str) -> str:
 
 
 def said_of(session: Session, row: int) -> str:
-    """Say which cell a row of the table is, its group, and its category where that is shown."""
-    said = [session.words(f"cell {session.ids()[row]}")]
-    code = int(session.codes()[row])
-    if code >= 0:
-        said.append(session.groups[code].name)
-    name = session.colour_by
+    """Say which cell a row of the table is, and what its colour stands for: category, or group."""
+    said, name = session.words(f"cell {session.ids()[row]}"), session.colour_by
     shown = None if name is None else categories_of(session, name)
-    if shown is not None and shown.codes[row] >= 0:
-        said.append(f"{in_words(str(name))}: {shown.names[shown.codes[row]]}")
-    return " · ".join(said)
+    if shown is None:
+        code = int(session.codes()[row])
+        return f"{said} · {session.groups[code].name}" if code >= 0 else said
+    code = int(shown.codes[row])
+    return f"{said} · {shown.names[code]}" if code >= 0 else said

@@ -15,6 +15,7 @@ from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.cell_map import CellMap
 from napari_splicer.gui.widgets.chunk_table import ChunkTable
 from napari_splicer.gui.widgets.comparison import Comparison
+from napari_splicer.gui.widgets.composition_page import CompositionPage
 from napari_splicer.gui.widgets.file_drop import FileDrop
 from napari_splicer.gui.widgets.focus_ring import FocusRing
 from napari_splicer.gui.widgets.gallery import Gallery
@@ -70,6 +71,7 @@ class ExplorerWidget(QWidget):
         self.chunks = ChunkTable(session)
         self.comparison = Comparison(session)
         self.spread = Spread(session)
+        self.composition = CompositionPage(session)
         self.similar = SimilarPage(session)
         self.teach = TeachPage(session)
         self._panels = (
@@ -77,6 +79,7 @@ class ExplorerWidget(QWidget):
             self.heat_map,
             self.gallery,
             self.spread,
+            self.composition,
             self.chunks,
             self.comparison,
             self.similar,
@@ -93,6 +96,7 @@ class ExplorerWidget(QWidget):
         for page, title, tip in (
             (self.groups, "Groups", "What each group of cells looks like"),
             (self.spread, "Markers", "How a marker is spread over the cells of every group"),
+            (self.composition, "Counts", "How many cells, and which share, each group has"),
             (self.similar, "Similar", "Find the cells that are like one that you click"),
             (self.teach, "Teach", "Show a few cells of each type; all others are told by them"),
             (self.chunks, "Components", "What each component's part of the embedding tells apart"),

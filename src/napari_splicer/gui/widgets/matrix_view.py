@@ -10,12 +10,14 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QRect, QSize, Qt, Sign
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QTableView
 
+from napari_splicer.gui.widgets.contrast import readable_on
 from napari_splicer.gui.widgets.theme import DARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import pandas as pd
+    from matplotlib.figure import Figure
     from qtpy.QtGui import QMouseEvent
     from qtpy.QtWidgets import QStyleOptionViewItem, QWidget
 
@@ -25,7 +27,6 @@ _LONGEST = 76  # px of a name, before it is cut with an ellipsis
 _LARGEST = 44  # px of a cell's side
 _SWATCH = 10  # px
 _WIDEST = "-0.00 "  # numbers are written where this fits, so that all cells have one, or none
-_AS_DARK_AS_LIGHT = 0.179  # luminance at which black and white stand out alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,13 @@ class Matrix:
     def number(self, row: int, column: int) -> float:
         """Return the value of a cell."""
         return float(self.values.to_numpy(np.float64)[row, column])
+
+    def figure(self, title: str) -> Figure:
+        """Draw it for a file."""
+        from napari_splicer.export.matrix_figure import matrix_figure
+
+        drawn = (self.values, self.shades, self.colours)
+        return matrix_figure(*drawn, title=title, swatches=self.swatches)
 
     def colour(self, row: int, column: int) -> str | None:
         """Return the colour of a cell, None where it has no value."""
@@ -117,22 +125,6 @@ class MatrixModel(QAbstractTableModel):
             value = self.matrix.number(index.row(), index.column())
             return _count(value) if self.matrix.counts else _text(value)
         return None
-
-
-def readable_on(colour: str) -> str:
-    """Return black or white, whichever stands out more from a colour (contrast of WCAG 2.2).
-
-    Examples
-    --------
-    >>> readable_on("#d8e219"), readable_on("#440154")
-    ('#000000', '#ffffff')
-    """
-    parts = [
-        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
-        for value in QColor(colour).getRgbF()[:3]
-    ]
-    luminance = float(np.dot((0.2126, 0.7152, 0.0722), parts))
-    return "#000000" if luminance > _AS_DARK_AS_LIGHT else "#ffffff"
 
 
 def _count(value: float) -> str:

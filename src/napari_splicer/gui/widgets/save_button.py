@@ -1,9 +1,9 @@
-"""SaveButton: keeps what a matrix shows as a picture, a drawing or a table."""
+"""SaveButton: keeps what a matrix, or another view, shows as a picture, a drawing or a table."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QToolButton
@@ -11,9 +11,13 @@ from qtpy.QtWidgets import QFileDialog, QToolButton
 from napari_splicer.gui.jobs import Errand
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+    from matplotlib.figure import Figure
     from qtpy.QtWidgets import QWidget
 
-    from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
+    from napari_splicer.gui.widgets.matrix_view import MatrixView
 
 _KINDS = {"Picture (*.png)": ".png", "Drawing (*.svg)": ".svg", "Numbers (*.csv)": ".csv"}
 _SAVE = "Save …"
@@ -21,43 +25,63 @@ _TIP = "Save this as a picture (PNG), a drawing (SVG) or its numbers (CSV)"
 _SEEN = 4000  # ms for which the button says that it has saved
 
 
-class SaveButton(QToolButton):
-    """Asks for a file, and writes the matrix into it.
+class Drawable(Protocol):
+    """What can be saved: numbers, and a figure of them."""
+
+    @property
+    def values(self) -> pd.DataFrame:
+        """The numbers."""
+
+    def figure(self, title: str) -> Figure:
+        """Draw them."""
+
+
+class SaveFigure(QToolButton):
+    """Asks for a file, and writes what is shown into it.
 
     Parameters
     ----------
-    view : MatrixView
+    shown : callable
+        Returns what would be saved; None where there is nothing.
+    changed : signal of Qt
+        Emitted when something else is shown.
     title : str
         Above the picture, and in the suggested file name.
     """
 
-    def __init__(self, view: MatrixView, title: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        shown: Callable[[], Drawable | None],
+        changed: Any,
+        title: str,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._view, self._title = view, title
+        self._shown, self.title = shown, title
         self._errand = Errand(self, self._saved)
         self.setText(_SAVE)
         self.clicked.connect(self.ask)
         self._again = QTimer(self, singleShot=True, interval=_SEEN)
         self._again.timeout.connect(lambda: self.setText(_SAVE))
-        view.model().modelReset.connect(self._allow)
+        changed.connect(self._allow)
         self._allow()
 
     def ask(self) -> None:
         """Ask where to, and write."""
-        matrix = self._view.matrix  # it may be gone when the dialog closes
-        if matrix is None:
+        shown = self._shown()  # it may be gone when the dialog closes
+        if shown is None:
             return
-        suggested = str(Path.home() / self._title.replace(" × ", "-x-").replace(" ", "-").lower())
+        suggested = str(Path.home() / self.title.replace(" × ", "-x-").replace(" ", "-").lower())
         name, kind = QFileDialog.getSaveFileName(
-            self, f"Save {self._title}", f"{suggested}.png", ";;".join(_KINDS)
+            self, f"Save {self.title}", f"{suggested}.png", ";;".join(_KINDS)
         )
         if name:
             path = Path(name)
             path = path if path.suffix else path.with_suffix(_KINDS.get(kind, ".png"))
-            self._errand.ask(_write, path, matrix, self._title)
+            self._errand.ask(_write, path, shown, self.title)
 
     def _allow(self) -> None:
-        there = self._view.matrix is not None
+        there = self._shown() is not None
         self.setEnabled(there)
         self.setToolTip(_TIP if there else "There is nothing to save yet")
 
@@ -67,11 +91,22 @@ class SaveButton(QToolButton):
         self._again.start()
 
 
-def _write(path: Path, matrix: Matrix, title: str) -> Path:
-    from napari_splicer.export.matrix_figure import matrix_figure, write_matrix
+class SaveButton(SaveFigure):
+    """Saves a matrix.
 
-    figure = matrix_figure(
-        matrix.values, matrix.shades, matrix.colours, title=title, swatches=matrix.swatches
-    )
-    write_matrix(path, matrix.values, figure)
+    Parameters
+    ----------
+    view : MatrixView
+    title : str
+        As of :class:`SaveFigure`.
+    """
+
+    def __init__(self, view: MatrixView, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(lambda: view.matrix, view.model().modelReset, title, parent)
+
+
+def _write(path: Path, shown: Drawable, title: str) -> Path:
+    from napari_splicer.export.matrix_figure import write_matrix
+
+    write_matrix(path, shown.values, shown.figure(title))
     return path
