@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_splicer.embedding.table import note_representation
 from napari_splicer.gui import editing
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.widgets import chunk_table, gallery
@@ -121,12 +122,42 @@ def test_chunks_tell_the_markers_that_they_hold(qtbot, session, make_table):
     assert session.colour_by == "CD3"
 
 
+def test_chunks_tell_how_much_they_repeat_each_other(qtbot, session, make_table):
+    table = make_table(cells=240)
+    rng = np.random.default_rng(0)
+    parts = table.obsm["X_splicer_chunks"][:, :4]
+    again = parts @ np.linalg.qr(rng.normal(size=(4, 4)))[0]  # the same, turned
+    other = rng.normal(size=(240, 4))
+    table.obsm["X_splicer_chunks"] = np.hstack([parts, again, other]).astype(np.float32)
+    chunks = {"immune": slice(0, 4), "repeated": slice(4, 8), "other": slice(8, 12)}
+    note_representation(table, 6, chunks)
+    session.table = table
+    page = ChunkTable(session)
+    qtbot.addWidget(page)
+    qtbot.waitUntil(lambda: page.matrix.matrix is not None, timeout=20_000)
+    page.about.setCurrentText(chunk_table.OTHERS)
+    likeness = page.matrix.matrix.values
+    assert list(likeness.index) == list(likeness.columns) == list(chunks)
+    assert likeness.loc["immune", "repeated"] == pytest.approx(1, abs=1e-3)
+    assert likeness.loc["immune", "other"] < 0.3
+    assert "repeat" in page.heading.text()
+    tip = page.matrix.matrix.tip
+    assert "they repeat each other" in tip(0, 1)
+    assert "repeat each other" not in tip(0, 2)
+    assert "immune is most like repeated (1.00)" in tip(0, 0)
+    assert page.save.title == "Components × components"
+    page.matrix.column_clicked.emit("repeated")
+    assert session.colour_by is None, "that is no marker"
+    page.about.setCurrentText(chunk_table.MARKERS)
+    assert list(page.matrix.matrix.values.columns) == list(table.var_names)
+
+
 def test_chunks_of_cells_that_lack_a_marker(make_table):
     table = make_table(cells=60)
     intensities = np.array(table.X)
     intensities[:50, 0] = np.nan  # missing in most
     intensities[3, 1] = np.nan  # missing in one cell
-    r2 = chunk_table._measure(
+    r2, _ = chunk_table._measure(
         table.obsm["X_splicer_chunks"], {"a": slice(0, 4)}, intensities, tuple(table.var_names)
     )
     assert np.isnan(r2.loc["a", "DAPI"])

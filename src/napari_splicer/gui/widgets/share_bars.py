@@ -122,7 +122,7 @@ class ShareBars(QWidget):
     def _left(self) -> int:
         """Return where bars begin: right of all names."""
         widths = [self.fontMetrics().horizontalAdvance(name) for name in self._names()]
-        return min(max(widths, default=0), _LONGEST) + _GAP
+        return min(max(widths, default=0) + 2, _LONGEST) + _GAP
 
     def _said(self, part: int, group: int) -> str:
         """Return how many cells a piece has, and which share of its part."""
@@ -165,8 +165,8 @@ class ShareBars(QWidget):
         single = len(self.shown.values) == 1
         for piece in self.pieces():
             name = str(self.shown.values.columns[piece.group])
-            colour = QColor(self.shown.colours[name])
-            if self._lit not in (None, piece.group):
+            colour, faded = QColor(self.shown.colours[name]), self._lit not in (None, piece.group)
+            if faded:
                 colour.setAlpha(_FADED)
             painter.fillRect(piece.box, colour)
             words = self._said(piece.part, piece.group)
@@ -177,7 +177,7 @@ class ShareBars(QWidget):
                 painter.drawText(room, Qt.AlignmentFlag.AlignLeft | middle, words)
                 continue
             share = words.partition(" · ")[2]
-            if metrics.horizontalAdvance(share) + 6 <= piece.box.width():
+            if not faded and metrics.horizontalAdvance(share) + 6 <= piece.box.width():
                 painter.setPen(QColor(readable_on(self.shown.colours[name])))
                 painter.drawText(piece.box, Qt.AlignmentFlag.AlignCenter | middle, share)
 
