@@ -13,7 +13,7 @@ from readable import contrast
 from napari_splicer.analysis.profiles import profile
 from napari_splicer.gui import editing
 from napari_splicer.gui.session import Session
-from napari_splicer.gui.widgets.colouring import scale_colours
+from napari_splicer.gui.widgets.colouring import colouring_of, scale_colours
 from napari_splicer.gui.widgets.heat_map import EMPTY, RAW, HeatMap
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView, readable_on
 from napari_splicer.gui.widgets.theme import LIGHT
@@ -55,6 +55,35 @@ def test_click_colours_by_the_marker_and_selects_the_group(qtbot, heat_map, sess
     qtbot.mouseClick(heat_map.matrix.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert session.colour_by == "CD3"
     np.testing.assert_array_equal(session.selection, np.sort(session.cells_of(1)))
+
+
+def test_click_shows_the_marker_within_that_group_alone_and_another_click_all(
+    qtbot, heat_map, session
+):
+    def click(group: str, marker: str) -> None:
+        place = _cell(heat_map, group, marker)
+        qtbot.mouseClick(heat_map.matrix.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+    def shown() -> list[str]:
+        return [group.name for group in session.groups if group.visible]
+
+    assert heat_map.everything.isHidden()
+    session.show_group(0, False)
+    click("2", "CD3")
+    assert shown() == ["2"]
+    drawn = colouring_of(session)
+    assert drawn.limits is not None
+    np.testing.assert_array_equal(drawn.shown, session.codes() == 1)
+    click("3", "CD3")
+    assert shown() == ["3"]
+    click("3", "DAPI")
+    assert (shown(), session.colour_by) == (["3"], "DAPI")
+    click("3", "DAPI")
+    assert shown() == ["2", "3"], "as it was before the first click"
+    click("1", "DAPI")
+    qtbot.mouseClick(heat_map.everything, Qt.MouseButton.LeftButton)
+    assert shown() == ["1", "2", "3"]
+    assert heat_map.everything.isHidden()
 
 
 def test_click_on_names(qtbot, heat_map, session):

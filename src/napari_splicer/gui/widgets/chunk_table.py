@@ -30,7 +30,7 @@ EMPTY = (
     "Here will be what each component's part of the embedding tells apart. "
     "Step ④ Embed makes it, with a SpliCER model."
 )
-MARKERS, OTHERS = "markers: R²", "each other: likeness"
+MARKERS, OTHERS = "markers: R²", "each other"
 _HEADINGS = {
     MARKERS: (
         "What each component (row) tells of each marker (column)",

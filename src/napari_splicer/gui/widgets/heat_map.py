@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from qtpy.QtWidgets import QToolButton
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
@@ -33,8 +34,9 @@ _CAP = 2.0  # standard deviations at which the scale ends
 class HeatMap(Panel):
     """Mean z-scores, or medians in raw units, of every group of the active clustering.
 
-    A click on a cell colours map and overlay by that marker and selects that group's cells; on a
-    marker's name only colours, on a group's name only selects.
+    A click on a cell shows that marker within that group alone: colours map and overlay by it,
+    hides all other groups, and selects the group's cells. Another click on it shows all again. A
+    click on a marker's name only colours, on a group's name only selects.
 
     Parameters
     ----------
@@ -48,6 +50,8 @@ class HeatMap(Panel):
         super().__init__("Groups × markers", self.matrix, parent)
         self._session = session
         self._profiles: Profiles | None = None
+        self._hidden_before: frozenset[str] = frozenset()
+        self._alone = ""  # the group that a click has left alone
         self._errand, self._due = Errand(self, self._show), self.later(self._ask)
         self.mode = NarrowBox()
         # napari's arrow is wider than the style's own hint for it.
@@ -61,6 +65,11 @@ class HeatMap(Panel):
         self.tools.addWidget(self.mode)
         self.tools.addStretch()
         self.tools.addWidget(self.bar)
+        self.everything = QToolButton()
+        self.everything.setText("Show all")
+        self.everything.setToolTip("Some groups are hidden: show all on map and image again")
+        self.everything.clicked.connect(self._show_all)
+        self.tools.addWidget(self.everything)
         self.tools.addWidget(SaveButton(self.matrix, "Groups × markers"))
         self.mode.currentTextChanged.connect(self._paint)
         self.matrix.cell_clicked.connect(self._cell_clicked)
@@ -76,6 +85,7 @@ class HeatMap(Panel):
         self.bar.set_theme(theme)
 
     def _changed(self) -> None:
+        self.everything.setVisible(not all(group.visible for group in self._session.groups))
         table, clustering = self._session.table, self._session.clustering
         if table is None or clustering is None:
             self._profiles = None
@@ -118,12 +128,32 @@ class HeatMap(Panel):
         return (
             f"{scores.index[row]} · {scores.columns[column]}\n"
             f"z-score {score:+z.2f}\n"
-            f"median intensity {median:.4g}\n" + self._session.words(f"{cells:,} cells")
+            f"median intensity {median:.4g}\n"
+            + self._session.words(f"{cells:,} cells\nClick: this marker in these cells alone")
         )
 
     def _cell_clicked(self, group: str, marker: str) -> None:
+        """Show a marker within a group alone; if that is shown, all groups as they were before."""
+        session = self._session
+        hidden = frozenset(each.name for each in session.groups if not each.visible)
+        others = frozenset(each.name for each in session.groups) - {group}
+        if hidden == others and session.colour_by == marker:
+            self._hide(self._hidden_before if self._alone == group else frozenset())
+            return
+        if hidden != frozenset(each.name for each in session.groups) - {self._alone}:
+            self._hidden_before = hidden  # as the person had it
+        self._alone = group
         self._colour_by(marker)
+        self._hide(others)
         self._select(group)
+
+    def _show_all(self) -> None:
+        self._hide(frozenset())
+
+    def _hide(self, groups: frozenset[str]) -> None:
+        session = self._session
+        if session.clustering is not None:
+            session.hidden = {**session.hidden, session.clustering: groups}
 
     def _colour_by(self, marker: str) -> None:
         self._session.colour_by = marker
