@@ -186,7 +186,7 @@ class AugmentationSettings(Settings):
     gain: float = Field(0.0, ge=0, lt=1, description="relative intensity per channel, ±")
     noise: float = Field(0.03, ge=0, description="standard deviation, in normalised units")
     blur: float = Field(0.0, ge=0, le=1, description="probability of a light blur")
-    mask_jitter: int = Field(1, ge=0, le=8, description="pixels by which masks grow or shrink")
+    mask_jitter: int = Field(1, ge=0, le=8, description="pixels masks grow, shrink and move by, ±")
     styles: float = Field(
         0.0,
         ge=0,

@@ -190,9 +190,10 @@ def test_masks_grow_and_shrink_as_in_scipy(grow):
     assert torch.equal(got[1], masks[1])
 
 
-def test_jitter_moves_the_own_cells_edge_alone(batch_of):
+def test_jitter_grows_and_shrinks_the_own_cell_alone(batch_of):
     batch = batch_of(count=40)
     augmentation = draw(with_(mask_jitter=1), batch)
+    augmentation = replace(augmentation, offset_B2=torch.zeros_like(augmentation.offset_B2))
     assert set(augmentation.grow_B.tolist()) == {-1, 0, 1}
     got = apply_augmentation(batch, augmentation, 32)
     torch.testing.assert_close(got.x_BCHW, batch.x_BCHW, rtol=0, atol=1e-5)
@@ -206,6 +207,23 @@ def test_jitter_moves_the_own_cells_edge_alone(batch_of):
             assert not got.labels_BHW[row][before & ~own].any(), "what it leaves is background"
         elsewhere = ~own & ~before
         assert torch.equal(got.labels_BHW[row][elsewhere], batch.labels_BHW[row][elsewhere])
+
+
+def test_jitter_sets_all_masks_off_from_the_pixels(batch_of):
+    batch = batch_of(count=200)
+    augmentation = draw(with_(mask_jitter=2), batch)
+    steps = {(x, y) for x in range(-2, 3) for y in range(-2, 3)}
+    assert {tuple(offset) for offset in augmentation.offset_B2.tolist()} == steps
+    augmentation = replace(augmentation, grow_B=torch.zeros_like(augmentation.grow_B))
+    got = apply_augmentation(batch, augmentation, 32)
+    torch.testing.assert_close(got.x_BCHW, batch.x_BCHW, rtol=0, atol=1e-5)
+    inner = slice(2, -2)  # what lies at the border comes from outside
+    for row, (x, y) in enumerate(augmentation.offset_B2.tolist()):
+        for name in ("labels_BHW", "regions_BRHW"):
+            moved = torch.roll(getattr(batch, name)[row], (y, x), dims=(-2, -1))
+            assert torch.equal(getattr(got, name)[row][..., inner, inner], moved[..., inner, inner])
+    some = augmentation.of(slice(5, 9))
+    assert torch.equal(some.offset_B2, augmentation.offset_B2[5:9])
 
 
 def test_ids_beyond_float_precision_survive(batch_of):

@@ -40,6 +40,8 @@ class Augmentation:
         Which patches are blurred.
     grow_B : int64 Tensor
         Pixels by which masks grow, or shrink where negative.
+    offset_B2 : int64 Tensor
+        Of the masks against the pixels, (x, y): where outlines are drawn beside what they outline.
     styles : float
         Share of the frequencies that take their amplitudes from the patch ``reference``; 0: none.
     reference : int
@@ -58,6 +60,7 @@ class Augmentation:
     seed: int
     blur_B: Tensor
     grow_B: Tensor
+    offset_B2: Tensor
     styles: float
     reference: int
     batch: int
@@ -75,6 +78,7 @@ class Augmentation:
             gain_BC=self.gain_BC[rows],
             blur_B=self.blur_B[rows],
             grow_B=self.grow_B[rows],
+            offset_B2=self.offset_B2[rows],
             rows=rows,
         )
 
@@ -82,8 +86,8 @@ class Augmentation:
 def padded_size(settings: AugmentationSettings, size: int) -> int:
     """Return the side of patches from which views of ``size`` pixels can be cut at any time.
 
-    No view reaches outside, so nothing has to be invented. Odd or even as ``size`` is, so that
-    the centres of both agree.
+    No view reaches outside, so nothing has to be invented; only masks that are set off may repeat
+    the patch's outermost pixels. Odd or even as ``size`` is, so that the centres of both agree.
     """
     reach = (size - 1) * (1 + settings.scale)
     if settings.rotate:
@@ -126,6 +130,9 @@ def sample_augmentation(
         grow_B=torch.randint(-jitter, jitter + 1, (count,), generator=generator),
         styles=settings.styles,
         reference=int(torch.randint(count, (), generator=generator)) if settings.styles else 0,
+        offset_B2=torch.randint(-jitter, jitter + 1, (count, 2), generator=generator)
+        if jitter
+        else torch.zeros(count, 2, dtype=torch.int64),
         batch=count,
         rows=slice(None),
     )
@@ -134,14 +141,15 @@ def sample_augmentation(
 def apply_augmentation(batch: PatchBatch, augmentation: Augmentation, size: int) -> PatchBatch:
     """Return the view of ``size`` pixels that ``augmentation`` makes of a normalised batch.
 
-    Pixels are interpolated, labels and regions take the nearest; the geometry is the same.
+    Pixels are interpolated, labels and regions take the nearest; the geometry is the same, but for
+    the masks' offset, which is told in the patch's pixels.
     """
     device = batch.x_BCHW.device
     position_BSS2 = _positions(augmentation, size).to(device)
     x_BCHW = _interpolate(batch.x_BCHW, position_BSS2)
     if augmentation.styles > 0:
         x_BCHW = standardize_styles(x_BCHW, augmentation.reference, augmentation.styles)
-    labels_BHW, regions_BRHW = _nearest(batch, position_BSS2)
+    labels_BHW, regions_BRHW = _nearest(batch, position_BSS2, augmentation.offset_B2.to(device))
     grow_B = augmentation.grow_B
     if bool(grow_B.any()):
         own_BHW = labels_BHW == batch.id_B[:, None, None]
@@ -205,11 +213,12 @@ def _interpolate(x_BCHW: Tensor, position_BSS2: Tensor) -> Tensor:
     )
 
 
-def _nearest(batch: PatchBatch, position_BSS2: Tensor) -> tuple[Tensor, Tensor]:
-    """Return labels and regions at the pixels nearest to the positions."""
+def _nearest(batch: PatchBatch, position_BSS2: Tensor, offset_B2: Tensor) -> tuple[Tensor, Tensor]:
+    """Return labels and regions, set off, at the pixels nearest to the positions."""
     count, regions, side, _ = batch.regions_BRHW.shape
     size = position_BSS2.shape[1]
-    pixel_BSS2 = (position_BSS2 + (side - 1) / 2).round().long().clamp_(0, side - 1)
+    pixel_BSS2 = (position_BSS2 + (side - 1) / 2).round().long() - offset_B2[:, None, None, :]
+    pixel_BSS2.clamp_(0, side - 1)
     place_BN = (pixel_BSS2[..., 1] * side + pixel_BSS2[..., 0]).flatten(1)
     labels_BN = batch.labels_BHW.flatten(1).gather(1, place_BN)
     place_BRN = place_BN[:, None].expand(-1, regions, -1)

@@ -73,8 +73,8 @@ class VariationPanel(QWidget):
             "augmentation.mask_jitter",
             "Outlines, ± px",
             (0, 8),
-            tip="Outlines of cells and of further masks grow or shrink by up to so many pixels, so "
-            "that nothing hangs on where exactly the segmentation drew them",
+            tip="Outlines of cells and of further masks grow or shrink, and move, by up to so many "
+            "pixels, so that nothing hangs on where exactly the segmentation drew them",
         )
 
     def _add_staining(self) -> None:
