@@ -1,9 +1,10 @@
-"""SpliCER in a training loop of your own, with an encoder of your own.
+"""SpliCER in a training loop of your own, with an encoder and a loss of your own.
 
     python examples/own_training_loop.py
 
 The pieces are those that ``pipeline.train`` is made of: patches are cut around cells, normalised,
-augmented twice and split into components; ``SpliCER.objective`` gives the loss.
+augmented twice and split into components; ``SpliCER.objective`` gives the loss, and
+``SpliCER.after_step`` lets the teacher follow, where a loss has one (BYOL, DINO).
 """
 
 from __future__ import annotations
@@ -66,6 +67,23 @@ class MyEncoder(nn.Module):
         return z_BZ
 
 
+class MyLoss(nn.Module):
+    """Any function of two embeddings (B, K) will do: a chunk's, and its component's branch's.
+
+    Here: both views agree, and every dimension differs between patches and from the others.
+    """
+
+    def __init__(self, spread: float = 1.0) -> None:
+        super().__init__()
+        self.spread = spread
+
+    def forward(self, a_BK: Tensor, b_BK: Tensor) -> Tensor:
+        """Return a number to be made small."""
+        apart = [torch.cov(z_BK.T) - torch.eye(z_BK.shape[1]).to(z_BK) for z_BK in (a_BK, b_BK)]
+        spread = torch.stack([differs_KK.square().mean() for differs_KK in apart]).sum()
+        return (a_BK - b_BK).square().mean() + self.spread * spread
+
+
 def train(
     network: SpliCER, cache: PatchCache, normalization: Normalization, steps: int
 ) -> list[float]:
@@ -87,6 +105,7 @@ def train(
         optimizer.zero_grad()
         terms.total.backward()
         optimizer.step()
+        network.after_step(step / steps)
         losses.append(terms.total.item())
         if step % 20 == 0:
             parts = ", ".join(f"{name} {loss.item():.2f}" for name, loss in terms.parts.items())
@@ -111,6 +130,7 @@ def main(*, size: int = 256, steps: int = 100) -> list[float]:
         PARTS.channels,
         SIZE,
         encoder=MyEncoder(len(PARTS.channels)),
+        loss=MyLoss(),  # or the name of one that is there: ModelSettings(loss="byol")
     )
     losses = train(network, cache, normalization, steps)
 

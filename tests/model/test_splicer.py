@@ -8,8 +8,9 @@ from torch import nn
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component, ModelSettings
-from napari_splicer.errors import InvalidComponent
+from napari_splicer.errors import InvalidComponent, InvalidSettings
 from napari_splicer.model.losses import LOSSES, Pair, build_loss
+from napari_splicer.model.losses.asymmetric import BYOL
 from napari_splicer.model.objectives import build_network
 
 CHANNELS = ("PanCK", "CD3", "DNA")
@@ -158,6 +159,50 @@ def test_any_module_serves_as_encoder():
     network = build_network(SMALL, PARTS, CHANNELS, 16, encoder=mine)
     assert network.encoder is mine
     assert network.represent(batch()[0]).shape == (8, 7)
+
+
+class Nearness(nn.Module):
+    """A loss of someone else's, with a weight that is learned."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, a_BK, b_BK):
+        return self.weight * (a_BK - b_BK).square().mean()
+
+
+@pytest.mark.parametrize("objective", ["splicer", "je", "sum-je", "concat"])
+def test_any_function_or_module_of_two_embeddings_serves_as_loss(objective):
+    mine = Nearness()
+    settings = SMALL.model_copy(update={"objective": objective, "primary_terms": "sum"})
+    network = build_network(settings, PARTS, CHANNELS, 16, loss=mine)
+    first, views = seen(network)
+    network.objective(first, views).total.backward()
+    weights = {"immune": 0.5}
+    pairs = network.counterparts(first, views).items()
+    expected = sum(weights.get(name, 1.0) * (a - b).square().mean() for name, (a, b) in pairs)
+    torch.testing.assert_close(mine.weight.grad, expected)
+    assert any(parameter is mine.weight for parameter in network.parameters())
+
+
+def test_a_loss_of_ones_own_may_have_a_teacher_and_holds_branches_too():
+    settings = SMALL.model_copy(update={"consistency": 0.5})
+    network = build_network(settings, PARTS, CHANNELS, 16, loss=BYOL)
+    assert type(network.loss) is type(network.branch_loss) is BYOL
+    assert network.teacher is not None
+
+
+@pytest.mark.parametrize("loss", [BYOL(SMALL, [6, 10]), int, "byol"], ids=["made", "int", "name"])
+def test_what_is_no_loss_is_refused(loss):
+    with pytest.raises(InvalidSettings, match="can't serve as a loss"):
+        build_network(SMALL, PARTS, CHANNELS, 16, loss=loss)
+
+
+def test_concat_takes_no_single_encoder():
+    settings = SMALL.model_copy(update={"objective": "concat"})
+    with pytest.raises(InvalidSettings, match="an encoder for every component"):
+        build_network(settings, PARTS, CHANNELS, 16, encoder=nn.Flatten())
 
 
 def test_what_cannot_be_built_is_said():

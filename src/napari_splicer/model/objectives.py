@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from napari_splicer.errors import InvalidComponent
+from napari_splicer.errors import InvalidComponent, InvalidSettings
 from napari_splicer.model.bank import BranchShape, ComponentBank
 from napari_splicer.model.encoders import build_encoder, representation_width
 from napari_splicer.model.losses import build_loss
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.components.decomposition import Decomposition
     from napari_splicer.config import ModelSettings
-    from napari_splicer.model.losses import ChunkLoss
+    from napari_splicer.model.losses import ChunkLoss, OwnLoss
 
 SHARED = "shared"
 
@@ -40,6 +40,7 @@ def build_network(
     size: int,
     *,
     encoder: nn.Module | None = None,
+    loss: OwnLoss | None = None,
     seed: int = 0,
 ) -> SpliCER:
     """Make a network with fresh weights; the same seed gives the same weights.
@@ -57,13 +58,18 @@ def build_network(
     encoder : nn.Module, optional
         Serves as primary encoder instead of the one that ``settings.encoder`` names; not with
         ``"concat"``, which has several.
+    loss : callable or type[ChunkLoss], optional
+        Serves instead of the loss that ``settings.loss`` names: a function or module (a_BK, b_BK)
+        -> scalar, which gets a chunk and its branch's embedding of the other view, or a subclass
+        of :class:`~napari_splicer.model.losses.ChunkLoss`.
     seed : int
         For the weights. torch's global random state is left as it was.
 
     Raises
     ------
     InvalidSettings
-        If the encoder or the loss is unknown, or the encoder can't take patches of this size.
+        If the encoder or the loss is unknown, the encoder can't take patches of this size, or one
+        encoder is given where there are several.
     InvalidComponent
         If there is no component but the objective needs them, the embedding is too narrow for all
         chunks, or a component has the shared chunk's name, "shared".
@@ -71,10 +77,15 @@ def build_network(
     objective = settings.objective
     if objective != "je":
         _check(decomposition)
+    if objective == "concat" and encoder is not None:
+        raise InvalidSettings(
+            "The objective 'concat' trains an encoder for every component, and one was given.",
+            "Leave the encoder out, or choose another objective.",
+        )
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if objective == "concat":
-            return _concat(settings, decomposition, size)
+            return _concat(settings, decomposition, size, loss)
         if encoder is None:
             encoder = build_encoder(settings.encoder, len(channels), settings.width, size)
         width = representation_width(encoder, len(channels), size)
@@ -92,17 +103,21 @@ def build_network(
             encoder,
             projector,
             bank,
-            build_loss(settings, _widths(aligned, settings)),
+            build_loss(settings, _widths(aligned, settings), loss),
             Layout(aligned, chunks, _weights(decomposition) if objective != "je" else {}),
-            _branch_loss(settings, [] if bank is None else _widths(aligned, settings)[: len(bank)]),
+            _branch_loss(
+                settings, [] if bank is None else _widths(aligned, settings)[: len(bank)], loss
+            ),
         )
 
 
-def _branch_loss(settings: ModelSettings, widths: Sequence[int]) -> ChunkLoss | None:
+def _branch_loss(
+    settings: ModelSettings, widths: Sequence[int], loss: OwnLoss | None
+) -> ChunkLoss | None:
     """Return what holds each branch against itself, by itself, as Concat's encoders are."""
     if not settings.consistency or not widths:
         return None
-    return build_loss(settings.model_copy(update={"decorrelation": 0.0}), widths)
+    return build_loss(settings.model_copy(update={"decorrelation": 0.0}), widths, loss)
 
 
 def _bank(
@@ -122,7 +137,9 @@ def _bank(
     )
 
 
-def _concat(settings: ModelSettings, decomposition: Decomposition, size: int) -> SpliCER:
+def _concat(
+    settings: ModelSettings, decomposition: Decomposition, size: int, loss: OwnLoss | None
+) -> SpliCER:
     """Make one encoder and projector per component, side by side."""
     parts = decomposition.components
     chunks = _chunks(settings, decomposition)
@@ -143,7 +160,7 @@ def _concat(settings: ModelSettings, decomposition: Decomposition, size: int) ->
         SideBySide(encoders, [len(part.channels) for part in parts]),
         SideBySide(projectors, entering),
         None,
-        build_loss(alone, widths),
+        build_loss(alone, widths, loss),
         Layout(chunks, chunks, _weights(decomposition), sees_parts=True),
     )
 

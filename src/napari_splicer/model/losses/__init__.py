@@ -6,6 +6,6 @@ other view. It never sees an encoder. The formulas are pure functions; a thin mo
 """
 
 from napari_splicer.model.losses.base import ChunkLoss, Pair, Pairwise, Taught, Terms
-from napari_splicer.model.losses.registry import LOSSES, build_loss
+from napari_splicer.model.losses.registry import LOSSES, OwnLoss, build_loss
 
-__all__ = ["LOSSES", "ChunkLoss", "Pair", "Pairwise", "Taught", "Terms", "build_loss"]
+__all__ = ["LOSSES", "ChunkLoss", "OwnLoss", "Pair", "Pairwise", "Taught", "Terms", "build_loss"]

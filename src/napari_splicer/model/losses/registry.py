@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.model.losses.asymmetric import BYOL, DINO, SimSiam
@@ -13,9 +13,14 @@ from napari_splicer.model.losses.correlation import SSLEY, BarlowTwins, VICReg
 from napari_splicer.model.losses.gaussian import LeJEPA
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from torch import Tensor
 
     from napari_splicer.config import ModelSettings
+
+OwnLoss: TypeAlias = "type[ChunkLoss] | Callable[[Tensor, Tensor], Tensor]"
+"""What serves as a loss: a :class:`ChunkLoss`, or (a_BK, b_BK) -> scalar (a module, too)."""
 
 LOSSES: Mapping[str, type[ChunkLoss]] = {
     "vicreg": VICReg,
@@ -31,8 +36,10 @@ LOSSES: Mapping[str, type[ChunkLoss]] = {
 ENTRY_POINTS = "napari_splicer.losses"
 
 
-def build_loss(settings: ModelSettings, widths: Sequence[int]) -> ChunkLoss:
-    """Make the loss that ``settings.loss`` names.
+def build_loss(
+    settings: ModelSettings, widths: Sequence[int], own: OwnLoss | None = None
+) -> ChunkLoss:
+    """Make the loss that ``settings.loss`` names, or ``own``.
 
     Other packages add losses by an entry point of the group ``napari_splicer.losses``, which names
     a :class:`ChunkLoss` or a function (a_BK, b_BK) -> scalar::
@@ -45,12 +52,16 @@ def build_loss(settings: ModelSettings, widths: Sequence[int]) -> ChunkLoss:
     settings : ModelSettings
     widths : sequence of int
         Of the chunks.
+    own : type[ChunkLoss] or callable, optional
+        Serves instead; ``settings.loss`` is not looked at.
 
     Raises
     ------
     InvalidSettings
-        If there is no loss of this name, or it can't be loaded.
+        If there is no loss of this name, it can't be loaded, or ``own`` is none.
     """
+    if own is not None:
+        return _made(own, settings, widths)
     if settings.loss in LOSSES:
         return LOSSES[settings.loss](settings, widths)
     brought = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
@@ -67,6 +78,17 @@ def build_loss(settings: ModelSettings, widths: Sequence[int]) -> ChunkLoss:
             f"The loss '{settings.loss}' ({point.value}) can't be loaded: {error}.",
             "Repair or remove the package that brings it.",
         ) from error
-    if isinstance(found, type) and issubclass(found, ChunkLoss):
-        return found(settings, widths)
-    return Pairwise(found, settings, widths)
+    return _made(found, settings, widths)
+
+
+def _made(loss: OwnLoss, settings: ModelSettings, widths: Sequence[int]) -> ChunkLoss:
+    if isinstance(loss, type) and issubclass(loss, ChunkLoss):
+        return loss(settings, widths)
+    # A made ChunkLoss is callable, but not with two embeddings; nor does it know these widths.
+    if isinstance(loss, (ChunkLoss, type)) or not callable(loss):
+        raise InvalidSettings(
+            f"{loss!r:.80} can't serve as a loss.",
+            "Give a function or module that makes a number of two embeddings, or a subclass of "
+            "ChunkLoss: the class itself, which is made with the chunks' widths here.",
+        )
+    return Pairwise(loss, settings, widths)
