@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -101,6 +101,22 @@ def chunk_marker_r2(
     ndarray, float64, (chunk, M)
         R², below 0 where the prediction is worse than the mean; NaN for a constant marker.
     """
+    rows = marker_r2_by_chunk(e_ND, chunks, markers_NM, groups=groups, folds=folds)
+    return np.array(list(rows), dtype=np.float64)
+
+
+def marker_r2_by_chunk(
+    e_ND: ArrayLike,
+    chunks: Mapping[str, slice],
+    markers_NM: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    folds: int = 5,
+) -> Iterator[NDArray[np.float64]]:
+    """Yield what :func:`chunk_marker_r2` returns, (M,) for each chunk, as soon as it is known.
+
+    A chunk takes a second or two with thousands of cells: whoever waits can tell how far it is.
+    """
     from sklearn.metrics import r2_score
     from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 
@@ -111,14 +127,12 @@ def chunk_marker_r2(
         splits = KFold(folds, shuffle=True, random_state=0).split(matrix_ND)
     else:
         splits = GroupKFold(min(folds, different)).split(matrix_ND, groups=labels_N)
-    rows_of_folds = list(splits)
-    ridge = _ridge()
-    rows = []
+    rows_of_folds, ridge = list(splits), _ridge()
+    constant_M = np.ptp(truth_NM, axis=0) == 0
     for columns in chunks.values():
         guess_NM = cross_val_predict(ridge, matrix_ND[:, columns], truth_NM, cv=rows_of_folds)
-        rows.append(r2_score(truth_NM, guess_NM, multioutput="raw_values"))
-    constant_M = np.ptp(truth_NM, axis=0) == 0
-    return np.where(constant_M, np.nan, np.array(rows, dtype=np.float64))
+        r2_M = r2_score(truth_NM, guess_NM, multioutput="raw_values")
+        yield np.where(constant_M, np.nan, np.asarray(r2_M, np.float64))
 
 
 def linear_reading(e_NK: ArrayLike, c_NK: ArrayLike, *, folds: int = 5) -> NDArray[np.float64]:

@@ -1,18 +1,18 @@
-"""Two groupings side by side, and how sure the groups are."""
+"""Two groupings side by side."""
 
 from __future__ import annotations
+
+from threading import Event
 
 import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_splicer.analysis.agreement import Trust
-from napari_splicer.config import ClusteringSettings
 from napari_splicer.gui import groupings
+from napari_splicer.gui.widgets import comparison
 from napari_splicer.gui.widgets.comparison import EMPTY, Comparison
 from napari_splicer.gui.widgets.save_button import SaveButton
-from napari_splicer.gui.widgets.trust_line import TrustLine, in_words
 
 
 @pytest.fixture
@@ -53,9 +53,9 @@ def test_when_one_grouping_is_left_nothing_can_be_saved(qtbot, twice) -> None:
 def test_what_is_found_of_a_table_that_is_gone_is_not_shown(qtbot, twice) -> None:
     panel = Comparison(twice)
     qtbot.addWidget(panel)
-    assert panel._errand.asked
+    assert panel._work.asked
     twice.table = None
-    qtbot.waitUntil(lambda: not panel._errand.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel._work.errand.busy, timeout=60_000)
     assert panel.message == EMPTY
     assert not panel.moved.isEnabled()
 
@@ -91,28 +91,21 @@ def test_the_active_grouping_is_compared_with_the_one_before(qtbot, session, twi
     assert all(text == "" or text.isdigit() for text in texts)
 
 
-def test_trust_is_measured_when_asked_and_forgotten_with_the_groups(qtbot, session) -> None:
-    settings = ClusteringSettings(name="kind", source="representation")
-    session.table.uns["splicer"]["clusterings"]["kind"] = settings.model_dump()
-    line = TrustLine(session)
-    qtbot.addWidget(line)
-    qtbot.mouseClick(line.button, Qt.MouseButton.LeftButton)
-    assert not line.button.isEnabled()
-    qtbot.waitUntil(line.button.isEnabled, timeout=60_000)
-    assert "grouped anew, groups are alike to" in line.words.text()
-    session.clustering = None
-    assert line.words.text() == ""
-
-
-def test_every_verdict_has_its_words() -> None:
-    assert in_words(Trust(0.9, None, 0.02, 100)) == (
-        "Stable: grouped anew, groups are alike to 0.90 (1: the same, 0: no more than by chance). "
-        "They hardly follow the image's border (0.02 of 1)."
-    )
-    assert in_words(Trust(0.5, 0.4, None, 100)) == (
-        "Partly chance: grouped anew, groups are alike to 0.50 (1: the same, 0: no more than by "
-        "chance). They follow the image (0.40 of 1)."
-    )
-    assert in_words(Trust(None, None, None, 5, "they were taught by examples")) == (
-        "Whether they are chance can't be told: they were taught by examples."
-    )
+def test_a_comparison_that_is_stopped_can_be_asked_for_again(qtbot, twice, monkeypatch) -> None:
+    going_on = Event()
+    monkeypatch.setattr(comparison, "_compare", lambda *_: going_on.wait(60) and None)
+    panel = Comparison(twice)
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitUntil(panel._work.cancel.isVisible, timeout=60_000)
+    monkeypatch.undo()
+    qtbot.mouseClick(panel._work.cancel, Qt.MouseButton.LeftButton)
+    assert panel.message == "Stopped before it was done."
+    assert not panel._work.isVisible()
+    assert "Try again" in panel.moved.toolTip()
+    qtbot.mouseClick(panel.again, Qt.MouseButton.LeftButton)
+    assert panel.message == "Comparing …"
+    assert not panel.again.isVisible()
+    going_on.set()
+    qtbot.waitUntil(panel.moved.isEnabled, timeout=60_000)
+    assert panel.message == ""

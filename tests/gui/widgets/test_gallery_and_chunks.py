@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_splicer.analysis.shares import finish
 from napari_splicer.embedding.table import note_representation
+from napari_splicer.errors import UnusableChannel
 from napari_splicer.gui import editing
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.widgets import chunk_table, gallery
@@ -152,13 +156,57 @@ def test_chunks_tell_how_much_they_repeat_each_other(qtbot, session, make_table)
     assert list(page.matrix.matrix.values.columns) == list(table.var_names)
 
 
+def test_measuring_chunks_can_be_stopped_and_begun_again(
+    qtbot, session, make_table, monkeypatch
+) -> None:
+    def slowly(*_):
+        for share in np.linspace(0, 1, 600):
+            yield float(share)
+            time.sleep(0.1)
+
+    session.table = make_table(cells=240)
+    monkeypatch.setattr(chunk_table, "_measure", slowly)
+    chunks = ChunkTable(session)
+    qtbot.addWidget(chunks)
+    chunks.show()
+    qtbot.waitUntil(lambda: "left" in chunks._work.left.text(), timeout=20_000)
+    assert chunks._work.isVisible()
+    assert 0 < chunks._work.bar.value() < 1000
+    qtbot.mouseClick(chunks._work.cancel, Qt.MouseButton.LeftButton)
+    assert chunks.message == "Stopped before it was done."
+    qtbot.waitUntil(lambda: not chunks._work.errand.busy, timeout=1500)
+    monkeypatch.undo()
+    qtbot.mouseClick(chunks.again, Qt.MouseButton.LeftButton)
+    assert chunks.message.startswith("Measuring")
+    qtbot.waitUntil(lambda: chunks.matrix.matrix is not None, timeout=20_000)
+    assert chunks.message == ""
+
+
+def test_chunks_that_cannot_be_measured_say_why_and_offer_to_try_again(
+    qtbot, session, make_table, monkeypatch
+) -> None:
+    def fails(*_):
+        yield 0.1
+        raise UnusableChannel("CD3 holds no number.", "Leave it out.")
+
+    session.table = make_table(cells=240)
+    monkeypatch.setattr(chunk_table, "_measure", fails)
+    chunks = ChunkTable(session)
+    qtbot.addWidget(chunks)
+    chunks.show()
+    qtbot.waitUntil(lambda: "CD3 holds no number" in chunks.message, timeout=20_000)
+    assert chunks.again.isVisible()
+
+
 def test_chunks_of_cells_that_lack_a_marker(make_table):
     table = make_table(cells=60)
     intensities = np.array(table.X)
     intensities[:50, 0] = np.nan  # missing in most
     intensities[3, 1] = np.nan  # missing in one cell
-    r2, _ = chunk_table._measure(
-        table.obsm["X_splicer_chunks"], {"a": slice(0, 4)}, intensities, tuple(table.var_names)
+    r2, _ = finish(
+        chunk_table._measure(
+            table.obsm["X_splicer_chunks"], {"a": slice(0, 4)}, intensities, tuple(table.var_names)
+        )
     )
     assert np.isnan(r2.loc["a", "DAPI"])
     assert np.isfinite(r2.loc["a", ["CD3", "CD20", "PanCK", "Ki-67"]]).all()

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import scale_colours
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
+    from napari_splicer.analysis.shares import Shares
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
 
@@ -83,7 +83,7 @@ class ChunkTable(Panel):
         super().__init__(_HEADINGS[MARKERS][0], self.matrix, parent)
         self._session = session
         self._found: Told | None = None
-        self._errand = Errand(self, self._show)
+        self._work = self.working(self._show, self._changed)
         self.bar = ColourBar()
         self.bar.set_scale(scale_colours(), 0, 1)
         self.about = NarrowBox()
@@ -111,7 +111,7 @@ class ChunkTable(Panel):
 
         table = self._session.table
         chunks = {} if table is None else chunk_slices(table)
-        self._errand.forget()
+        self._work.forget()
         self._found = None
         self.matrix.set_matrix(None)
         if table is None or not chunks:
@@ -121,9 +121,7 @@ class ChunkTable(Panel):
         else:
             embedding = np.asarray(table.obsm["X_splicer_chunks"])
             self.say("Measuring what each component tells apart …")
-            self._errand.ask(
-                _measure, embedding, chunks, np.asarray(table.X), tuple(table.var_names)
-            )
+            self._work.ask(_measure, embedding, chunks, np.asarray(table.X), tuple(table.var_names))
 
     def _show(self, found: Told) -> None:
         self._found = found
@@ -157,12 +155,12 @@ def _measure(
     chunks: Mapping[str, slice],
     intensities: NDArray[np.float32],
     markers: tuple[str, ...],
-) -> Told:
+) -> Shares[Told]:
     """Ask every component's chunk, of a sample where there are many cells.
 
     Cells that lack a marker are left out of all; a marker that most cells lack has no R².
     """
-    from napari_splicer.quality import chunk_marker_r2, chunk_similarity
+    from napari_splicer.quality import chunk_similarity, marker_r2_by_chunk
 
     rows = np.sort(np.random.default_rng(0).permutation(len(embedding))[:_MOST])
     known = np.isfinite(intensities[rows])
@@ -171,9 +169,13 @@ def _measure(
     r2 = np.full((len(chunks), len(markers)), np.nan)
     likeness = np.full((len(chunks), len(chunks)), np.nan)
     if len(rows) >= _FEWEST:
+        yield 0.0
         likeness = chunk_similarity(embedding[rows], chunks)
         if kept.any():
-            r2[:, kept] = chunk_marker_r2(embedding[rows], chunks, intensities[rows][:, kept])
+            found = marker_r2_by_chunk(embedding[rows], chunks, intensities[rows][:, kept])
+            for done, row in enumerate(found):
+                r2[done, kept] = row
+                yield (done + 1) / len(chunks)
     names = list(chunks)
     return Told(
         pd.DataFrame(r2, index=names, columns=list(markers)),

@@ -8,7 +8,6 @@ import numpy as np
 from qtpy.QtWidgets import QLabel, QPushButton
 
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.widgets.colouring import scale_colours
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
@@ -50,7 +49,8 @@ class Comparison(Panel):
         super().__init__("", self.matrix, parent)
         self._session = session
         self._found: Agreement | None = None
-        self._errand = Errand(self, self._show)
+        self._work = self.working(self._show, self._ask)
+        self._work.stopped.connect(self._stopped)
         self.first, self.second = NarrowBox(), NarrowBox()
         self.index = QLabel()
         self.index.setToolTip(
@@ -96,7 +96,7 @@ class Comparison(Panel):
         self._found = None
         self.moved.setEnabled(False)
         if table is None or len(self._session.clusterings) < 2:
-            self._errand.forget()
+            self._work.forget()
             self.index.clear()
             self.matrix.set_matrix(None)
             self.moved.setText(_MOVED)
@@ -106,7 +106,11 @@ class Comparison(Panel):
         self.moved.setToolTip("Two groupings are being compared: one moment")
         if self.message:
             self.say("Comparing …")
-        self._errand.ask(_compare, _excerpt(table, names), names)
+        self._work.ask(_compare, _excerpt(table, names), names)
+
+    def _stopped(self) -> None:
+        self.index.clear()
+        self.moved.setToolTip("The two were not compared: press Try again")
 
     def _show(self, found: Agreement) -> None:
         self._found = found

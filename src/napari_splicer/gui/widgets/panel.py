@@ -5,11 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QElidingLabel
+
+from napari_splicer.errors import SplicerError
+from napari_splicer.gui.failures import in_words
+from napari_splicer.gui.jobs import tell
+from napari_splicer.gui.widgets.work_line import WorkLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _LETTERS, _PADDING = 5, 8  # of a heading; px
 _LATER = 100  # ms; map and image are drawn by then, unless there are millions of cells
@@ -33,7 +47,7 @@ class Panel(QWidget):
         self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._stack = QStackedLayout()
         self._stack.addWidget(content)
-        self._stack.addWidget(self._message)
+        self._stack.addWidget(self._message_page())
 
         self.heading = _Heading(title)
         font = self.heading.font()
@@ -49,7 +63,46 @@ class Panel(QWidget):
         layout.setSpacing(4)
         layout.addLayout(line)
         layout.addLayout(self._stack, stretch=1)
+        self._layout = layout
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+
+    def _message_page(self) -> QWidget:
+        self.again = QPushButton("Try again")
+        self.again.hide()
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addStretch()
+        layout.addWidget(self._message)
+        layout.addWidget(self.again, alignment=Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch()
+        return page
+
+    def working(
+        self,
+        done: Callable[[Any], None],
+        again: Callable[[], None],
+        progress: Callable[[float], None] | None = None,
+    ) -> WorkLine:
+        """Return a line, at the bottom, for work that makes the content.
+
+        Where it fails or is stopped, that is said instead of the content, and a button does
+        ``again``.
+        """
+        line = WorkLine(done, self._failed, progress, self)
+        line.stopped.connect(lambda: self._offer("Stopped before it was done."))
+        self.again.clicked.connect(lambda: again())
+        self._layout.addWidget(line)
+        return line
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, SplicerError):
+            tell(error)  # with its details
+        self._offer(in_words(error))
+
+    def _offer(self, sentence: str) -> None:
+        self.say(sentence)
+        self.again.show()
 
     @property
     def message(self) -> str:
@@ -67,6 +120,7 @@ class Panel(QWidget):
 
     def say(self, sentence: str) -> None:
         """Show a sentence instead of the content."""
+        self.again.hide()
         self._message.setText(sentence)
         self._stack.setCurrentIndex(1)
 
