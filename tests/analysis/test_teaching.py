@@ -12,7 +12,6 @@ from sklearn.preprocessing import StandardScaler
 
 from napari_splicer import pipeline
 from napari_splicer.analysis import standardised
-from napari_splicer.analysis.agreement import trust
 from napari_splicer.analysis.clustering import add_clustering, cluster_cells, clusterings
 from napari_splicer.analysis.groups import (
     colours_of,
@@ -21,6 +20,7 @@ from napari_splicer.analysis.groups import (
     note_earlier_model,
 )
 from napari_splicer.analysis.teaching import Taught, add_taught, taught_settings, teach
+from napari_splicer.analysis.trust import trust
 from napari_splicer.config import CellType, ClusteringSettings, RunConfig, TaughtSettings
 from napari_splicer.embedding.table import read_table
 from napari_splicer.errors import InvalidSettings, WouldOverwrite

@@ -14,7 +14,7 @@ from napari_splicer.analysis.features import said_of_blank
 from napari_splicer.analysis.grouping import group, numbered_by_size
 from napari_splicer.analysis.groups import clustering_names, note_earlier_model, note_edits
 from napari_splicer.analysis.palette import UNASSIGNED, UNASSIGNED_COLOUR, group_colours
-from napari_splicer.analysis.shares import finish
+from napari_splicer.analysis.shares import finish, part
 from napari_splicer.analysis.space import CellSpace
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import record
@@ -22,7 +22,7 @@ from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
 from napari_splicer.settings import EXPORTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -214,7 +214,18 @@ def stability(table: AnnData, settings: ClusteringSettings, *, seeds: Iterable[i
         Mean adjusted Rand index (Hubert and Arabie 1985) over pairs of seeds: 1 where all agree,
         about 0 where they agree no more than at random.
     """
+    return finish(seeded(table, settings, tuple(seeds)))
+
+
+def seeded(table: AnnData, settings: ClusteringSettings, seeds: Sequence[int]) -> Shares[float]:
+    """Do what :func:`stability` does, and yield how much is done."""
     from sklearn.metrics import adjusted_rand_score
 
-    found = [cluster_cells(table, settings.model_copy(update={"seed": n})).codes for n in seeds]
+    found = []
+    for done, seed in enumerate(seeds):
+        wanted = settings.model_copy(update={"seed": seed})
+        space = CellSpace(table, wanted.source, seed=seed, landmarks=wanted.landmarks)
+        work = grouping(table, space, wanted)
+        made = yield from part(work, done / len(seeds), (done + 1) / len(seeds))
+        found.append(made.codes)
     return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(found, 2)]))

@@ -13,6 +13,8 @@ from napari_splicer.errors import InvalidSettings
 if TYPE_CHECKING:
     from anndata import AnnData
 
+_KEEP_CELLS = ("rename", "colour")  # how edits begin that leave every cell in its group
+
 
 def groups_of(table: AnnData, clustering: str) -> pd.Series[Any]:
     """Return the group of every cell, categorical (n,).
@@ -55,6 +57,11 @@ def edits_of(table: AnnData, clustering: str) -> tuple[str, ...]:
     """Return what was changed by hand in a clustering, in words, as the table notes it."""
     noted = table.uns.get("splicer", {}).get("edits", {})
     return tuple(map(str, noted.get(clustering, ())))
+
+
+def regrouped_by_hand(table: AnnData, clustering: str) -> bool:
+    """Return whether cells were given other groups by hand, not names and colours alone."""
+    return any(words.split(" ")[0] not in _KEEP_CELLS for words in edits_of(table, clustering))
 
 
 def note_edits(table: AnnData, clustering: str, edits: tuple[str, ...]) -> None:

@@ -89,7 +89,8 @@ class Keeper:
         self._begun, self._took = 0.0, 0.0
         for name in KEPT_FIELDS:
             self.session.events[name].connect(self._on_change)
-        for signal in (self.session.history.changed, self._link.changed, self._provenance.changed):
+        own = (self._link.changed, self._provenance.changed)
+        for signal in (self.session.history.changed, self.session.trust_noted, *own):
             signal.connect(self._on_change)
         viewer.layers.events.removing.connect(self._on_removing)
 
@@ -126,8 +127,7 @@ class Keeper:
         if self.project is None and not worth_keeping(self.session):
             return
         if not self._timer.isActive():
-            wait = max(WAIT, min(_PATIENCE * self._took, _LONGEST))
-            self._timer.start(round(1000 * wait))
+            self._timer.start(round(1000 * max(WAIT, min(_PATIENCE * self._took, _LONGEST))))
 
     def _save_if_any(self) -> None:
         if self.would_replace:

@@ -124,6 +124,7 @@ class Session:
     table_comes: ClassVar[Signal] = Signal(object, description="Made from this Snapshot")
     mask_made: ClassVar[Signal] = Signal(object, description="A cell mask of the image was made")
     clusterings_changed: ClassVar[Signal] = Signal(description="Columns of the table changed")
+    trust_noted: ClassVar[Signal] = Signal(description="The table notes how sure groups are")
     drawing_requested: ClassVar[Signal] = Signal(description="Select by drawing on the image")
     table_left: ClassVar[Signal] = Signal(object, object, str, description="Old, new, groups")
 
@@ -240,12 +241,11 @@ class Session:
 
     def show_group(self, group: int, visible: bool) -> None:
         """Show or hide a group of the active clustering, on the image and on the map."""
-        if self.clustering is None:
-            return
-        name = self.groups[group].name
-        hidden = self._hidden.get(self.clustering, frozenset())
-        self._hidden[self.clustering] = hidden - {name} if visible else hidden | {name}
-        self._refresh_groups()
+        if self.clustering is not None:
+            name = self.groups[group].name
+            hidden = self._hidden.get(self.clustering, frozenset())
+            self._hidden[self.clustering] = hidden - {name} if visible else hidden | {name}
+            self._refresh_groups()
 
     def show_only(self, groups: Collection[int]) -> None:
         """Show these groups of the active clustering, and hide all others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt
@@ -18,10 +19,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_splicer.analysis.groups import earlier_model
+from napari_splicer.analysis.trust import trust_of
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.groupings import remove_grouping, rename_grouping
 from napari_splicer.gui.naming import source_words
 from napari_splicer.gui.shortcuts import REMOVE_GROUPING, RENAMING
+from napari_splicer.gui.widgets.trust_line import in_short, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.session import Session
 
 _NAME = Qt.ItemDataRole.UserRole
+_NOT_KNOWN = "How sure its groups are was not asked yet: press <i>How sure?</i>"
 _MOST = 4  # rows without scrolling
 _UNUSED = {"leiden": ("clusters",), "kmeans": ("resolution", "neighbours")}  # of the settings
 
@@ -76,6 +80,7 @@ class GroupingList(QWidget):
             session.events.clustering,
             session.events.groups,
             session.clusterings_changed,
+            session.trust_noted,
         ):
             bind(self, signal, self._refresh)
         self._refresh()
@@ -120,11 +125,14 @@ class GroupingList(QWidget):
         for row, name in enumerate(names if table is not None else ()):
             assert table is not None
             item = self.list.item(row)
-            item.setText(f"{name} · {len(table.obs[name].cat.categories)} groups")
+            groups, known = table.obs[name].cat.categories, trust_of(table, name)
+            short = "" if known is None else in_short(known)
+            item.setText(" · ".join(filter(None, (name, f"{len(groups)} groups", short))))
             item.setData(_NAME, name)
+            sure = _NOT_KNOWN if known is None else in_words(known)
             item.setToolTip(
-                f"{_how_made(table, name)}. Click to show it on image and map, double-click to "
-                "rename it."
+                f"<p>{escape(_how_made(table, name))}.</p><p>{sure}</p><p>Click to show it on "
+                "image and map, double-click to rename it.</p>"
             )
         self.list.setCurrentRow(
             names.index(session.clustering) if session.clustering in names else -1

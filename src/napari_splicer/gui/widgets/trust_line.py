@@ -1,72 +1,133 @@
-"""TrustLine: how far the active groups depend on chance, on the image, and on its border."""
+"""TrustLine: how far groupings depend on chance, on the image, and on its border."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_splicer.analysis.trust import keep_trust, note_trust, trust_of, trusting
+from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.failures import in_words as said_of
+from napari_splicer.gui.jobs import tell
 from napari_splicer.gui.snapshot import detached
+from napari_splicer.gui.widgets.work_line import WorkLine
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_splicer.analysis.agreement import Trust
+    from napari_splicer.analysis.shares import Shares
+    from napari_splicer.analysis.trust import Trust
     from napari_splicer.gui.session import Session
 
 _TIP = (
-    "Groups the cells three times more, each time from another start, and measures how alike the "
-    "groups are; and whether they follow the image, or lying at its border, more than the biology."
+    "For every grouping in the list that it is not known of: groups the cells three times more, "
+    "each time from another start, and measures how alike the groups are; and whether they follow "
+    "the image, or lying at its border, more than the biology."
 )
+_BUSY = "It is being measured: Cancel, below, stops it"
 _STABLE, _LITTLE = 0.8, 0.1
 
 
 class TrustLine(QWidget):
-    """A button, and afterwards a sentence.
+    """A button, and afterwards a sentence about the active groups; the list says it of all.
+
+    What is found is noted in the table, and stays true for these groups, whatever they are called.
 
     Parameters
     ----------
     session : Session
-        Read only.
+        Its table is written.
     """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._errand = Errand(self, self._show)
+        self._measured: tuple[AnnData, str] | None = None  # as the table was when it was asked
+        self._waiting: list[str] = []
+        self._asked = 0
         self.button = QPushButton("How sure?")
-        self.button.setToolTip(_TIP)
         self.button.clicked.connect(self._ask)
         self.words = QLabel()
         self.words.setWordWrap(True)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
+        self.work = WorkLine(self._take, self._refuse, parent=self)
+        self.work.stopped.connect(self._refresh)
+        line = QHBoxLayout()
         line.addWidget(self.button)
         line.addWidget(self.words, 1)
-        for signal in (session.events.table, session.events.clustering, session.events.groups):
-            bind(self, signal, self._forget)
-        self._forget()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(line)
+        layout.addWidget(self.work)
+        bind(self, session.events.table, self._table_changed)
+        for signal in (session.events.clustering, session.events.groups):
+            bind(self, signal, self._refresh)
+        self._refresh()
 
-    def _forget(self) -> None:
-        self._errand.forget()
-        self.words.clear()
-        self.button.setEnabled(True)
+    def _table_changed(self) -> None:
+        table = self._session.table
+        if self._measured is not None and (
+            table is None or not table.obs_names.equals(self._measured[0].obs_names)
+        ):
+            self.work.forget()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        session, busy = self._session, self.work.asked
+        self.button.setEnabled(not busy)
+        self.button.setToolTip(_BUSY if busy else session.words(_TIP))
+        if busy and self._measured is not None:
+            count = self._asked - len(self._waiting)
+            which = f" ({count} of {self._asked})" if self._asked > 1 else ""
+            self.words.setText(
+                session.words("Grouping the cells three times more")
+                + f", as {self._measured[1]}{which} …"
+            )
+            return
+        found = None
+        if session.table is not None and session.clustering is not None:
+            found = trust_of(session.table, session.clustering)
+        self.words.setText("" if found is None else in_words(found))
 
     def _ask(self) -> None:
-        session = self._session
-        if session.table is None or session.clustering is None:
+        table, active = self._session.table, self._session.clustering
+        if table is None or active is None:
             return
-        self.button.setEnabled(False)
-        self.words.setText("Grouping the cells three times more …")
-        image = session.image
-        shapes = {image.name: image.shape} if image is not None and session.table_fits else {}
-        self._errand.ask(_measure, detached(session.table), session.clustering, shapes)
+        names = sorted(self._session.clusterings, key=lambda name: name != active)
+        unknown = [name for name in names if trust_of(table, name) is None]
+        self._waiting = unknown or [active]
+        self._asked = len(self._waiting)
+        self._next()
 
-    def _show(self, found: Trust) -> None:
-        self.button.setEnabled(True)
-        self.words.setText(in_words(found))
+    def _next(self) -> None:
+        session, table = self._session, self._session.table
+        if table is not None and self._waiting:
+            name = self._waiting.pop(0)
+            image = session.image
+            shapes = {image.name: image.shape} if image is not None and session.table_fits else {}
+            if name not in session.clusterings:  # it was renamed or removed meanwhile
+                self._next()
+                return
+            self._measured = detached(table), name
+            self.work.ask(_measuring, *self._measured, shapes)
+        self._refresh()
+
+    def _take(self, found: Trust) -> None:
+        table = self._session.table
+        if table is not None and self._measured is not None:
+            before, name = self._measured
+            note_trust(before, name, found)
+            keep_trust(table, before)
+            self._session.trust_noted.emit()
+        self._next()
+
+    def _refuse(self, error: Exception) -> None:
+        self._waiting = []
+        self._refresh()
+        self.words.setText(said_of(error))
+        if not isinstance(error, SplicerError):
+            tell(error)
 
 
 def in_words(found: Trust) -> str:
@@ -87,7 +148,20 @@ def in_words(found: Trust) -> str:
     return " ".join(said)
 
 
-def _measure(table: AnnData, clustering: str, shapes: dict[str, tuple[int, int]]) -> Trust:
-    from napari_splicer.analysis.agreement import trust
+def in_short(found: Trust) -> str:
+    """Say the same in a few words, for a list; nothing where there is nothing to say."""
+    said = []
+    if found.stability is not None:
+        verdict = "stable" if found.stability >= _STABLE else "partly chance"
+        said.append(f"{verdict} {found.stability:.2f}")
+    for value, what in ((found.image, "image"), (found.border, "border")):
+        if value is not None and value >= _LITTLE:
+            said.append(f"follows {what} {value:.2f}")
+    return " · ".join(said)
 
-    return trust(table, clustering, shapes=shapes)
+
+def _measuring(
+    table: AnnData, clustering: str, shapes: dict[str, tuple[int, int]]
+) -> Shares[Trust]:
+    found = yield from trusting(table, clustering, shapes=shapes)
+    return found
