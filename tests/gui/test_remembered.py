@@ -79,7 +79,7 @@ def test_docks_open_as_they_were_left(make_napari_viewer, table, home, qtbot, mo
         if fold.text() == "Details for experts"
     )
     details.expand()
-    explorer.pages.setCurrentIndex(3)
+    explorer.pages.setCurrentWidget(explorer.teach)
     axes = explorer.map.axes.kind
     axes.setCurrentIndex(axes.findData(COMPONENTS))
     axes.activated.emit(axes.currentIndex())
