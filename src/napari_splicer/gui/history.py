@@ -13,7 +13,7 @@ from napari_splicer.analysis.clustering import note_settings
 from napari_splicer.analysis.groups import edits_of, note_edits
 from napari_splicer.analysis.regrouping import Groups
 from napari_splicer.analysis.teaching import taught_settings
-from napari_splicer.analysis.whole import take_out
+from napari_splicer.analysis.whole import Whole, take_out
 from napari_splicer.config import TaughtSettings
 from napari_splicer.gui.naming import uncertainty_words
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_splicer.analysis.whole import Whole
     from napari_splicer.gui.session import Session
 
 MOST_STEPS = 100
@@ -76,8 +75,7 @@ class Step:
 class History:
     """What was selected and edited on one table; its signal ``changed`` follows every change.
 
-    Steps belong to the cells of a table: they are forgotten when others are embedded. A clustering
-    that is made anew forgets the edits of the one before.
+    Steps belong to the cells of a table: they are forgotten when others are embedded.
 
     Parameters
     ----------
@@ -148,6 +146,25 @@ class History:
         after = replace(before, lesson=lesson, clustering=active or None, whole=entering)
         exchange(session, before, after)
         self._add(Step(words, before, after))
+
+    def remade(self, words: str, leaving: Whole, active: str | None) -> None:
+        """Remember as one step that a clustering was made anew, which the session shows by now.
+
+        Parameters
+        ----------
+        words : str
+            What the step is called.
+        leaving : Whole
+            As it was before.
+        active : str or None
+            The clustering that was shown before.
+        """
+        assert self._session.table is not None
+        entering = Whole.of(self._session.table, leaving.name)
+        if entering.settings == leaving.settings and entering.groups.same_as(leaving.groups):
+            return
+        now = replace(self._now(False), clustering=leaving.name, whole=entering)
+        self._add(Step(words, replace(now, clustering=active, whole=leaving), now))
 
     def undo(self) -> bool:
         """Take the last step back; return whether there was one."""
@@ -239,7 +256,7 @@ def exchange(session: Session, leaving: Moment, entering: Moment) -> None:
         session.hidden = {**hidden, into.name: hidden.pop(out.name, frozenset())}
     _exchange_measures(session, out, into)
     session.clustering = entering.clustering  # before the one that leaves is not there any more
-    if out is not None:
+    if out is not None and (into is None or out.name != into.name):
         take_out(table, out.name)
     session.selection = np.intersect1d(entering.selection, session.ids())
     session.lesson = entering.lesson

@@ -133,10 +133,14 @@ def _take_groups(session: Session, run: Run, table: AnnData) -> None:
                 Whole.of(edited, other).put(table)
         keep_annotations(edited, table)
         keep_trust(table, edited)
-    if session.table is edited:
-        for other in made:
+    if edited is not None and session.table is edited:
+        there = made & set(session.clusterings) if run.replace else set()
+        for other in made - there:
             session.history.forget(other)
+        before, active = [Whole.of(edited, each) for each in there], session.clustering
         session.table = table
         session.clustering = name
+        for whole in before:
+            session.history.remade(f"Make the grouping {whole.name} anew", whole, active)
     else:
         session.table_left.emit(edited, table, name)

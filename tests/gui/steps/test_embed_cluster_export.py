@@ -3,11 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 
 from napari_splicer import pipeline
+from napari_splicer.analysis.groups import edits_of
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.gui import commands, editing, groupings
 from napari_splicer.gui.jobs import JobRunner
@@ -155,6 +157,55 @@ def test_the_resolution_slider_makes_the_grouping_anew(runner, grouped, qtbot) -
     qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
     assert grouped.clusterings == ("splicer_cluster",)
     assert len(grouped.groups) > before
+
+
+def test_every_move_of_the_slider_can_be_undone(runner, grouped, qtbot) -> None:
+    step = shown(ClusterStep(runner), grouped)
+    qtbot.addWidget(step)
+    states = []
+    for resolution in (10, 40, 20):
+        step.resolution.setValue(resolution)
+        step.update_resolution()
+        qtbot.waitUntil(lambda: not runner.busy, timeout=60_000)
+        made = dict(grouped.table.uns["splicer"]["clusterings"]["splicer_cluster"])
+        states.append((grouped.groups, grouped.codes(), made, step.count.text()))
+
+    def is_as(state) -> bool:
+        groups, codes, made, words = state
+        assert grouped.groups == groups
+        assert np.array_equal(grouped.codes(), codes)
+        assert grouped.table.uns["splicer"]["clusterings"]["splicer_cluster"] == made
+        assert step.resolution.value() == round(10 * made["resolution"])
+        return step.count.text() == words
+
+    assert len(states[0][0]) < len(states[1][0])
+    assert len(grouped.history.steps[0]) == 2  # the first time, it stayed as it was
+    assert grouped.history.next_undo == "Make the grouping splicer_cluster anew"
+    for state in states[-2::-1]:
+        assert grouped.history.undo()
+        assert is_as(state)
+        assert grouped.clusterings == ("splicer_cluster",)
+    for state in states[1:]:
+        assert grouped.history.redo()
+        assert is_as(state)
+
+
+def test_groups_named_while_they_are_made_anew_come_back_with_their_names(grouped) -> None:
+    finer = ClusteringSettings(name="splicer_cluster", resolution=4)
+    run = commands.recluster(grouped, finer)
+    commands.begin(grouped, run)
+    events = tuple(run.events())
+    editing.rename(grouped, 0, "tumour")
+    editing.recolour(grouped, 0, "#123456")
+    before = grouped.groups
+    commands.apply(grouped, run, events)
+    assert grouped.groups[0].name == "1"
+    assert grouped.history.undo()
+    assert grouped.groups == before
+    assert edits_of(grouped.table, "splicer_cluster") == ("rename 1 to tumour", "colour tumour")
+    assert grouped.history.undo()
+    assert grouped.history.undo()
+    assert grouped.groups[0].name == "1"
 
 
 def test_groups_with_names_are_never_made_anew(runner, grouped, qtbot) -> None:

@@ -26,7 +26,7 @@ _TIP = (
     "each time from another start, and measures how alike the groups are; and whether they follow "
     "the image, or lying at its border, more than the biology."
 )
-_BUSY = "It is being measured: Cancel, below, stops it"
+_BUSY = "It is being measured: Cancel stops it"
 _STABLE, _LITTLE = 0.8, 0.1
 
 
@@ -55,11 +55,12 @@ class TrustLine(QWidget):
         self.work.stopped.connect(self._refresh)
         line = QHBoxLayout()
         line.addWidget(self.button)
-        line.addWidget(self.words, 1)
+        line.addWidget(self.work, 1)
+        line.addStretch()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(line)
-        layout.addWidget(self.work)
+        layout.addWidget(self.words)
         bind(self, session.events.table, self._table_changed)
         for signal in (session.events.clustering, session.events.groups):
             bind(self, signal, self._refresh)
@@ -80,7 +81,7 @@ class TrustLine(QWidget):
         if busy and self._measured is not None:
             count = self._asked - len(self._waiting)
             which = f" ({count} of {self._asked})" if self._asked > 1 else ""
-            self.words.setText(
+            self._say(
                 session.words("Grouping the cells three times more")
                 + f", as {self._measured[1]}{which} …"
             )
@@ -88,7 +89,11 @@ class TrustLine(QWidget):
         found = None
         if session.table is not None and session.clustering is not None:
             found = trust_of(session.table, session.clustering)
-        self.words.setText("" if found is None else in_words(found))
+        self._say("" if found is None else in_words(found))
+
+    def _say(self, words: str) -> None:
+        self.words.setText(words)
+        self.words.setVisible(bool(words))
 
     def _ask(self) -> None:
         table, active = self._session.table, self._session.clustering
@@ -125,7 +130,7 @@ class TrustLine(QWidget):
     def _refuse(self, error: Exception) -> None:
         self._waiting = []
         self._refresh()
-        self.words.setText(said_of(error))
+        self._say(said_of(error))
         if not isinstance(error, SplicerError):
             tell(error)
 
