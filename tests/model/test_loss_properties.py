@@ -43,11 +43,31 @@ def test_gradients_are_right(batch, loss):
         renewed = [pair._replace(target_BK=t) for pair, t in zip(pairs, targets, strict=True)]
         return evaluate(loss, e, renewed).total
 
-    if stopped:  # its gradient is not that of its value, by design
-        total(e.requires_grad_(), *targets).backward()
-        assert all(torch.isfinite(t.grad).all() for t in (e, *targets))
+    if not stopped:
+        assert torch.autograd.gradcheck(total, (e.clone().requires_grad_(), *targets))
         return
-    assert torch.autograd.gradcheck(total, (e.clone().requires_grad_(), *targets))
+
+    # Its gradient is not that of its value, by design: what is predicted counts as a constant.
+    fixed_e, fixed = e.clone(), [target.detach().clone() for target in targets]
+
+    def with_constants(e, *targets):
+        value = e.new_zeros(())
+        for i, (pair, b) in enumerate(zip(pairs, targets, strict=True)):
+            for predicted, wanted in (
+                (loss.of_chunks[i](e[:, pair.chunk]), fixed[i]),
+                (loss.of_branches[i](b), fixed_e[:, pair.chunk]),
+            ):
+                lengths = predicted.norm(dim=1) * wanted.norm(dim=1)
+                alike = (predicted * wanted).sum(dim=1) / lengths
+                value = value - share * pair.weight * alike.mean() / 2
+        return value
+
+    share = 1.0 if loss.settings.primary_terms == "sum" else 1 / len(pairs)
+    inputs = (e.clone().requires_grad_(), *targets)
+    assert torch.autograd.gradcheck(with_constants, inputs)
+    expected = torch.autograd.grad(with_constants(*inputs), inputs)
+    found = torch.autograd.grad(total(*inputs), inputs)
+    torch.testing.assert_close(found, expected)
 
 
 def test_the_order_of_patches_does_not_matter(batch, loss):
@@ -59,6 +79,57 @@ def test_the_order_of_patches_does_not_matter(batch, loss):
     ]
     one, other = evaluate(loss, e, pairs), evaluate(loss, e[order], moved)
     torch.testing.assert_close(one.total, other.total)
+
+
+def rearranged(batch, columns_of, order):
+    """Return a batch with the columns of every chunk, and the components, in another order."""
+    e, pairs = batch
+    moved, start = [], 0
+    for index in order:
+        pair, columns = pairs[index], columns_of[index]
+        taught = Taught(*(t[:, columns] for t in pair.taught))
+        chunk = slice(start, start + len(columns))
+        start = chunk.stop
+        moved.append((e[:, pair.chunk][:, columns], pair._replace(
+            chunk=chunk, target_BK=pair.target_BK[:, columns], taught=taught
+        )))  # fmt: skip
+    return torch.cat([part for part, _ in moved], dim=1), [pair for _, pair in moved]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("decorrelation", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("what", ["dimensions", "components"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_order_of_dimensions_and_of_components_does_not_matter(
+    batch, monkeypatch, name, what, decorrelation, seed
+):
+    """But where the loss itself tells them apart, which is taken out of it here.
+
+    The learned predictors of SimSiam and BYOL have weights for every dimension and belong to a
+    component each: DirectPred's, which are read off the batch, move with both. LeJEPA draws
+    directions, which do not move with the dimensions: the axes do.
+    """
+    monkeypatch.setattr(torch, "randn", lambda width, _count: torch.eye(width))
+    draw = torch.Generator().manual_seed(seed)
+    widths = list(WIDTHS.values())
+    columns = [torch.arange(width) for width in widths]
+    order = list(range(len(widths)))
+    if what == "dimensions":
+        columns = [torch.randperm(width, generator=draw) for width in widths]
+    else:
+        order = torch.randperm(len(widths), generator=draw).tolist()
+    settings = ModelSettings(loss=name, predictor="direct", decorrelation=decorrelation)
+
+    def terms(batch, order):
+        loss = build_loss(settings, [widths[index] for index in order]).double()
+        return loss(*batch)
+
+    one = terms(batch, range(len(widths)))
+    other = terms(rearranged(batch, columns, order), order)
+    torch.testing.assert_close(other.total, one.total)
+    assert {n: p.item() for n, p in other.parts.items()} == pytest.approx(
+        {n: p.item() for n, p in one.parts.items()}
+    )
 
 
 @pytest.mark.parametrize("name", ["simclr", "mmcr", "barlow"])

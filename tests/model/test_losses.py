@@ -15,6 +15,8 @@ from loss_formulas import (
     numpy_epps_pulley,
     numpy_mmcr,
     numpy_nce,
+    numpy_predictor,
+    numpy_sigreg,
     numpy_ssl_ey,
     numpy_variance,
 )
@@ -106,6 +108,64 @@ def test_chunks_are_summed_by_weight_and_nothing_is_between_them_if_so_asked(
     np.testing.assert_allclose(terms.total.item(), sum(v.item() for v in terms.parts.values()))
 
 
+def frozen(name):
+    """Return a loss whose predictors have seen something, but stand still."""
+    loss = build_loss(ModelSettings(loss=name, decorrelation=0.0), list(WIDTHS.values())).double()
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for tensor in (*loss.parameters(), *loss.buffers()):
+            if tensor.is_floating_point():
+                drawn = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+                tensor.copy_(drawn.square() + 0.1 if tensor.ndim == 1 else drawn)
+    return loss.eval()
+
+
+@pytest.mark.parametrize("name", ["simsiam", "byol"])
+def test_predictions_are_held_against_the_other_view(batch, name):
+    """Chen and He, algorithm 1; Grill et al., eq. 2: there from the teacher, and normalised."""
+    e, pairs = batch
+    loss = frozen(name)
+    terms = loss(e, pairs)
+    for index, pair in enumerate(pairs):
+        a, b = e[:, pair.chunk].numpy(), pair.target_BK.numpy()
+        p = numpy_predictor(a, loss.of_chunks[index].state_dict())
+        q = numpy_predictor(b, loss.of_branches[index].state_dict())
+        if name == "simsiam":
+            expected = numpy_cosine(p, b) / 2 + numpy_cosine(q, a) / 2
+        else:
+            expected = 0.0
+            for predicted, wanted in ((p, pair.taught.target_BK), (q, pair.taught.chunk_BK)):
+                x = predicted / np.linalg.norm(predicted, axis=1, keepdims=True)
+                y = wanted.numpy() / np.linalg.norm(wanted.numpy(), axis=1, keepdims=True)
+                expected += ((x - y) ** 2).sum(axis=1).mean()
+        np.testing.assert_allclose(terms.parts[pair.name].item(), pair.weight * expected, rtol=1e-9)
+    np.testing.assert_allclose(terms.total.item(), sum(v.item() for v in terms.parts.values()))
+
+
+@pytest.mark.parametrize("decorrelation", [0.0, 1.0])
+def test_lejepa_aligns_and_spreads_along_the_drawn_directions(batch, decorrelation):
+    e, pairs = batch
+    settings = {"gaussian": 0.3, "directions": 7, "decorrelation": decorrelation}
+    terms = of("lejepa", batch, primary_terms="sum", **settings)
+    torch.manual_seed(0)  # as ``of`` does
+
+    def spread(z):
+        return 0.3 * numpy_sigreg(z, torch.randn(z.shape[1], 7).numpy().astype(float)) / 2
+
+    total = 0.0
+    for pair in pairs:
+        a, b = e[:, pair.chunk].numpy(), pair.target_BK.numpy()
+        middle = (a + b) / 2
+        expected = 0.7 * np.mean([(a - middle) ** 2, (b - middle) ** 2]) + spread(b)
+        if not decorrelation:
+            expected += spread(a)
+        total += pair.weight * expected
+        np.testing.assert_allclose(terms.parts[pair.name].item(), pair.weight * expected, rtol=1e-6)
+    if decorrelation:
+        total += spread(e.numpy())
+    np.testing.assert_allclose(terms.total.item(), total, rtol=1e-6)
+
+
 @pytest.mark.parametrize("primary_terms", ["sum", "mean"])
 def test_vicreg_spreads_and_decorrelates_the_whole_embedding(batch, primary_terms):
     e, pairs = batch
@@ -182,16 +242,27 @@ def test_dino_moves_its_centres_only_in_training(batch):
     torch.testing.assert_close(loss.get_buffer("centre_target_1"), half)
 
 
-# --- another implementation, where it is installed ------------------------------------------------
+# --- another implementation, where it is installed (the extra "reference") ------------------------
 
 
 def test_lightly_finds_the_same(views):
+    """All losses that both have, but NT-Xent.
+
+    There, lightly holds a patch against the other patches of its own view, too; here, only against
+    those of the other view, as TriDeNT does: a chunk and its branch are two networks.
+    """
     lightly = pytest.importorskip("lightly.loss", reason="lightly is not installed")
     from lightly.loss import lejepa_loss, vicreg_loss
 
     a, b = views
     unit_a, unit_b = (torch.nn.functional.normalize(z, dim=1) for z in views)
     both = torch.stack([a, b])
+    teachers = (a.roll(1, dims=0) + b, a - b.roll(2, dims=0))
+    dino = lightly.DINOLoss(a.shape[1], teacher_temp=0.04, student_temp=0.1).double()
+    ours_dino = [
+        distillation(student, teacher, torch.zeros(a.shape[1]), (0.1, 0.04))
+        for student, teacher in zip((a, b), reversed(teachers), strict=True)
+    ]
     for ours, theirs in {
         barlow_twins(a, b, 5e-3): lightly.BarlowTwinsLoss(lambda_param=5e-3)(a, b),
         negative_cosine(a, b): lightly.NegativeCosineSimilarity()(a, b),
@@ -200,5 +271,19 @@ def test_lightly_finds_the_same(views):
         variance(a): vicreg_loss.variance_loss(a, eps=1e-4),
         covariance(a): vicreg_loss.covariance_loss(a),
         agreement(a, b): lejepa_loss.lejepa_invariance_loss(all_proj=both, global_proj=both),
+        sum(ours_dino) / 2: dino(list(teachers), [a, b]),
     }.items():
         np.testing.assert_allclose(ours.item(), theirs.item(), rtol=1e-4)
+
+
+def test_lightly_spreads_along_the_same_directions(views):
+    """Its 9 knots from 0 to 5 are the half of ours, which are symmetric."""
+    lejepa = pytest.importorskip("lightly.loss.lejepa_loss", reason="lightly is not installed")
+    if not hasattr(lejepa, "SIGReg"):
+        pytest.skip("this lightly has no SIGReg")
+    theirs = lejepa.SIGReg(knots=9, t_max=5.0, num_vectors=64)
+    torch.manual_seed(0)
+    expected = theirs(views[0])
+    torch.manual_seed(0)
+    directions = torch.randn(views[0].shape[1], 64, dtype=views[0].dtype)
+    np.testing.assert_allclose(sigreg(views[0], directions).item(), expected.item(), rtol=1e-6)

@@ -75,3 +75,17 @@ def numpy_epps_pulley(x):
     normal = np.exp(-(t**2) / 2)
     found = np.array([np.exp(1j * s * x).mean() for s in t])
     return len(x) * np.trapezoid(np.abs(found - normal) ** 2 * normal, t)
+
+
+def numpy_predictor(x, weights):
+    """Linear without bias, batch normalisation as it stands, ReLU, linear; ``weights`` by name."""
+    w = {name: value.numpy() for name, value in weights.items()}
+    hidden = x @ w["0.weight"].T
+    hidden = (hidden - w["1.running_mean"]) / np.sqrt(w["1.running_var"] + 1e-5)
+    hidden = np.maximum(0, hidden * w["1.weight"] + w["1.bias"])
+    return hidden @ w["3.weight"].T + w["3.bias"]
+
+
+def numpy_sigreg(z, directions):
+    unit = directions / np.sqrt((directions**2).sum(axis=0))
+    return np.mean([numpy_epps_pulley(z @ unit[:, i]) for i in range(unit.shape[1])])
