@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from napari_splicer import pipeline, synthetic_tissue
+from napari_splicer.analysis.features import features
+from napari_splicer.analysis.probe import probe, spatial_blocks
 from napari_splicer.cli.app import call
 from napari_splicer.comparison.questions import questions, score
 from napari_splicer.comparison.study import INTENSITY, OBJECTIVES, Contest, compare
@@ -18,7 +20,7 @@ from napari_splicer.comparison.write import scores_table, summary, write_compari
 from napari_splicer.config import Component, ImageInput, Region, RunConfig
 from napari_splicer.demo.files import write_inputs
 from napari_splicer.errors import InvalidComponent, InvalidSettings, UnreadableFile, WouldOverwrite
-from napari_splicer.events import Cancel, Finished, Metrics
+from napari_splicer.events import Cancel, Finished, Metrics, Warned
 from napari_splicer.export.tables import flat_rows
 
 if TYPE_CHECKING:
@@ -161,8 +163,80 @@ def test_every_objective_is_measured_beside_mean_intensity(measured) -> None:
         INTENSITY,
         *(f"{o}, vicreg" for o in OBJECTIVES),
         *(f"{o}, vicreg + {INTENSITY}" for o in OBJECTIVES),
+        *(f"{o}, vicreg, {c} alone" for o in ("splicer", "concat") for c in ("immune", "granules")),
     }
-    assert scores["auroc"].between(0, 1).all()
+    measures = ["auroc", "macro_f1", "balanced_accuracy", "accuracy", "knn_accuracy"]
+    assert ((scores[measures] >= 0) & (scores[measures] <= 1)).all(axis=None)
+
+
+def test_accuracies_are_those_of_the_two_probes(table) -> None:
+    asked = questions(table, INPUTS)[:1]
+    found = score(table, INPUTS, "intensity", asked)[asked[0].name]
+    x = features(table[:, list(INPUTS)].copy(), "intensity")
+    blocks = spatial_blocks(table.obsm["spatial"], 4)
+    assert found["accuracy"] == probe(x, asked[0].answers, blocks).accuracy
+    near = probe(x, asked[0].answers, blocks, classifier="knn")
+    assert found["knn_accuracy"] == near.accuracy
+
+
+def test_a_comparison_stopped_while_it_asks_does_not_train_again(
+    measured, tissue, tmp_path, monkeypatch
+) -> None:
+    contest, cancel, asked = Contest(objectives=("splicer",)), Cancel(), []
+
+    def stop_at_the_second(x, *rest, **options):
+        asked.append(x.shape)
+        if x.shape[1] != len(INPUTS):  # mean intensity is asked first
+            cancel.request()
+        return probe(x, *rest, **options)
+
+    monkeypatch.setattr("napari_splicer.comparison.questions.probe", stop_at_the_second)
+    *_, last = compare([tissue.field], CONFIG, contest, tmp_path, cancel=cancel)
+    assert last.cancelled
+    assert [found.name for found in last.result] == [INTENSITY]
+    assert sum(shape[1] != len(INPUTS) for shape in asked) == 2, "both probes of one question"
+    monkeypatch.undo()
+    events = list(compare([tissue.field], CONFIG, contest, tmp_path))
+    assert not any(isinstance(event, Metrics) for event in events)
+    (again,) = (m for m in events[-1].result if m.name == "splicer, vicreg")
+    (whole,) = (m for m in measured if m.name == "splicer, vicreg")
+    assert again.scores == whole.scores
+    assert not list(tmp_path.rglob("checkpoint*"))
+
+
+def test_a_chunk_that_is_the_same_for_all_cells_is_told_and_left_out(
+    tissue, table, tmp_path, monkeypatch
+) -> None:
+    dead = table.copy()
+    dead.obsm["X_splicer"] = np.asarray(dead.X)
+    dead.obsm["X_splicer_chunks"] = np.ones((dead.n_obs, 3), np.float32)
+    monkeypatch.setattr(
+        "napari_splicer.analysis.features.chunk_slices", lambda _: {"immune": slice(0, 3)}
+    )
+
+    def collapsed(*_: object):
+        yield from ()
+        return dead
+
+    monkeypatch.setattr("napari_splicer.comparison.study._train_and_embed", collapsed)
+    events = list(compare([tissue.field], CONFIG, Contest(objectives=("je",)), tmp_path))
+    assert set(events[-1].result[1].scores) == {"representation", "combined"}
+    assert any("chunk:immune" in event.message for event in events if isinstance(event, Warned))
+
+
+def test_a_comparison_of_before_is_written_without_what_it_did_not_measure(
+    measured, tmp_path
+) -> None:
+    known = ("auroc", "macro_f1", "balanced_accuracy")
+    old = [
+        replace(found, scores={
+            source: {q: {key: s[key] for key in known} for q, s in answers.items()}
+            for source, answers in found.scores.items()
+        })
+        for found in measured
+    ]  # fmt: skip
+    page = write_comparison(old, tmp_path)[1].read_text(encoding="utf-8")
+    assert " | – | – |" in page
 
 
 def test_what_was_measured_is_not_measured_again(measured, tissue, place) -> None:

@@ -12,13 +12,15 @@ import numpy as np
 import torch
 
 from napari_splicer import pipeline
-from napari_splicer.comparison.questions import check_askable, questions, score
+from napari_splicer.analysis.features import available_sources
+from napari_splicer.comparison.questions import Question, check_askable, questions, score
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import ModelSettings, RunConfig
-from napari_splicer.errors import InvalidSettings, WouldOverwrite
-from napari_splicer.events import Event, Finished, Progress, Started, through
+from napari_splicer.errors import InvalidSettings, UnusableChannel, WouldOverwrite
+from napari_splicer.events import Event, Finished, Progress, Started, Warned, through
 from napari_splicer.files import check_writable, file_name, write_text
 from napari_splicer.quality import rankme
+from napari_splicer.training.checkpoint import discard, has_begun
 from napari_splicer.training.resolve import seen_channels
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 OBJECTIVES: tuple[str, ...] = get_args(ModelSettings.model_fields["objective"].annotation)
 INTENSITY = "mean intensity"
-SOURCES = ("representation", "combined")
 
 Scores: TypeAlias = dict[str, dict[str, float]]
 
@@ -88,8 +89,9 @@ class Measured:
     rankme : float
         Effective rank of the representation (arXiv 2210.02885).
     scores : dict
-        By source of features (``"representation"``, ``"combined"``, ``"intensity"``) and question:
-        ``auroc``, ``macro_f1``, ``balanced_accuracy``.
+        By source of features (``"representation"``, ``"combined"``, ``"intensity"``, and
+        ``"chunk:<component>"`` where there are any) and question: ``auroc``, ``macro_f1``,
+        ``balanced_accuracy``, ``accuracy``, and ``knn_accuracy`` of the 20 nearest neighbours.
     """
 
     name: str
@@ -155,27 +157,62 @@ def compare(
         return
     asked = questions(measured.result, inputs, contest.labels)
     yield Started("compare", total=len(runs), unit="models")
-    alone = {"intensity": score(measured.result, inputs, "intensity", asked)}
+    alone = yield from _scores(measured.result, inputs, ("intensity",), asked, cancel)
+    if alone is None:
+        yield Finished("compare", (), cancelled=True)
+        return
     found = [Measured(INTENSITY, config.seed, 0.0, float(len(inputs)), alone)]
     for done, (name, run) in enumerate(runs):
         kept = _kept(folder, name, run, overwrite=overwrite)
         if kept is None:
             began = perf_counter()
-            table = yield from _train_and_embed(fields, run, folder / _key(name, run), cancel)
-            if table is None:
+            place = folder / _key(name, run)
+            table = yield from _train_and_embed(fields, run, place, cancel)
+            scores = None
+            if table is not None:
+                seconds = perf_counter() - began
+                # Rows stand in the order of reading, which the size of patches decides.
+                table = table[measured.result.obs_names].copy()
+                scores = yield from _scores(table, inputs, _sources(table), asked, cancel)
+            if table is None or scores is None:
                 yield Finished("compare", tuple(found), cancelled=True)
                 return
-            seconds = perf_counter() - began
-            # Rows stand in the order of reading, which the size of patches decides.
-            table = table[measured.result.obs_names].copy()
             rank = rankme(torch.from_numpy(np.asarray(table.obsm["X_splicer"])))
-            scores = {source: score(table, inputs, source, asked) for source in SOURCES}
             kept = Measured(name, run.seed, seconds, rank, scores)
             text = json.dumps({"config": _deciding(run), "measured": asdict(kept)})
             write_text(folder / f"{_key(name, run)}.json", text, overwrite=True)
+            discard(pipeline.RunFolder(place).checkpoint)
         found.append(kept)
         yield Progress("compare", done + 1, len(runs), "models", message=name)
     yield Finished("compare", tuple(found))
+
+
+def _sources(table: AnnData) -> tuple[str, ...]:
+    """Return what a model's table is asked by: the whole, beside intensity, and every chunk."""
+    return tuple(source for source in available_sources(table) if source != "intensity")
+
+
+def _scores(
+    table: AnnData,
+    inputs: Sequence[str],
+    sources: Sequence[str],
+    asked: Sequence[Question],
+    cancel: Cancel | None,
+) -> Generator[Event, None, dict[str, Scores] | None]:
+    """Return the scores by source, or None if it was stopped before."""
+    found = {}
+    for source in sources:
+        try:
+            scores = score(table, inputs, source, asked, cancel=cancel)
+        except UnusableChannel as error:
+            if not source.startswith("chunk:"):
+                raise
+            yield Warned("compare", error.message)  # one dead chunk must not end a comparison
+            continue
+        if scores is None:
+            return None
+        found[source] = scores
+    return found
 
 
 def _kept(folder: Path, name: str, run: RunConfig, *, overwrite: bool) -> Measured | None:
@@ -213,13 +250,14 @@ def _deciding(run: RunConfig) -> dict[str, Any]:
 def _train_and_embed(
     fields: Sequence[MaskedImage], run: RunConfig, folder: Path, cancel: Cancel | None
 ) -> Generator[Event, None, AnnData | None]:
-    """Return the table of cells, or None if it was stopped before."""
-    from napari_splicer.training.checkpoint import discard, has_unfinished
+    """Return the table of cells, or None if it was stopped before.
 
+    The checkpoint stays: a model that has not been asked yet is not trained again.
+    """
     place = pipeline.RunFolder(folder)
     trained = yield from through(
         pipeline.train(
-            fields, run, folder=folder, resume=has_unfinished(place.checkpoint), cancel=cancel
+            fields, run, folder=folder, resume=has_begun(place.checkpoint), cancel=cancel
         )
     )
     if trained.cancelled:
@@ -228,6 +266,5 @@ def _train_and_embed(
     embedded = yield from through(pipeline.embed(fields, bundle, run, cancel=cancel))
     if embedded.cancelled:
         return None
-    discard(place.checkpoint)
     table: AnnData = embedded.result
     return table

@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from napari_splicer.comparison.study import Measured
 
 FILES = ("comparison.csv", "comparison.md", "comparison.png")
+_LATER = ("accuracy", "knn_accuracy")  # not kept by older comparisons
 _SOURCES = {"representation": "", "intensity": "", "combined": f" + {INTENSITY}"}
-_MEASURES = {"auroc": "AUROC", "macro_f1": "macro-F1", "balanced_accuracy": "balanced accuracy"}
+_MEASURES = {
+    "auroc": "AUROC",
+    "macro_f1": "macro-F1",
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "knn_accuracy": "accuracy of 20 neighbours",
+}
 
 
 def scores_table(measured: Sequence[Measured]) -> pd.DataFrame:
@@ -27,13 +34,21 @@ def scores_table(measured: Sequence[Measured]) -> pd.DataFrame:
 
     return pd.DataFrame(
         [
-            {"features": found.name + _SOURCES[source], "seed": found.seed, "question": question}
+            {"features": _features(found, source), "seed": found.seed, "question": question}
+            | dict.fromkeys(_LATER, float("nan"))
             | scores
             for found in measured
             for source, answers in found.scores.items()
             for question, scores in answers.items()
         ]
     )
+
+
+def _features(found: Measured, source: str) -> str:
+    """Return what cells are described by, in words: a whole model, or the chunk of a component."""
+    if source.startswith("chunk:"):
+        return f"{found.name}, {source.removeprefix('chunk:')} alone"
+    return found.name + _SOURCES[source]
 
 
 def summary(measured: Sequence[Measured]) -> pd.DataFrame:
@@ -80,6 +95,9 @@ def _page(measured: Sequence[Measured]) -> str:
         "blocks of the image) and tested on the others; scores are averaged over the questions. "
         f"Mean ± standard deviation over {seeds} seed(s).",
         "",
+        "*Alone* is the part of the description that one component was trained for: a probe on the "
+        "whole may take what is easy and leave the rest.",
+        "",
         "A question like *CD8+* is about a marker that no component sees: which cells are among "
         "the brightest 5 %? Such labels are made of intensities, which favours mean intensity.",
         "",
@@ -99,6 +117,8 @@ def _page(measured: Sequence[Measured]) -> str:
 
 
 def _mean_and_sd(mean: float, sd: float) -> str:
+    if mean != mean:
+        return "–"
     return f"{mean:.3f} ± {sd:.3f}" if sd == sd else f"{mean:.3f}"
 
 

@@ -129,6 +129,15 @@ def has_unfinished(folder: Path) -> bool:
         return False
 
 
+def has_begun(folder: Path) -> bool:
+    """Return whether ``folder`` holds a readable checkpoint, be the training at its end or not."""
+    try:
+        read_record(folder)
+    except (UnreadableFile, InvalidModel):
+        return False
+    return True
+
+
 def replacing(folder: Path) -> str:
     """Say that the checkpoint of a training that was stopped, in ``folder``, makes way."""
     return (
