@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from psygnal import Signal
 
+from napari_splicer.gui.history import MOST_STEPS
 from napari_splicer.gui.snapshot import Notice, same_pixels
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 Which: TypeAlias = "tuple[object, ...]"
 """What tells one image from others, also when it is read again; nothing of its pixels."""
-
-MOST_STEPS = 100
 
 
 @dataclass(frozen=True)
