@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,14 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_splicer.analysis.annotations import read_annotations
 from napari_splicer.errors import UnreadableFile
-from napari_splicer.gui import jobs, results
+from napari_splicer.gui import commands, jobs, results
 from napari_splicer.gui.annotating import remove_annotation, take_annotations, taken_names
 from napari_splicer.gui.carrying import carry_groupings
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Snapshot, detached
 from napari_splicer.gui.widgets.annotation_menu import AnnotationMenu
 from napari_splicer.gui.widgets.colour_box import ColourBox
+from napari_splicer.settings import ClusteringSettings
 
 
 @pytest.fixture
@@ -130,9 +130,9 @@ def test_those_brought_or_removed_while_cells_are_grouped_are_as_they_are_now(
     run_on, grouped = session.table, detached(session.table)
     bring(session, file)
     remove_annotation(session, "old")
-    made = [SimpleNamespace(name="kind")]
     inputs = replace(session.snapshot(), table=run_on)
-    run = SimpleNamespace(inputs=inputs, config=SimpleNamespace(clusterings=made))
+    config = inputs.config.model_copy(update={"clusterings": (ClusteringSettings(name="kind"),)})
+    run = commands.Run(1, "cluster", inputs, config)
     results._take_groups(session, run, grouped)
     assert session.table is grouped
     assert "site" in session.table.obs
