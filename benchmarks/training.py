@@ -41,6 +41,7 @@ from napari_splicer import pipeline
 from napari_splicer.config import Component, RunConfig
 from napari_splicer.files import write_text
 from napari_splicer.model.encoders import build_encoder, representation_width
+from napari_splicer.training.ahead import Ahead
 from napari_splicer.training.data import TrainingData
 from napari_splicer.training.device import threads
 from napari_splicer.training.learner import Learner
@@ -66,21 +67,20 @@ class Pace(NamedTuple):
     """Of a run's steps: patches per second, and shares of a step's time."""
 
     rate: float
-    taking: float = 0.0
-    changing: float = 0.0
+    waiting: float = 0.0
+    making: float = 0.0
 
 
 class Clock:
-    """Times a training's steps while the context lasts, and what in them gets and changes patches.
+    """Times a training's steps while the context lasts, and what in them is done for patches.
 
     Methods are replaced by ones that look at the clock, and put back afterwards.
     """
 
     def __init__(self) -> None:
-        self.seconds: dict[str, list[float]] = {"advance": [], "take": [], "__call__": []}
-        self._methods = [(Learner, "advance"), (TrainingData, "take"), (Views, "__call__")]
+        self._methods = [(Learner, "advance"), (Ahead, "__call__"), (Views, "of_rows")]
+        self.seconds: dict[str, list[float]] = {name: [] for _, name in self._methods}
         self._kept: list[tuple[type, str, Callable[..., Any]]] = []
-        self._in_step = False
 
     def __enter__(self) -> Clock:
         """Begin to time."""
@@ -97,22 +97,17 @@ class Clock:
 
     def pace(self, batch: int) -> Pace:
         """Return what was found, but for the first steps."""
-        step, take, change = (mean(values[WARM_UP:]) for values in self.seconds.values())
-        return Pace(batch / step, take / step, change / step)
+        step, wait, make = (mean(values[WARM_UP:]) for values in self.seconds.values())
+        return Pace(batch / step, wait / step, make / step)
 
     def _timed(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
         def timed(*args: Any, **options: Any) -> Any:
-            is_step = name == "advance"
-            if not (is_step or self._in_step):
-                return method(*args, **options)
-            self._in_step = True
             start = time.perf_counter()
             try:
                 return method(*args, **options)
             finally:
                 self.seconds[name].append(time.perf_counter() - start)
-                self._in_step = not is_step
 
         return timed
 
@@ -260,8 +255,12 @@ def main() -> None:
         for name, way in ways(field, x_NCHW, **run).items():
             found.setdefault((count, batch), {}).setdefault(name, []).append(way())
             print(run, name, found[count, batch][name][-1], flush=True)
-    last = {"threads": options.threads[-1], "batch": options.batch[0], "steps": options.long}
-    long = {name: ours(field, key, **last) for name, key in OURS.items()}
+    long = {
+        f"{name}, {count} thread(s)": ours(
+            field, key, threads=count, batch=options.batch[0], steps=options.long
+        )
+        for count, (name, key) in product(options.threads, OURS.items())
+    }
     lines = [
         "# Training",
         "",
@@ -279,14 +278,15 @@ def main() -> None:
         "",
         f"## What a step waits for its patches (goal: under {100 * GOAL:.0f} %)",
         "",
-        f"In a run of `pipeline.train` of {options.long} steps, batch {last['batch']}, "
-        f"{last['threads']} thread(s). *Taking*: out of memory, and normalised. *Changing*: both "
-        "views, split into components.",
+        f"In runs of `pipeline.train` of {options.long} steps, batch {options.batch[0]}. "
+        "*Waiting*: from where a step asks for its two views to where it has them. *Making*: them, "
+        "of patches in memory (taken, normalised, changed, split into components), in a thread of "
+        "its own.",
         "",
-        "| | patches/s | taking | changing |",
+        "| | patches/s | waiting | making |",
         "|---|---|---|---|",
         *(
-            f"| {name} | {pace.rate:,.0f} | {pace.taking:.1%} | {pace.changing:.1%} |"
+            f"| {name} | {pace.rate:,.0f} | {pace.waiting:.1%} | {pace.making:.1%} |"
             for name, pace in long.items()
         ),
         "",

@@ -12,19 +12,14 @@ import torch
 from napari_splicer.errors import InvalidModel, TrainingFailed
 from napari_splicer.model.record import NormalizationRecord
 from napari_splicer.quality import rankme, rankme_per_chunk
+from napari_splicer.training.ahead import Ahead
 from napari_splicer.training.averaging import Average
 from napari_splicer.training.checkpoint import CheckpointRecord, sorted_out
 from napari_splicer.training.device import autocast, give_back, is_out_of_memory, seeded
 from napari_splicer.training.group import ALONE
 from napari_splicer.training.pieces import embedded
 from napari_splicer.training.plateau import Plateau
-from napari_splicer.training.schedule import (
-    Draws,
-    derive_seed,
-    learning_rate,
-    progress,
-    rows_of_step,
-)  # fmt: skip
+from napari_splicer.training.schedule import Draws, derive_seed, learning_rate, progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,6 +88,11 @@ class Learner:
         self._plateau = Plateau(data, views, config)
         self._skipped = 0
         self._in_a_row = 0
+        self._ahead = Ahead(data, views, config, group)
+
+    def close(self) -> None:
+        """Take no more steps, and give up what is made for the next."""
+        self._ahead.close()
 
     def advance(self) -> Outcome:
         """Take one step.
@@ -221,10 +221,7 @@ class Learner:
     def _learn(self) -> dict[str, float]:
         """Take one step and return its metrics; none if it had to be skipped."""
         settings, seed = self._config.training, self._config.seed
-        among = self._data.trained_on
-        rows_B = among[rows_of_step(seed, self.step, patches=len(among), batch=self.batch)]
-        drawn, part = derive_seed(seed, Draws.VIEWS, self.step), self._group.part(self.batch)
-        viewed = self._views.of_rows(self._data.take, rows_B, drawn, part)
+        viewed = self._ahead(self.step, self.batch)
         rate = learning_rate(settings, self.step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate

@@ -154,7 +154,7 @@ def _train(
         if found is None:
             return _not_begun()
         run, network = found, _fresh_network(found, channels)
-    learner = Learner(network, data, views, run, group)
+    learner = opened.enter_context(closing(Learner(network, data, views, run, group)))
     if folder is not None:
         yield from _go_on(learner, folder, record)
     if cancel.requested and not learner.step:

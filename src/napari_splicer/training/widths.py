@@ -7,6 +7,7 @@ then tells how many of its dimensions its component fills; who fills more of the
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from napari_splicer.components.decomposition import Decomposition
@@ -130,15 +131,16 @@ def try_out_widths(
     """
     steps = count_trial_steps(run.training.steps or 0)
     short = run.training.model_copy(update={"steps": steps, "ema": 0.0, "patience": 0})
-    trial = Learner(network, data, views, run.model_copy(update={"training": short}), group)
-    while trial.step < steps:
-        if cancel.requested:
-            return None
-        outcome = trial.advance()
-        if outcome.remark:
-            yield Warned("train", outcome.remark)
-        yield Progress("train", trial.step, steps, "trial steps", message="Trying out widths")
-    looked = trial.look()
+    tried = run.model_copy(update={"training": short})
+    with closing(Learner(network, data, views, tried, group)) as trial:
+        while trial.step < steps:
+            if cancel.requested:
+                return None
+            outcome = trial.advance()
+            if outcome.remark:
+                yield Warned("train", outcome.remark)
+            yield Progress("train", trial.step, steps, "trial steps", message="Trying out widths")
+        looked = trial.look()
     ranks = [looked[f"rankme/{component.name}"] for component in run.components]
     found = _with_widths(run, ranks)
     yield Warned("train", _told(run, found, ranks))
