@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MERGE = {
-    "area": "sum",
-    "y_sum": "sum",
-    "x_sum": "sum",
-    "y0": "min",
-    "x0": "min",
-    "y1": "max",
-    "x1": "max",
+    "area": np.add,
+    "y_sum": np.add,
+    "x_sum": np.add,
+    "y0": np.minimum,
+    "x0": np.minimum,
+    "y1": np.maximum,
+    "x1": np.maximum,
 }
 
 _EMPTY = 8  # times the cell's area,
@@ -58,17 +58,17 @@ def cell_table(labels: da.Array, block: int = CHUNK_SIDE) -> pd.DataFrame:
         for top, row in zip(tops, labels.to_delayed(), strict=True)
         for left, chunk in zip(lefts, row, strict=True)
     ]
-    merged = pd.concat(dask.compute(*parts)).groupby(level="id", sort=True).agg(_MERGE)
+    merged = _merged(list(dask.compute(*parts)))
     height, width = labels.shape
     table = pd.DataFrame(
         {
-            "id": merged.index.to_numpy(np.int64),
-            "y": (merged["y_sum"] / merged["area"]).to_numpy(),
-            "x": (merged["x_sum"] / merged["area"]).to_numpy(),
+            "id": merged["id"],
+            "y": merged.pop("y_sum") / merged["area"],
+            "x": merged.pop("x_sum") / merged["area"],
         }
     )
     for column in ("y0", "x0", "y1", "x1", "area"):
-        table[column] = merged[column].to_numpy(np.int64)
+        table[column] = merged.pop(column)
     table["touches_border"] = (
         table["y0"].eq(0) | table["x0"].eq(0) | table["y1"].eq(height) | table["x1"].eq(width)
     )
@@ -85,7 +85,7 @@ def _joined(lengths: tuple[int, ...], side: int) -> tuple[int, ...]:
     return tuple(joined)
 
 
-def _measure(chunk: NDArray[Any], top: int, left: int) -> pd.DataFrame:
+def _measure(chunk: NDArray[Any], top: int, left: int) -> dict[str, NDArray[np.int64]]:
     """Return sums and extremes per label of one chunk whose corner is at (top, left)."""
     width = chunk.shape[1]
     starts_here = np.ones(chunk.shape, dtype=bool)
@@ -97,19 +97,33 @@ def _measure(chunk: NDArray[Any], top: int, left: int) -> pd.DataFrame:
     starts, lengths, ids = starts[inside], lengths[inside], ids[inside].astype(np.int64)
     y, x = np.divmod(starts, width)
     y, x = y + top, x + left
-    runs = pd.DataFrame(
-        {
-            "area": lengths,
-            "y_sum": y * lengths,
-            "x_sum": x * lengths + lengths * (lengths - 1) // 2,
-            "y0": y,
-            "x0": x,
-            "y1": y + 1,
-            "x1": x + lengths,
-        },
-        index=pd.Index(ids, name="id"),
-    )
-    return runs.groupby(level="id", sort=False).agg(_MERGE)
+    runs = {
+        "id": ids,
+        "area": lengths,
+        "y_sum": y * lengths,
+        "x_sum": x * lengths + lengths * (lengths - 1) // 2,
+        "y0": y,
+        "x0": x,
+        "y1": y + 1,
+        "x1": x + lengths,
+    }
+    return _merged([runs])
+
+
+def _merged(parts: list[dict[str, NDArray[np.int64]]]) -> dict[str, NDArray[np.int64]]:
+    """Return one row per label, sorted; takes the columns out of ``parts``, one after the other.
+
+    So never more than one of them is there twice.
+    """
+    ids = np.concatenate([part.pop("id") for part in parts])
+    order = np.argsort(ids, kind="stable")
+    ids = ids[order]
+    firsts = np.flatnonzero(np.diff(ids, prepend=0))  # 0 is no label
+    merged = {"id": ids[firsts]}
+    for name, merge in _MERGE.items():
+        column = np.concatenate([part.pop(name) for part in parts])
+        merged[name] = merge.reduceat(column[order], firsts)
+    return merged
 
 
 def scattered(cells: pd.DataFrame) -> tuple[int, ...]:
