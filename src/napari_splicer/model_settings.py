@@ -124,6 +124,12 @@ class TrainingSettings(Settings):
         "without; unset: 0.1 where an image lacks one, else 0",
     )
     checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints")
+    patches: int | None = Field(
+        None,
+        ge=FEWEST_PATCHES,
+        description="most patches that are read, chosen at random where there are more; unset: as "
+        "many as the steps look at, at least 20,000",
+    )
     cache_gb: float = Field(
         2.0, gt=0, description="GB of memory for training patches; more lie in a temporary file"
     )

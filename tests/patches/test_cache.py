@@ -129,6 +129,21 @@ def test_what_does_not_fit_is_left_out_and_said(field):
     assert not torch.equal(kept.index_B, other.index_B)
 
 
+def test_as_many_as_are_asked_for_are_kept_and_said(field, tmp_path):
+    reader = reader_of(field)
+    cache = PatchCache.draw(reader, MEMORY, most=40)
+    assert len(cache) == 40
+    assert "40 of 99 patches" in cache.message
+    assert "no more are looked at" in cache.message
+    assert "temporary file" not in cache.message
+    filed = PatchCache.draw(reader, FILE, folder=tmp_path, most=40)
+    assert "40 of 99 patches" in filed.message
+    assert "temporary file" in filed.message
+    assert_same(filed.take(torch.arange(40)), cache.take(torch.arange(40)))
+    assert PatchCache(reader, MEMORY, most=99).message is None
+    filed.close()
+
+
 @pytest.mark.usefixtures("no_disk")
 def test_too_little_memory_is_refused_before_it_is_taken(field):
     with pytest.raises(InvalidSettings, match="cache_gb"):

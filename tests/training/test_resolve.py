@@ -14,6 +14,7 @@ from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import RunConfig, parse_run
 from napari_splicer.errors import InvalidComponent, InvalidSettings, NoCells
 from napari_splicer.images.masks import LabelMask
+from napari_splicer.training import resolve as resolving
 from napari_splicer.training.resolve import remarks, resolve, seen_channels
 
 
@@ -60,6 +61,23 @@ def test_patches_that_neither_memory_nor_disk_hold_do_not_count(field, quick, mo
     assert (some.batch, some.steps) == (10, 7 * 2)
     with pytest.raises(InvalidSettings, match="too few to learn from"):
         resolve(asked.with_values({"training.cache_gb": 2 * patch / 1e9}), [field])
+
+
+def test_patches_that_no_step_looks_at_are_not_read(field, quick, monkeypatch):
+    total = len(field.cells.cells())
+    asked = quick.with_values({"training.steps": 3, "training.batch": 16})
+    assert resolve(asked, [field]).training.patches is None  # so few are read all the same
+    monkeypatch.setattr(resolving, "ALWAYS_READ", 20)
+    run = resolve(asked, [field])
+    assert (run.training.patches, run.training.steps) == (48, 3)
+    assert resolve(run, [field]) == run
+    patient = resolve(asked.with_values({"training.patience": 1}), [field]).training
+    assert patient.patches == 48 + round(0.1 * total)  # some are held out
+    longer = resolve(asked.with_values({"training.steps": None, "training.epochs": 2}), [field])
+    assert longer.training.patches is None
+    assert longer.training.steps == 2 * (total // 16)
+    some = resolve(asked.with_values({"training.patches": 60}), [field]).training
+    assert (some.patches, some.steps) == (60, 3)
 
 
 def test_too_few_cells_are_said(field, quick):

@@ -18,6 +18,8 @@ from napari_splicer.events import Finished, Metrics, Progress, Started, Warned
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.model.bundle import load_bundle, save_bundle
 from napari_splicer.training import trainer
+from napari_splicer.training.checkpoint import read_record
+from napari_splicer.training.continuing import with_more_steps
 from napari_splicer.training.trainer import fit
 
 
@@ -106,6 +108,19 @@ def test_patches_in_a_file_give_the_same_model(bundle, field, quick, tmp_path):
     seen += list(events)
     assert same(seen[-1].result, bundle)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+def test_some_of_many_patches_are_read_and_said(field, quick, tmp_path):
+    some = quick.with_values({"training.patches": 40})
+    events = list(fit([field], some, folder=tmp_path))
+    total = len(field.cells.cells())
+    (said,) = [w.message for w in of(Warned, events) if "chosen at random" in w.message]
+    assert f"40 of {total} patches" in said
+    assert max(e.total for e in of(Progress, events) if e.unit == "patches") == 40
+    more = with_more_steps(read_record(tmp_path), 2)
+    last = list(fit([field], more, folder=tmp_path, resume=True))[-1]
+    assert last.message == "Trained for 8 of 8 steps."
+    assert last.result.config.training.patches == 40
 
 
 def test_patches_on_a_grid_without_a_mask(field, quick):

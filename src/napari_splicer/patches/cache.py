@@ -38,9 +38,11 @@ class PatchCache:
     budget_gb : float
         Most memory in GB (10⁹ bytes).
     seed : int
-        Of the random choice where not all patches fit.
+        Of the random choice where not all patches are kept.
     folder : Path, optional
         On the disk of the temporary file; that of the system's temporary files by default.
+    most : int, optional
+        Patches that are asked for, where there are more.
 
     Raises
     ------
@@ -60,8 +62,9 @@ class PatchCache:
         *,
         seed: int = 0,
         folder: Path | None = None,
+        most: int | None = None,
     ) -> None:
-        plan = _plan(reader, budget_gb, folder)
+        plan = _plan(reader, budget_gb, folder, most)
         self.message = _message(plan, reader, budget_gb)
         total = len(reader.sites)
         rows = np.arange(total)
@@ -75,10 +78,16 @@ class PatchCache:
 
     @classmethod
     def draw(
-        cls, reader: PatchReader, budget_gb: float, *, seed: int = 0, folder: Path | None = None
+        cls,
+        reader: PatchReader,
+        budget_gb: float,
+        *,
+        seed: int = 0,
+        folder: Path | None = None,
+        most: int | None = None,
     ) -> PatchCache:
         """Make a cache and fill it at one go; see :meth:`fill` for progress and cancelling."""
-        cache = cls(reader, budget_gb, seed=seed, folder=folder)
+        cache = cls(reader, budget_gb, seed=seed, folder=folder, most=most)
         for _ in cache.fill():
             pass
         return cache
@@ -141,13 +150,15 @@ class PatchCache:
         as_bits(kept)[place_B] = as_bits(values.to(kept.dtype))
 
 
-def capacity(reader: PatchReader, budget_gb: float, folder: Path | None = None) -> int:
+def capacity(
+    reader: PatchReader, budget_gb: float, folder: Path | None = None, most: int | None = None
+) -> int:
     """Return how many of a reader's patches will be kept; reads nothing.
 
     Parameters
     ----------
     reader : PatchReader
-    budget_gb, folder
+    budget_gb, folder, most
         As for :class:`PatchCache`.
 
     Raises
@@ -155,24 +166,25 @@ def capacity(reader: PatchReader, budget_gb: float, folder: Path | None = None) 
     InvalidSettings
         If neither memory nor the disk has room for ``LEAST_PATCHES`` of them.
     """
-    return _plan(reader, budget_gb, folder).patches
+    return _plan(reader, budget_gb, folder, most).patches
 
 
 class _Plan(NamedTuple):
-    """How many patches are kept, and in a file on the disk of which folder (None: in memory)."""
+    """How many patches are asked for and kept, and in a file of which folder (None: in memory)."""
 
+    asked: int
     patches: int
     folder: Path | None
 
 
-def _plan(reader: PatchReader, budget_gb: float, folder: Path | None) -> _Plan:
-    total, patch = len(reader.sites), _bytes_per_patch(reader)
+def _plan(reader: PatchReader, budget_gb: float, folder: Path | None, most: int | None) -> _Plan:
+    asked, patch = min(len(reader.sites), most or len(reader.sites)), _bytes_per_patch(reader)
     fitting = int(budget_gb * 1e9 / patch)
-    if fitting >= total:
-        return _Plan(total, None)
+    if fitting >= asked:
+        return _Plan(asked, asked, None)
     folder = disk_folder(folder)
-    if total * patch <= room_on_disk(folder):
-        return _Plan(total, folder)
+    if asked * patch <= room_on_disk(folder):
+        return _Plan(asked, asked, folder)
     if fitting < LEAST_PATCHES:
         raise InvalidSettings(
             f"{budget_gb:g} GB hold {fitting} training patches, too few to learn from, and the "
@@ -180,25 +192,30 @@ def _plan(reader: PatchReader, budget_gb: float, folder: Path | None) -> _Plan:
             "Raise the memory for training patches (training.cache_gb), free space on the disk, or "
             "make patches smaller.",
         )
-    return _Plan(fitting, None)
+    return _Plan(asked, fitting, None)
 
 
 def _message(plan: _Plan, reader: PatchReader, budget_gb: float) -> str | None:
-    """Say what did not fit into memory; None where all did."""
-    total = len(reader.sites)
+    """Say which patches are left out, and which did not fit into memory; None where all did."""
+    total, said = len(reader.sites), []
+    if plan.patches < plan.asked:
+        said.append(
+            f"Training uses {plan.patches:,} of {total:,} patches, chosen at random: no more fit "
+            f"into {budget_gb:g} GB, and the disk has no room for them."
+        )
+    elif plan.patches < total:
+        said.append(
+            f"Training uses {plan.patches:,} of {total:,} patches, chosen at random: no more are "
+            "looked at in its steps (training.patches)."
+        )
     if plan.folder is not None:
-        taken = total * _bytes_per_patch(reader) / 1e9
-        return (
+        taken = plan.patches * _bytes_per_patch(reader) / 1e9
+        said.append(
             f"The training patches take {taken:.3g} GB, more than the {budget_gb:g} GB of memory "
             "that they may take (training.cache_gb): they are kept in a temporary file on the disk "
             f"of {plan.folder}."
         )
-    if plan.patches < total:
-        return (
-            f"Training uses {plan.patches:,} of {total:,} patches, chosen at random: no more fit "
-            f"into {budget_gb:g} GB, and the disk has no room for them."
-        )
-    return None
+    return " ".join(said) or None
 
 
 def _bytes_per_patch(reader: PatchReader) -> int:

@@ -29,7 +29,7 @@ LOOKED_AT = 512
 
 
 class TrainingData:
-    """The patches at all sites of a resolved run, or as many as memory allows.
+    """The patches at the sites of a resolved run, as many as it asks for and there is room for.
 
     Parameters
     ----------
@@ -69,7 +69,10 @@ class TrainingData:
             fields, self.normalization, config.normalization, seed=config.seed
         )
         reader = training_reader(fields, config, channels)
-        self._cache = PatchCache(reader, config.training.cache_gb, seed=config.seed, folder=folder)
+        training, seed = config.training, config.seed
+        self._cache = PatchCache(
+            reader, training.cache_gb, seed=seed, folder=folder, most=training.patches
+        )
         self.trained_on, self.held_out = hold_out(
             config.seed, len(self), count_held_out(config.training, len(self))
         )

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from napari_splicer.config import PatchSettings, RunConfig, TrainingSettings
 
 
+ALWAYS_READ = 20_000
+"""Patches that are read even if a training looks at fewer: it may be given more steps."""
+
 DROPOUT = 0.1
 """Chance that a component is dropped where images lack some and nothing else is asked for."""
 
@@ -43,8 +46,8 @@ def resolve(
 
     Device, precision, threads, patch size in µm (where the pixel size is known), the level that
     each image with a pyramid is read at, widths of chunks and branches, batch (at most half the
-    patches), steps and component dropout. Widths that a trial is to find stay open, and
-    ``model.widths`` "automatic", until it has found them.
+    patches), patches (where not all are looked at), steps and component dropout. Widths that a
+    trial is to find stay open, and ``model.widths`` "automatic", until it has found them.
 
     Parameters
     ----------
@@ -81,8 +84,9 @@ def resolve(
         raise _too_few(count, fields, run.patches.sites)
     dropout = _component_dropout(config, fields, channels)
     run = run.with_values({"training.component_dropout": dropout})
-    kept = capacity(reader, run.training.cache_gb, folder)
-    run = run.model_copy(update={"training": _with_steps(run.training, kept, run.device)})
+    training = _with_patches(run.training, count, run.device)
+    kept = capacity(reader, training.cache_gb, folder, training.patches)
+    run = run.model_copy(update={"training": _with_steps(training, kept, run.device)})
     if run.precision != "auto":
         return run
     return run.model_copy(update={"precision": faster_precision(run, channels)})
@@ -222,6 +226,16 @@ def _with_size_um(settings: PatchSettings, fields: Sequence[MaskedImage]) -> Pat
     if settings.size_um is not None or not known:
         return settings
     return settings.model_copy(update={"size_um": settings.size * float(np.mean(known[0]))})
+
+
+def _with_patches(settings: TrainingSettings, total: int, device: str) -> TrainingSettings:
+    """Return settings that say how many patches are read; they stay open where all are."""
+    most = settings.patches
+    if most is None:
+        fitting = _with_steps(settings, total, device)
+        looked_at = (fitting.steps or 0) * fitting.batch + count_held_out(settings, total)
+        most = max(looked_at, ALWAYS_READ)
+    return settings.model_copy(update={"patches": most if most < total else None})
 
 
 def _with_steps(settings: TrainingSettings, patches: int, device: str) -> TrainingSettings:
