@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, Qt
@@ -33,17 +34,26 @@ class SaveOnClose(QObject):  # type: ignore[misc]  # Qt is untyped here
         when_destroyed(window, keeper.end)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Save before the window hears that it is closed, or keep that from it."""
-        if event.type() == QEvent.Type.Close and watched is self.parent() and not self._finished():
+        """Save before the window hears that it is closed, or keep that from it.
+
+        It may stay after all, as napari asks only then whether it is closed in the middle of work:
+        its project is its own until it is gone. What was done while napari asked is saved when it
+        is hidden.
+        """
+        if watched is not self.parent():
+            return False
+        if event.type() == QEvent.Type.Close and not self._finished():
             event.ignore()
             return True
+        if event.type() == QEvent.Type.Hide and not event.spontaneous():
+            with suppress(SplicerError):  # too late to ask
+                self._keeper.finish()
         return False
 
     def _finished(self) -> bool:
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
             self._keeper.finish()
-            self._keeper.in_use.keep_only()
         except SplicerError as error:
             problem = str(error)
         else:

@@ -44,9 +44,10 @@ _WAITING: set[object] = set()
 class JobRunner:
     """Starts runs for one session, one at a time, and what follows them by itself.
 
-    Its signal ``idle`` is emitted when nothing runs any more.
+    Its signal ``begun`` is emitted when a run begins, ``idle`` when nothing runs any more.
     """
 
+    begun = Signal()
     idle = Signal()
 
     def __init__(self, session: Session) -> None:
@@ -88,6 +89,7 @@ class JobRunner:
             _start_thread=False,
         )
         worker.start()
+        self.begun.emit()
 
     def cancel(self) -> None:
         """Ask the run under way to stop; harmless when there is none, or when asked twice."""

@@ -89,7 +89,7 @@ class Keeper:
         self._begun, self._took = 0.0, 0.0
         for name in KEPT_FIELDS:
             self.session.events[name].connect(self._on_change)
-        own = (self._link.changed, self._provenance.changed)
+        own = (self._link.changed, self._provenance.changed, self._runner.begun)
         for signal in (self.session.history.changed, self.session.trust_noted, *own):
             signal.connect(self._on_change)
         viewer.layers.events.removing.connect(self._on_removing)
@@ -160,8 +160,6 @@ class Keeper:
         pending = self._timer.isActive() or self.saving
         self._timer.stop()
         self._saving.forget()  # one that waits is older than what is saved here
-        self._opening.forget()
-        self.opening = False
         if self.project is None and not pending:
             return
         self._begun = time.monotonic()
@@ -178,8 +176,9 @@ class Keeper:
 
     def end(self) -> None:
         """Save no more, and let others open the project: the window is gone."""
-        self._ended = True
+        self._ended, self.opening = True, False
         self._saving.forget()
+        self._opening.forget()
         self.in_use.keep_only()
 
     def _project_now(self) -> ProjectFolder:

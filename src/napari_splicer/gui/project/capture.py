@@ -56,9 +56,11 @@ class _Layers:
 
 
 def worth_keeping(session: Session) -> bool:
-    """Return whether a person has done anything that a new window would not do by itself."""
+    """Return whether anything was done, or begun, that a new window would not do by itself."""
     chosen = bool(session.components) and session.components != session.suggested
-    return chosen or session.bundle is not None or session.table is not None
+    # A training keeps its steps so far, and only a project leads back to them.
+    begun = session.job is not None or bool(session.metrics)
+    return chosen or begun or session.bundle is not None or session.table is not None
 
 
 def lost_layers(state: State, *, saved: bool) -> tuple[str, ...]:

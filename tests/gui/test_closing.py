@@ -1,0 +1,187 @@
+"""Closing napari's window, as a person does, in the middle of work."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from ctypes.util import find_library
+
+import numpy as np
+import pytest
+import tifffile
+from napari._qt.dialogs.confirm_close_dialog import ConfirmCloseDialog
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QLabel
+
+from napari_splicer.errors import WouldOverwrite
+from napari_splicer.gui.jobs import runner_for
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.project.in_use import InUse
+from napari_splicer.gui.project.record import read_record
+from napari_splicer.gui.widgets.project_offer import ProjectOffer
+
+pytestmark = [
+    pytest.mark.gui,
+    pytest.mark.skipif(
+        sys.platform != "linux" or find_library("X11") is None, reason="closes by X11"
+    ),
+]
+PATIENCE = 30_000  # ms
+
+
+@pytest.fixture
+def images(tissue, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    names = ("CD45", "CD3", "CD8", "PanCK")
+    tifffile.imwrite(
+        folder / "field.ome.tif",
+        tissue.image.select(names).data.compute(),
+        ome=True,
+        metadata={"axes": "CYX", "Channel": {"Name": names}},
+    )
+    tifffile.imwrite(folder / "field_mask.tif", np.asarray(tissue.cells.data))
+    return folder
+
+
+@pytest.fixture
+def open_window(make_napari_viewer):
+    def opened():
+        viewer = make_napari_viewer(show=True)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
+        return viewer, dock
+
+    return opened
+
+
+@pytest.fixture
+def training(open_window, images, small_settings, tmp_path, qtbot):
+    """A window that trains on the components as they were suggested, and was never saved."""
+    viewer, dock = open_window()
+    link, session = link_for(viewer), dock.session
+    values = {**small_settings, "output": str(tmp_path / "run"), "training.steps": 100_000}
+    session.settings = session.settings.with_values(values)
+    link.open_image(str(images / "field.ome.tif"))
+    link.open_mask(str(images / "field_mask.tif"))
+    qtbot.waitUntil(lambda: session.facts is not None, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: bool(session.components), timeout=PATIENCE)
+    assert session.components == session.suggested
+    assert dock.keeper.project is None
+    dock.open_step("model")
+    dock.pages["model"].train_panel.train()
+    qtbot.waitUntil(lambda: len(session.metrics) > 2, timeout=PATIENCE)
+    return viewer, dock
+
+
+class _Message(ctypes.Structure):
+    """XClientMessageEvent, as Xlib.h has it, with the padding of XEvent."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("send_event", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("message_type", ctypes.c_ulong),
+        ("format", ctypes.c_int),
+        ("data", ctypes.c_long * 5),
+        ("padding", ctypes.c_long * 24),
+    )
+
+
+def close_by_its_frame(window) -> None:
+    """Tell a window what a window manager tells it when its cross is clicked.
+
+    Only of such an event does napari ask; Qt has no other way to make one.
+    """
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XInternAtom.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
+    x11.XInternAtom.restype = ctypes.c_ulong
+    x11.XSendEvent.argtypes = (
+        ctypes.c_void_p,
+        ctypes.c_ulong,
+        ctypes.c_int,
+        ctypes.c_long,
+        ctypes.c_void_p,
+    )
+    x11.XCloseDisplay.argtypes = (ctypes.c_void_p,)
+    display, target = x11.XOpenDisplay(None), int(window.winId())
+    data = (ctypes.c_long * 5)(x11.XInternAtom(display, b"WM_DELETE_WINDOW", 0))
+    protocols = x11.XInternAtom(display, b"WM_PROTOCOLS", 0)
+    message = _Message(33, 0, 1, display, target, protocols, 32, data)  # 33: ClientMessage
+    x11.XSendEvent(display, target, 0, 0, ctypes.byref(message))
+    x11.XCloseDisplay(display)  # which sends what waits
+
+
+def close(viewer, button: str, qtbot, meanwhile=lambda: None) -> None:
+    """Close the window by its frame, and press a button of whatever napari asks then."""
+    asked = []
+
+    def answer() -> None:
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, ConfirmCloseDialog):
+            asked.extend(label.text() for label in dialog.findChildren(QLabel))
+            meanwhile()
+            getattr(dialog, button).click()
+
+    timer = QTimer(interval=50)
+    timer.timeout.connect(answer)
+    timer.start()
+    close_by_its_frame(viewer.window._qt_window)
+    qtbot.waitUntil(lambda: bool(asked), timeout=PATIENCE)
+    timer.stop()
+    assert "SpliCER: train" in asked[0]
+    assert len(asked) == (2 if button == "close_btn" else 1)
+
+
+def gone(viewer, dock, qtbot) -> None:
+    """Wait until a window that was closed is gone, and what ran in it has ended."""
+    runner, kept = runner_for(viewer), dock.keeper
+    qtbot.waitUntil(lambda: kept._ended and not runner.busy, timeout=PATIENCE)
+    del viewer.window._qt_window  # napari's fixture would close it once more
+
+
+def test_a_first_training_that_is_closed_goes_on_in_the_next_window(
+    training, open_window, qtbot
+) -> None:
+    viewer, dock = training
+    components, steps = dock.session.components, len(dock.session.metrics)
+    close(viewer, "close_btn", qtbot)
+    gone(viewer, dock, qtbot)
+    _, dock = open_window()
+    offer = dock.findChild(ProjectOffer)
+    qtbot.waitUntil(offer.isVisible, timeout=PATIENCE)
+    offer.button.click()
+    qtbot.waitUntil(lambda: dock.session.components == components, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.keeper.opening, timeout=PATIENCE)
+    assert len(dock.session.metrics) >= steps
+    panel = dock.pages["model"].train_panel
+    dock.open_step("model")
+    qtbot.waitUntil(panel.resume_button.isVisible, timeout=PATIENCE)
+    assert panel.resume_button.isEnabled()
+    assert "Stopped after" in panel.stopped.text()
+
+
+def test_a_window_that_stays_after_all_keeps_its_project(training, qtbot) -> None:
+    viewer, dock = training
+    close(viewer, "cancel_btn", qtbot)
+    assert viewer.window._qt_window.isVisible()
+    assert runner_for(viewer).busy
+    with pytest.raises(WouldOverwrite):
+        InUse().take(dock.keeper.project.path)
+    runner_for(viewer).cancel()
+    qtbot.waitUntil(lambda: not runner_for(viewer).busy, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.session.bundle is not None, timeout=PATIENCE)
+    dock.keeper.finish()
+    assert read_record(dock.keeper.project.path).work.bundle is not None
+
+
+def test_what_comes_while_napari_asks_is_kept_too(training, qtbot) -> None:
+    viewer, dock = training
+    session = dock.session
+    close(viewer, "close_btn", qtbot, lambda: setattr(session, "opacity", 0.42))
+    gone(viewer, dock, qtbot)
+    project = dock.keeper.project.path
+    assert read_record(project).work.opacity == 0.42
+    InUse().take(project)  # a window that is gone keeps it from no other
