@@ -21,10 +21,12 @@ from napari_splicer.gui.component_colours import component_colours
 from napari_splicer.gui.panels import rename_channel, take_panel
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.session import Session
+from napari_splicer.gui.set_up import MOST_MODELS
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.images.image import MultiplexImage
 
 NUMBERS = st.lists(st.integers(0, 10**6), min_size=3, max_size=3)
+MODEL = SimpleNamespace(decomposition=Decomposition.per_channel(("CD45",)))
 OTHER = Suggestion("Each alone", "for a test", Decomposition.per_channel(("CD3", "CD8")))
 
 
@@ -72,9 +74,7 @@ STEPS = (
         count(s) and composing.recolour(s, a % count(s), ("#123456", "#ff0000")[b % 2])
     ),
     lambda s, a, b, c: composing.take(s, OTHER),
-    lambda s, a, b, c: composing.take_from_model(
-        s, Decomposition.per_channel(("CD45",)).components
-    ),
+    lambda s, a, b, c: composing.take_model(s, MODEL),
     lambda s, a, b, c: rename_channel(s, a % 4, f"marker {b % 6}"),
     changed,
 )
@@ -337,3 +337,72 @@ def test_a_component_being_edited_is_followed_through_all_changes() -> None:
     assert place_of(renamed, 1, (first, renamed, third), (first, second, third)) == 1
     assert place_of(second, 1, (first, second, third), (first, third)) is None
     assert place_of(second, 1, (first, second), OTHER.components) is None
+
+
+@pytest.fixture
+def two_models(session):
+    """A session whose table was made by its own model, that model, and another to be loaded."""
+
+    def model(components, name: str) -> SimpleNamespace:
+        parts = Decomposition(tuple(components))
+        return SimpleNamespace(
+            decomposition=parts, can_do_without=False, hash=name, config=session.settings
+        )
+
+    own, loaded = model(session.components, "own"), model(session.components[:1], "loaded")
+    session.bundle, session.table = own, make_table(40)
+    session.table.obsm["X_splicer"] = np.zeros((session.table.n_obs, 4), np.float32)
+    made = session.snapshot().inputs()
+    session.made_from = {"train": made, "embed": made}
+    return session, own, loaded
+
+
+def test_the_model_that_a_loaded_one_replaced_comes_back(two_models) -> None:
+    session, own, loaded = two_models
+    trained = session.made_from["train"]
+    composing.take_model(session, loaded)
+    assert "train" not in session.made_from
+    assert session.set_up.undo()
+    assert session.bundle is own
+    assert session.made_from["train"] is trained
+    assert resolve(session.snapshot()).steps["embed"].status == "done"
+    assert session.set_up.redo()
+    assert session.bundle is loaded
+    assert "train" not in session.made_from
+    assert resolve(session.snapshot()).steps["embed"].status == "stale"
+
+
+def test_a_model_of_the_same_components_is_a_step_too(two_models) -> None:
+    session, own, _ = two_models
+    session.components = own.decomposition.components
+    composing.take_model(session, SimpleNamespace(**{**vars(own), "hash": "other"}))
+    assert session.set_up.undo()
+    assert session.bundle is own
+
+
+def test_a_model_that_was_trained_since_is_not_lost_by_undoing(two_models) -> None:
+    session, own, loaded = two_models
+    before = session.components
+    composing.take_model(session, loaded)
+    newest = SimpleNamespace(**{**vars(own), "hash": "newest"})
+    session.bundle = newest
+    assert session.set_up.undo()
+    assert (session.components, session.bundle) == (before, newest)
+    assert session.set_up.redo()
+    assert session.bundle is newest
+
+
+def test_few_models_are_kept(two_models) -> None:
+    session, own, loaded = two_models
+    for number in range(MOST_MODELS + 1):
+        composing.take_model(session, SimpleNamespace(**{**vars(loaded), "hash": str(number)}))
+    models = [step.models for step in session.set_up._done]
+    assert [pair is not None for pair in models] == [False] + MOST_MODELS * [True]
+    while session.set_up.undo():
+        pass
+    assert session.bundle.hash == "0"
+    assert session.components == own.decomposition.components
+    composing.take_model(session, session.bundle)
+    for number in range(MOST_MODELS + 1):
+        composing.take_model(session, SimpleNamespace(**{**vars(loaded), "hash": str(number)}))
+    assert len(session.set_up._done) == MOST_MODELS + 1, "a step that moves nothing is none"

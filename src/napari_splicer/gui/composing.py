@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.components.suggestion import Suggestion
     from napari_splicer.gui.session import Session
+    from napari_splicer.model.bundle import Bundle
 
 
 def add(session: Session) -> None:
@@ -73,10 +74,17 @@ def take(session: Session, suggestion: Suggestion) -> None:
         session.components = tuple(suggestion.components)
 
 
-def take_from_model(session: Session, components: Sequence[Component]) -> None:
-    """Replace the components by those that a loaded model was trained with."""
-    with session.set_up.step("Take the components of the loaded model"):
-        session.components = tuple(components)
+def take_model(session: Session, bundle: Bundle) -> None:
+    """Use a loaded model in the place of the one there is, with the components it was trained on.
+
+    The model that gives way comes back when the step is undone.
+    """
+    with session.set_up.step("Use a trained model"):
+        made_from = dict(session.made_from)
+        made_from.pop("train", None)
+        session.made_from = made_from
+        session.bundle = bundle
+        session.components = tuple(bundle.decomposition.components)
 
 
 def place_of(

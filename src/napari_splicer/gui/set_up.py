@@ -1,4 +1,4 @@
-"""Set-up: changes of components and of channels' names, that can be undone and done again. No Qt.
+"""Set-up: components, channels' names and loaded models, undone and done again. No Qt.
 
 They have a history of their own, beside that of the table (:mod:`history`). What it holds and what
 a table's steps change have nothing in common, so that taking back a choice of components never
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import Component
     from napari_splicer.gui.session import Session
+    from napari_splicer.gui.snapshot import Snapshot
     from napari_splicer.images.image import MultiplexImage
+    from napari_splicer.model.bundle import Bundle
+
+MOST_MODELS = 3
+"""Steps that bring a model back; older ones bring its components alone, for memory's sake."""
 
 Which: TypeAlias = "tuple[object, ...]"
 """What tells one image from others, also when it is read again; nothing of its pixels."""
@@ -49,13 +54,25 @@ class SetUp:
         return (self.channels, self.places) == (other.channels, other.places)
 
 
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model, and what it was trained from where that was done in this window."""
+
+    bundle: Bundle | None
+    made_from: Snapshot | None
+
+
 @dataclass(frozen=True)
 class SetUpStep:
-    """One change: what it is called, and what was before and after it."""
+    """One change: what it is called, and what was before and after it.
+
+    ``models`` are those before and after; None where the step leaves the model alone.
+    """
 
     words: str
     before: SetUp
     after: SetUp
+    models: tuple[Model, Model] | None = None
 
 
 class SetUpHistory:
@@ -99,17 +116,19 @@ class SetUpHistory:
         if self._open:
             yield
             return
-        before = self._now()
+        before, model_before = self._now(), self._model()
         self._open = True
         try:
             yield
         finally:
             self._open = False
-        after, self._here = self._now(), self._place()
-        if before == after:
+        after, self._here, model = self._now(), self._place(), self._model()
+        models = None if model.bundle is model_before.bundle else (model_before, model)
+        if before == after and models is None:
             return
-        self._done = [*self._done, SetUpStep(words, before, after)][-MOST_STEPS:]
+        self._done = [*self._done, SetUpStep(words, before, after, models)][-MOST_STEPS:]
         self._undone.clear()
+        self._let_old_models_go()
         self._say(None)
         self.changed.emit()
 
@@ -143,6 +162,8 @@ class SetUpHistory:
         target.append(step)
         self._open = True
         try:
+            if step.models is not None:
+                self._exchange(*step.models[::-1] if back else step.models)
             self._put(*(step.after, step.before) if back else (step.before, step.after))
         finally:
             self._open = False
@@ -162,6 +183,28 @@ class SetUpHistory:
             () if image is None else image.channels,
             None if image is None else image.places,
         )
+
+    def _model(self) -> Model:
+        return Model(self._session.bundle, self._session.made_from.get("train"))
+
+    def _exchange(self, leaving: Model, entering: Model) -> None:
+        """Bring a model back, unless another was made since: that one would be lost."""
+        session = self._session
+        if session.bundle is not leaving.bundle:
+            return
+        made = dict(session.made_from)
+        made.pop("train", None)
+        if entering.made_from is not None:
+            made["train"] = entering.made_from
+        session.made_from = made
+        session.bundle = entering.bundle
+
+    def _let_old_models_go(self) -> None:
+        with_models = [step for step in self._done if step.models is not None]
+        for old in with_models[:-MOST_MODELS]:
+            place = next(i for i, step in enumerate(self._done) if step is old)
+            bare = [replace(old, models=None)] if old.before != old.after else []
+            self._done[place : place + 1] = bare
 
     def _put(self, leaving: SetUp, entering: SetUp) -> None:
         session = self._session

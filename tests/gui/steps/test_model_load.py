@@ -43,9 +43,11 @@ def test_a_saved_zip_file_is_loaded_and_listed(panel, session, bundle, tmp_path,
     session.components = ()
     button.click()
     loaded(session, qtbot)
-    assert session.set_up.next_undo == "Take the components of the loaded model"
+    assert session.set_up.next_undo == "Use a trained model"
     session.set_up.undo()
     assert session.components == ()
+    assert session.bundle is None
+    assert panel.message.text() == "A model brings its own components and channels."
     session.set_up.redo()
     assert session.bundle.hash == bundle.hash
     assert "All of the model's channels" in panel.message.text()

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.composing import take_from_model
+from napari_splicer.gui.composing import take_model
 from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.loading import load_from
 from napari_splicer.gui.panels import take_names
@@ -159,11 +159,7 @@ class LoadPanel(QWidget):
         bundle, source = loaded
         self._under_way.hide()
         self.recent.refresh()
-        made = dict(self._session.made_from)
-        made.pop("train", None)
-        self._session.made_from = made
-        self._session.bundle = bundle
-        take_from_model(self._session, bundle.decomposition.components)
+        take_model(self._session, bundle)
         if source.startswith("hf://"):
             self.message.setText(f"{self.message.text()} It is {source}.")
 
@@ -199,6 +195,8 @@ class LoadPanel(QWidget):
         bundle, image = self._session.bundle, self._session.image
         self.table.setVisible(bundle is not None and image is not None)
         self.rename.hide()
+        if bundle is None and not self._loading.asked:
+            self.message.setText(_NOTHING_YET)
         if bundle is None or image is None:
             return
         match = bundle.decomposition.match(image.channels)
