@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from cells_in_groups import make_table
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog
 
 from napari_splicer.analysis.annotations import read_annotations
+from napari_splicer.analysis.whole import Whole
 from napari_splicer.errors import UnreadableFile
 from napari_splicer.gui import commands, jobs, results
 from napari_splicer.gui.annotating import remove_annotation, take_annotations, taken_names
@@ -74,18 +75,17 @@ def test_an_error_is_shown_and_changes_nothing(session, menu, tmp_path, qtbot, m
     assert session.colour_by is None
 
 
-@pytest.mark.parametrize("answer", ["Yes", "No"])
-def test_annotations_can_be_removed(session, file, menu, qtbot, monkeypatch, answer) -> None:
+def test_annotations_can_be_removed_and_brought_back(session, file, menu, qtbot) -> None:
     box = ColourBox(session)
     qtbot.addWidget(box)
     bring(session, file)
-    buttons = QMessageBox.StandardButton
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: getattr(buttons, answer))
-    next(action for action in menu.menu().actions() if action.text() == "Remove site …").trigger()
-    assert ("site" in session.table.obs) == (answer == "No")
-    assert session.colour_by == ("site" if answer == "No" else None)
-    assert (box.findText("site") >= 0) == (answer == "No")
-    assert len(menu.menu().actions()) == (3 if answer == "No" else 1)
+    next(action for action in menu.menu().actions() if action.text() == "Remove site").trigger()
+    assert "site" not in session.table.obs
+    assert box.findText("site") == -1
+    assert len(menu.menu().actions()) == 1
+    session.history.undo()
+    assert box.currentText() == "site"
+    assert len(menu.menu().actions()) == 3
 
 
 def test_names_that_groupings_have_or_may_have_again_are_refused(session, file) -> None:
@@ -138,3 +138,37 @@ def test_those_brought_or_removed_while_cells_are_grouped_are_as_they_are_now(
     assert "site" in session.table.obs
     assert "old" not in session.table.obs
     assert session.colour_by == "site"
+
+
+def test_what_was_brought_and_removed_comes_back(session, file) -> None:
+    before = session.table.obs.columns.tolist()
+    bring(session, file)
+    session.table.uns["site_colors"] = np.array(["#111111", "#222222"])
+    brought, colour = session.table.obs.copy(), session.colour_by
+    assert session.history.next_undo == "Bring site"
+    remove_annotation(session, "site")
+    assert session.history.next_undo == "Remove site"
+    assert session.colour_by is None
+    assert session.history.undo()
+    pd.testing.assert_frame_equal(session.table.obs, brought)
+    assert session.colour_by == colour == "site"
+    assert session.table.uns["site_colors"].tolist() == ["#111111", "#222222"]
+    assert session.history.undo()
+    assert session.table.obs.columns.tolist() == before
+    assert session.history.redo()
+    pd.testing.assert_frame_equal(session.table.obs, brought)
+    assert session.history.redo()
+    assert "site" not in session.table.obs
+    assert session.colour_by is None
+
+
+def test_a_grouping_that_has_an_annotations_name_by_now_stays(session, file) -> None:
+    bring(session, file)
+    remove_annotation(session, "site")
+    first = session.clusterings[0]
+    Whole.of(session.table, first).named("site").put(session.table)
+    groups = session.table.obs["site"].tolist()
+    assert session.history.undo()
+    assert session.table.obs["site"].tolist() == groups
+    assert session.history.redo()
+    assert session.table.obs["site"].tolist() == groups

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_splicer.analysis.annotations import annotation_names
 from napari_splicer.analysis.clustering import uncertainty_column
 from napari_splicer.errors import listed
+from napari_splicer.gui.exchanging import Columns
 from napari_splicer.gui.snapshot import MIXTURE, Notice
 from napari_splicer.gui.words import count
 
@@ -40,31 +41,23 @@ def take_annotations(session: Session, file: str, found: Annotations) -> None:
         session.notice = Notice("info", session.words(words))
         return
     names = [str(name) for name in found.columns if name not in table.obs]
-    for name in names:
-        table.obs[name] = found.columns[name].array
     told = "every cell" if found.told == table.n_obs else count(found.told, "cell")
     said = [
         f"{file} tells of {told}: {listed(names, _NAMED)} can be chosen under Colour by.",
         *found.remarks,
     ]
     session.notice = Notice("warning" if found.remarks else "info", session.words(" ".join(said)))
-    _changed(session)
-    if names:
-        session.colour_by = names[0]
+    if not names:
+        return
+    count_before = table.obs.shape[1]
+    places = {name: count_before + number for number, name in enumerate(names)}
+    columns = Columns({name: found.columns[name] for name in names}, places, shown=names[0])
+    session.history.exchange_columns(f"Bring {listed(names, _NAMED)}", Columns(), columns)
 
 
 def remove_annotation(session: Session, name: str) -> None:
-    """Take an annotation out of the table."""
+    """Take an annotation out of the table, a step that can be undone."""
     table = session.table
     if table is None or name not in annotation_names(table):
         return
-    if session.colour_by == name:
-        session.colour_by = None
-    del table.obs[name]
-    table.uns.pop(f"{name}_colors", None)
-    _changed(session)
-
-
-def _changed(session: Session) -> None:
-    session.groups_edited()  # what was exported lacks it, or has it still
-    session.clusterings_changed.emit()
+    session.history.exchange_columns(f"Remove {name}", Columns.of(session, [name]), Columns())

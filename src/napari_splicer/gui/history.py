@@ -13,9 +13,9 @@ from napari_splicer.analysis.clustering import note_settings
 from napari_splicer.analysis.groups import edits_of, note_edits
 from napari_splicer.analysis.regrouping import Groups
 from napari_splicer.analysis.teaching import taught_settings
-from napari_splicer.analysis.whole import Whole, take_out
+from napari_splicer.analysis.whole import Whole
 from napari_splicer.config import TaughtSettings
-from napari_splicer.gui.naming import uncertainty_words
+from napari_splicer.gui.exchanging import exchange, exchange_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_splicer.gui.exchanging import Columns
     from napari_splicer.gui.session import Session
 
 MOST_STEPS = 100
@@ -37,7 +38,8 @@ class Moment:
     ``clustering``, ``groups`` and ``edits`` are empty where the step changes the selection only.
     ``as_taught`` says whether the groups were just what ``lesson`` teaches.
     A step that names or removes a whole clustering has it in ``whole``, None where it is not there
-    at that moment, and the active one in ``clustering``.
+    at that moment, and the active one in ``clustering``. One that brings or removes annotations
+    has them in ``columns``; a project does not keep it.
     """
 
     selection: NDArray[np.int64]
@@ -47,12 +49,14 @@ class Moment:
     edits: tuple[str, ...]
     as_taught: bool = False
     whole: Whole | None = None
+    columns: Columns | None = None
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
         groups = 0 if self.groups is None else self.groups.codes.nbytes
-        return self.selection.nbytes + groups + (0 if self.whole is None else self.whole.nbytes)
+        others = (0 if part is None else part.nbytes for part in (self.whole, self.columns))
+        return self.selection.nbytes + groups + sum(others)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +151,12 @@ class History:
         exchange(session, before, after)
         self._add(Step(words, before, after))
 
+    def exchange_columns(self, words: str, leaving: Columns, entering: Columns) -> None:
+        """Put annotations in the place of others, as one step called ``words``."""
+        exchange_columns(self._session, leaving, entering)
+        before = replace(self._now(False), columns=leaving)
+        self._add(Step(words, before, replace(before, columns=entering)))
+
     def remade(self, words: str, leaving: Whole, active: str | None) -> None:
         """Remember as one step that a clustering was made anew, which the session shows by now.
 
@@ -203,7 +213,9 @@ class History:
         step = source.pop()
         target.append(step)
         leaving, entering = (step.after, step.before) if back else (step.before, step.after)
-        if leaving.whole is None and entering.whole is None:
+        if leaving.columns is not None and entering.columns is not None:
+            exchange_columns(self._session, leaving.columns, entering.columns)
+        elif leaving.whole is None and entering.whole is None:
             self._restore(entering)
         else:
             exchange(self._session, leaving, entering)
@@ -243,41 +255,6 @@ class History:
     def _table_changed(self, new: AnnData | None, old: AnnData | None) -> None:
         if new is None or old is None or not new.obs_names.equals(old.obs_names):
             self.forget()
-
-
-def exchange(session: Session, leaving: Moment, entering: Moment) -> None:
-    """Bring a session from one moment of a step on a whole clustering to the other."""
-    table, out, into = session.table, leaving.whole, entering.whole
-    assert table is not None
-    if into is not None:
-        into.put(table)
-    if out is not None and into is not None:
-        hidden = dict(session.hidden)
-        session.hidden = {**hidden, into.name: hidden.pop(out.name, frozenset())}
-    _exchange_measures(session, out, into)
-    session.clustering = entering.clustering  # before the one that leaves is not there any more
-    if out is not None and (into is None or out.name != into.name):
-        take_out(table, out.name)
-    session.selection = np.intersect1d(entering.selection, session.ids())
-    session.lesson = entering.lesson
-    session.groups_edited()
-    session.clusterings_changed.emit()
-
-
-def _exchange_measures(session: Session, out: Whole | None, into: Whole | None) -> None:
-    """Let the uncertainty of taught types follow them."""
-    measures, before = dict(session.measures), session.colour_by
-    gone = "" if out is None else uncertainty_words(out.name)
-    was_there = measures.pop(gone, None) is not None
-    unsure = None if into is None else into.uncertainty
-    come = None
-    if into is not None and unsure is not None and (was_there or out is None):
-        come = uncertainty_words(into.name)
-        measures[come] = unsure
-    if was_there or come:
-        session.measures = measures
-    if before == gone:
-        session.colour_by = come
 
 
 def without(steps: Sequence[Step], clustering: str) -> list[Step]:

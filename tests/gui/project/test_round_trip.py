@@ -137,7 +137,9 @@ def test_annotations_come_back_and_are_shown(grouped, tmp_path, open_again) -> N
         pd.testing.assert_series_equal(again.session.table.obs[name], columns[name])
     remove_annotation(session, "site of it")
     grouped.save(tmp_path / "a.splicer")
-    assert "site of it" not in open_again(tmp_path / "a.splicer").session.table.obs
+    again = open_again(tmp_path / "a.splicer")
+    assert "site of it" not in again.session.table.obs
+    assert again.session.history.next_undo is None
 
 
 def test_groupings_come_back_by_age_and_so_do_those_that_were_removed(

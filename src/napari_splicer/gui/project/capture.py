@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_splicer.events import Metrics, Stage
+    from napari_splicer.gui.history import Step
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.project.provenance import Provenance
     from napari_splicer.gui.project.record import LayerRecord, Same
@@ -90,7 +91,7 @@ def capture(link: ViewerLink, provenance: Provenance, *, keep_images: bool = Fal
     session = link.session
     layers = _layers(link, provenance, keep_images)
     fields, tables = _fields(link, layers)
-    done, undone = session.history.steps
+    done, undone = map(_kept_steps, session.history.steps)
     record = ProjectRecord(
         name="" if session.image is None else session.image.name,
         origins=tuple(layers.origins),
@@ -114,6 +115,11 @@ def capture(link: ViewerLink, provenance: Provenance, *, keep_images: bool = Fal
         cells=session.cells,
         regions=dict(session.regions),
     )
+
+
+def _kept_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return steps without those on annotations, which others do not depend on."""
+    return tuple(step for step in steps if step.after.columns is None)
 
 
 def _layers(link: ViewerLink, provenance: Provenance, keep_images: bool) -> _Layers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox, QToolButton
+from qtpy.QtWidgets import QFileDialog, QMenu, QToolButton
 
 from napari_splicer.analysis.annotations import annotation_names
 from napari_splicer.gui.annotating import remove_annotation, take_annotations, taken_names
@@ -63,8 +63,10 @@ class AnnotationMenu(QToolButton):
         if names:
             menu.addSeparator()
         for name in names:
-            action = menu.addAction(f"Remove {name} …")
-            action.triggered.connect(lambda _=False, name=name: self.ask_to_remove(name))
+            action = menu.addAction(f"Remove {name}")
+            action.triggered.connect(
+                lambda _=False, name=name: remove_annotation(self._session, name)
+            )
 
     def fits(self, path: Path) -> bool:
         """Return whether a file may be taken now."""
@@ -82,16 +84,6 @@ class AnnotationMenu(QToolButton):
         if self._session.table is not None:
             table = detached(self._session.table)
             self._errand.ask(_read, path, table, taken_names(self._session))
-
-    def ask_to_remove(self, name: str) -> None:
-        """Take an annotation out of the table, if the person says so."""
-        words = self._session.words(
-            f"Remove {name} from the table of cells? This can't be undone, but a file that it was "
-            "taken from stays as it is."
-        )
-        answer = QMessageBox.question(self, f"Remove {name}", words)
-        if answer == QMessageBox.StandardButton.Yes:
-            remove_annotation(self._session, name)
 
     def _take(self, read: tuple[str, Annotations]) -> None:
         take_annotations(self._session, *read)
