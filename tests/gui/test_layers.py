@@ -126,6 +126,23 @@ def test_groups_are_painted_where_the_mask_lies(painted, viewer, tissue) -> None
     assert viewer.layers.selection.active is mask
 
 
+def test_a_mask_does_not_shine_through_its_groups(painted, viewer, qtbot) -> None:
+    mask = viewer.layers["cells"]  # napari shows what is dropped on it
+    assert not mask.visible
+    mask.visible = True  # a person who wants to see it does
+    painted.session.clustering, chosen = None, painted.session.clustering
+    qtbot.waitUntil(lambda: painted.own_layer("groups") is None)
+    painted.session.clustering = chosen
+    qtbot.waitUntil(lambda: painted.own_layer("groups") is not None)
+    assert mask.visible
+
+
+def test_the_outlines_of_a_mask_stay_over_its_groups(viewer, request) -> None:
+    viewer.layers["cells"].contour = 1
+    request.getfixturevalue("painted")
+    assert viewer.layers["cells"].visible
+
+
 def test_colours_visibility_and_opacity_follow_the_legend(painted, qtbot) -> None:
     session, layer = painted.session, painted.own_layer(GROUPS)
     pixels = layer.data

@@ -7,6 +7,7 @@ The layers lie where the mask lies, with its whole transform. What is drawn come
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 from napari.layers import Labels
@@ -14,6 +15,7 @@ from napari.utils.transforms import Affine
 from qtpy.QtCore import QTimer
 
 from napari_splicer.gui import lessons
+from napari_splicer.gui.display import set_visible
 from napari_splicer.gui.overlay import ClusterLookup
 from napari_splicer.gui.reading import OWN
 from napari_splicer.gui.selected_rows import index_of, selected_rows
@@ -62,6 +64,9 @@ class Painter:
         self._link = link
         self._session = link.session
         self._painted: dict[str, _Painted] = {}
+        self._covered: WeakSet[Labels] = (
+            WeakSet()
+        )  # a person who shows them again wants to see them
         # Several fields change together when a result arrives: paint once, when all have.
         self._groups_due = _timer(self._paint_groups)
         self._selection_due = _timer(self._paint_selection)
@@ -195,6 +200,10 @@ class Painter:
             self._link.remove_layer(layer)
             layer = None
         if layer is None:
+            if role == GROUPS and mask.contour == 0 and mask not in self._covered:
+                # Its random colours would shine through, and groups not have those of their list.
+                self._covered.add(mask)
+                set_visible(mask, False)
             layer = Labels(
                 data,
                 name=_TITLES[role],
