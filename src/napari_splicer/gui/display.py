@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager, nullcontext
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from napari_splicer.gui.view import look_at
 from napari_splicer.images.pyramid import thinned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from napari.viewer import Viewer
     from numpy.typing import NDArray
 
     from napari_splicer.gui.layers import ViewerLink
@@ -69,6 +71,7 @@ def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[Layer
                     "path": image.source,
                     "place": index,
                     "grids": image.grids,
+                    "pixel_size": image.pixel_size,
                     "opening": opening,
                 }
             },
@@ -81,14 +84,49 @@ def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[Layer
 def bring_image(link: ViewerLink, image: MultiplexImage) -> None:
     """Show an image as one layer per channel, and choose it."""
     opened = [Layer.create(*data) for data in image_layers(image)]
-    with link.holding():
+    with link.holding(), drawn_once(link.viewer), selection_kept(link.viewer):
         for layer in opened:
             link.add_layer(layer)
+    choose_opened(link, opened)
+
+
+def choose_opened(link: ViewerLink, opened: Sequence[Layer]) -> None:
+    """Choose the image that these layers make up, and look at it."""
     for choice in link.images():
         if set(choice.layers) == set(opened):
             link.show_image(choice)
     if link.viewer is not None:
         look_at(link.viewer, opened)
+
+
+@contextmanager
+def drawn_once(viewer: Viewer | None) -> Iterator[None]:
+    """While many layers come, have napari put its scene together once, at the end."""
+    layers = None if viewer is None else viewer.layers
+    with getattr(layers, "batched_update", nullcontext)():  # older ones of napari have none
+        yield
+
+
+@contextmanager
+def selection_kept(viewer: Viewer | None) -> Iterator[None]:
+    """While layers come, leave alone which ones are selected: napari would turn to each in turn.
+
+    Where none is, the first that came is selected at the end.
+    """
+    if viewer is None:
+        yield
+        return
+    selection, count = viewer.layers.selection, len(viewer.layers)
+    before = set(selection)
+    with selection.events.blocker_all():
+        yield
+        if len(before) == 1:
+            selection.active = next(iter(before))
+        else:
+            selection.clear()
+            selection.update(before)
+    if not before and len(viewer.layers) > count:
+        selection.active = viewer.layers[count]
 
 
 def set_visible(layer: Layer, visible: bool) -> None:

@@ -18,6 +18,7 @@ from napari_splicer.gui.brush import Brush
 from napari_splicer.gui.display import bring_image, set_visible
 from napari_splicer.gui.drawing import Drawing
 from napari_splicer.gui.drawn_regions import DrawnRegions
+from napari_splicer.gui.file_opener import FileOpener
 from napari_splicer.gui.ground import Ground
 from napari_splicer.gui.guessing import Guess
 from napari_splicer.gui.lights import Lights
@@ -76,6 +77,7 @@ class ViewerLink:
         viewer.layers.events.removed.connect(self._on_removed)
         self.session.events.tiles.connect(self._pair_up)
         self.drawn, self.ground = DrawnRegions(self), Ground(self)
+        self.opener = FileOpener(self)
         self._pointer = Pointer(viewer, self)
         tools = (Drawing(viewer, self), Brush(viewer, self))
         self._parts = (Painter(self), Mixer(self), Lights(self), Alignment(self), *tools)
@@ -104,14 +106,18 @@ class ViewerLink:
         return mask_choices(self.layers)
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
-        """While many layers come or go, choose none of them by itself; tell of all at the end."""
+    def holding(self, *, quietly: bool = False) -> Iterator[None]:
+        """While many layers come or go, choose none of them by itself; tell of all at the end.
+
+        Quietly: not even then, as more are to come.
+        """
         self._held = True
         try:
             yield
         finally:
             self._held = False
-            self.changed.emit()
+            if not quietly:
+                self.changed.emit()
 
     def use_image(self, choice: ImageChoice | None) -> None:
         """Make these layers the session's image; None clears it.

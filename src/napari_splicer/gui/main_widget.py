@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_splicer.gui.binding import bind
+from napari_splicer.gui.binding import bind, when_destroyed
 from napari_splicer.gui.closing import SaveOnClose
 from napari_splicer.gui.docks import open_explorer
 from napari_splicer.gui.jobs import runner_for
@@ -257,6 +257,7 @@ class SplicerWidget(QWidget):
         super().showEvent(event)
         if self._on_close is None:
             self._on_close = SaveOnClose(self.keeper, self.window())
+            when_destroyed(self.window(), self._link.opener.end)
         QTimer.singleShot(0, self._remembering.place)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -13,6 +13,7 @@ from napari_splicer.gui.reading import OWN
 from napari_splicer.images.image import Affine2D
 
 if TYPE_CHECKING:
+    from napari_splicer.gui.display import LayerData
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask
@@ -34,8 +35,15 @@ def bring_mask(link: ViewerLink, mask: LabelMask, *, outlined: bool = False) -> 
     outlined : bool
         Show the cells' outlines; else the layer is there, but hidden.
     """
+    lay_mask(link, mask_layer(mask, Affine2D()), outlined=outlined)
+
+
+def lay_mask(link: ViewerLink, described: LayerData, *, outlined: bool = False) -> None:
+    """Lay a mask, given as the data of its layer, where the image lies; see :func:`bring_mask`."""
     image = link.session.image
-    layer = Layer.create(*mask_layer(mask, image.transform if image else Affine2D()))
+    data, look, kind = described
+    there = place(image.transform if image else Affine2D())
+    layer = Layer.create(data, {**look, **there}, kind)
     if outlined:
         layer.contour, layer.opacity, layer.visible = 1, 1.0, True
     link.add_layer(layer)

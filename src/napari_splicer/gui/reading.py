@@ -183,15 +183,17 @@ def _part(layer: Image, stacked: bool, step: Sequence[int]) -> MultiplexImage:
     names: list[str | None] | None = None if layer.rgb else [layer.name]
     if stacked:
         names = _names(layer, levels[0].shape[0], file)
+    own = layer.metadata.get(OWN, {})
+    said = own.get("pixel_size") if file is None else file.pixel_size
     image = MultiplexImage.from_array(
         levels,
         names,
-        name=layer.metadata.get(OWN, {}).get("image") or layer.name,
-        pixel_size=pixel_size_of(layer) or (file.pixel_size if file is not None else None),
+        name=own.get("image") or layer.name,
+        pixel_size=pixel_size_of(layer) or said,
         axes="CYX" if stacked else "YXS" if layer.rgb else "YX",
         transform=transform_of(layer),
     )
-    told = layer.metadata.get(OWN, {}).get("grids", () if file is None else file.grids)
+    told = own.get("grids", () if file is None else file.grids)
     grids = tuple(told) if len(told) == len(image.levels) else ()
     odd = _other_order(image) if stacked else ()
     odd += said_of_scale(layer) if image.pixel_size is None else ()

@@ -24,7 +24,9 @@ def camera_of(viewer: Viewer) -> Camera:
 def look_at(viewer: Viewer, layers: Sequence[Layer]) -> None:
     """Show the whole of some layers; by itself, napari does so for the first ones only."""
     fit = getattr(viewer, "fit_to_view", viewer.reset_view)
-    if "layers" in signature(fit).parameters:
+    # napari 0.9.2 fails where other layers have more axes than these (IndexError).
+    flat = any(layer.ndim < viewer.dims.ndim for layer in layers)
+    if "layers" in signature(fit).parameters and not flat:
         fit(layers=layers)
     else:  # before napari 0.9 of all layers, those of other images too
         fit()

@@ -97,12 +97,13 @@ def test_a_panel_that_does_not_fit_changes_nothing(step, viewer, tissue, tmp_pat
     assert step.session.image.channels == tissue.image.channels
 
 
-def test_a_file_that_is_no_image_is_told_at_the_bottom(step, tmp_path) -> None:
+def test_a_file_that_is_no_image_is_told_at_the_bottom(step, tmp_path, qtbot) -> None:
     wrong = tmp_path / "notes.txt"
     wrong.write_text("no image")
-    step._open(step._link.open_image, str(wrong))
+    step._link.opener.open_image(str(wrong))
+    qtbot.waitUntil(lambda: not step._link.opener.busy)
     assert "notes.txt" in step.session.notice.text
-    step._open(step._link.open_image, "")
+    assert step.session.notice.kind == "error"
 
 
 def test_image_and_mask_are_opened_with_names_and_place(step, viewer, tmp_path, qtbot) -> None:
@@ -121,8 +122,9 @@ def test_image_and_mask_are_opened_with_names_and_place(step, viewer, tmp_path, 
         },
     )
     tifffile.imwrite(tmp_path / "cells.tif", labels)
-    step._open(step._link.open_image, str(tmp_path / "field.ome.tif"))
-    step._open(step._link.open_mask, str(tmp_path / "cells.tif"))
+    step._link.opener.open_image(str(tmp_path / "field.ome.tif"))
+    step._link.opener.open_mask(str(tmp_path / "cells.tif"))
+    qtbot.waitUntil(lambda: not step._link.opener.busy)
     session = step.session
     assert session.image.channels == ("DNA", "CD3", "CD8", "CD20")
     assert session.image.pixel_size == (0.5, 0.5)
@@ -153,11 +155,14 @@ def test_further_masks_are_ticked(step, viewer, tissue, qtbot) -> None:
     assert list(step.session.regions) == ["tumour"]
 
 
-def test_a_message_about_a_file_goes_when_the_next_one_opens(step, tmp_path) -> None:
+def test_a_message_about_a_file_goes_when_the_next_one_opens(step, tmp_path, qtbot) -> None:
     tifffile.imwrite(tmp_path / "field.tif", np.eye(40, dtype=np.uint8))
-    step._open(step._link.open_image, str(tmp_path / "lost.tif"))
+    opener = step._link.opener
+    opener.open_image(str(tmp_path / "lost.tif"))
+    qtbot.waitUntil(lambda: not opener.busy)
     assert "lost.tif" in step.session.notice.text
-    step._open(step._link.open_image, str(tmp_path / "field.tif"))
+    opener.open_image(str(tmp_path / "field.tif"))
+    qtbot.waitUntil(lambda: not opener.busy)
     assert step.session.notice is None
 
 
@@ -300,3 +305,16 @@ def test_what_is_no_mask_is_not_offered_as_one(step, viewer, tissue, kind: str) 
     }
     viewer.add_image(odd[kind], name="mask")
     assert [step.mask_box.itemText(i) for i in range(step.mask_box.count())] == ["none yet"]
+
+
+def test_an_image_in_one_layer_can_be_shown_in_colour(step, viewer, tissue, table, qtbot) -> None:
+    viewer.add_image(np.asarray(tissue.image.data), name="field")
+    assert not step.apart.isHidden()
+    step.session.table = table
+    assert not step.apart.button.isEnabled()
+    assert "before a model is there" in step.apart.button.toolTip()
+    step.session.table = None
+    step.apart.button.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == len(tissue.image.channels), timeout=30_000)
+    qtbot.waitUntil(lambda: step.apart.isHidden(), timeout=30_000)
+    assert step.session.image.name == "field"

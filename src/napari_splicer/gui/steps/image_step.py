@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_splicer.errors import SplicerError
 from napari_splicer.gui.beside import folder_of_image
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.disguised import disguised_masks, unmask
@@ -26,6 +25,7 @@ from napari_splicer.gui.panels import take_panel
 from napari_splicer.gui.reading import size_of
 from napari_splicer.gui.run_files import is_run_file, take_run_file
 from napari_splicer.gui.snapshot import Notice
+from napari_splicer.gui.steps.apart_offer import ApartOffer
 from napari_splicer.gui.steps.channel_names import ChannelNames
 from napari_splicer.gui.steps.describe_form import DescribeForm
 from napari_splicer.gui.steps.mask_maker import MaskMaker
@@ -36,8 +36,6 @@ from napari_splicer.gui.widgets.region_list import RegionList
 from napari_splicer.gui.words import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari.layers import Labels
 
     from napari_splicer.gui.jobs import JobRunner
@@ -141,6 +139,8 @@ class ImageStep(StepPage):
         form.addRow("Describe", self.describe)
         form.addRow("Cell mask", with_button(self.mask_box, "Open a mask", self._ask_for_mask))
         layout.addLayout(form)
+        self.apart = ApartOffer(self._link)
+        layout.addWidget(self.apart)
         self.facts = text()
         self.remarks = text(small=True)
         self.disguised = text()
@@ -216,7 +216,8 @@ class ImageStep(StepPage):
         path, _ = QFileDialog.getOpenFileName(
             self, "Open an image", folder_of_image(self.session), _FILES
         )
-        self._open(self._link.open_image, path)
+        if path:
+            self._link.opener.open_image(path)
 
     def _ask_for_run_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a run file", "", "Run files (*.toml)")
@@ -233,18 +234,8 @@ class ImageStep(StepPage):
         path, _ = QFileDialog.getOpenFileName(
             self, "Open its cell mask", folder_of_image(self.session), _FILES
         )
-        self._open(self._link.open_mask, path)
-
-    def _open(self, opener: Callable[[str], None], path: str) -> None:
-        if not path:
-            return
-        notice = self.session.notice
-        if notice is not None and notice.stage == "open":
-            self.session.notice = None  # it was about the file tried before
-        try:
-            opener(path)
-        except SplicerError as error:
-            self.session.notice = Notice("error", str(error), "open")
+        if path:
+            self._link.opener.open_mask(path)
 
     def _forget_error(self) -> None:
         """Take back what was said of a file that could not be opened, or came too early."""
