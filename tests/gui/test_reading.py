@@ -193,6 +193,7 @@ def test_the_mask_of_the_image_size_is_preferred_and_of_those_the_cells() -> Non
     assert fitting_mask((small,), (12, 16)) is None
     own = Labels(np.zeros((12, 16), int), name="liver_mask")
     assert fitting_mask((cells, tumour, own), (12, 16), "Liver") is own
+    assert fitting_mask((cells, tumour, own), (12, 16), "Liver.ome") is own  # napari's name
 
 
 def test_own_layers_are_never_inputs() -> None:

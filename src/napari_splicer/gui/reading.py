@@ -137,7 +137,8 @@ def fitting_mask(masks: Sequence[Labels], shape: tuple[int, int], name: str = ""
     Masks that begin with the image's name come first, then those with "cell" in theirs.
     """
     fitting = [mask for mask in masks if size_of(mask) == shape]
-    own = [mask for mask in fitting if name and mask.name.lower().startswith(name.lower())]
+    stem = name.lower().removesuffix(".ome")  # as napari calls what it opens itself
+    own = [mask for mask in fitting if stem and mask.name.lower().startswith(stem)]
     named = [mask for mask in own or fitting if "cell" in mask.name.lower()]
     return next(iter([*named, *own, *fitting]), None)
 

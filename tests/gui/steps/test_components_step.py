@@ -3,7 +3,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QColor, QDragEnterEvent, QDropEvent, QKeySequence, QMouseEvent
 from qtpy.QtWidgets import (
@@ -22,6 +24,7 @@ from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.widgets.channel_picker import ChannelPicker
 from napari_splicer.gui.widgets.undo_buttons import take_key
+from napari_splicer.images.masks import LabelMask
 
 if TYPE_CHECKING:
     from napari_splicer.gui.widgets.component_row import ComponentRow
@@ -55,6 +58,19 @@ def test_an_empty_session_gets_the_first_suggestion(session, qtbot) -> None:
     assert len(actions) >= 2
     actions[-1].trigger()
     assert names(session) == [c.name for c in step.suggest_button.suggestions[-1].components]
+
+
+def test_what_step_image_says_of_a_mask_is_no_notification_besides(session, qtbot) -> None:
+    session.components = ()
+    session.cells = LabelMask.from_array(np.zeros(session.image.shape, int), name="empty")
+    shown = []
+    notification_manager.notification_ready.connect(shown.append)
+    step = ComponentsStep(session)
+    qtbot.addWidget(step)
+    qtbot.waitUntil(lambda: not step._suggestion.busy, timeout=30_000)
+    notification_manager.notification_ready.disconnect(shown.append)
+    assert shown == []
+    assert session.components == ()
 
 
 def test_components_that_are_there_are_kept(step, session, qtbot) -> None:

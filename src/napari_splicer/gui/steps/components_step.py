@@ -14,7 +14,7 @@ from napari_splicer.errors import SplicerError
 from napari_splicer.gui import composing
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.component_colours import component_colours
-from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.naming import in_no_component
 from napari_splicer.gui.panels import of_other_channels, take_panel
 from napari_splicer.gui.steps.cell_preview import CellPreview
@@ -52,7 +52,7 @@ class ComponentsStep(StepPage):
         self._shown = session.components
         self._made_for: tuple[str, ...] = ()  # channels of the image that they were taken for
         self._of_tiles = session.of_tiles
-        self._suggestion = Errand(self, self._take_suggestions)
+        self._suggestion = Errand(self, self._take_suggestions, self._refuse)
         self.column.addWidget(
             text(
                 "Each component is a set of markers, seen in all of the patch (the square that "
@@ -144,6 +144,11 @@ class ComponentsStep(StepPage):
             self._made_for = _channels(self.session)
             self._close_editor()
             composing.begin_with(self.session, found[0])
+
+    def _refuse(self, error: Exception) -> None:
+        self._offer(())
+        if not isinstance(error, SplicerError):  # which step Image says already, until it is mended
+            tell(error)
 
     def _offer(self, found: tuple[Suggestion, ...]) -> None:
         self.suggest_button.offer(found)
