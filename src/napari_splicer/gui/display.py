@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[Layer
 def bring_image(link: ViewerLink, image: MultiplexImage) -> None:
     """Show an image as one layer per channel, and choose it."""
     opened = [Layer.create(*data) for data in image_layers(image)]
-    with link.holding(), drawn_once(link.viewer), selection_kept(link.viewer):
+    with link.holding(), selection_kept(link.viewer):
         for layer in opened:
             link.add_layer(layer)
     choose_opened(link, opened)
@@ -97,14 +97,6 @@ def choose_opened(link: ViewerLink, opened: Sequence[Layer]) -> None:
             link.show_image(choice)
     if link.viewer is not None:
         look_at(link.viewer, opened)
-
-
-@contextmanager
-def drawn_once(viewer: Viewer | None) -> Iterator[None]:
-    """While many layers come, have napari put its scene together once, at the end."""
-    layers = None if viewer is None else viewer.layers
-    with getattr(layers, "batched_update", nullcontext)():  # older ones of napari have none
-        yield
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,6 @@ from qtpy.QtCore import QTimer
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.display import (
     choose_opened,
-    drawn_once,
     image_layers,
     mask_layer,
     selection_kept,
@@ -66,7 +64,6 @@ class FileOpener:
         self._now: _Asked | None = None
         self._coming: deque[Layer] = deque()
         self._opened: list[Layer] = []
-        self._batch = ExitStack()
         self._said: Notice | None = None
         self._before: Notice | None = None
         self._turn = QTimer(singleShot=True)
@@ -98,7 +95,6 @@ class FileOpener:
         self._coming.clear()
         self._reading.forget()
         self._turn.stop()
-        self._batch.pop_all()
 
     def _ask(self, asked: _Asked) -> None:
         self._waiting.append(asked)
@@ -138,7 +134,6 @@ class FileOpener:
             self._next()
             return
         self._coming, self._opened = deque(read), []
-        self._batch.enter_context(drawn_once(self._link.viewer))
         self._add_some()
 
     def _add_some(self) -> None:
@@ -159,7 +154,6 @@ class FileOpener:
             self._say(f" {done} of {done + len(self._coming)} channels")
             self._turn.start(0)
             return
-        self._batch.close()
         self._unsay()
         opened, self._opened = self._opened, []
         if opened:
