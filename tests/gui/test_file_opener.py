@@ -153,8 +153,10 @@ def test_a_layer_with_all_channels_is_taken_apart(link, viewer, image, mask, qtb
     session.image = session.image.with_channels([*names[:-1], "mine"])
     before = session.image
     link.opener.take_apart()
+    link.opener.take_apart()
     qtbot.waitUntil(lambda: not link.opener.busy, timeout=30_000)
     assert whole not in viewer.layers
+    assert len(viewer.layers) == CHANNELS + 1
     assert viewer.layers.selection.active is link.image_layers[0]
     assert [layer.name for layer in link.image_layers] == [*names[:-1], "mine"]
     assert sum(layer.visible for layer in link.image_layers) == 3

@@ -86,7 +86,7 @@ class FileOpener:
     def take_apart(self) -> None:
         """Put one layer per channel in the place of the one with all channels, the chosen image."""
         image, layers = self._session.image, self._link.image_layers
-        if image is not None and len(layers) == 1:
+        if image is not None and len(layers) == 1 and not self.busy:  # clicked twice, it is one
             self._ask(_Asked(image.name, partial(_layers_of, image), instead=layers[0]))
 
     def end(self) -> None:
