@@ -70,9 +70,9 @@ ADVICE = """## Advice
   sixteenth told as much (0.73).
 - **Let the components' terms be summed.** Averaged, the primary told less of the subtle state
   (two seeds: 0.62, not 0.68; with 12 components 0.53, not 0.56).
-- **A panel that lacks a marker** can be embedded by a model that was trained with component dropout:
-  the types then suffer most (0.83, not 1.00), the blank component's among them, the state does not
-  (two seeds: 0.70, not 0.63). The dropout itself may cost something of it (0.63, not 0.68).
+- **A panel that lacks a marker** can be embedded by a model that was trained with component
+  dropout: the types suffer most (0.83, not 1.00), those of the blank component among them, the
+  state does not (two seeds: 0.70, not 0.63). Dropout itself may cost some of it (0.63, not 0.68).
 - **Leave the weights alone.** At a quarter of the others' weight the subtle component was lost; at
   four times their weight it won nothing.
 
