@@ -144,3 +144,18 @@ def through(events: Iterable[Event]) -> Generator[Event, None, Finished]:
         if isinstance(event, Finished):
             return event
     raise TypeError("a stage must end with Finished")
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words, rounded as far as an estimate deserves.
+
+    Examples
+    --------
+    >>> duration(42), duration(200), duration(5000)
+    ('42 s', '3 min', '1.4 h')
+    """
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.2g} h"

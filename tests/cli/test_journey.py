@@ -141,7 +141,9 @@ def test_events_as_json_name_what_was_written(
 ) -> None:
     run = [str(tissue_files / "run.toml"), "--output", str(tmp_path), "--json"]
     assert call(["train", *run]) == 0
-    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    told = capfd.readouterr()
+    assert "3 steps of training will take about" in told.err
+    lines = [json.loads(line) for line in told.out.splitlines()]
     assert lines[0]["event"] == "started"
     assert lines[-2:] == [
         {"event": "written", "what": "model", "path": str(tmp_path / "model")},

@@ -9,7 +9,9 @@ import torch
 
 from napari_splicer.config import TrainingSettings
 from napari_splicer.events import Metrics
-from napari_splicer.training.estimate import estimate_seconds
+from napari_splicer.training import estimate
+from napari_splicer.training.estimate import estimate_seconds, expected_seconds
+from napari_splicer.training.resolve import resolve, seen_channels
 from napari_splicer.training.speed import measure_step
 from napari_splicer.training.trainer import fit
 
@@ -38,3 +40,26 @@ def test_a_measured_step_is_about_as_long_as_a_real_one(field, quick, objective)
     assert real / 10 < measured < real * 50  # the machine may be busy
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_what_is_left_of_a_training_takes_less_time_than_all_of_it(field, quick, monkeypatch):
+    run = resolve(quick.with_values({"training.steps": 40}), [field])
+    channels = seen_channels(run, [field])
+    monkeypatch.setattr(estimate, "measure_step", lambda *_: 0.5)
+    assert expected_seconds(run, channels) == 20
+    assert expected_seconds(run, channels, done=30) == 5
+    assert expected_seconds(run, channels, done=40) == 0
+    trial = run.with_values({"model.widths": "automatic"})
+    open_widths = tuple(c.model_copy(update={"width": None}) for c in run.components)
+    trial = trial.model_copy(update={"components": open_widths})
+    assert expected_seconds(trial, channels) > 20
+    assert expected_seconds(run.with_values({"training.devices": 2}), channels) is None
+
+
+def test_a_step_that_memory_does_not_hold_is_no_reason_not_to_begin(field, quick, monkeypatch):
+    def too_large(*_):
+        raise MemoryError
+
+    run = resolve(quick, [field])
+    monkeypatch.setattr(estimate, "measure_step", too_large)
+    assert expected_seconds(run, seen_channels(run, [field])) is None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_splicer import pipeline
 from napari_splicer.errors import InvalidModel, SplicerError, UnreadableFile
+from napari_splicer.events import duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,7 @@ class Journey:
         check_place(folder.model, overwrite=True)
         if resume and folder.model.exists() and not folder.checkpoint.exists():
             return self._trained_before()
+        self._say_how_long(resume=resume)
         bundle: Bundle | None = self.terminal.play(
             pipeline.train(
                 self.fields,
@@ -73,6 +75,25 @@ class Journey:
         else:
             discard(folder.checkpoint)
         return bundle
+
+    def _say_how_long(self, *, resume: bool) -> None:
+        """Say how long the training will take, before it is begun."""
+        from napari_splicer.training.checkpoint import as_begun, read_record
+        from napari_splicer.training.estimate import expected_seconds
+        from napari_splicer.training.resolve import resolve, seen_channels
+
+        asked, done, folder = self.plan.config, 0, self.plan.folder.checkpoint
+        if resume:
+            record = read_record(folder)
+            asked, done = as_begun(asked, record.config), record.step
+        run = resolve(asked, self.fields, folder)
+        seconds = expected_seconds(run, seen_channels(run, self.fields), done)
+        if seconds:
+            steps = (run.training.steps or 0) - done
+            self.terminal.display.note(
+                f"{steps:,} steps of training will take about {duration(seconds)}, once the "
+                "patches are read."
+            )
 
     def _trained_before(self) -> Bundle:
         """Return the plan's own model, if it was trained with the plan's settings."""

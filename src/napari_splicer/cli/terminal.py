@@ -23,6 +23,7 @@ from napari_splicer.events import (
     Progress,
     Started,
     Warned,
+    duration,
 )
 
 if TYPE_CHECKING:
@@ -222,13 +223,7 @@ def _time_left(seconds: float | None) -> str:
     >>> _time_left(200)
     'about 3 min left'
     """
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"about {max(1, round(seconds))} s left"
-    if seconds < 3600:
-        return f"about {round(seconds / 60)} min left"
-    return f"about {seconds / 3600:.1f} h left"
+    return "" if seconds is None else f"about {duration(seconds)} left"
 
 
 class Terminal:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_splicer.components.decomposition import Decomposition
-from napari_splicer.training.device import resolve_device
+from napari_splicer.training.device import is_out_of_memory, resolve_device
 from napari_splicer.training.schedule import LONGER, count_held_out, count_steps
 from napari_splicer.training.speed import faster_precision, measure_step
 from napari_splicer.training.widths import count_trial_steps, needs_trial
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_splicer.config import RunConfig
 
 
@@ -43,8 +45,39 @@ def estimate_seconds(config: RunConfig, patches: int) -> dict[str, float]:
         preset: count_steps(settings, trained_on, str(device))
         for preset, settings in presets.items()
     }
-    trial = needs_trial(config)
-    return {
-        preset: seconds * (count + (count_trial_steps(count) if trial else 0))
-        for preset, count in steps.items()
-    }
+    return {preset: seconds * _with_trial(count, config) for preset, count in steps.items()}
+
+
+def expected_seconds(run: RunConfig, channels: Sequence[str], done: int = 0) -> float | None:
+    """Return how long the steps of a training would take on this computer.
+
+    Measured by a few steps on noise, a trial of widths included; reading the patches comes on top.
+
+    Parameters
+    ----------
+    run : RunConfig
+        Resolved.
+    channels : sequence of str
+        That the network sees.
+    done : int
+        Steps that were taken before.
+
+    Returns
+    -------
+    float or None
+        None where several devices train, or a step does not fit into memory: the training will say
+        what comes of that.
+    """
+    if run.training.devices > 1:
+        return None
+    left = max(0, (run.training.steps or 0) - done)
+    try:
+        return measure_step(run, channels) * _with_trial(left, run)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
+
+
+def _with_trial(steps: int, config: RunConfig) -> int:
+    return steps + (count_trial_steps(steps) if needs_trial(config) else 0)

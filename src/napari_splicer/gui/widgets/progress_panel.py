@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_splicer.events import duration as in_words
 from napari_splicer.gui.binding import bind
 
 if TYPE_CHECKING:
@@ -105,15 +106,11 @@ def describe(job: Job) -> str:
 
 
 def duration(seconds: float) -> str:
-    r"""Return a length of time in words, rounded as far as an estimate deserves.
+    r"""Return a length of time in words that stay on one line.
 
     Examples
     --------
     >>> duration(42), duration(200), duration(5000)
     ('42\xa0s', '3\xa0min', '1.4\xa0h')
     """
-    if seconds < 60:
-        return f"{max(1, round(seconds))}{_NB}s"
-    if seconds < 3600:
-        return f"{round(seconds / 60)}{_NB}min"
-    return f"{seconds / 3600:.2g}{_NB}h"
+    return in_words(seconds).replace(" ", _NB)
