@@ -1,52 +1,31 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from component_rows import LEFT, colours, drag, names, rows, shown
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from qtpy.QtGui import QColor, QDragEnterEvent, QDropEvent, QKeySequence, QMouseEvent
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QColor, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QApplication,
     QColorDialog,
     QLabel,
     QScrollArea,
     QToolButton,
-    QVBoxLayout,
-    QWidget,
 )
 from superqt import QElidingLabel
 
-from napari_splicer.gui.component_colours import component_colours
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.widgets.channel_picker import ChannelPicker
-from napari_splicer.gui.widgets.undo_buttons import take_key
 from napari_splicer.images.masks import LabelMask
-
-if TYPE_CHECKING:
-    from napari_splicer.gui.widgets.component_row import ComponentRow
-
-LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
 def step(session, qtbot) -> ComponentsStep:
-    made = ComponentsStep(session)
-    qtbot.addWidget(made)
-    with qtbot.waitExposed(made):
-        made.show()
-    return made
-
-
-def names(session) -> list[str]:
-    return [component.name for component in session.components]
-
-
-def rows(step) -> list[ComponentRow]:
-    return step.rows.rows
+    return shown(session, qtbot)
 
 
 def test_an_empty_session_gets_the_first_suggestion(session, qtbot) -> None:
@@ -240,20 +219,6 @@ def test_the_reason_of_a_suggestion_is_said_until_a_component_is_changed(
     assert not step.reason.isVisible()
 
 
-def drag(handle, y: int) -> None:
-    """Drag a row by its handle to a height on the screen, by real events."""
-    for kind, place, button, held in (
-        (QEvent.Type.MouseButtonPress, None, LEFT, LEFT),
-        (QEvent.Type.MouseMove, y, Qt.MouseButton.NoButton, LEFT),
-        (QEvent.Type.MouseButtonRelease, y, LEFT, Qt.MouseButton.NoButton),
-    ):
-        start = handle.mapToGlobal(handle.rect().center())
-        there = QPointF(start.x(), start.y() if place is None else place)
-        local = QPointF(handle.mapFromGlobal(there.toPoint()))
-        event = QMouseEvent(kind, local, there, button, held, Qt.KeyboardModifier.NoModifier)
-        QApplication.sendEvent(handle, event)
-
-
 def test_rows_are_dragged_to_other_places(step, session) -> None:
     step.duplicate(0)
     assert names(session) == ["immune", "immune_2", "around"]
@@ -351,12 +316,6 @@ def test_sixty_channels_are_searched_at_once_and_ticked_by_enter(qtbot) -> None:
     assert picker.chosen == ()
 
 
-def colours(step) -> dict[str, str]:
-    now = step.session.components
-    own = component_colours(now, step.session.colours)
-    return dict(zip((component.name for component in now), own, strict=True))
-
-
 def test_a_colour_is_chosen_and_stays_while_others_change(step, session, qtbot) -> None:
     first = colours(step)
     qtbot.mouseClick(rows(step)[1].findChildren(QToolButton)[3], LEFT)
@@ -418,159 +377,3 @@ def test_cell_and_editor_are_in_sight_however_many_rows_there_are(session, qtbot
             and bottom(step._editor, area) in seen
         )
     )
-
-
-class Dock(QWidget):
-    """Hands undo and redo on to the page, as the dock does."""
-
-    def __init__(self, page: ComponentsStep) -> None:
-        super().__init__()
-        self.page = page
-        QVBoxLayout(self).addWidget(page)
-
-    def keyPressEvent(self, event) -> None:
-        """Take undo and redo."""
-        if not take_key(event, self.page.history):
-            super().keyPressEvent(event)
-
-
-@pytest.fixture
-def dock(step, qtbot) -> Dock:
-    """The page in a dock that has the keys."""
-    made = Dock(step)
-    qtbot.addWidget(made)
-    with qtbot.waitExposed(made):
-        made.show()
-    made.activateWindow()
-    qtbot.waitUntil(made.isActiveWindow)
-    return made
-
-
-def undo(qtbot, times: int = 1) -> None:
-    """Press the key for undo wherever the focus is."""
-    for _ in range(times):
-        QApplication.processEvents()
-        qtbot.keySequence(QApplication.focusWidget(), QKeySequence.StandardKey.Undo)
-
-
-def redo(qtbot) -> None:
-    qtbot.keySequence(QApplication.focusWidget(), QKeySequence.StandardKey.Redo)
-
-
-def test_a_removed_component_comes_back_by_the_key_at_once(dock, step, session, qtbot) -> None:
-    before = session.components, colours(step)
-    for _ in range(2):
-        qtbot.mouseClick(rows(step)[0].findChildren(QToolButton)[2], LEFT)
-    assert names(session) == []
-    undo(qtbot, 2)
-    assert (session.components, colours(step)) == before
-    redo(qtbot)
-    assert names(session) == ["around"]
-
-
-def test_what_is_dragged_coloured_or_doubled_comes_back_by_the_key(
-    dock, step, session, qtbot
-) -> None:
-    before = session.components, colours(step)
-    list_ = step.rows
-    drag(rows(step)[0].handle, list_.mapToGlobal(list_.rect().bottomLeft()).y())
-    assert names(session) == ["around", "immune"]
-    undo(qtbot)
-    assert names(session) == ["immune", "around"]
-    qtbot.mouseClick(rows(step)[1].findChildren(QToolButton)[1], LEFT)
-    assert names(session) == ["immune", "around", "around_2"]
-    undo(qtbot)
-    qtbot.mouseClick(rows(step)[1].findChildren(QToolButton)[3], LEFT)
-    dialog = step.findChild(QColorDialog)
-    dialog.setCurrentColor(QColor("#123456"))
-    dialog.accept()
-    assert colours(step)["around"] == "#123456"
-    assert step.undo.undo.toolTip().startswith("Undo: Colour component 'around'")
-    step.undo.undo.click()
-    assert (session.components, colours(step)) == before
-
-
-def test_an_open_editor_shows_what_was_taken_back(dock, step, session, qtbot) -> None:
-    one = session.components[0]
-    step.edit(0)
-    editor = step._editor
-    editor.picker.tick("CD20")
-    qtbot.keyClick(editor.name, Qt.Key.Key_End)
-    qtbot.keyClicks(editor.name, " cells")
-    qtbot.keyClick(editor.name, Qt.Key.Key_Return)
-    editor.width.setFocus()
-    editor.width.selectAll()
-    qtbot.keyClicks(editor.width, "24")
-    qtbot.keyClick(editor.width, Qt.Key.Key_Return)
-    assert session.components[0].name == "immune cells"
-    assert session.components[0].width == 24
-    undo(qtbot)
-    assert editor.width.value() == 0
-    undo(qtbot)
-    assert editor.name.text() == "immune"
-    undo(qtbot)
-    assert editor.picker.chosen == one.channels
-    assert session.components[0] == one
-    assert step._editor is editor
-    editor.picker.tick("CD20")
-    assert session.components[0].channels == (*one.channels, "CD20")
-
-
-def test_letters_being_typed_are_taken_back_before_steps(dock, step, session, qtbot) -> None:
-    step.remove(1)
-    step.edit(0)
-    name = step._editor.name
-    name.setFocus()
-    qtbot.keyClick(name, Qt.Key.Key_End)
-    qtbot.keyClicks(name, "x")
-    undo(qtbot)
-    assert name.text() == "immune"
-    assert names(session) == ["immune"]
-    undo(qtbot)
-    assert names(session) == ["immune", "around"]
-
-
-def test_an_added_component_goes_with_its_editor_and_the_keys_stay_here(
-    dock, step, session, qtbot
-) -> None:
-    step.move(0, 1)
-    step.add()
-    undo(qtbot)
-    assert step._editor is None
-    assert names(session) == ["around", "immune"]
-    undo(qtbot)
-    assert names(session) == ["immune", "around"]
-
-
-def test_an_open_editor_follows_its_component_to_another_place(step, session) -> None:
-    step.edit(0)
-    step.move(0, 1)
-    session.set_up.undo()
-    step._editor.picker.tick("CD20")
-    assert session.components[0].channels[-1] == "CD20"
-    step.remove(1)
-    assert step._editor is None
-
-
-def test_own_components_come_back_after_a_suggestion_was_taken(step, session, qtbot) -> None:
-    qtbot.waitUntil(lambda: bool(step.suggest_button.suggestions), timeout=30_000)
-    own = session.components
-    step.take(step.suggest_button.suggestions[0])
-    assert session.components != own
-    actions = step.suggest_button.menu().actions()
-    assert actions[-1].text() == "Your own: They were here before a suggestion was taken."
-    session.set_up.undo()
-    assert session.components == own
-    session.set_up.redo()
-    actions[-1].trigger()
-    assert session.components == own
-    assert len(step.suggest_button.suggestions) == len(step.suggest_button.menu().actions())
-
-
-def test_what_was_suggested_unasked_can_not_be_taken_back(session, qtbot) -> None:
-    session.components = ()
-    step = ComponentsStep(session)
-    qtbot.addWidget(step)
-    qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
-    assert session.set_up.next_undo is None
-    assert not step.undo.undo.isEnabled()
