@@ -78,6 +78,14 @@ def test_images_are_named_where_they_lie(tmp_path: Path) -> None:
     assert found.mask == str(tmp_path / "a_mask.tif")
 
 
+def test_a_pixel_size_that_was_said_by_a_person_is_named(tmp_path: Path) -> None:
+    field = on_disk(tmp_path)
+    (found,) = files_of([replace(field, image=field.image.with_pixel_size(0.75))])
+    assert found.pixel_size == 0.75
+    assert open_input(found, None).image.pixel_size == (0.75, 0.75)
+    assert files_of([replace(field, image=field.image.with_pixel_size((0.5, 0.75)))]) == ()
+
+
 def test_an_image_that_is_not_as_its_file_says_is_not_named(tmp_path: Path) -> None:
     field = on_disk(tmp_path)
     renamed = replace(field, image=field.image.with_channels(["x", "y"]))

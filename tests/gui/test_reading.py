@@ -10,6 +10,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_splicer.gui.display import image_layers
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.pixel_size import set_pixel_size
 from napari_splicer.gui.reading import (
     OWN,
     fitting_mask,
@@ -177,7 +179,7 @@ def test_a_scale_in_no_unit_is_no_pixel_size_and_how_to_give_one_is_said() -> No
     image = read_image(image_choices(viewer.layers)[0], ())
     assert image.pixel_size is None
     assert "scale is 0.325, in no unit of length" in image.remarks[-1]
-    exec(image.remarks[-1].split("console: ")[1].rstrip("."), {"viewer": viewer})  # as is said
+    set_pixel_size(link_for(viewer), 0.325)  # as is said
     image = read_image(image_choices([layer])[0], ())
     assert image.pixel_size == pytest.approx((0.325, 0.325))
     assert not [remark for remark in image.remarks if "unit" in remark]

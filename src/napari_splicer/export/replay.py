@@ -84,12 +84,14 @@ def _file_of(field: MaskedImage) -> ImageInput | None:
         file = open_image(image.source)
     except SplicerError:
         return None
-    if file.channels != image.channels or file.pixel_size != image.pixel_size:
+    told = None if file.pixel_size == image.pixel_size else image.pixel_size
+    if file.channels != image.channels or (told is not None and told[0] != told[1]):
         return None
     return ImageInput(
         image=str(Path(image.source).absolute()),
         mask=None if cells is None else str(Path(str(cells.source)).absolute()),
         regions=regions,
+        pixel_size=None if told is None else told[0],
         name=None if file.name == image.name else image.name,
     )
 

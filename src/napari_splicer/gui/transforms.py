@@ -49,8 +49,8 @@ def said_of_scale(layer: Layer) -> tuple[str, ...]:
     if pixel_size_of(layer) is not None or (np.abs(scale - 1) <= _ROUNDING).all():
         return ()
     return (
-        f"The layer's scale is {scale[1]:.4g}, in no unit of length. If it is in µm, say so in "
-        "napari's console: for layer in viewer.layers: layer.units = 'um'.",
+        f"The layer's scale is {scale[1]:.4g}, in no unit of length. If it is in µm, enter it "
+        "as the pixel size.",
     )
 
 

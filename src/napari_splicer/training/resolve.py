@@ -109,7 +109,8 @@ def said_of_sizes(resolved: RunConfig, fields: Sequence[MaskedImage]) -> Iterato
     if unknown:
         yield (
             f"The pixel size of {', '.join(unknown)} is not known, so patches are "
-            f"{resolved.patches.size} px wide there, whatever that is in µm."
+            f"{resolved.patches.size} px wide there, whatever that is in µm. If you know "
+            "it, say so: in napari in step Image, in a run file as pixel_size."
         )
     sides = patch_sides(fields, resolved.patches)
     for field, side in zip(fields, sides, strict=True):

@@ -30,6 +30,7 @@ from napari_splicer.gui.steps.channel_names import ChannelNames
 from napari_splicer.gui.steps.describe_form import DescribeForm
 from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.page import StepPage, fold, heading, narrow_form, text, with_button
+from napari_splicer.gui.steps.pixel_size_box import PixelSizeBox
 from napari_splicer.gui.widgets.file_drop import FileDrop, is_panel
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.region_list import RegionList
@@ -138,6 +139,8 @@ class ImageStep(StepPage):
         self.describe = DescribeForm(self.session)
         form.addRow("Describe", self.describe)
         form.addRow("Cell mask", with_button(self.mask_box, "Open a mask", self._ask_for_mask))
+        self.pixel_size = PixelSizeBox(self._link)
+        form.addRow("Pixel size", self.pixel_size)
         layout.addLayout(form)
         self.apart = ApartOffer(self._link)
         layout.addWidget(self.apart)
