@@ -15,6 +15,7 @@ from napari_splicer.embedding.table import read_table
 from napari_splicer.errors import CannotWrite, UnreadableFile, WouldOverwrite
 from napari_splicer.gui import editing
 from napari_splicer.gui.project import arrays, folder, tables
+from napari_splicer.gui.project.capture import capture
 from napari_splicer.gui.project.contents import read_project
 from napari_splicer.gui.project.folder import ProjectFolder
 from napari_splicer.gui.project.record import RECORD, read_record
@@ -36,6 +37,16 @@ def test_a_selection_writes_little(grouped, project) -> None:
     after = files(project)
     new = {name for name in after if after[name] != before.get(name)}
     assert {name.split("/")[0] for name in new} == {"history", "run.toml", RECORD}
+
+
+def test_a_thread_that_comes_late_brings_nothing_back(grouped, project) -> None:
+    grouped.session.opacity = 0.2
+    older = capture(grouped.link, grouped.provenance)
+    grouped.session.opacity = 0.3
+    saves = grouped.save(project).saves
+    assert grouped.project.save(older).saves == saves
+    assert read_record(project).work.opacity == 0.3
+    assert grouped.save(project).saves == saves + 1
 
 
 def test_another_name_of_a_group_leaves_the_matrices_as_files(grouped, project) -> None:

@@ -99,6 +99,7 @@ class ProjectFolder:
         self._in_use: set[str] = set()
         self._begun = record is not None
         self._saving = threading.Lock()
+        self._written_order = 0
         for origin in () if record is None else record.origins:
             self._fingerprints[origin.path, origin.mask, origin.reader] = origin.fingerprint
             if origin.kept is not None:
@@ -132,6 +133,9 @@ class ProjectFolder:
     def save(self, state: State) -> ProjectRecord:
         """Write a state; may be called from any thread, and waits for a save under way.
 
+        One that is no newer than what was written is left: a thread that comes late with it would
+        bring back what was before.
+
         Raises
         ------
         WouldOverwrite
@@ -141,6 +145,8 @@ class ProjectFolder:
         """
         with self._saving, telling(self.path, "What was saved before is kept."):
             self._check_it_is_ours()
+            if self._record is not None and state.order <= self._written_order:
+                return self._record
             self._arrays.begin()
             try:
                 record = self._written(state)
@@ -148,7 +154,7 @@ class ProjectFolder:
                 text = run_text(state, self._kept_layers(state, record))
                 write_text(self.path / RUN_FILE, text, overwrite=True)
                 write_text(self.path / RECORD, said, overwrite=True)
-                self._record = record
+                self._record, self._written_order = record, state.order
             except CannotWrite as error:
                 if isinstance(error.__cause__, OSError):  # said of the project, not of a file in it
                     raise error.__cause__ from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class State:
     image, cells, regions
         Of the field that is chosen, for the run file.
     config : RunConfig
+    order : int
+        Of two states of a window, the later one has the larger.
     """
 
     record: ProjectRecord
@@ -96,3 +99,4 @@ class State:
     image: MultiplexImage | None = None
     cells: LabelMask | None = None
     regions: Mapping[str, LabelMask] = field(default_factory=dict)
+    order: int = field(default_factory=count(1).__next__)
