@@ -53,7 +53,6 @@ def test_what_is_left_of_a_training_takes_less_time_than_all_of_it(field, quick,
     open_widths = tuple(c.model_copy(update={"width": None}) for c in run.components)
     trial = trial.model_copy(update={"components": open_widths})
     assert expected_seconds(trial, channels) > 20
-    assert expected_seconds(run.with_values({"training.devices": 2}), channels) is None
 
 
 def test_a_step_that_memory_does_not_hold_is_no_reason_not_to_begin(field, quick, monkeypatch):

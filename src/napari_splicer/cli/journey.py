@@ -77,12 +77,14 @@ class Journey:
         return bundle
 
     def _say_how_long(self, *, resume: bool) -> None:
-        """Say how long the training will take, before it is begun."""
+        """Say how long the training will take, before it is begun; not of several devices."""
         from napari_splicer.training.checkpoint import as_begun, read_record
         from napari_splicer.training.estimate import expected_seconds
         from napari_splicer.training.resolve import resolve, seen_channels
 
         asked, done, folder = self.plan.config, 0, self.plan.folder.checkpoint
+        if asked.training.devices > 1:
+            return
         if resume:
             record = read_record(folder)
             asked, done = as_begun(asked, record.config), record.step

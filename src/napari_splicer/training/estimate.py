@@ -65,11 +65,8 @@ def expected_seconds(run: RunConfig, channels: Sequence[str], done: int = 0) -> 
     Returns
     -------
     float or None
-        None where several devices train, or a step does not fit into memory: the training will say
-        what comes of that.
+        None where a step does not fit into memory: the training will say what comes of that.
     """
-    if run.training.devices > 1:
-        return None
     left = max(0, (run.training.steps or 0) - done)
     try:
         return measure_step(run, channels) * _with_trial(left, run)
