@@ -25,7 +25,7 @@ from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import RunConfig
 from napari_splicer.embedding.place import Place
 from napari_splicer.errors import InvalidSettings
-from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
+from napari_splicer.events import Cancel, Event, Finished
 from napari_splicer.segmentation.settings import SegmentationSettings
 
 if TYPE_CHECKING:
@@ -280,20 +280,7 @@ def export(
         If the disk is full or the folder can't be written to.
     """
     from napari_splicer.export.plan import plan_export
-    from napari_splicer.files import remove
+    from napari_splicer.export.write import write_all
 
     tasks = plan_export(table, fields, config, Path(folder))
-    yield Started("export", total=len(tasks), unit="files")
-    written: list[Path] = []
-    for done, task in enumerate(tasks):
-        if cancel is not None and cancel.requested:
-            while written and not config.export.overwrite:  # else files of before are replaced
-                remove(written.pop())
-            said = f"Stopped before the end: {len(written) or 'no'} files are kept."
-            yield Finished("export", tuple(written), cancelled=True, message=said)
-            return
-        for remark in task.write():
-            yield Warned("export", remark)
-        written.extend(task.paths)
-        yield Progress("export", done + 1, len(tasks), "files", message=task.path.name)
-    yield Finished("export", tuple(written))
+    yield from write_all(tasks, overwrite=config.export.overwrite, cancel=cancel or Cancel())

@@ -16,10 +16,10 @@ from napari_splicer.analysis.clustering import (
     stability,
 )
 from napari_splicer.analysis.grouping import leiden, numbered_by_size
-from napari_splicer.analysis.shares import finish
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import chunk_slices, note_blank
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
+from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
     from pathlib import Path

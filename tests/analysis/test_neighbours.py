@@ -12,8 +12,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from napari_splicer.analysis import neighbours, shares
 from napari_splicer.analysis.neighbours import fuzzy_graph, nearest
-from napari_splicer.analysis.shares import finish
 from napari_splicer.errors import NoCells
+from napari_splicer.shares import finish
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from napari_splicer import pipeline
 from napari_splicer.analysis import grouping, neighbours, space
 from napari_splicer.analysis.clustering import cluster_cells
 from napari_splicer.analysis.projection import project_cells
-from napari_splicer.analysis.shares import finish
 from napari_splicer.analysis.space import CellSpace
 from napari_splicer.config import ClusteringSettings, ProjectionSettings, RunConfig
 from napari_splicer.events import Cancel, Finished, Progress, Warned
+from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,12 @@ from hypothesis.extra.numpy import arrays
 
 from napari_splicer.embedding.table import rows_without_values
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
-from napari_splicer.export.cluster_image import GroupCodes, legend_path, write_cluster_image
+from napari_splicer.export.cluster_image import (
+    CellPainter,
+    GroupCodes,
+    legend_path,
+    write_cluster_image,
+)
 from napari_splicer.images import label_image
 from napari_splicer.images.label_image import LabelImage, Legend, write_ome_tiff, write_ome_zarr
 from napari_splicer.images.masks import MaskedImage
@@ -132,11 +137,17 @@ def test_any_ids_are_mapped(labels: np.ndarray, ids: list[int]) -> None:
     groups = GroupCodes(
         np.array(sorted(ids)), np.array([*codes.values()], np.uint8), tuple("abc"), ("#000000",) * 3
     )
-    mapped = groups.apply(labels)
+    painter = CellPainter(groups)
+    mapped = painter(labels)
     assert mapped.dtype == np.uint8
     expected = np.vectorize(lambda cell: codes.get(cell, 0))(labels)
     np.testing.assert_array_equal(mapped, expected)
-    np.testing.assert_array_equal(groups.apply(labels.astype(np.uint64)), expected)
+    np.testing.assert_array_equal(painter(labels.astype(np.uint64)), expected)
+    missing = set(labels.ravel().tolist()) - {0, *ids}
+    unseen = set(ids) - set(labels.ravel().tolist())
+    told = "".join(painter.mismatch("m"))
+    assert (f"{len(missing)} cells of the mask m" in told) == bool(missing)
+    assert (f"{len(unseen)} cells of the table" in told) == bool(unseen)
 
 
 @pytest.fixture
@@ -194,6 +205,21 @@ def test_a_pyramid_is_written_as_ome_zarr(
     assert group.attrs["image-label"]["properties"][1]["name"] == "B"
     back = open_mask(tmp_path / "a.ome.zarr")
     assert [level.shape for level in back.levels] == [(1301, 1111), (326, 278), (82, 70)]
+
+
+def test_smaller_levels_are_painted_like_the_first(
+    large: tuple[LabelImage, np.ndarray], tmp_path: Path
+) -> None:
+    image, labels = large
+    small = np.dtype(np.uint8)
+    painted = replace(image, painted=lambda block: (block % 7).astype(small), dtype=small)
+    shares: list[float] = []
+    write_ome_tiff(tmp_path / "a.ome.tif", painted, shares.append)
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
+        for level, step in zip(tiff.series[0].levels, (1, 4, 16), strict=True):
+            np.testing.assert_array_equal(level.asarray(), labels[::step, ::step] % 7)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
 
 
 def test_an_unknown_pixel_size_stays_unknown(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from anndata import AnnData
 
 from napari_splicer.config import Component, Region
@@ -20,9 +21,12 @@ from napari_splicer.model import downloads, sources
 from napari_splicer.samples import synthetic_tissue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from napari import Viewer
+
+    from napari_splicer.gui.main_widget import SplicerWidget
     from napari_splicer.images.masks import MaskedImage
 
 SMALL = {
@@ -86,6 +90,36 @@ def session(tissue: MaskedImage, tmp_path: Path) -> Session:
     made.settings = made.settings.with_values({**SMALL, "output": str(tmp_path / "run")})
     made.facts = Facts(cells=len(tissue.cells.cells()))
     return made
+
+
+@pytest.fixture
+def images(tissue: MaskedImage, tmp_path: Path) -> Path:
+    """A folder with a field of four channels and its cell mask, as files."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    names = ("CD45", "CD3", "CD8", "PanCK")
+    tifffile.imwrite(
+        folder / "field.ome.tif",
+        tissue.image.select(names).data.compute(),
+        ome=True,
+        metadata={"axes": "CYX", "Channel": {"Name": names}},
+    )
+    tifffile.imwrite(folder / "field_mask.tif", np.asarray(tissue.cells.data))
+    return folder
+
+
+@pytest.fixture
+def open_window(
+    make_napari_viewer: Callable[..., Viewer],
+) -> Callable[[], tuple[Viewer, SplicerWidget]]:
+    """Open a napari window with the SpliCER dock."""
+
+    def opened() -> tuple[Viewer, SplicerWidget]:
+        viewer = make_napari_viewer(show=True)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
+        return viewer, dock
+
+    return opened
 
 
 @pytest.fixture(autouse=True)

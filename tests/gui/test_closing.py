@@ -6,9 +6,7 @@ import ctypes
 import sys
 from ctypes.util import find_library
 
-import numpy as np
 import pytest
-import tifffile
 from napari._qt.dialogs.confirm_close_dialog import ConfirmCloseDialog
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QLabel
@@ -27,31 +25,6 @@ pytestmark = [
     ),
 ]
 PATIENCE = 30_000  # ms
-
-
-@pytest.fixture
-def images(tissue, tmp_path):
-    folder = tmp_path / "images"
-    folder.mkdir()
-    names = ("CD45", "CD3", "CD8", "PanCK")
-    tifffile.imwrite(
-        folder / "field.ome.tif",
-        tissue.image.select(names).data.compute(),
-        ome=True,
-        metadata={"axes": "CYX", "Channel": {"Name": names}},
-    )
-    tifffile.imwrite(folder / "field_mask.tif", np.asarray(tissue.cells.data))
-    return folder
-
-
-@pytest.fixture
-def open_window(make_napari_viewer):
-    def opened():
-        viewer = make_napari_viewer(show=True)
-        _, dock = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
-        return viewer, dock
-
-    return opened
 
 
 @pytest.fixture

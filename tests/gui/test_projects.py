@@ -8,7 +8,6 @@ from pathlib import PurePath
 import npe2
 import numpy as np
 import pytest
-import tifffile
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
@@ -32,33 +31,6 @@ PATIENCE = 120_000  # ms
 @pytest.fixture(autouse=True)
 def soon(monkeypatch) -> None:
     monkeypatch.setattr(keeper, "WAIT", 0.2)
-
-
-@pytest.fixture
-def images(tissue, tmp_path):
-    folder = tmp_path / "images"
-    folder.mkdir()
-    names = ("CD45", "CD3", "CD8", "PanCK")
-    tifffile.imwrite(
-        folder / "field.ome.tif",
-        tissue.image.select(names).data.compute(),
-        ome=True,
-        metadata={"axes": "CYX", "Channel": {"Name": names}},
-    )
-    tifffile.imwrite(folder / "field_mask.tif", np.asarray(tissue.cells.data))
-    return folder
-
-
-@pytest.fixture
-def open_window(make_napari_viewer):
-    """Open a napari window with the SpliCER dock."""
-
-    def opened():
-        viewer = make_napari_viewer(show=True)
-        _, dock = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
-        return viewer, dock
-
-    return opened
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from napari_splicer.analysis.shares import Shares
     from napari_splicer.config import ClusteringSettings, ProjectionSettings, RunConfig
     from napari_splicer.events import Event
+    from napari_splicer.shares import Shares
 
     T = TypeVar("T")
 

@@ -14,12 +14,12 @@ from napari_splicer.analysis.features import said_of_blank
 from napari_splicer.analysis.grouping import group, numbered_by_size
 from napari_splicer.analysis.groups import clustering_names, note_earlier_model, note_edits
 from napari_splicer.analysis.palette import UNASSIGNED, UNASSIGNED_COLOUR, group_colours
-from napari_splicer.analysis.shares import finish, part
 from napari_splicer.analysis.space import CellSpace
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import record
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
 from napari_splicer.settings import EXPORTED
+from napari_splicer.shares import finish, part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_splicer.analysis.shares import Shares
     from napari_splicer.config import TaughtSettings
+    from napari_splicer.shares import Shares
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_splicer.analysis.neighbours import fuzzy_graph
-from napari_splicer.analysis.shares import part
 from napari_splicer.errors import NoCells
+from napari_splicer.shares import part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
-    from napari_splicer.analysis.shares import Shares
     from napari_splicer.analysis.space import CellSpace
     from napari_splicer.config import ClusteringSettings
+    from napari_splicer.shares import Shares
 
     Groups = tuple[NDArray[np.int64], tuple[str, ...]]
 

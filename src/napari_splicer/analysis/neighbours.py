@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_splicer.analysis.shares import waited_for
 from napari_splicer.errors import NoCells
+from napari_splicer.shares import waited_for
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -9,19 +9,17 @@ import numpy as np
 
 from napari_splicer.analysis.features import principal_components
 from napari_splicer.analysis.neighbours import NUMBA_LOCK, fuzzy_graph
-from napari_splicer.analysis.shares import finish, part, watched
 from napari_splicer.analysis.space import CellSpace
 from napari_splicer.embedding.table import record
+from napari_splicer.shares import finish, part, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_splicer.analysis.shares import Shares
     from napari_splicer.analysis.space import Near
     from napari_splicer.config import ProjectionSettings
+    from napari_splicer.shares import Report, Shares
 
 _FEWEST_FOR_UMAP = 10
 _EPOCHS = 200  # enough from a layout that is right in the large already
@@ -98,7 +96,7 @@ def _laid_out(space: CellSpace, settings: ProjectionSettings) -> Shares[NDArray[
     graph = fuzzy_graph(neighbours)
     start = _spread_out(start, settings.seed)
 
-    def by_umap(report: Callable[[float], None]) -> NDArray[np.float32]:
+    def by_umap(report: Report) -> NDArray[np.float32]:
         with NUMBA_LOCK:
             from umap.umap_ import simplicial_set_embedding
 
@@ -140,13 +138,13 @@ class _Epochs(int):
     drawing fails, and every bar of this process would then wait for it.
     """
 
-    def __new__(cls, report: Callable[[float], None], epochs: int) -> _Epochs:
+    def __new__(cls, report: Report, epochs: int) -> _Epochs:
         """Report shares of so many epochs."""
         every = super().__new__(cls, 1)
         every._report, every._epochs = report, epochs
         return every
 
-    _report: Callable[[float], None]
+    _report: Report
     _epochs: int
 
     def __le__(self, done: int) -> bool:

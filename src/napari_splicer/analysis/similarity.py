@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_splicer.analysis.shares import finish
 from napari_splicer.analysis.standardised import StandardisedCells, rows_of
 from napari_splicer.errors import NoCells
+from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_splicer.analysis.shares import Shares
+    from napari_splicer.shares import Shares
 
 _SMALLEST = 1e-6  # a length below this has no direction
 

@@ -18,16 +18,16 @@ from napari_splicer.analysis.clustering import (
 from napari_splicer.analysis.palette import UNASSIGNED, UNASSIGNED_COLOUR
 from napari_splicer.analysis.proposals import proposals
 from napari_splicer.analysis.regrouping import next_colour
-from napari_splicer.analysis.shares import finish
 from napari_splicer.analysis.standardised import StandardisedCells
 from napari_splicer.config import TaughtSettings
 from napari_splicer.errors import InvalidSettings
+from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_splicer.analysis.shares import Shares
+    from napari_splicer.shares import Shares
 
 FEWEST = 3
 """Examples of every type without which nothing is said of how well types are told."""

@@ -10,10 +10,10 @@ import numpy as np
 
 from napari_splicer.analysis.clustering import clusterings, seeded
 from napari_splicer.analysis.groups import earlier_model, groups_of, regrouped_by_hand
-from napari_splicer.analysis.shares import finish
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.spans import patch_spans
 from napari_splicer.embedding.table import record
+from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_splicer.analysis.shares import Shares
+    from napari_splicer.shares import Shares
 
 _FEWEST = 30  # cells of which stability can be told
 _NOT_HOW = ("name", "examples")  # among settings; examples hold names and colours of types

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from napari_splicer.errors import NoCells
 from napari_splicer.export.tile_groups import tile_reader
 from napari_splicer.files import check_free, written
 from napari_splicer.images.label_image import LabelImage, Legend, write_ome_tiff, write_ome_zarr
+from napari_splicer.shares import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_splicer.images.masks import LabelMask, MaskedImage
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.shares import Report
 
-    Reader = Callable[[int, int, int, int], NDArray[np.unsignedinteger[Any]]]
+    Reader = Callable[[int, int, int, int], NDArray[Any]]
 
 ImageFormat = Literal["ome-tiff", "ome-zarr"]
 
@@ -73,7 +75,28 @@ class GroupCodes:
             tuple(colours_of(table, clustering)),
         )
 
-    def apply(self, labels: NDArray[Any]) -> NDArray[np.unsignedinteger[Any]]:
+    def legend(self) -> pd.DataFrame:
+        """Return ``code``, ``name``, ``colour`` and ``count`` (cells of this image) per group."""
+        counts = np.bincount(self.codes, minlength=len(self.names) + 1)[1:]
+        return pd.DataFrame(
+            {
+                "code": np.arange(1, len(self.names) + 1),
+                "name": self.names,
+                "colour": self.colours,
+                "count": counts,
+            }
+        )
+
+
+class CellPainter:
+    """Paints the cells of a mask in the numbers of their groups, and keeps in mind which it saw."""
+
+    def __init__(self, groups: GroupCodes) -> None:
+        self._groups = groups
+        self._seen = np.zeros(len(groups.ids), bool)
+        self._unknown: set[int] = set()
+
+    def __call__(self, labels: NDArray[Any]) -> NDArray[np.unsignedinteger[Any]]:
         """Map cell ids to group numbers.
 
         Ids may be sparse and as large as 2**63.
@@ -88,35 +111,29 @@ class GroupCodes:
         uint8 or uint16 array of the same shape
             0 for background and for cells that are not in the table.
         """
-        here, inverse = np.unique(labels, return_inverse=True)
-        rows = np.searchsorted(self.ids, here.astype(np.int64)).clip(max=len(self.ids) - 1)
-        known = self.ids[rows] == here.astype(np.int64)
-        found = np.where(known, self.codes[rows], 0).astype(self.codes.dtype)
-        return np.asarray(found[inverse].reshape(labels.shape))
+        ids, codes = self._groups.ids, self._groups.codes
+        pixels, here = pd.factorize(labels.ravel())
+        here = here.astype(np.int64)
+        rows = np.searchsorted(ids, here).clip(max=len(ids) - 1)
+        known = ids[rows] == here
+        self._seen[rows[known]] = True
+        self._unknown.update(here[~known].tolist())
+        found = np.where(known, codes[rows], 0).astype(codes.dtype)
+        return np.asarray(found[pixels].reshape(labels.shape))
 
-    def legend(self) -> pd.DataFrame:
-        """Return ``code``, ``name``, ``colour`` and ``count`` (cells of this image) per group."""
-        counts = np.bincount(self.codes, minlength=len(self.names) + 1)[1:]
-        return pd.DataFrame(
-            {
-                "code": np.arange(1, len(self.names) + 1),
-                "name": self.names,
-                "colour": self.colours,
-                "count": counts,
-            }
-        )
+    def mismatch(self, mask: str) -> tuple[str, ...]:
+        """Say how many cells only the table, or only the mask of this name, has; once all is seen.
 
-    def mismatch(self, mask: LabelMask) -> tuple[str, ...]:
-        """Say how many cells only the table, or only the mask, has."""
-        in_mask = mask.cells()["id"].to_numpy(np.int64)
+        What it saw is all that is looked at, so the mask need not be read again.
+        """
         sentences = []
-        if only_mask := len(np.setdiff1d(in_mask, self.ids, assume_unique=True)):
+        if only_mask := len(self._unknown - {0}):
             sentences.append(
-                f"{only_mask} cells of the mask {mask.name} are not in the table; "
+                f"{only_mask} cells of the mask {mask} are not in the table; "
                 "they are left black in the cluster image."
             )
-        if only_table := len(np.setdiff1d(self.ids, in_mask, assume_unique=True)):
-            sentences.append(f"{only_table} cells of the table are not in the mask {mask.name}.")
+        if only_table := int((~self._seen).sum()):
+            sentences.append(f"{only_table} cells of the table are not in the mask {mask}.")
         return tuple(sentences)
 
 
@@ -153,6 +170,7 @@ def write_cluster_image(
     *,
     image_format: ImageFormat = "ome-tiff",
     overwrite: bool = False,
+    report: Report = unheard,
 ) -> tuple[str, ...]:
     """Write the groups of one field of view as a label image, and its legend beside it.
 
@@ -168,6 +186,8 @@ def write_cluster_image(
         A categorical column of ``table.obs``.
     path : Path
         The legend goes to :func:`legend_path` of it.
+    report : callable, optional
+        Is told how much is done, from 0 to 1.
 
     Returns
     -------
@@ -185,23 +205,20 @@ def write_cluster_image(
     """
     check_drawable(table, field)
     groups = GroupCodes.from_table(table, field.name, clustering)
-    remarks: tuple[str, ...] = ()
-    if field.cells is not None and not holds_tiles(table):
-        remarks, read = groups.mismatch(field.cells), _cell_reader(groups, field.cells)
+    mask = None if holds_tiles(table) else field.cells
+    painter = CellPainter(groups)
+    if mask is None:
+        drawn = _drawn(field, groups, _tile_reader(groups, table, field.name), clustering)
     else:
-        read = _tile_reader(groups, table, field.name)
+        drawn = replace(_drawn(field, groups, mask.read, clustering), painted=painter)
     legend = legend_path(path)
     check_free(legend, overwrite=overwrite)
     write = write_ome_tiff if image_format == "ome-tiff" else write_ome_zarr
     with written(path, overwrite=overwrite) as temporary:
-        write(temporary, _drawn(field, groups, read, clustering))
+        write(temporary, drawn, report)
     with written(legend, overwrite=overwrite) as temporary:
         groups.legend().to_csv(temporary, index=False)
-    return remarks
-
-
-def _cell_reader(groups: GroupCodes, mask: LabelMask) -> Reader:
-    return lambda *box: groups.apply(mask.read(*box))
+    return () if mask is None else painter.mismatch(mask.name)
 
 
 def _tile_reader(groups: GroupCodes, table: AnnData, image: str) -> Reader:

@@ -11,6 +11,7 @@ from napari_splicer.errors import InvalidSettings
 from napari_splicer.export.cluster_image import check_image
 from napari_splicer.files import written
 from napari_splicer.images.label_image import TIFF_LIMIT
+from napari_splicer.shares import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.export.cluster_image import ImageFormat
     from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.shares import Report
 
 _BAND = 64  # rows of tiles that are read and written at once
 _HELD = 2**26  # bytes of planes that are held at once
@@ -59,17 +61,22 @@ class _Drawn:
         """Bytes of the pixels."""
         return math.prod(self.shape) * self.dtype.itemsize
 
-    def planes(self) -> Iterator[NDArray[Any]]:
+    def planes(self, report: Report) -> Iterator[NDArray[Any]]:
         """Yield one channel after the other (gy, gx); a few at a time are read."""
-        count = max(1, _HELD * len(self.channels) // self.size)
-        for start in range(0, len(self.channels), count):
-            yield from self.tiles.take(self.matrix[:, start : start + count])
+        planes = len(self.channels)
+        count = max(1, _HELD * planes // self.size)
+        for start in range(0, planes, count):
+            taken = self.tiles.take(self.matrix[:, start : start + count])
+            report(min(start + count, planes) / planes)
+            yield from taken
 
-    def fill(self, target: Any) -> None:
+    def fill(self, target: Any, report: Report) -> None:
         """Write band after band into ``target`` (D, gy, gx)."""
-        for start in range(0, self.shape[1], _BAND):
-            band = slice(start, min(start + _BAND, self.shape[1]))
+        height = self.shape[1]
+        for start in range(0, height, _BAND):
+            band = slice(start, min(start + _BAND, height))
             target[:, band] = self.tiles.take(self.matrix, band)
+            report(band.stop / height)
 
 
 def check_mappable(table: AnnData) -> None:
@@ -88,6 +95,7 @@ def write_embedding_map(
     *,
     image_format: ImageFormat = "ome-tiff",
     overwrite: bool = False,
+    report: Report = unheard,
 ) -> None:
     """Write the representation of the tiles of one image, float32 (D, gy, gx).
 
@@ -109,9 +117,9 @@ def write_embedding_map(
     drawn = _drawn(field, table, matrix, names, "embedding")
     with written(path, overwrite=overwrite) as temporary:
         if image_format == "ome-tiff":
-            _write_tiff(temporary, drawn)
+            _write_tiff(temporary, drawn, report)
         else:
-            _write_zarr(temporary, drawn)
+            _write_zarr(temporary, drawn, report)
 
 
 def write_colour_map(
@@ -121,6 +129,7 @@ def write_colour_map(
     *,
     image_format: ImageFormat = "ome-tiff",
     overwrite: bool = False,
+    report: Report = unheard,
 ) -> None:
     """Write the tiles' first three principal components as red, green and blue, uint8.
 
@@ -133,9 +142,9 @@ def write_colour_map(
     drawn = _drawn(field, table, colours, ("red", "green", "blue"), "embedding colours")
     with written(path, overwrite=overwrite) as temporary:
         if image_format == "ome-tiff":
-            _write_rgb_tiff(temporary, drawn)
+            _write_rgb_tiff(temporary, drawn, report)
         else:
-            _write_zarr(temporary, drawn, colours=("FF0000", "00FF00", "0000FF"))
+            _write_zarr(temporary, drawn, report, colours=("FF0000", "00FF00", "0000FF"))
 
 
 def _drawn(
@@ -148,14 +157,14 @@ def _drawn(
     )
 
 
-def _write_tiff(path: Path, drawn: _Drawn) -> None:
+def _write_tiff(path: Path, drawn: _Drawn, report: Report) -> None:
     import tifffile
 
     metadata = _metadata(drawn, planes=len(drawn.channels))
     metadata |= {"axes": "CYX", "Channel": {"Name": list(drawn.channels)}}
     tifffile.imwrite(
         path,
-        drawn.planes(),
+        drawn.planes(report),
         shape=drawn.shape,
         dtype=drawn.dtype,
         ome=True,
@@ -166,10 +175,11 @@ def _write_tiff(path: Path, drawn: _Drawn) -> None:
     )
 
 
-def _write_rgb_tiff(path: Path, drawn: _Drawn) -> None:
+def _write_rgb_tiff(path: Path, drawn: _Drawn, report: Report) -> None:
     import tifffile
 
     pixels = drawn.tiles.take(drawn.matrix).transpose(1, 2, 0)
+    report(1.0)  # small: three bytes per tile
     metadata = _metadata(drawn, planes=1) | {"axes": "YXS"}
     tifffile.imwrite(
         path, pixels, ome=True, photometric="rgb", compression="zlib", metadata=metadata
@@ -194,7 +204,7 @@ def _metadata(drawn: _Drawn, *, planes: int) -> dict[str, Any]:
     }
 
 
-def _write_zarr(path: Path, drawn: _Drawn, *, colours: Sequence[str] = ()) -> None:
+def _write_zarr(path: Path, drawn: _Drawn, report: Report, *, colours: Sequence[str] = ()) -> None:
     """Write an OME-Zarr 0.4 image of one level."""
     import zarr
 
@@ -207,7 +217,7 @@ def _write_zarr(path: Path, drawn: _Drawn, *, colours: Sequence[str] = ()) -> No
         dtype=drawn.dtype,
         chunk_key_encoding={"name": "v2", "separator": "/"},
     )
-    drawn.fill(array)
+    drawn.fill(array, report)
     unit = {} if drawn.pixel_size is None else {"unit": "micrometer"}
     axes = [{"name": "c", "type": "channel"}]
     axes += [{"name": axis, "type": "space", **unit} for axis in "yx"]

@@ -19,6 +19,7 @@ from napari_splicer.export.embedding_map import write_colour_map, write_embeddin
 from napari_splicer.export.replay import run_file
 from napari_splicer.export.tables import write_csv, write_h5ad, write_parquet, write_zarr
 from napari_splicer.files import check_free, check_writable, file_name, write_text
+from napari_splicer.shares import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import RunConfig
     from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.shares import Report
 
 _TABLES: dict[str, tuple[str, Callable[..., None]]] = {
     "h5ad": (".h5ad", write_h5ad),
@@ -42,12 +44,19 @@ _IMAGES: dict[ImageFormat, str] = {"ome-tiff": ".ome.tif", "ome-zarr": ".ome.zar
 class ExportTask:
     """One file to be written, and those that come ``beside`` it.
 
-    ``write()`` returns what the user should know, in sentences.
+    ``writer`` takes ``path`` and ``report``, and may return remarks.
     """
 
     path: Path
-    write: Callable[[], tuple[str, ...]]
+    writer: Callable[..., tuple[str, ...] | None]
     beside: tuple[Path, ...] = ()
+
+    def write(self, report: Report = unheard) -> tuple[str, ...]:
+        """Write it, telling ``report`` how much is done; return remarks for the user, in sentences.
+
+        Nothing is kept of the file if ``report`` raises.
+        """
+        return self.writer(path=self.path, report=report) or ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -108,11 +117,7 @@ def holds_map(table: AnnData) -> bool:
 
 
 def _file(write: Callable[..., None], path: Path, content: object, overwrite: bool) -> ExportTask:
-    def task() -> tuple[str, ...]:
-        write(content, path=path, overwrite=overwrite)
-        return ()
-
-    return ExportTask(path, task)
+    return ExportTask(path, partial(write, content, overwrite=overwrite))
 
 
 def _images(
@@ -134,8 +139,10 @@ def _images(
         check_drawable(table, field)
         for name in names:
             path = folder / f"{file_name(field.name)}.{file_name(name)}{_IMAGES[form]}"
-            write = partial(write_cluster_image, image_format=form, overwrite=overwrite)
-            yield ExportTask(path, partial(write, field, table, name, path), (legend_path(path),))
+            write = partial(
+                write_cluster_image, field, table, name, image_format=form, overwrite=overwrite
+            )
+            yield ExportTask(path, write, (legend_path(path),))
 
 
 def _maps(
@@ -165,5 +172,6 @@ def _check_distinct(names: Sequence[str]) -> None:
         )
 
 
-def _write_run_file(text: str, path: Path, *, overwrite: bool) -> None:
+def _write_run_file(text: str, path: Path, *, overwrite: bool, report: Report) -> None:
     write_text(path, text, overwrite=overwrite)
+    report(1.0)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_splicer.files import written
+from napari_splicer.shares import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from anndata import AnnData
 
+    from napari_splicer.shares import Report
+
 FIRST = ("image", "id", "x", "y", "area", "touches_border")
 """Columns of flat rows that say which cell it is, and where it lies."""
 
@@ -24,7 +27,9 @@ _ROWS = 50_000  # cells written at a time
 _OVERHEAD = 4 * 2**20  # bytes of a table for names, colours, settings
 
 
-def write_h5ad(table: AnnData, path: str | Path, *, overwrite: bool = False) -> None:
+def write_h5ad(
+    table: AnnData, path: str | Path, *, overwrite: bool = False, report: Report = unheard
+) -> None:
     """Write all of the table as ``.h5ad``, for scanpy and others.
 
     Raises
@@ -32,21 +37,48 @@ def write_h5ad(table: AnnData, path: str | Path, *, overwrite: bool = False) -> 
     WouldOverwrite, CannotWrite
         See :func:`napari_splicer.files.written`.
     """
+    import h5py
+
     # HDF5 does not survive a full disk: it takes the whole program down. So room is made sure of.
-    with written(path, overwrite=overwrite, room=_room(table)) as temporary:
-        table.write_h5ad(temporary, convert_strings_to_categoricals=False)
+    with (
+        written(path, overwrite=overwrite, room=_room(table)) as temporary,
+        h5py.File(temporary, "w") as file,
+    ):
+        _write_parts(table, file, report)
 
 
 def _room(table: AnnData) -> int:
     """Return bytes that surely hold a table."""
-    arrays = [table.X, *table.layers.values(), *table.obsm.values()]
     frames = [table.obs, table.var]
-    values = sum(getattr(array, "nbytes", 0) for array in arrays)
     words = sum(int(frame.memory_usage(deep=True).sum()) for frame in frames)
-    return int(1.1 * (values + words)) + _OVERHEAD
+    return int(1.1 * (_size(table) + words)) + _OVERHEAD
 
 
-def write_zarr(table: AnnData, path: str | Path, *, overwrite: bool = False) -> None:
+def _size(table: AnnData) -> int:
+    """Return the bytes of a table's matrices."""
+    arrays = [table.X, *table.layers.values(), *table.obsm.values()]
+    return sum(getattr(array, "nbytes", 0) for array in arrays)
+
+
+def _write_parts(table: AnnData, group: Any, report: Report) -> None:
+    """Write a table matrix by matrix into a file, or folder, that is open."""
+    from anndata.experimental import write_dispatched
+
+    done, size = 0, max(1, _size(table))
+
+    def write(function: Callable[..., None], group: Any, key: str, part: Any, **how: Any) -> None:
+        nonlocal done
+        how.pop("iospec")
+        function(group, key, part, **how)
+        done += getattr(part, "nbytes", 0)
+        report(min(done / size, 1.0))
+
+    write_dispatched(group, "/", table, callback=write)
+
+
+def write_zarr(
+    table: AnnData, path: str | Path, *, overwrite: bool = False, report: Report = unheard
+) -> None:
     """Write all of the table as a ``.zarr`` folder (zarr format 2, which every reader knows).
 
     Raises
@@ -55,15 +87,16 @@ def write_zarr(table: AnnData, path: str | Path, *, overwrite: bool = False) -> 
         See :func:`napari_splicer.files.written`.
     """
     import zarr
-    from anndata.io import write_elem
 
     with written(path, overwrite=overwrite) as temporary:
         group = zarr.open_group(temporary, mode="w", zarr_format=2)
-        write_elem(group, "/", table)
+        _write_parts(table, group, report)
         zarr.consolidate_metadata(group.store, zarr_format=2)
 
 
-def write_csv(table: AnnData, path: str | Path, *, overwrite: bool = False) -> None:
+def write_csv(
+    table: AnnData, path: str | Path, *, overwrite: bool = False, report: Report = unheard
+) -> None:
     """Write a row per cell as CSV; columns as :func:`flat_rows` has them, NaN as an empty field.
 
     Raises
@@ -73,10 +106,12 @@ def write_csv(table: AnnData, path: str | Path, *, overwrite: bool = False) -> N
     """
     from pyarrow.csv import CSVWriter
 
-    _write_batches(table, path, CSVWriter, overwrite=overwrite)
+    _write_batches(table, path, CSVWriter, overwrite, report)
 
 
-def write_parquet(table: AnnData, path: str | Path, *, overwrite: bool = False) -> None:
+def write_parquet(
+    table: AnnData, path: str | Path, *, overwrite: bool = False, report: Report = unheard
+) -> None:
     """Write a row per cell as Parquet; columns as :func:`flat_rows` has them.
 
     Raises
@@ -86,7 +121,7 @@ def write_parquet(table: AnnData, path: str | Path, *, overwrite: bool = False) 
     """
     from pyarrow.parquet import ParquetWriter
 
-    _write_batches(table, path, ParquetWriter, overwrite=overwrite)
+    _write_batches(table, path, ParquetWriter, overwrite, report)
 
 
 def flat_rows(table: AnnData, start: int = 0, stop: int | None = None) -> pd.DataFrame:
@@ -122,15 +157,20 @@ def _columns(values: np.ndarray, index: pd.Index[str], names: list[str]) -> pd.D
 
 
 def _write_batches(
-    table: AnnData, path: str | Path, writer: Callable[..., Any], *, overwrite: bool
+    table: AnnData,
+    path: str | Path,
+    writer: Callable[..., Any],
+    overwrite: bool,
+    report: Report,
 ) -> None:
     """Write the flat table piece by piece; ``writer(path, schema)`` opens the file."""
     with written(path, overwrite=overwrite) as temporary:
         batches = _batches(table)
         first = next(batches)
         with writer(temporary, first.schema) as file:
-            for batch in chain([first], batches):
+            for number, batch in enumerate(chain([first], batches), 1):
                 file.write_table(batch)
+                report(min(number * _ROWS / max(1, table.n_obs), 1.0))
 
 
 def _batches(table: AnnData) -> Iterator[pa.Table]:

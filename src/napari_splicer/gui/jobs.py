@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from qtpy.QtCore import QObject
 
-    from napari_splicer.analysis.shares import Shares
     from napari_splicer.events import Event
     from napari_splicer.gui.commands import Run
     from napari_splicer.gui.session import Session
+    from napari_splicer.shares import Shares
 
 _REPLACE = "Choose another folder, or tick 'Replace files that are there'."
 # Whoever waits for a worker. Its signals are on their way through Qt's queue when the one that they
@@ -159,7 +159,7 @@ class SharesWorker(WorkerBase):  # type: ignore[misc]  # Qt is untyped here
 class Errand:
     """Small work in a thread for a widget, e.g. reading a preview; only the latest ask counts.
 
-    Work that yields shares (:mod:`napari_splicer.analysis.shares`) is stopped when it is asked for
+    Work that yields shares (:mod:`napari_splicer.shares`) is stopped when it is asked for
     anew; other work runs to its end.
 
     Parameters

@@ -9,9 +9,9 @@ from napari_splicer.gui.recent_models import note_model
 from napari_splicer.gui.torch_guard import load_torch
 
 if TYPE_CHECKING:
-    from napari_splicer.analysis.shares import Shares
     from napari_splicer.model.bundle import Bundle
     from napari_splicer.model.sources import Found
+    from napari_splicer.shares import Shares
 
 
 def load_from(source: str) -> Shares[tuple[Bundle, str]]:

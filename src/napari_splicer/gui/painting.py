@@ -64,9 +64,8 @@ class Painter:
         self._link = link
         self._session = link.session
         self._painted: dict[str, _Painted] = {}
-        self._covered: WeakSet[Labels] = (
-            WeakSet()
-        )  # a person who shows them again wants to see them
+        # Masks hidden once: a person who shows them again wants to see them.
+        self._covered: WeakSet[Labels] = WeakSet()
         # Several fields change together when a result arrives: paint once, when all have.
         self._groups_due = _timer(self._paint_groups)
         self._selection_due = _timer(self._paint_selection)

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_splicer.shares import unheard
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from napari_splicer.shares import Report
 
     Labels = NDArray[np.unsignedinteger[Any]]
 
@@ -49,14 +53,17 @@ class LabelImage:
         µm, (y, x).
     legend : sequence of Legend
         What the labels mean.
+    painted : callable, optional
+        Gives what is written, of ``dtype``, for labels that were read; default: these.
     """
 
     name: str
-    read: Callable[[int, int, int, int], Labels]
+    read: Callable[[int, int, int, int], NDArray[Any]]
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     pixel_size: tuple[float, float] | None = None
     legend: Sequence[Legend] = ()
+    painted: Callable[[NDArray[Any]], Labels] | None = None
 
     @property
     def factors(self) -> tuple[int, ...]:
@@ -71,11 +78,13 @@ class LabelImage:
         height, width = self.shape
         return -(-height // factor), -(-width // factor)
 
-    def tiles(self, factor: int) -> Iterator[tuple[slice, slice, Labels]]:
+    def tiles(self, factor: int, report: Report = unheard) -> Iterator[tuple[slice, slice, Labels]]:
         """Yield the tiles of a level row by row, with their place; those at the edge are smaller.
 
-        Labels can't be averaged, so a level takes every ``factor``-th pixel.
+        Labels can't be averaged, so a level takes every ``factor``-th pixel. ``report`` is told how
+        much of all levels is done: each takes about as long, as each reads the whole image.
         """
+        before, levels = self.factors.index(factor), len(self.factors)
         height, width = self.level_shape(factor)
         span = max(TILE, _SPAN // factor // TILE * TILE)
         for top in range(0, height, TILE):
@@ -85,6 +94,8 @@ class LabelImage:
                 band = self._thinned(factor, y, slice(start, stop))
                 for left in range(start, stop, TILE):
                     x = slice(left, min(left + TILE, stop))
+                    done = y.start * width + (y.stop - y.start) * x.stop
+                    report((before + done / (height * width)) / levels)
                     yield y, x, band[:, left - start : x.stop - start]
 
     def _thinned(self, factor: int, y: slice, x: slice) -> Labels:
@@ -95,12 +106,12 @@ class LabelImage:
         for top in range(y.start, y.stop, rows):
             bottom = min(top + rows, y.stop)
             end = min(bottom * factor, self.shape[0])
-            block = self.read(top * factor, end, x.start * factor, right)
-            band[top - y.start : bottom - y.start] = block[::factor, ::factor]
+            block = self.read(top * factor, end, x.start * factor, right)[::factor, ::factor]
+            band[top - y.start : bottom - y.start] = self.painted(block) if self.painted else block
         return band
 
 
-def write_ome_tiff(path: Path, image: LabelImage) -> None:
+def write_ome_tiff(path: Path, image: LabelImage, report: Report = unheard) -> None:
     """Write a tiled, deflated OME-TIFF; the smaller levels of the pyramid are its SubIFDs."""
     from tifffile import TiffWriter
 
@@ -113,7 +124,7 @@ def write_ome_tiff(path: Path, image: LabelImage) -> None:
     with TiffWriter(path, ome=True, bigtiff=size > TIFF_LIMIT) as tiff:
         for factor in image.factors:
             tiff.write(
-                (_full(tile) for _, _, tile in image.tiles(factor)),
+                (_full(tile) for _, _, tile in image.tiles(factor, report)),
                 shape=image.level_shape(factor),
                 dtype=image.dtype,
                 photometric="minisblack",
@@ -125,13 +136,13 @@ def write_ome_tiff(path: Path, image: LabelImage) -> None:
             )
 
 
-def write_ome_zarr(path: Path, image: LabelImage) -> None:
+def write_ome_zarr(path: Path, image: LabelImage, report: Report = unheard) -> None:
     """Write an OME-Zarr 0.4 label image; its legend becomes ``image-label`` colours and names."""
     import zarr
 
     group = zarr.open_group(path, mode="w", zarr_format=2)
     for level, factor in enumerate(image.factors):
-        _fill(_new_level(group, image, level), image.tiles(factor))
+        _fill(_new_level(group, image, level), image.tiles(factor, report))
     group.attrs.update(_attributes(image))
 
 

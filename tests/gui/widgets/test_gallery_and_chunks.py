@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_splicer.analysis.shares import finish
 from napari_splicer.embedding.table import note_representation
 from napari_splicer.errors import UnusableChannel
 from napari_splicer.gui import editing
@@ -20,6 +19,7 @@ from napari_splicer.gui.widgets.gallery import BORDERLINE, Gallery
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
 from napari_splicer.gui.widgets.save_button import SaveButton
 from napari_splicer.images.image import MultiplexImage
+from napari_splicer.shares import finish
 
 
 @pytest.fixture

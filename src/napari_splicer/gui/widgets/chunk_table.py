@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
-    from napari_splicer.analysis.shares import Shares
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
+    from napari_splicer.shares import Shares
 
 EMPTY = (
     "Here will be what each component's part of the embedding tells apart. "

@@ -17,9 +17,9 @@ from napari_splicer.gui.widgets.work_line import WorkLine
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_splicer.analysis.shares import Shares
     from napari_splicer.analysis.trust import Trust
     from napari_splicer.gui.session import Session
+    from napari_splicer.shares import Shares
 
 _TIP = (
     "For every grouping in the list that it is not known of: groups the cells three times more, "

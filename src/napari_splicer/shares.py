@@ -13,12 +13,18 @@ from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
 Shares: TypeAlias = Generator[float, None, T]
+Report: TypeAlias = Callable[[float], None]
+"""What a function that can't yield is given to tell its shares to; see :func:`watched`."""
 
 _LOOK = 0.5  # s between two looks at whether work is done
 
 
 class _Stop(BaseException):
     """Ends work whose result nobody waits for any more."""
+
+
+def unheard(_share: float) -> None:
+    """Be told a share, and do nothing."""
 
 
 def finish(shares: Shares[T]) -> T:
@@ -61,7 +67,7 @@ def part(shares: Shares[T], start: float, stop: float) -> Shares[T]:
         shares.close()
 
 
-def watched(work: Callable[[Callable[[float], None]], T]) -> Shares[T]:
+def watched(work: Callable[[Report], T]) -> Shares[T]:
     """Run a function that reports shares by calling what it is given; stop it at its next report.
 
     It runs in a thread of its own; closing waits until it has stopped.
@@ -74,7 +80,7 @@ def watched(work: Callable[[Callable[[float], None]], T]) -> Shares[T]:
             raise _Stop
         reports.put(share)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="napari-splicer-cluster") as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="napari-splicer-work") as pool:
         made = pool.submit(work, report)
         made.add_done_callback(lambda _: reports.put(None))
         try:
@@ -90,7 +96,7 @@ def waited_for(work: Callable[[], T]) -> Shares[T]:
 
     It runs in a thread of its own, and ends there if this is closed before.
     """
-    pool = ThreadPoolExecutor(1, thread_name_prefix="napari-splicer-cluster")
+    pool = ThreadPoolExecutor(1, thread_name_prefix="napari-splicer-work")
     try:
         made = pool.submit(work)
         while not wait([made], _LOOK).done:

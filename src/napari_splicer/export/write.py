@@ -1,0 +1,62 @@
+"""Planned files → events, of which the last holds what was written."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from napari_splicer.events import Finished, Progress, Started, Warned
+from napari_splicer.files import remove
+from napari_splicer.shares import watched
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from napari_splicer.events import Cancel, Event
+    from napari_splicer.export.plan import ExportTask
+
+_TOLD = 0.2  # s between two events at least: a small file has many tiles
+
+
+def write_all(tasks: Sequence[ExportTask], *, overwrite: bool, cancel: Cancel) -> Iterator[Event]:
+    """Write file after file; see :func:`napari_splicer.pipeline.export`.
+
+    A stop is heeded within a file, of which nothing is kept then. Files that were complete are
+    taken back, unless with ``overwrite`` they may have replaced others.
+    """
+    yield Started("export", total=100, unit="%")
+    written: list[Path] = []
+    for before, task in enumerate(tasks):
+        remarks = yield from _one(task, before, len(tasks), cancel)
+        if remarks is None:
+            while written and not overwrite:
+                remove(written.pop())
+            said = f"Stopped before the end: {len(written) or 'no'} files are kept."
+            yield Finished("export", tuple(written), cancelled=True, message=said)
+            return
+        for remark in remarks:
+            yield Warned("export", remark)
+        written.extend(task.paths)
+    yield Finished("export", tuple(written))
+
+
+def _one(
+    task: ExportTask, before: int, count: int, cancel: Cancel
+) -> Generator[Event, None, tuple[str, ...] | None]:
+    """Write one file, after so many of ``count``; return remarks, None where it was stopped."""
+    made: list[tuple[str, ...]] = []  # it may be complete when it is stopped
+    shares = watched(lambda report: made.append(task.write(report)))
+    told = -_TOLD
+    try:
+        while not cancel.requested:
+            done = before + next(shares)
+            if time.perf_counter() - told >= _TOLD:
+                told = time.perf_counter()
+                percent = int(100 * done / count)
+                yield Progress("export", percent, 100, "%", message=task.path.name)
+    except StopIteration:
+        pass
+    finally:
+        shares.close()
+    return made[0] if made else None
