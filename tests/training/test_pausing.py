@@ -82,7 +82,7 @@ def test_a_token_can_be_paused_and_a_stop_ends_the_pause():
 @pytest.mark.parametrize("own_process", [False, True])
 def test_paused_and_gone_on_with_is_uninterrupted(own_process, field, plain, bundle, monkeypatch):
     monkeypatch.setattr(trainer, "_PAUSE", 0.05)
-    config = plain.with_values({"own_process": own_process, "training.steps": 200})
+    config = plain.with_values({"own_process": own_process, "training.steps": 80})
     cancel = Cancel()
     thread, seen = in_thread(devices.train([field], config, cancel=cancel))
     wait_for(lambda: len(steps(seen)) >= 3)
@@ -90,17 +90,17 @@ def test_paused_and_gone_on_with_is_uninterrupted(own_process, field, plain, bun
     time.sleep(1)
     held = len(steps(seen))
     time.sleep(1)
-    assert held < 200
+    assert held < 80
     assert len(steps(seen)) == held
     cancel.go_on()
     thread.join(60)
-    assert steps(seen) == list(range(1, 201))
-    whole = list(fit([field], plain.with_values({"training.steps": 200})))
+    assert steps(seen) == list(range(1, 81))
+    whole = list(fit([field], plain.with_values({"training.steps": 80})))
     assert same(seen[-1].result, whole[-1].result)
     # Two seconds of pause in a training of few: they would show in every time left from then on.
     told = [e.seconds_left for e in of(Progress, seen) if e.unit == "steps" and e.done == held + 1]
     pace = np.median([16 / e.values["patches_per_second"] for e in of(Metrics, seen)])
-    assert told[0] < 5 * pace * (200 - held) + 1
+    assert told[0] < 5 * pace * (80 - held) + 1
 
 
 @pytest.mark.parametrize("own_process", [False, True])
