@@ -58,7 +58,7 @@ CHANNELS = tuple(channel for group in GROUPS.values() for channel in group)
 TEST_FIELDS = 4
 INTENSITY = "intensity"
 SOURCES = ("representation", "combined")
-UNMASKED = "without the surroundings"
+UNMASKED, OWN = "without the surroundings", "markers in the own cell"
 SHARP_AND_CONSISTENT = {"model.temperature": 0.1, "model.consistency": 1.0}
 VARIANTS: dict[str, dict[str, object]] = {
     "sharp, consistent": SHARP_AND_CONSISTENT,
@@ -70,6 +70,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "gain 0.3": {"augmentation.gain": 0.3},
     "styles 0.05": {"augmentation.styles": 0.05},
     "untrained (one step)": {"training.steps": 1},
+    OWN: {},
     "branches 1/4": {"model.branch_width": 8},
     "one scale per image": {"normalization.scope": "image"},
     "branches 1/4, coarse": {"model.branch_width": 8, "model.branch_map": 12},
@@ -98,9 +99,12 @@ FINDINGS = """## What this says
 - Four test fields tell none of this apart: the interval of every gain there holds zero."""
 
 
-def components(masked: bool) -> tuple[Component, ...]:
-    """Four groups of markers; with ``masked`` also everything around the own cell."""
-    parts = [Component(name=name, channels=channels) for name, channels in GROUPS.items()]
+def components(masked: bool, region: str = "whole") -> tuple[Component, ...]:
+    """Four groups of markers, in a region; with ``masked`` also everything around the own cell."""
+    parts = [
+        Component(name=name, channels=channels, region=Region(kind=region))
+        for name, channels in GROUPS.items()
+    ]
     if masked:
         parts.append(
             Component(name="around", channels=CHANNELS, region=Region(kind="surroundings"))
@@ -128,6 +132,8 @@ def configurations(shared: RunConfig, seeds: int) -> Iterator[tuple[str, RunConf
         config = shared.with_values({"model.loss": "simclr", **values})
         if name == UNMASKED:
             config = config.model_copy(update={"components": components(masked=False)})
+        if name == OWN:
+            config = config.model_copy(update={"components": components(True, "own_cell")})
         yield f"splicer {name}, simclr, seed 0", config
     for seed in range(1, seeds):
         yield from each_objective(seed)

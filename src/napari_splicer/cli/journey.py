@@ -83,7 +83,7 @@ class Journey:
         from napari_splicer.training.resolve import resolve, seen_channels
 
         asked, done, folder = self.plan.config, 0, self.plan.folder.checkpoint
-        if self.terminal.quiet or asked.training.devices > 1:
+        if asked.training.devices > 1:
             return
         if resume:
             record = read_record(folder)

@@ -47,7 +47,7 @@ def cell_table(labels: da.Array, block: int = CHUNK_SIDE) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``id`` int64; ``y``, ``x`` float64 centroid in pixels, as skimage.measure.regionprops has
-        it; ``y0``, ``x0``, ``y1``, ``x1`` int64 half-open box; ``area`` int64 in pixels;
+        it; ``y0``, ``x0``, ``y1``, ``x1`` int32 half-open box; ``area`` int64 in pixels;
         ``touches_border`` bool: whether the label reaches the image's edge. Sorted by id.
     """
     labels = labels.rechunk(tuple(_joined(lengths, block) for lengths in labels.chunks))
@@ -67,8 +67,9 @@ def cell_table(labels: da.Array, block: int = CHUNK_SIDE) -> pd.DataFrame:
             "x": merged.pop("x_sum") / merged["area"],
         }
     )
-    for column in ("y0", "x0", "y1", "x1", "area"):
-        table[column] = merged.pop(column)
+    for column in ("y0", "x0", "y1", "x1"):
+        table[column] = merged.pop(column).astype(np.int32)
+    table["area"] = merged.pop("area")
     table["touches_border"] = (
         table["y0"].eq(0) | table["x0"].eq(0) | table["y1"].eq(height) | table["x1"].eq(width)
     )
@@ -137,6 +138,7 @@ def scattered(cells: pd.DataFrame) -> tuple[int, ...]:
     cells : DataFrame
         As :func:`cell_table` returns it.
     """
-    box = (cells["y1"] - cells["y0"]) * (cells["x1"] - cells["x0"])
+    height = (cells["y1"] - cells["y0"]).astype(np.int64)
+    box = height * (cells["x1"] - cells["x0"])
     large = box > (_WIDE**2) * cells["area"].median()
     return tuple(int(number) for number in cells["id"][large & (box > _EMPTY * cells["area"])])

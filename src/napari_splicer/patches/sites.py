@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
 from napari_splicer.errors import InvalidSettings, NoCells
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     from napari_splicer.config import PatchSettings
     from napari_splicer.images.masks import MaskedImage
+
+T = TypeVar("T", bound=np.generic)
 
 LARGEST_SIDE = 4096
 """Pixels of an image that a patch may span: far more than any network takes in."""
@@ -64,10 +66,16 @@ def cell_sites(images: Sequence[MaskedImage]) -> Sites:
     tables = [masked.cells.cells() for masked in images if masked.cells is not None]
     return Sites(
         field=np.repeat(np.arange(len(tables)), [len(table) for table in tables]),
-        id=np.concatenate([table["id"].to_numpy(np.int64) for table in tables]),
-        y=np.concatenate([table["y"].to_numpy(np.float64) for table in tables]),
-        x=np.concatenate([table["x"].to_numpy(np.float64) for table in tables]),
+        id=_joined(table["id"].to_numpy(np.int64) for table in tables),
+        y=_joined(table["y"].to_numpy(np.float64) for table in tables),
+        x=_joined(table["x"].to_numpy(np.float64) for table in tables),
     )
+
+
+def _joined(columns: Iterable[NDArray[T]]) -> NDArray[T]:
+    """Return all in one; of a single image of millions of cells, not a copy."""
+    first, *others = columns
+    return np.concatenate([first, *others]) if others else first
 
 
 def check_masks(images: Sequence[MaskedImage]) -> None:
