@@ -133,7 +133,7 @@ def configurations(shared: RunConfig, seeds: int) -> Iterator[tuple[str, RunConf
         if name == UNMASKED:
             config = config.model_copy(update={"components": components(masked=False)})
         if name == OWN:
-            config = config.model_copy(update={"components": components(True, "own_cell")})
+            config = config.model_copy(update={"components": components(True, "cell")})
         yield f"splicer {name}, simclr, seed 0", config
     for seed in range(1, seeds):
         yield from each_objective(seed)

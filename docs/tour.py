@@ -22,9 +22,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit, QPushButton
 
+from napari_splicer.config import Region
 from napari_splicer.gui import remembered
 from napari_splicer.gui.project import recent
 from napari_splicer.gui.snapshot import MIXTURE
+from napari_splicer.gui.widgets.component_editor import ComponentEditor
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
 
 if TYPE_CHECKING:
@@ -45,6 +47,10 @@ WORDS = {
         "Components are suggested, with their reasons. Above them, one cell as every component "
         "sees it; click another cell in the image to see that one."
     ),
+    "edited-component": (
+        "One of one's own: named, a marker found by a few letters and Enter, seen in the cell "
+        "alone. The arrows take every change back."
+    ),
     "model": "How long shall it train? The times were measured on this computer.",
     "training": (
         "While it trains: the loss, how many dimensions each component uses, the time left. "
@@ -59,6 +65,7 @@ WORDS = {
         "marker, and pictures of its most typical or most borderline cells."
     ),
     "markers": "How a marker is spread over the cells of every group.",
+    "counts": "How many cells each group has, in all and image by image.",
     "chunks": "What each component's part of the embedding tells apart.",
     "lasso": "A lasso on the map: the cells light up in the image.",
     "drawn": "Drawn around in the image: the cells light up on the map.",
@@ -155,6 +162,29 @@ class Tour:
         person.wait(lambda: session.picked is not None)
         person.wait(lambda: len(dock.pages["components"].preview.strip.titles) > 1)
         yield "components"
+        own = session.components
+        self._compose()
+        yield "edited-component"
+        while session.components != own:
+            person.click(dock.pages["components"].undo.undo)
+
+    def _compose(self) -> None:
+        """Make one more component: a name, the last marker, the cell alone."""
+        person, session = self.person, self.person.session
+        step = person.dock.pages["components"]
+        person.click(step.add_button)
+        editor = step.findChild(ComponentEditor)
+        person.see(editor.name)
+        person.type(editor.name, "of my own")
+        marker = session.image.channels[-1]
+        person.type(editor.picker.findChild(QLineEdit), marker[:4])
+        person.choose(editor.region, Region(kind="cell").describe())
+        person.wait(lambda: session.components[-1].region.kind == "cell")
+        made = session.components[-1]
+        assert made.name == "of my own"
+        assert len(made.channels) == 1
+        person.wait(lambda: made.name in step.preview.strip.titles)
+        person.see(editor)
 
     def train(self) -> Iterator[str]:
         """Train, until the first groups appear by themselves."""
@@ -178,7 +208,7 @@ class Tour:
         person.wait(lambda: explorer.gallery.pictures.count() > 0)
         person.wait(lambda: explorer.heat_map.matrix.matrix is not None)
         yield "explorer"
-        for page, name in (("Markers", "markers"), ("Components", "chunks")):
+        for page, name in (("Markers", "markers"), ("Counts", "counts"), ("Components", "chunks")):
             self._turn_to(page)
             person.wait(self._filled(page))
             yield name
@@ -323,6 +353,7 @@ class Tour:
         explorer = self.person.explorer
         panel = {
             "Markers": explorer.spread,
+            "Counts": explorer.composition,
             "Components": explorer.chunks,
             "Compare": explorer.comparison,
         }[page]
