@@ -75,7 +75,7 @@ def test_a_stop_is_heeded_within_a_file(tmp_path: Path, overwrite: bool) -> None
     quick = ExportTask(tmp_path / "a.csv", lambda path, report: path.touch())
     tasks = [quick, ExportTask(tmp_path / "b.csv", slow(go_on, told))]
     events = write_all(tasks, overwrite=overwrite, cancel=cancel)
-    assert next(events) == Started("export", 100, "%")
+    assert next(events) == Started("export", 100, "%", "Writing 2 files")
     progress = next(events)
     assert progress == Progress("export", 75, 100, "%", message="b.csv")
     assert told.wait(20)

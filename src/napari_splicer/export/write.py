@@ -25,20 +25,27 @@ def write_all(tasks: Sequence[ExportTask], *, overwrite: bool, cancel: Cancel) -
     A stop is heeded within a file, of which nothing is kept then. Files that were complete are
     taken back, unless with ``overwrite`` they may have replaced others.
     """
-    yield Started("export", total=100, unit="%")
+    files = f"{len(tasks)} file{'s' * (len(tasks) > 1)}"
+    yield Started("export", total=100, unit="%", message=f"Writing {files}")
     written: list[Path] = []
     for before, task in enumerate(tasks):
         remarks = yield from _one(task, before, len(tasks), cancel)
         if remarks is None:
             while written and not overwrite:
                 remove(written.pop())
-            said = f"Stopped before the end: {len(written) or 'no'} files are kept."
-            yield Finished("export", tuple(written), cancelled=True, message=said)
+            yield Finished("export", tuple(written), cancelled=True, message=_kept(len(written)))
             return
         for remark in remarks:
             yield Warned("export", remark)
         written.extend(task.paths)
     yield Finished("export", tuple(written))
+
+
+def _kept(count: int) -> str:
+    """Say what is left of an export that was stopped."""
+    if not count:
+        return "What it had written was taken back."
+    return f"Complete, and kept: {count} file{'s' * (count > 1)}."
 
 
 def _one(

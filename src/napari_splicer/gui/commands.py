@@ -294,5 +294,5 @@ _CANCELLED: dict[Stage, str] = {
     "train": "Training was stopped; every step so far is kept.",
     "embed": "Embedding was stopped; the table is as it was before.",
     "cluster": "Grouping was stopped; the groups are as they were before.",
-    "export": "Export was stopped; files that were already complete are kept.",
+    "export": "Export was stopped.",
 }
