@@ -33,7 +33,7 @@ def kept_at_hand() -> Iterator[None]:
     global _working  # it is one process's memory
     with _lock:
         if not _working:
-            _trim()
+            trim()
         _working += 1
         _set(_AT_WORK)
     try:
@@ -43,11 +43,14 @@ def kept_at_hand() -> Iterator[None]:
             _working -= 1
             if not _working:
                 _set(_AT_REST)
-                _trim()
+                trim()
 
 
-def _trim() -> None:
-    """Give what is free back to the system."""
+def trim() -> None:
+    """Give what is free back to the system, also while it is kept at hand.
+
+    For after something large that is done once, and not batch by batch.
+    """
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)

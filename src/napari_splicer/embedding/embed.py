@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 from napari_splicer.embedding.describe import Here, patch_reader
 from napari_splicer.embedding.resolve import check_channels, remarks
 from napari_splicer.embedding.rows import InMemory, Rows
-from napari_splicer.embedding.stored import StoredTable
+from napari_splicer.embedding.stored import LARGE, StoredTable
 from napari_splicer.embedding.table import (
     MATRICES,
     note_blank,
@@ -106,7 +107,9 @@ def embed_cells(
         record(table)["warnings"] = np.array(said, dtype=str)
         channels = tuple(table.var_names)
         store = _store(table, {"X": len(channels), **widths}, place)
-        del table  # of a million cells 0.15 GB, if it is on the disk
+        del table
+        if len(reader.sites) > LARGE:  # of a million cells 0.15 GB, which refer to one another
+            gc.collect()
         yield from _fill(store, reader, describer, channels, cancel)
     yield _finished(store, unit)
 

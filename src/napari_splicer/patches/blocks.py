@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from napari_splicer.memory import trim
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -84,7 +86,9 @@ def plan_blocks(
     """
     needed, ends = _needed(starts, side, shape, edges, boxes)
     columns = len(edges[1]) - 1
-    del starts, boxes  # of a million cells, they would lie in memory until the last block
+    # Of a million cells, these and what they were sorted by would lie in memory until the last.
+    del starts, boxes
+    trim()
     for band in _bands(edges[1]):
         x_from = max(0, int(edges[1][band.start]) - side + 1)
         for r, c in itertools.product(range(len(needed)), band):
