@@ -150,7 +150,7 @@ def test_cells_like_the_one_clicked_are_painted_by_likeness(qtbot, viewer, table
     qtbot.waitUntil(lambda: np.asarray(overlay.data)[mask == cell].min() == 64)  # the last shade
     nothing = np.asarray(overlay.data)[mask == int(session.ids()[empty])]
     assert (nothing == 0).all()  # what can't be compared is not painted as unlike
-    assert explorer.map.bar.isVisible()
+    assert explorer.map.scale.isVisible()
 
 
 def test_what_is_taught_is_painted_and_goes_on_in_another_dock(qtbot, viewer, table, mask):

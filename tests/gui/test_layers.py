@@ -14,6 +14,7 @@ from vispy.util.keys import ALT, SHIFT, Key
 from napari_splicer.gui import editing, painting
 from napari_splicer.gui.facts import examine
 from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.numbers import set_range
 from napari_splicer.gui.painting import GROUPS, SELECTED
 from napari_splicer.gui.pointing import CELL, Pointer
 from napari_splicer.gui.sample import open_sample
@@ -164,6 +165,10 @@ def test_colouring_by_a_marker_goes_from_dark_to_bright(painted, qtbot) -> None:
     mask = painted.mask_layer.data
     brightness = [layer.data[mask == cell].max() for cell in session.ids()]
     assert brightness == sorted(brightness)
+    set_range(session, "CD3", (0.0, 1.0))
+    qtbot.waitUntil(
+        lambda: [layer.data[mask == cell].max() for cell in session.ids()] == [1] + 5 * [64]
+    )
 
 
 def test_colouring_by_a_category_names_it_and_leaves_out_hidden_groups(painted, qtbot) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from napari_splicer.gui.session import Session
+
+_RANGE = (1, 99)  # percentiles that end the scale, so that one bright cell does not darken all
 
 
 def values_of(session: Session, name: str) -> NDArray[np.float64]:
@@ -34,3 +36,26 @@ def further_numbers(session: Session) -> tuple[str, ...]:
     columns = table.obs.select_dtypes("number").columns.drop("instance_id")
     taken = {*table.var_names, *session.measures}
     return tuple(str(name) for name in columns if name not in taken)
+
+
+def scale_limits(values: ArrayLike) -> tuple[float, float]:
+    """Return the values that both ends of a scale of colours stand for; they always differ."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = map(float, np.percentile(finite, _RANGE))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def range_of(session: Session, name: str, values: ArrayLike) -> tuple[float, float]:
+    """Return the ends of the scale for a number: as a person has set them, or as values suggest."""
+    return session.colour_ranges.get(name) or scale_limits(values)
+
+
+def set_range(session: Session, name: str, limits: tuple[float, float] | None) -> None:
+    """Let the colours of a number go from one value to a higher one; None: as its values suggest.
+
+    The range holds for every image of the window.
+    """
+    others = {known: ends for known, ends in session.colour_ranges.items() if known != name}
+    session.colour_ranges = others if limits is None else {**others, name: limits}

@@ -75,6 +75,7 @@ class Painter:
             events.groups,
             events.clustering,
             events.colour_by,
+            events.colour_ranges,
             events.measures,
             events.hovered_group,
             events.cells,

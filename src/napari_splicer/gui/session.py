@@ -75,16 +75,16 @@ class Session:
         How a cell mask is made where there is none.
     bundle : Bundle or None
         The model, trained here or loaded.
-    table : AnnData or None
-        One row per cell, with its clusterings.
-    clustering : str or None
-        Name of the active clustering, a column of ``table.obs``.
+    table, clustering : AnnData or None, str or None
+        One row per cell, with its clusterings; the active one, a column of ``table.obs``.
     groups : tuple of Group
         Legend of the active clustering, in the order of its codes.
     measures : mapping of str to float (n,)
         Further numbers of the table's cells, row by row: how alike they are to one cell, …
     colour_by : str or None
         What colours map and overlay: a channel, a measure, a column, or ``MIXTURE``; None: groups.
+    colour_ranges : mapping of str to (float, float)
+        Ends of the scale of colours for such a number, where a person has set them.
     lights : mapping of str to Light
         How the viewer shows each channel, where it has a layer for each.
     mixture : uint8 (n, 3) or None
@@ -101,10 +101,8 @@ class Session:
         Label ids of the selected cells, sorted and unique.
     hovered, picked, hovered_group : int or None
         Label ids of the cells under the mouse and last clicked; the group under it in a legend.
-    job : Job or None
-        What runs.
-    metrics : tuple of Metrics
-        What the training that runs, or ran last, said of itself.
+    job, metrics : Job or None, tuple of Metrics
+        What runs; what the training that runs, or ran last, said of itself.
     notice : Notice or None
         The last thing worth saying: a warning, an error, the end of a job.
     exported : tuple of Path
@@ -145,6 +143,7 @@ class Session:
     groups: tuple[Group, ...] = ()
     measures: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     colour_by: str | None = None
+    colour_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     lights: Mapping[str, Light] = field(default_factory=dict)
     mixture: NDArray[np.uint8] | None = None
     sought: Sought | None = None

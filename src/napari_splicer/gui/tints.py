@@ -9,7 +9,7 @@ import pandas as pd
 from napari.utils.colormaps import ensure_colormap
 
 from napari_splicer.gui.categories import categories_of
-from napari_splicer.gui.numbers import values_of
+from napari_splicer.gui.numbers import range_of, values_of
 from napari_splicer.gui.overlay import ClusterLookup
 from napari_splicer.gui.selected_rows import index_of
 
@@ -30,7 +30,8 @@ def tinted(session: Session, name: str) -> tuple[ClusterLookup, DirectLabelColor
     """
     kinds = categories_of(session, name)
     if kinds is None:
-        codes = _shades(values_of(session, name))
+        values = values_of(session, name)
+        codes = _shades(values, range_of(session, name, values))
         names = tuple(f"{step + 1:02d} of {_SHADES}" for step in range(_SHADES))
         colours = dict(zip(names, _scale(), strict=True))
     else:
@@ -49,11 +50,11 @@ def _shown(session: Session) -> NDArray[np.bool_]:
     return np.array([*groups, lit is None])[codes]  # the code of no group, -1, finds the last
 
 
-def _shades(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Cut a number's range, without the most extreme cells, into shades; -1 where it lacks."""
+def _shades(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.int64]:
+    """Cut a range of a number into shades; -1 where it lacks."""
     known = np.isfinite(values)
-    low, high = np.quantile(values[known], (0.01, 0.99)) if known.any() else (0.0, 1.0)
-    scaled = (np.where(known, values, low) - low) / max(high - low, 1e-9)
+    low, high = limits
+    scaled = (np.where(known, values, low) - low) / (high - low)
     return np.where(known, (scaled.clip(0, 1) * (_SHADES - 1)).round(), -1).astype(np.int64)
 
 

@@ -164,20 +164,23 @@ def test_a_measure_can_be_shown_and_goes_with_its_cells(qtbot, cell_map, session
     session.measures = {"likeness": np.linspace(0, 1, 90)}
     session.colour_by = "likeness"
     qtbot.waitUntil(lambda: cell_map.colour_by.currentText() == "likeness")
-    qtbot.waitUntil(lambda: cell_map.bar.isVisibleTo(cell_map))
+    qtbot.waitUntil(lambda: cell_map.scale.isVisibleTo(cell_map))
     session.table = session.table[:30].copy()
     assert session.measures == {}
     assert session.colour_by is None
 
 
 def test_both_ends_of_the_scale_are_read_on_a_map_of_the_usual_width(qtbot, cell_map, session):
-    assert not cell_map.bar.isVisible()
+    assert not cell_map.scale.isVisible()
     session.colour_by = "CD3"
-    qtbot.waitUntil(lambda: cell_map.bar.isVisible())
+    qtbot.waitUntil(lambda: cell_map.scale.isVisible())
     cell_map.resize(290, 230)
-    qtbot.waitUntil(lambda: cell_map.bar.width() < 290)
-    assert cell_map.bar.has_room
-    assert cell_map.bar.width() > 250
+    scale = cell_map.scale
+    qtbot.waitUntil(lambda: scale.width() < 290)
+    for end in (scale.low, scale.high):
+        edge = end.lineEdit()
+        assert edge.fontMetrics().horizontalAdvance(end.text()) < edge.width()
+    assert scale.bar.width() > 90
 
 
 def test_shift_adds_alt_takes_away_escape_clears(qtbot, cell_map, session):
@@ -274,7 +277,7 @@ def test_colours_follow_the_groups_and_the_marker(qtbot, cell_map, session):
         return {b.opts["brush"].color().name() for b in cell_map._cloud._batches}
 
     assert brushes() == {group.colour for group in session.groups}
-    assert cell_map.bar.isHidden()
+    assert cell_map.scale.isHidden()
     editing.recolour(session, 0, "#ff00ff")
     _settle(qtbot, cell_map)
     assert "#ff00ff" in brushes()
@@ -283,8 +286,8 @@ def test_colours_follow_the_groups_and_the_marker(qtbot, cell_map, session):
     cell_map.colour_by.activated.emit(cell_map.colour_by.currentIndex())
     assert session.colour_by == "CD3"
     _settle(qtbot, cell_map)
-    assert not cell_map.bar.isHidden()
-    low, high = map(float, cell_map.bar.ends)
+    assert not cell_map.scale.isHidden()
+    low, high = map(float, cell_map.scale.bar.ends)
     assert low < high
     assert len(brushes()) > 10
     session.colour_by = None
@@ -307,19 +310,21 @@ def test_colours_may_stand_for_numbers_and_categories_of_the_table(qtbot, cell_m
 
     choose("area (px)")
     assert session.colour_by == "area"
-    assert float(cell_map.bar.ends[0]) == pytest.approx(table.obs["area"].quantile(0.01), rel=0.01)
+    assert float(cell_map.scale.bar.ends[0]) == pytest.approx(
+        table.obs["area"].quantile(0.01), rel=0.01
+    )
     choose("site")
     assert session.colour_by == "site"
     shown = {b.opts["brush"].color().name() for b in cell_map._cloud._batches}
     assert shown == {colour.lower() for colour in group_colours(2)}
-    cell_map.bar.resize(400, 20)
-    assert cell_map.bar.names_shown == ("edge", "core")
-    cell_map.bar.resize(60, 20)
-    assert len(cell_map.bar.names_shown) < 2
-    assert not cell_map.bar.grab().isNull()
-    QApplication.sendEvent(cell_map.bar, QHelpEvent(QEvent.Type.ToolTip, QPoint(), QPoint()))
-    assert "edge" in cell_map.bar.toolTip()
-    assert group_colours(2)[1] in cell_map.bar.toolTip()
+    cell_map.scale.bar.resize(400, 20)
+    assert cell_map.scale.bar.names_shown == ("edge", "core")
+    cell_map.scale.bar.resize(60, 20)
+    assert len(cell_map.scale.bar.names_shown) < 2
+    assert not cell_map.scale.bar.grab().isNull()
+    QApplication.sendEvent(cell_map.scale.bar, QHelpEvent(QEvent.Type.ToolTip, QPoint(), QPoint()))
+    assert "edge" in cell_map.scale.bar.toolTip()
+    assert group_colours(2)[1] in cell_map.scale.bar.toolTip()
     choose("group")
     assert session.colour_by is None
 

@@ -6,12 +6,12 @@ import numpy as np
 import pyqtgraph as pg
 import pytest
 
+from napari_splicer.gui.numbers import scale_limits
 from napari_splicer.gui.widgets.colouring import (
     Colouring,
     colouring_of,
     scale_codes,
     scale_colours,
-    scale_limits,
 )
 from napari_splicer.gui.widgets.point_cloud import PointCloud, density_image
 

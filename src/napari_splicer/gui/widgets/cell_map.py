@@ -14,8 +14,8 @@ from napari_splicer.gui.categories import said_of
 from napari_splicer.gui.selected_rows import selected_rows
 from napari_splicer.gui.shortcuts import ADD, CLEAR, TAKE_AWAY
 from napari_splicer.gui.widgets.annotation_menu import AnnotationMenu
-from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colour_box import ColourBox
+from napari_splicer.gui.widgets.colour_range import ColourRange
 from napari_splicer.gui.widgets.colouring import colouring_of
 from napari_splicer.gui.widgets.hover_label import HoverLabel
 from napari_splicer.gui.widgets.lasso import LassoView, combine
@@ -91,7 +91,7 @@ class CellMap(QWidget):
         self.annotations = AnnotationMenu(self._session)
         self.colour_by = ColourBox(self._session)
         self.colour_by.tip = "What the colours of map and overlay stand for"
-        self.bar = ColourBar(wide=True)
+        self.scale = ColourRange(self._session)
         top = QHBoxLayout()
         top.addWidget(QLabel("Colour by"))
         top.addWidget(self.colour_by, stretch=1)
@@ -99,7 +99,7 @@ class CellMap(QWidget):
         layout.setContentsMargins(4, 2, 4, 4)
         layout.setSpacing(4)
         layout.addLayout(top)
-        layout.addWidget(self.bar)
+        layout.addWidget(self.scale)
         layout.addWidget(self.axes)
         layout.addWidget(self.plot, stretch=1)
         layout.addWidget(self.tools)
@@ -119,6 +119,7 @@ class CellMap(QWidget):
             events.clustering,
             events.groups,
             events.colour_by,
+            events.colour_ranges,
         ):
             bind(self, signal, self._ask_to_draw)
         bind(self, events.selection, self._draw_chosen)
@@ -143,7 +144,7 @@ class CellMap(QWidget):
             self.plot.getAxis(side).setPen(theme.text)
             self.plot.getAxis(side).setTextPen(theme.text)
         self._label.fill = pg.mkBrush(theme.background)
-        self.bar.set_theme(theme)
+        self.scale.set_theme(theme)
         self._draw_chosen()
 
     # drawing -----------------------------------------------------------------------------------
@@ -173,12 +174,7 @@ class CellMap(QWidget):
     def _draw(self) -> None:
         self._colouring = colouring_of(self._session)
         self._tree = None
-        colouring = self._colouring
-        self.bar.setVisible(bool(colouring.limits or colouring.names))
-        if colouring.limits is not None:
-            self.bar.set_scale(colouring.colours[:-1], *colouring.limits)
-        elif colouring.names:
-            self.bar.set_key(colouring.colours[:-1], colouring.names)
+        self.scale.follow(self._colouring)
         self._cloud.draw(self._points, self._colouring, self._drawn(), size=self._size())
         self._draw_chosen()
         self._draw_hovered()

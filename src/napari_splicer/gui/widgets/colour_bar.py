@@ -32,10 +32,15 @@ class ColourBar(QWidget):
     ----------
     wide : bool
         Take all the width there is, as on a line of its own.
+    bare : bool
+        Leave the ends out, as where they stand beside it.
     """
 
-    def __init__(self, parent: QWidget | None = None, *, wide: bool = False) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, *, wide: bool = False, bare: bool = False
+    ) -> None:
         super().__init__(parent)
+        self._bare = bare
         self._colours: tuple[str, ...] = ()
         self._ends = ("", "")
         self._names: tuple[str, ...] = ()
@@ -80,7 +85,7 @@ class ColourBar(QWidget):
     @property
     def has_room(self) -> bool:
         """Whether the ends are written beside the bar."""
-        return bool(self.width() >= self._room_for_ends() + _SHORTEST)
+        return not self._bare and self.width() >= self._room_for_ends() + _SHORTEST
 
     def event(self, event: QEvent) -> bool:
         """Tell the ends in the tool tip, too."""
@@ -91,7 +96,7 @@ class ColourBar(QWidget):
 
     def sizeHint(self) -> QSize:
         """Return the room that bar and ends need."""
-        width = self._room_for_ends() + _BAR
+        width = _BAR if self._bare else self._room_for_ends() + _BAR
         if self._names:
             width = self._room_for_names(len(self._names))
         return QSize(width, self.fontMetrics().height() + 4)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_splicer.gui.categories import categories_of
-from napari_splicer.gui.numbers import values_of
+from napari_splicer.gui.numbers import range_of, values_of
 from napari_splicer.gui.snapshot import MIXTURE
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ _MIXED = (
     NOTHING,
 )
 _STEPS = 48  # of the scale: more can't be told apart on a point
-_RANGE = (1, 99)  # percentiles that end the scale, so that one bright cell does not darken all
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +70,8 @@ def colouring_of(session: Session) -> Colouring:
     if kinds is not None:
         codes = np.where(kinds.codes < 0, len(kinds.names), kinds.codes)
         return Colouring(codes, (*kinds.colours, NOTHING), shown, names=kinds.names)
-    limits = scale_limits(values := values_of(session, session.colour_by))
+    values = values_of(session, session.colour_by)
+    limits = range_of(session, session.colour_by, values)
     return Colouring(scale_codes(values, limits), (*scale_colours(), NOTHING), shown, limits)
 
 
@@ -82,15 +82,6 @@ def _mixed(session: Session) -> NDArray[np.int64]:
     steps = np.rint(session.mixture / 255 * (_SHADES - 1)).astype(np.int64)
     codes: NDArray[np.int64] = steps @ np.array([_SHADES**2, _SHADES, 1])
     return codes
-
-
-def scale_limits(values: ArrayLike) -> tuple[float, float]:
-    """Return the values that both ends of the scale stand for; they always differ."""
-    finite = np.asarray(values)[np.isfinite(values)]
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = map(float, np.percentile(finite, _RANGE))
-    return (low, high) if high > low else (low, low + 1.0)
 
 
 def scale_codes(values: ArrayLike, limits: tuple[float, float]) -> NDArray[np.int64]:
