@@ -54,6 +54,37 @@ def test_channels_are_matched_by_name_where_the_image_has_those(tmp_path):
     assert planes(named) == [0, 1]
 
 
+TOLD = ["DAPI", "CD45", "CD3", "Pan-CK"]
+
+
+def test_names_that_share_little_with_those_that_the_image_has_are_doubted(tmp_path):
+    other = panel(tmp_path, "name\nHH3\nSMA\nCD31\nVimentin\n")
+    doubt = other.doubt(image(4, TOLD))
+    assert "none of 4 is like" in doubt
+    assert "(DAPI → HH3, CD45 → SMA, CD3 → CD31, …)" in doubt
+    assert open_image(image(4, TOLD), panel=other).remarks[-1] == doubt
+    mostly = panel(tmp_path, "name\nDAPI\nSMA\nCD31\nVimentin\n").doubt(image(4, TOLD))
+    assert "only 1 of 4 is like" in mostly
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("name\nDNA\nCD45\nCD3e\npan CK\n", TOLD),  # spelt otherwise
+        ("name\nCD3\nPan-CK\nDAPI\nCD45\n", TOLD),  # by name
+        ("channel,name\nIn113,HH3\nEr170,CD3\n", ["Er170", "In113"]),  # by channel
+        ("name\nHH3\nSMA\nCD31\nVimentin\n", None),  # no name before
+        ("name\nHH3\nSMA\nCD31\nVimentin\n", ["roi", "roi [1]", "roi [2]", "roi [3]"]),
+        ("name\nHH3\nSMA\n", ["C0", "Channel:0:1"]),
+    ],
+)
+def test_nothing_is_doubted_where_names_agree_or_were_none(tmp_path, text, names):
+    found = panel(tmp_path, text)
+    fields = image(len(found.markers), names)
+    assert found.doubt(fields) == ""
+    assert open_image(fields, panel=found).remarks == found.apply(fields).remarks
+
+
 def test_mcmicro_markers_are_sorted_and_removed(tmp_path):
     named = panel(tmp_path, MCMICRO).apply(image(3))
     assert named.channels == ("DNA1", "CD8")

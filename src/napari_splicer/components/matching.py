@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_splicer.errors import InvalidComponent
+from napari_splicer.images.names import CLOSE, likeness, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_splicer.images.masks import MaskedImage
-
-CLOSE = 0.8
-"""Least similarity (difflib's ratio) of two names that may be the same channel misspelt."""
 
 
 @dataclass(frozen=True)
@@ -110,30 +107,18 @@ def common_channels(fields: Sequence[MaskedImage]) -> tuple[str, ...]:
 def _guess(missing: Sequence[str], extra: Sequence[str]) -> dict[str, str]:
     """Pair names that differ in case and punctuation alone, then those spelt alike."""
     guesses: dict[str, str] = {}
-    left = {name: _plain(name) for name in extra}
+    left = {name: plain(name) for name in extra}
     for name in missing:
-        for other, plain in left.items():
-            if plain == _plain(name):
+        for other, spelt in left.items():
+            if spelt == plain(name):
                 guesses[name] = other
                 del left[other]
                 break
     for name in missing:
         if name not in guesses:
-            alike = {o: _likeness(_plain(name), plain) for o, plain in left.items()}
+            alike = {o: likeness(plain(name), spelt) for o, spelt in left.items()}
             best = max(alike, key=alike.__getitem__, default=None)
             if best is not None and alike[best] >= CLOSE:
                 guesses[name] = best
                 del left[best]
     return guesses
-
-
-def _plain(name: str) -> str:
-    """Return a name without case, spaces and punctuation."""
-    return re.sub(r"[\W_]+", "", name.casefold())
-
-
-def _likeness(a: str, b: str) -> float:
-    """Return how alike two plain names are, 0 to 1; other numbers are other markers (CD3, CD8)."""
-    if re.findall(r"\d+", a) != re.findall(r"\d+", b):
-        return 0.0
-    return difflib.SequenceMatcher(None, a, b).ratio()

@@ -57,14 +57,18 @@ def take_panel(session: Session, path: Path, *, for_groups: bool = False) -> boo
         session.notice = Notice("error", str(error), "open")
         return False
     offered = not gives_way(session)
-    with session.set_up.step(f"Take names from {path.name}"):
+    step, doubt = f"Take names from {path.name}", panel.doubt(image)
+    with session.set_up.step(step):
         if panel.groups and not offered:
             session.components = ()
         session.panel_groups = {}
         take_names(session, named)
         session.panel_groups = panel.groups
     words = _taken(path.name, panel, image, named, offered=offered)
-    session.notice = Notice("info", words, "open")
+    if doubt:
+        session.notice = Notice("warning", f"{words} {doubt}", "open", undo=step)
+    else:
+        session.notice = Notice("info", words, "open")
     return True
 
 

@@ -250,9 +250,14 @@ class SetUpHistory:
         self._undone[-1:] = [replace(step, before=now) for step in self._undone[-1:]]
 
     def _say(self, words: str | None) -> None:
-        """Say what was moved, as it may not be in sight; a warning stays until it was read."""
+        """Say what was moved, as it may not be in sight; a warning of anything else stays."""
         now = self._session.notice
-        if now is not self._said and (words is None or (now is not None and now.kind != "info")):
+        unread = (
+            now is not None
+            and now.kind != "info"
+            and not (words and now.undo and now.undo in words)
+        )
+        if now is not self._said and (words is None or unread):
             return
         self._said = None if words is None else Notice("info", words)
         self._session.notice = self._said

@@ -87,12 +87,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence for the person, the stage that it belongs to, and what only some want to read."""
+    """A sentence for the person, the stage that it belongs to, and what only some want to read.
+
+    ``undo`` is the step of the set-up's history that it tells of, where it may have to be undone.
+    """
 
     kind: Literal["info", "warning", "error"]
     text: str
     stage: Stage | None = None
     details: str = ""
+    undo: str = ""
 
 
 def warning_after(now: Notice | None, message: str, stage: Stage) -> Notice:

@@ -71,7 +71,9 @@ def open_image(
         image = image.with_pixel_size(pixel_size)
     if panel is None:
         return image
-    return (panel if isinstance(panel, Panel) else read_panel(panel)).apply(image)
+    known = panel if isinstance(panel, Panel) else read_panel(panel)
+    named, doubt = known.apply(image), known.doubt(image)
+    return replace(named, remarks=(*named.remarks, doubt)) if doubt else named
 
 
 def open_mask(source: Any, *, name: str | None = None) -> LabelMask:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_splicer.errors import InvalidPanel, UnreadableFile
 from napari_splicer.images.checks import unique_names
+from napari_splicer.images.names import alike, telling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAME_COLUMNS = ("name", "marker_name")
 _NO_GROUP = ("", "na", "nan", "n/a", "none")  # as tables write what is missing
+_NAMED = 3  # names in a sentence
 _YES = ("1", "1.0", "true", "yes", "y")
 
 
@@ -97,7 +99,39 @@ class Panel:
             )
         return named if len(kept) == len(markers) else named.select(kept)
 
-    def _for(self, image: MultiplexImage) -> tuple[Marker, ...]:
+    def doubt(self, image: MultiplexImage) -> str:
+        """Say why this may be the panel of another image; empty where nothing speaks for that.
+
+        Where names are given by order, fewer than a third are like those that the channels have.
+        Stand-ins for names, such as ``"Channel 3"``, tell nothing. Raises as :meth:`apply`.
+        """
+        if self._by_name(image) is not None:
+            return ""
+        told = [
+            (channel, marker)
+            for channel, marker, real in zip(
+                image.channels, self._for(image), telling(image.channels), strict=True
+            )
+            if real
+        ]
+        apart = [
+            (channel, marker.name or marker.channel)
+            for channel, marker in told
+            if not any(alike(channel, name) for name in (marker.name, marker.channel) if name)
+        ]
+        shared = len(told) - len(apart)
+        if len(told) < 2 or 3 * shared >= len(told):
+            return ""
+        named = [f"{channel} → {name}" for channel, name in apart if name]
+        listed = ", ".join(named[:_NAMED]) + (", …" if len(named) > _NAMED else "")
+        few = f"{f'only {shared}' if shared else 'none'} of {len(told)}"
+        return (
+            f"The panel's names go by order, and {few} {'are' if shared > 1 else 'is'} like the "
+            f"name that the channel had ({listed}): is it the panel of another image?"
+        )
+
+    def _by_name(self, image: MultiplexImage) -> tuple[Marker, ...] | None:
+        """Return the channels' markers where one of the panel's columns knows all of them."""
         for by_name in (
             {marker.channel: marker for marker in self.markers},
             {marker.name: marker for marker in self.markers},
@@ -106,6 +140,12 @@ class Panel:
             unique = len(by_name) == len(self.markers)
             if unique and all(channel in named for channel in image.channels):
                 return tuple(by_name[channel] for channel in image.channels)
+        return None
+
+    def _for(self, image: MultiplexImage) -> tuple[Marker, ...]:
+        by_name = self._by_name(image)
+        if by_name is not None:
+            return by_name
         kept = tuple(marker for marker in self.markers if marker.keep)
         for markers in (self.markers, kept):
             if len(markers) == len(image.channels):

@@ -12,9 +12,10 @@ from superqt import QCollapsible
 
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
-from napari_splicer.gui.panels import take_panel
+from napari_splicer.gui.panels import rename_channel, take_panel
 from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.steps.image_step import ImageStep
+from napari_splicer.gui.widgets.notice_line import NoticeLine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +88,47 @@ def test_a_panel_file_names_the_channels(step, viewer, tissue, tmp_path, qtbot) 
     take_panel(step.session, panel)
     assert step.session.image.channels == tuple(names)
     assert step.names.table.item(3, 0).text() == "marker 3"
+
+
+def test_a_panel_of_another_image_is_doubted_and_can_be_undone(
+    step, viewer, tissue, tmp_path, qtbot
+) -> None:
+    add_tissue(viewer, tissue)
+    own, line = step.session, NoticeLine(step.session)
+    qtbot.addWidget(line)
+    before = own.image.channels
+    panel = tmp_path / "markers.csv"
+    panel.write_text("marker_name\n" + "\n".join(before[:-1]) + "\nKi-67\n")
+    take_panel(own, panel)
+    assert own.notice.kind == "info"
+    assert line.undo.isHidden()
+    own.set_up.undo()
+
+    panel.write_text("marker_name\n" + "\n".join(f"B{i}A" for i in range(12)) + "\n")
+    take_panel(own, panel)
+    assert own.notice.kind == "warning"
+    assert "another image?" in own.notice.text
+    assert not line.undo.isHidden()
+    line.undo.click()
+    assert own.image.channels == before
+    assert own.notice.text == "Taken back: Take names from markers.csv."
+    assert line.undo.isHidden()
+    own.set_up.redo()
+    assert own.image.channels[0] == "B0A"
+
+
+def test_the_offer_to_undo_a_panel_ends_with_the_next_step(
+    step, viewer, tissue, tmp_path, qtbot
+) -> None:
+    add_tissue(viewer, tissue)
+    own, line = step.session, NoticeLine(step.session)
+    qtbot.addWidget(line)
+    panel = tmp_path / "markers.csv"
+    panel.write_text("marker_name\n" + "\n".join(f"B{i}A" for i in range(12)) + "\n")
+    take_panel(own, panel)
+    rename_channel(own, 0, "DAPI")
+    assert "another image?" in own.notice.text
+    assert line.undo.isHidden(), "it would undo something else"
 
 
 def test_a_panel_that_does_not_fit_changes_nothing(step, viewer, tissue, tmp_path, qtbot) -> None:

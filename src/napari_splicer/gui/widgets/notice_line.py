@@ -53,8 +53,12 @@ class NoticeLine(QFrame):
         layout.setContentsMargins(6, 4, 2, 4)
         layout.setSpacing(2)
         layout.addLayout(line)
+        self.undo = QPushButton("Undo")
+        self.undo.clicked.connect(lambda: session.set_up.undo())
+        layout.addWidget(self.undo, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self._fold())
         bind(self, session.events.notice, self.refresh)
+        bind(self, session.set_up.changed, self._offer_undo)
         self.refresh()
 
     def _fold(self) -> QWidget:
@@ -90,9 +94,17 @@ class NoticeLine(QFrame):
             return
         self.words.setText(f"{_SIGNS[notice.kind]} {notice.text}")
         self.details.setPlainText(notice.details)
+        self._offer_undo()
         self._folded.setVisible(bool(notice.details))
         self.unfold.setChecked(False)
         self._unfold(False)
+
+    def _offer_undo(self) -> None:
+        """Offer to take the step back that the notice tells of, as long as it is the last one."""
+        notice = self._session.notice
+        step = "" if notice is None else notice.undo
+        self.undo.setVisible(bool(step) and self._session.set_up.next_undo == step)
+        self.undo.setToolTip(f"Undo: {step}")
 
     def _unfold(self, opened: bool) -> None:
         self.unfold.setText("▼ Details" if opened else "▶ Details")
