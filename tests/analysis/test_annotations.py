@@ -102,6 +102,8 @@ def test_of_several_images_each_cell_is_known_by_both(tmp_path) -> None:
     assert found.columns["site"].tolist() == ["a"] * 90 + ["b"] * 90
     alone = read_annotations(path, one)
     assert alone.columns["site"].tolist() == ["a"] * 90
+    known(one, image="field.ome", site="a").to_csv(path, index=False)  # as exported before
+    assert read_annotations(path, one).columns["site"].tolist() == ["a"] * 90
     assert alone.remarks == ("It also tells of another image.",)
     rows.drop(columns="image").to_csv(path, index=False)
     with pytest.raises(UnreadableFile, match=r"cells\.csv has no column .* which image"):

@@ -8,14 +8,16 @@ import pytest
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from napari.layers._source import Source
 
 from napari_splicer.gui.display import image_layers
+from napari_splicer.gui.guessing import fitting_mask
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.pixel_size import set_pixel_size
 from napari_splicer.gui.reading import (
     OWN,
-    fitting_mask,
     image_choices,
+    image_name,
     mask_choices,
     read_image,
     read_mask,
@@ -195,10 +197,29 @@ def test_the_mask_of_the_image_size_is_preferred_and_of_those_the_cells() -> Non
     assert fitting_mask((small,), (12, 16)) is None
     own = Labels(np.zeros((12, 16), int), name="liver_mask")
     assert fitting_mask((cells, tumour, own), (12, 16), "Liver") is own
-    assert fitting_mask((cells, tumour, own), (12, 16), "Liver.ome") is own  # napari's name
+    assert fitting_mask((cells, tumour, own), (12, 16), "Liver.ome") is own  # as of before
 
 
 def test_own_layers_are_never_inputs() -> None:
     own = Labels(np.zeros((12, 16), int), metadata={OWN: {"role": "groups"}})
     assert mask_choices([own]) == ()
     assert image_choices([own]) == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "layer", "name"),
+    [
+        ("a/field.ome.tif", "field.ome", "field"),
+        ("a/field.ome.tif", "field.ome [2]", "field [2]"),
+        ("a/field.ome.zarr", "field.ome", "field"),
+        ("a/ROI 1.v2.tif", "ROI 1.v2", "ROI 1.v2"),
+        ("a/field.ome.tif", "liver", "liver"),  # by a person
+        (None, "field.ome", "field.ome"),
+    ],
+)
+def test_an_image_is_called_as_its_file(file, layer, name) -> None:
+    made = Image(plane(), name=layer)
+    made._source = Source(path=file)
+    assert image_name(made) == name
+    made.metadata[OWN] = {"image": "told"}
+    assert image_name(made) == "told"

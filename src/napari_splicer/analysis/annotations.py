@@ -26,7 +26,7 @@ MOST_CATEGORIES = 200
 _FEW_NUMBERS = 20  # different whole numbers that are taken for names, as of another tool's groups
 _IDS = ("instance_id", "id", "cell_id", "cellid", "cell", "object", "objectnumber", "label")
 _IMAGES = ("region", "image", "image_name", "image_id")
-_ENDINGS = (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".zarr", ".ome.zarr", ".npy")
+_ENDINGS = (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".ome", ".zarr", ".ome.zarr", ".npy")
 _UNFIT = re.compile(r'[/\\:*?"<>|\x00-\x1f]+')  # for folders, which columns become
 _NAMED = 8  # columns, images
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakSet
 
-from napari_splicer.gui.reading import fitting_mask
+from napari_splicer.gui.reading import size_of
 from napari_splicer.gui.snapshot import Notice, same_pixels
 from napari_splicer.gui.words import count
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from napari.layers import Image, Labels, Layer
 
@@ -105,3 +105,15 @@ class Guess:
 
     def _say(self, words: str) -> None:
         self._said = self._link.session.notice = Notice("info", words, "open")
+
+
+def fitting_mask(masks: Sequence[Labels], shape: tuple[int, int], name: str = "") -> Labels | None:
+    """Return the mask of the image's size that is most likely its cells.
+
+    Masks that begin with the image's name come first, then those with "cell" in theirs.
+    """
+    fitting = [mask for mask in masks if size_of(mask) == shape]
+    stem = name.lower().removesuffix(".ome")  # as projects of before may call it
+    own = [mask for mask in fitting if stem and mask.name.lower().startswith(stem)]
+    named = [mask for mask in own or fitting if "cell" in mask.name.lower()]
+    return next(iter([*named, *own, *fitting]), None)

@@ -18,6 +18,7 @@ from napari_splicer.gui.transforms import pixel_size_of, said_of_scale, transfor
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.lazy import as_levels
 from napari_splicer.images.masks import LabelMask
+from napari_splicer.images.read import stem
 from napari_splicer.images.stacking import stack_channels
 
 if TYPE_CHECKING:
@@ -131,18 +132,6 @@ def mask_choices(layers: Iterable[Layer]) -> tuple[Labels, ...]:
     return tuple(layer for layer in layers if isinstance(layer, Labels) and not is_own(layer))
 
 
-def fitting_mask(masks: Sequence[Labels], shape: tuple[int, int], name: str = "") -> Labels | None:
-    """Return the mask of the image's size that is most likely its cells.
-
-    Masks that begin with the image's name come first, then those with "cell" in theirs.
-    """
-    fitting = [mask for mask in masks if size_of(mask) == shape]
-    stem = name.lower().removesuffix(".ome")  # as napari calls what it opens itself
-    own = [mask for mask in fitting if stem and mask.name.lower().startswith(stem)]
-    named = [mask for mask in own or fitting if "cell" in mask.name.lower()]
-    return next(iter([*named, *own, *fitting]), None)
-
-
 def read_image(choice: ImageChoice, step: Sequence[int]) -> MultiplexImage:
     """Wrap the layers' data, lazily; the transform is the first layer's.
 
@@ -158,14 +147,12 @@ def read_image(choice: ImageChoice, step: Sequence[int]) -> MultiplexImage:
     SplicerError
         If the layers can't be an image; see :meth:`MultiplexImage.from_array`.
     """
-    first = choice.layers[0]
     parts = [_part(layer, choice.stacked, step) for layer in choice.layers]
     paths = {_path_of(layer) for layer in choice.layers}
     source = paths.pop() if len(paths) == 1 else None
     if len(parts) == 1:
         return replace(parts[0], source=source)
-    origin = first.metadata.get(OWN, {}).get("image")
-    image = stack_channels(parts, name=origin or first.name)
+    image = stack_channels(parts, name=parts[0].name)
     names = [_unnumbered(layer.name) for layer in choice.layers]
     named = image.with_channels(names) if len(set(names)) == len(names) else image
     return replace(named, source=source)
@@ -189,7 +176,7 @@ def _part(layer: Image, stacked: bool, step: Sequence[int]) -> MultiplexImage:
     image = MultiplexImage.from_array(
         levels,
         names,
-        name=own.get("image") or layer.name,
+        name=image_name(layer),
         pixel_size=pixel_size_of(layer) or said,
         axes="CYX" if stacked else "YXS" if layer.rgb else "YX",
         transform=transform_of(layer),
@@ -229,6 +216,19 @@ def _path_of(layer: Layer) -> str | None:
     """Return the file or folder that a layer was opened from, by us or by napari."""
     path = layer.metadata.get(OWN, {}).get("path") or layer.source.path
     return None if path is None else str(path)
+
+
+def image_name(layer: Image) -> str:
+    """Return what the image that a layer shows is called, as :func:`open_image` would call it.
+
+    napari calls a layer from ``field.ome.tif`` ``field.ome``, and the next one ``field.ome [1]``.
+    """
+    name, told = str(layer.name), layer.metadata.get(OWN, {}).get("image")
+    if told or layer.source.path is None:
+        return str(told or name)
+    path = Path(layer.source.path)
+    usual = _unnumbered(name) == path.stem  # else it is by a person, or another reader
+    return stem(path) + name.removeprefix(path.stem) if usual else name
 
 
 def _unnumbered(name: str) -> str:
@@ -286,7 +286,7 @@ def _has_channel_axis(layer: Image, *, alone: bool) -> bool:
 
 def _one_layer(layer: Image) -> ImageChoice:
     channels = 3 if layer.rgb else _shape(layer)[-3]
-    return ImageChoice(layer.name, (layer,), channels, size_of(layer), stacked=not layer.rgb)
+    return ImageChoice(image_name(layer), (layer,), channels, size_of(layer), stacked=not layer.rgb)
 
 
 def _shape(layer: Image | Labels) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from napari_splicer.gui.docks import open_sample
 from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.project.restore import restore
 from napari_splicer.gui.readiness import resolve
-from napari_splicer.gui.reading import is_own
+from napari_splicer.gui.reading import OWN, is_own
 from napari_splicer.images.panel import Marker, Panel
 
 
@@ -264,6 +264,50 @@ def test_results_of_every_image_come_back(grouped, images, tmp_path, open_again,
         window.link.show_image(next(c for c in window.link.images() if "left" in c.title))
     assert again.session.groups == left
     same_work(grouped, again)
+
+
+def opened_by_napari(new_window, images, name: str = ""):
+    """Open an image as if dropped on napari, with cells described by intensity.
+
+    ``name`` is what the image is called; empty: as it is usual.
+    """
+    npe2.PluginManager.instance().discover()
+    window = new_window()
+    (layer,) = window.viewer.open(str(images / "left.ome.tif"), plugin="napari")
+    if name:
+        layer.metadata[OWN] = {"image": name}
+        window.link.use_image(None)
+        window.link.use_image(window.link.images()[0])
+    window.link.open_mask(str(images / "left_mask.tif"))
+    window.run(commands.embed(window.session, with_model=False))
+    return window
+
+
+def test_an_image_that_napari_opened_is_called_as_its_file(images, new_window) -> None:
+    window = opened_by_napari(new_window, images)
+    assert window.viewer.layers[0].name == "left.ome"
+    assert window.session.image.name == "left"
+    assert set(window.session.table.obs["region"]) == {"left"}
+    assert window.link.images()[0].title == "left"
+    assert commands.export_folder(window.session).name == "left"
+    assert window.link.mask_layer.name == "left_mask"
+
+
+def test_an_image_is_still_called_as_in_the_table_of_a_project_of_before(
+    images, new_window, tmp_path, open_again
+) -> None:
+    window = opened_by_napari(new_window, images, "left.ome")
+    assert set(window.session.table.obs["region"]) == {"left.ome"}
+    window.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    assert again.session.image.name == "left.ome"
+    assert journey(again) == journey(window)
+    again.run(commands.embed(again.session, with_model=False))
+    assert set(again.session.table.obs["region"]) == {"left.ome"}
+    (run,) = load_run(tmp_path / "a.splicer" / "run.toml").inputs
+    assert run.name == "left.ome"
+    again.save(tmp_path / "b.splicer")
+    assert open_again(tmp_path / "b.splicer").session.image.name == "left.ome"
 
 
 def test_a_sample_is_opened_again(tmp_path, open_again, new_window) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
 
-from napari_splicer.gui.reading import ImageChoice, image_choices
+from napari_splicer.gui.reading import OWN, ImageChoice, image_choices, image_name
 from napari_splicer.gui.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ class PutField:
         """
         record, session = self._record, link.session
         link.use_mask(None)
-        link.use_image(self._choice(layers))
+        choice = self._choice(layers)
+        if choice is not None and self._table is not None:
+            _call(choice, record.name)
+        link.use_image(choice)
         mask = None if record.mask is None else layers.get(record.mask)
         link.use_mask(mask if isinstance(mask, Labels) else None)
         self._name_channels(link)
@@ -113,3 +116,10 @@ class PutField:
             bundle=session.bundle if "bundle" in same else None,
             table=self._table if "table" in same else None,
         )
+
+
+def _call(choice: ImageChoice, name: str) -> None:
+    """Let an image be called as its table says; by its layers it may have another name by now."""
+    if image_name(choice.layers[0]) != name:
+        for layer in choice.layers:
+            layer.metadata[OWN] = {**layer.metadata.get(OWN, {}), "image": name}
