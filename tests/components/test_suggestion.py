@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -88,6 +90,48 @@ def test_empty_channels_are_left_out_and_named():
     for suggestion in suggestions([field])[:2]:
         assert set(suggestion.decomposition.channels) == set(CHANNELS)
         assert "Left out: extra 0, extra 1." in suggestion.reason
+
+
+def renamed(field, names):
+    channels = [names.get(name, name) for name in field.image.channels]
+    return replace(field, image=field.image.with_channels(channels))
+
+
+def test_background_is_left_out_and_the_reason_shown():
+    noise = np.random.default_rng(1).random((200, 200))
+    field = renamed(
+        grouped_field(extra=[noise, noise.T]), {"extra 0": "Background", "extra 1": "AF2"}
+    )
+    for suggestion in suggestions([field]):
+        assert set(suggestion.decomposition.channels) == set(CHANNELS)
+        assert suggestion.reason.endswith(
+            " Left out, as by their names they hold no marker: Background, AF2."
+        )
+        suggestion.decomposition.validate(field)
+    named = suggestions([field], {"mine": ["CD3", "Background"]})[0]
+    assert named.components[0].channels == ("CD3", "Background"), "as the person says"
+
+
+def test_an_image_of_nothing_but_background_is_still_divided():
+    noise = np.random.default_rng(1).random((2, 80, 80))
+    image = MultiplexImage.from_array(noise, ["Blank1", "Blank2"], axes="CYX")
+    assert suggest([MaskedImage(image)])[0].channels == ("Blank1",)
+
+
+def test_stains_of_nuclei_are_a_component_of_their_own_beside_groups_of_markers():
+    # As in many a tissue, the stain is brightest in the cells of one group.
+    field = renamed(grouped_field(), {"CK5": "DAPI", "COL1": "Hoechst"})
+    best, single, regions = suggestions([field])
+    parts = {component.name: set(component.channels) for component in best.components}
+    assert best.title == "3 groups of markers that go together, and nuclei"
+    assert parts.pop("nuclei") == {"DAPI", "Hoechst"}
+    assert parts.pop("surroundings") == set(field.image.channels)
+    assert {"CK7", "ECAD"} in parts.values()
+    assert {"VIM", "SMA"} in parts.values()
+    assert "What shows every nucleus (DAPI, Hoechst) is by itself." in best.reason
+    best.decomposition.validate(field)
+    for suggestion in (single, regions):
+        assert set(suggestion.decomposition.channels) == set(field.image.channels)
 
 
 def test_channels_that_not_every_image_has_are_left_out_and_named():

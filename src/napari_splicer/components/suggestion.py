@@ -10,6 +10,7 @@ import numpy as np
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.components.matching import common_channels
 from napari_splicer.components.observations import observe
+from napari_splicer.components.roles import backgrounds, nuclear_stains
 from napari_splicer.config import Component, Region
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ MOST_GROUPS = 8
 NEARLY = 0.02
 """Difference in mean silhouette below which fewer groups are preferred."""
 
-SURROUNDINGS = "surroundings"
+SURROUNDINGS, NUCLEI = "surroundings", "nuclei"
 
 
 @dataclass(frozen=True)
@@ -91,23 +92,29 @@ def suggestions(
     if any(name in image.channels for members in (groups or {}).values() for name in members):
         found.append(from_panel(groups or {}, image.channels, cells=cells, left_out=missing))
     if len(image.channels) == 1 or image.is_rgb:
-        return (*found, by_region(image.channels, cells=cells, left_out=missing))
+        return (*found, by_region(image.channels, cells=cells, without=_without(missing)))
     means_NC = observe(fields, seed=seed)
     varied = np.ptp(means_NC, axis=0) > 0
     channels = [name for name, varies in zip(image.channels, varied, strict=True) if varies]
     left_out = [*(name for name in image.channels if name not in channels), *missing]
     if len(channels) < 2:
-        return (*found, by_region(image.channels, cells=cells, left_out=missing))
-    single = per_channel(channels, left_out=left_out)
+        return (*found, by_region(image.channels, cells=cells, without=_without(missing)))
+    empty = backgrounds(channels)
+    channels = [name for name in channels if name not in empty]
+    without = _without(left_out) + _no_marker(empty)
+    single = per_channel(channels, without=without)
     if len(channels) <= FEW_CHANNELS:
         found.append(single)
-    if len(channels) > 3:
-        grouped = by_correlation(means_NC[:, varied], channels, cells=cells, left_out=left_out)
-        found += [grouped] if len(grouped.components) > 1 + cells else []
+    nuclei = nuclear_stains(channels)
+    markers = [name for name in channels if name not in nuclei]
+    if len(markers) > 3:
+        means_NC = means_NC[:, image.index(markers)]
+        grouped = by_correlation(means_NC, markers, nuclei, cells=cells, without=without)
+        found += [grouped] if len(grouped.components) > 1 + cells + bool(nuclei) else []
     if len(channels) > FEW_CHANNELS:
         found.append(single)
     if cells:
-        found.append(by_region(channels, cells=cells, left_out=left_out))
+        found.append(by_region(channels, cells=cells, without=without))
     return tuple(found)
 
 
@@ -123,22 +130,22 @@ def _in_common(
     return [replace(field, image=field.image.select(common)) for field in fields], missing
 
 
-def per_channel(channels: Sequence[str], *, left_out: Sequence[str] = ()) -> Suggestion:
-    """Suggest a component for each channel."""
+def per_channel(channels: Sequence[str], *, without: str = "") -> Suggestion:
+    """Suggest a component for each channel; ``without`` says what is left out."""
     return Suggestion(
         "One component per channel",
-        "No channel can be drowned by another; best for a few channels." + _without(left_out),
+        "No channel can be drowned by another; best for a few channels." + without,
         Decomposition.per_channel(channels),
     )
 
 
-def by_region(channels: Sequence[str], *, cells: bool, left_out: Sequence[str] = ()) -> Suggestion:
+def by_region(channels: Sequence[str], *, cells: bool, without: str = "") -> Suggestion:
     """Suggest all channels in the cell, around it and outside cells; or whole, without a mask."""
     if not cells:
         return Suggestion(
             "One component",
             "There is nothing to divide: no cell mask, and channels that belong together."
-            + _without(left_out),
+            + without,
             Decomposition((Component(name="all channels", channels=tuple(channels)),)),
         )
     kinds = {"cell": "cell", SURROUNDINGS: "surroundings", "background": "background"}
@@ -148,8 +155,7 @@ def by_region(channels: Sequence[str], *, cells: bool, left_out: Sequence[str] =
     )
     return Suggestion(
         "The cell, its surroundings, the background",
-        "Tells what a cell is from where it lies; all channels are seen in each."
-        + _without(left_out),
+        "Tells what a cell is from where it lies; all channels are seen in each." + without,
         Decomposition(parts),
     )
 
@@ -178,21 +184,24 @@ def from_panel(
 def by_correlation(
     means_NC: NDArray[np.float64],
     channels: Sequence[str],
+    nuclei: Sequence[str] = (),
     *,
     cells: bool,
-    left_out: Sequence[str] = (),
+    without: str = "",
 ) -> Suggestion:
-    """Suggest groups of channels that rise and fall together.
+    """Suggest groups of channels that rise and fall together, and one of those that show nuclei.
 
     Parameters
     ----------
     means_NC : float64 (n, C)
         Intensities of cells or places; every channel varies.
     channels : sequence of str
+    nuclei : sequence of str
+        Further channels, which stain nuclei: every cell has one, so they tell of no group.
     cells : bool
         Whether there is a cell mask, so that surroundings can be a component.
-    left_out : sequence of str
-        Channels to name as left out.
+    without : str
+        Says what is left out.
 
     Notes
     -----
@@ -208,11 +217,17 @@ def by_correlation(
         parts.append(
             Component(name=_group_name(typical), channels=tuple(channels[i] for i in members))
         )
-    seen = "cells" if cells else "places"
-    return Suggestion(
-        f"{len(parts)} groups of markers that go together",
+    seen, count = "cells" if cells else "places", len(parts)
+    reason = (
         f"Markers of a group rise and fall together over {len(means_NC):,} {seen} looked at; "
-        f"more groups than {len(parts)} are told apart no better." + _without(left_out),
+        f"more groups than {count} are told apart no better."
+    )
+    if nuclei:
+        parts.append(Component(name=NUCLEI, channels=tuple(nuclei)))
+        reason += f" What shows every nucleus ({', '.join(nuclei)}) is by itself."
+    return Suggestion(
+        f"{count} groups of markers that go together{', and nuclei' if nuclei else ''}",
+        reason + without,
         _with_surroundings(parts, cells),
     )
 
@@ -268,3 +283,8 @@ def _group_name(channels: Sequence[str]) -> str:
 
 def _without(left_out: Sequence[str]) -> str:
     return f" Left out: {', '.join(left_out)}." if left_out else ""
+
+
+def _no_marker(channels: Sequence[str]) -> str:
+    they = "its name it holds" if len(channels) == 1 else "their names they hold"
+    return f" Left out, as by {they} no marker: {', '.join(channels)}." if channels else ""

@@ -23,6 +23,7 @@ _NAMES = (
     r"\bnuc(lei|leus|lear)?\b",
     r"^h 3 k\b",
 )
+_MARK = r"\b(k|p|phospho|phosphorylated)\b"
 
 
 def nuclear_channel(channels: Sequence[str]) -> str | None:
@@ -35,9 +36,36 @@ def nuclear_channel(channels: Sequence[str]) -> str | None:
     >>> nuclear_channel(["DNA-PK", "DNase", "CD8"]) is None
     True
     """
-    words = {name: " ".join(re.findall(r"[a-z]+|\d+", name.casefold())) for name in channels}
+    words = {name: in_words(name) for name in channels}
     found = (name for kind in _NAMES for name in channels if re.search(kind, words[name]))
     return next(found, None)
+
+
+def counterstains(channels: Sequence[str]) -> tuple[str, ...]:
+    """Return all channels that stain nuclei, whatever a cell does; a mark on histones tells of it.
+
+    Examples
+    --------
+    >>> counterstains(["191Ir_DNA1", "193Ir_DNA2", "pHH3", "phospho Histone H3", "H3K27me3"])
+    ('191Ir_DNA1', '193Ir_DNA2')
+    """
+    return tuple(
+        name
+        for name in channels
+        if any(re.search(kind, in_words(name)) for kind in _NAMES)
+        and not re.search(_MARK, in_words(name))
+    )
+
+
+def in_words(name: str) -> str:
+    """Return a channel's name in small letters, with spaces between words and numbers.
+
+    Examples
+    --------
+    >>> in_words("191Ir_DNA1")
+    '191 ir dna 1'
+    """
+    return " ".join(re.findall(r"[a-z]+|\d+", name.casefold()))
 
 
 def chosen_channels(image: MultiplexImage, wanted: Sequence[str]) -> tuple[str, ...]:
