@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_splicer.gui.facts import examine, looked_through, remarks
+from napari_splicer.gui.facts import examine, looked_through, remarks, summary
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import LabelMask
 
@@ -47,6 +47,16 @@ def test_cells_are_counted(image) -> None:
     labels[10:13, 10:13] = 900
     facts = examine(image, LabelMask.from_array(labels))
     assert (facts.cells, facts.at_border, facts.problem) == (2, 1, "")
+
+
+def test_cells_of_a_mask_of_another_size_are_not_counted(image) -> None:
+    labels = np.zeros((20, 31), np.uint16)
+    labels[0:3, 5:8] = 7
+    labels[10:13, 10:13] = 900
+    facts = examine(image, LabelMask.from_array(labels))
+    assert facts.cells is None
+    assert summary(image, facts) == "4 channels, 20 × 30 px"
+    assert not [remark for remark in remarks(image, facts) if "touch" in remark]
 
 
 def test_a_cell_in_pieces_far_apart_is_doubted(image) -> None:

@@ -57,6 +57,9 @@ def test_a_mask_of_another_size_is_told_with_both_sizes(tissue) -> None:
     assert readiness.next_step == "image"
     assert "160 × 160" in readiness.advice
     assert "50 × 60" in readiness.advice
+    assert readiness.advice.endswith("Choose or open another cell mask, or make one of nuclei.")
+    session = Session(image=tissue.image, cells=tissue.cells, regions={"vessel": other})
+    assert resolve(session.snapshot()).advice.endswith("Untick it under More masks.")
 
 
 def test_a_problem_with_the_mask_blocks_what_follows(session) -> None:

@@ -30,7 +30,7 @@ def examine(image: MultiplexImage, mask: LabelMask | None) -> Facts:
     facts = Facts(constant=constant, undefined=undefined)
     if len(constant) == len(image.channels):
         return replace(facts, problem=_no_signal(image))
-    if mask is None:
+    if mask is None or mask.shape != image.shape:  # whose cells are none of this image's
         return facts
     try:
         cells = mask.cells()

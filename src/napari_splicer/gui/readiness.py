@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_splicer.components.decomposition import Decomposition
-from napari_splicer.errors import SplicerError
+from napari_splicer.errors import SizeMismatch, SplicerError
 from napari_splicer.gui.fitness import (
     misfit,
     missing,
@@ -128,10 +128,18 @@ def _image(now: Snapshot) -> StepState:
         if now.of_tiles:
             TileMask.of(now.image, now.patches)
     except SplicerError as error:
-        return StepState("ready", str(error), _channels(now))
+        more = f" {_what_to_do(now)}" if isinstance(error, SizeMismatch) else ""
+        return StepState("ready", f"{error}{more}", _channels(now))
     if now.facts is not None and now.facts.problem:
         return StepState("ready", now.facts.problem, _channels(now))
     return StepState("done", "", _channels(now))
+
+
+def _what_to_do(now: Snapshot) -> str:
+    """Say how to get on without a mask that is of another size than the image."""
+    if now.image is None or now.cells is None or now.cells.shape == now.image.shape:
+        return "Untick it under More masks."
+    return "Choose or open another cell mask, or make one of nuclei."
 
 
 def _channels(now: Snapshot) -> str:
