@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from napari_splicer.analysis.annotations import annotation_names
 from napari_splicer.analysis.whole import Whole, take_out
@@ -13,8 +14,6 @@ from napari_splicer.gui.naming import uncertainty_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    import pandas as pd
 
     from napari_splicer.gui.history import Moment
     from napari_splicer.gui.session import Session
@@ -51,6 +50,14 @@ class Columns:
             {name: list(table.obs.columns).index(name) for name in names},
             {name: colours for name, colours in noted.items() if colours is not None},
             session.colour_by if session.colour_by in names else None,
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Whether all are categories or numbers, as files of annotations give them."""
+        return all(
+            isinstance(column.dtype, pd.CategoricalDtype) or column.dtype == np.float64
+            for column in self.values.values()
         )
 
     @property

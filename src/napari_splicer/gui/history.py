@@ -39,7 +39,7 @@ class Moment:
     ``as_taught`` says whether the groups were just what ``lesson`` teaches.
     A step that names or removes a whole clustering has it in ``whole``, None where it is not there
     at that moment, and the active one in ``clustering``. One that brings or removes annotations
-    has them in ``columns``; a project does not keep it.
+    has them in ``columns``.
     """
 
     selection: NDArray[np.int64]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import npe2
@@ -14,6 +15,7 @@ from napari_splicer.config import ClusteringSettings, Component, Region, load_ru
 from napari_splicer.events import Finished
 from napari_splicer.gui import commands, composing, editing, groupings
 from napari_splicer.gui.annotating import remove_annotation, take_annotations
+from napari_splicer.gui.categories import categories_of
 from napari_splicer.gui.docks import open_sample
 from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.project.restore import restore
@@ -139,7 +141,68 @@ def test_annotations_come_back_and_are_shown(grouped, tmp_path, open_again) -> N
     grouped.save(tmp_path / "a.splicer")
     again = open_again(tmp_path / "a.splicer")
     assert "site of it" not in again.session.table.obs
-    assert again.session.history.next_undo is None
+    again.save(tmp_path / "a.splicer")
+    once_more = open_again(tmp_path / "a.splicer").session
+    history, table = once_more.history, once_more.table
+    assert history.next_undo == "Remove site of it"
+    assert history.undo()
+    assert once_more.colour_by == "site of it"
+    pd.testing.assert_series_equal(table.obs["site of it"], columns["site of it"])
+    assert list(table.obs.columns).index("site of it") == list(table.obs.columns).index("age") - 1
+    assert history.undo()
+    assert once_more.colour_by is None
+    assert not {"site of it", "age"} & {*table.obs.columns}
+    assert history.redo()
+    pd.testing.assert_series_equal(table.obs["age"], columns["age"])
+    assert history.redo()
+    assert "site of it" not in table.obs
+
+
+def test_colours_that_a_removed_annotation_has_come_back_with_it(
+    grouped, tmp_path, open_again
+) -> None:
+    session = grouped.session
+    sites = pd.Categorical.from_codes(np.arange(len(session.ids())) % 2, ["rim", "core"])
+    columns = pd.DataFrame({"site": sites}, index=session.table.obs_names)
+    take_annotations(session, "sites.csv", Annotations(columns, told=len(sites)))
+    session.table.uns["site_colors"] = ["#102030", "#405060"]
+    remove_annotation(session, "site")
+    grouped.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer").session
+    assert again.history.undo()
+    assert categories_of(again, "site").colours == ("#102030", "#405060")
+
+
+def test_annotations_before_a_step_that_are_damaged_cost_the_steps_alone(
+    grouped, tmp_path, open_again
+) -> None:
+    session = grouped.session
+    sites = pd.Categorical.from_codes(np.arange(len(session.ids())) % 2, ["rim", "core"])
+    columns = pd.DataFrame({"site": sites}, index=session.table.obs_names)
+    take_annotations(session, "sites.csv", Annotations(columns, told=len(sites)))
+    grouped.save(tmp_path / "a.splicer")
+    record = tmp_path / "a.splicer" / "splicer-project.json"
+    said = record.read_text()
+    assert '"categories"' in said
+    record.write_text(re.sub(r'"rim",\s*"core"', '"rim"', said))
+    again = open_again(tmp_path / "a.splicer").session
+    assert "not of these cells and categories" in again.notice.text
+    assert again.history.next_undo is None
+    pd.testing.assert_series_equal(again.table.obs["site"], columns["site"])
+    assert again.groups == session.groups
+
+
+def test_a_column_that_no_file_gives_comes_back_only_in_its_window(
+    grouped, tmp_path, open_again
+) -> None:
+    session = grouped.session
+    session.table.obs["by hand"] = np.arange(len(session.ids())).astype(object)
+    session.select(session.ids()[:2])
+    remove_annotation(session, "by hand")
+    grouped.save(tmp_path / "a.splicer")
+    assert open_again(tmp_path / "a.splicer").session.history.next_undo == "Select 2 cells"
+    assert session.history.undo()
+    assert "by hand" in session.table.obs
 
 
 def test_groupings_come_back_by_age_and_so_do_those_that_were_removed(

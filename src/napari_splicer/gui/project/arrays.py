@@ -1,7 +1,8 @@
 """Arrays of a project: what was selected, how cells were grouped before each step, measures.
 
-What was taught before each step lies beside them. Each is a file named by what it holds, so that
-the many that steps have in common are there once, and a save writes only those that are new.
+What was taught, or known of the cells, before each step lies beside them. Each is a file named by
+what it holds, so that the many that steps have in common are there once, and a save writes only
+those that are new.
 """
 
 from __future__ import annotations
@@ -12,14 +13,22 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 
 from napari_splicer.analysis.regrouping import Groups
 from napari_splicer.analysis.whole import Whole
 from napari_splicer.config import ClusteringSettings, TaughtSettings
 from napari_splicer.errors import UNFORESEEN, UnreadableFile
 from napari_splicer.files import write_text, written
+from napari_splicer.gui.exchanging import Columns
 from napari_splicer.gui.history import Moment, Step
-from napari_splicer.gui.project.step_records import MomentRecord, StepRecord, WholeRecord
+from napari_splicer.gui.project.step_records import (
+    ColumnRecord,
+    ColumnsRecord,
+    MomentRecord,
+    StepRecord,
+    WholeRecord,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,6 +98,7 @@ class ArrayWriter:
                 lesson=lesson,
                 clustering=moment.clustering,
                 whole=None if moment.whole is None else self._whole(moment.whole),
+                columns=None if moment.columns is None else self._columns(moment.columns),
             )
         return MomentRecord(
             selection=selection,
@@ -100,6 +110,19 @@ class ArrayWriter:
             colours=groups.colours,
             edits=moment.edits,
         )
+
+    def _columns(self, columns: Columns) -> ColumnsRecord:
+        values = {}
+        for name, column in columns.values.items():
+            known = isinstance(column.dtype, pd.CategoricalDtype)
+            colours = columns.colours.get(name)
+            values[name] = ColumnRecord(
+                kept=self.put(column.cat.codes.to_numpy() if known else column.to_numpy()),
+                categories=tuple(map(str, column.cat.categories)) if known else None,
+                place=columns.places[name],
+                colours=None if colours is None else tuple(map(str, colours)),
+            )
+        return ColumnsRecord(values=values, shown=columns.shown)
 
     def _whole(self, whole: Whole) -> WholeRecord:
         made, uncertainty = whole.settings, whole.uncertainty
@@ -173,9 +196,31 @@ class ArrayReader:
         selection, lesson = self.integers(record.selection), self.lesson(record.lesson)
         if record.codes is None:
             whole = None if record.whole is None else self._whole(record.whole, count)
-            return Moment(selection, lesson, record.clustering, None, (), whole=whole)
+            columns = None if record.columns is None else self._columns(record.columns, count)
+            return Moment(
+                selection, lesson, record.clustering, None, (), whole=whole, columns=columns
+            )
         groups = self._groups(record.codes, record.names, record.colours, count)
         return Moment(selection, lesson, record.clustering, groups, record.edits, record.as_taught)
+
+    def _columns(self, record: ColumnsRecord, count: int) -> Columns:
+        values, places, colours = {}, {}, {}
+        for name, column in record.values.items():
+            values[name] = pd.Series(self._annotation(column, count), name=name)
+            places[name] = column.place
+            if column.colours is not None:
+                colours[name] = np.array(column.colours)
+        return Columns(values, places, colours, record.shown)
+
+    def _annotation(self, record: ColumnRecord, count: int) -> Any:
+        names = record.categories
+        if names is None:
+            return self.numbers(record.kept, count)
+        codes = self.integers(record.kept)
+        fits = codes.min(initial=-1) >= -1 and codes.max(initial=-1) < len(names)
+        if len(codes) != count or len(set(names)) < len(names) or not fits:
+            raise self._damaged(record.kept, "it is not of these cells and categories")
+        return pd.Categorical.from_codes(codes, categories=pd.Index(names, dtype=object))
 
     def _whole(self, record: WholeRecord, count: int) -> Whole:
         made: ClusteringSettings | TaughtSettings = record.settings or ClusteringSettings()

@@ -118,8 +118,12 @@ def capture(link: ViewerLink, provenance: Provenance, *, keep_images: bool = Fal
 
 
 def _kept_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Return steps without those on annotations, which others do not depend on."""
-    return tuple(step for step in steps if step.after.columns is None)
+    """Return steps without those on columns that no file gives; no other depends on them."""
+    return tuple(
+        step
+        for step in steps
+        if all(part is None or part.plain for part in (step.before.columns, step.after.columns))
+    )
 
 
 def _layers(link: ViewerLink, provenance: Provenance, keep_images: bool) -> _Layers:

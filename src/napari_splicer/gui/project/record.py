@@ -185,10 +185,7 @@ class ProjectRecord(Part):
         found = {*self.set_aside, *work.measures.values(), work.bundle, work.selection}
         found |= {origin.kept for origin in self.origins}
         found |= {field.table.kept for field in self.fields if field.table is not None}
-        found |= {name for m in moments for name in (m.selection, m.codes, m.lesson)}
-        wholes = [moment.whole for moment in moments if moment.whole is not None]
-        found |= {name for whole in wholes for name in (whole.codes, whole.uncertainty)}
-        found |= {whole.taught for whole in wholes}
+        found |= {name for moment in moments for name in moment.files()}
         return {name for name in found if name is not None}
 
 

@@ -22,6 +22,22 @@ class WholeRecord(Part):
     model: str = ""
 
 
+class ColumnRecord(Part):
+    """An annotation: numbers, or codes of the categories that it names."""
+
+    kept: Kept
+    categories: tuple[str, ...] | None = None
+    place: int = Field(0, ge=0)
+    colours: tuple[str, ...] | None = None
+
+
+class ColumnsRecord(Part):
+    """Annotations, by name; see :class:`napari_splicer.gui.exchanging.Columns`."""
+
+    values: dict[str, ColumnRecord] = Field(default_factory=dict)
+    shown: str | None = None
+
+
 class MomentRecord(Part):
     """What was selected, and how cells were grouped, before or after a step."""
 
@@ -34,6 +50,17 @@ class MomentRecord(Part):
     colours: tuple[str, ...] = ()
     edits: tuple[str, ...] = ()
     whole: WholeRecord | None = None
+    columns: ColumnsRecord | None = None
+
+    def files(self) -> set[str | None]:
+        """Return the files that it needs; None for those that it has none of."""
+        whole, columns = self.whole, self.columns
+        found = {self.selection, self.codes, self.lesson}
+        if whole is not None:
+            found |= {whole.codes, whole.uncertainty, whole.taught}
+        if columns is not None:
+            found |= {column.kept for column in columns.values.values()}
+        return found
 
 
 class StepRecord(Part):
