@@ -64,6 +64,19 @@ def test_a_range_set_by_hand_colours_map_and_image_and_goes_again(qtbot, scale, 
     assert scale.automatic.isChecked()
 
 
+def test_a_comma_is_a_point_and_escape_forgets_what_was_typed(qtbot, scale, session):
+    session.select(session.ids()[:3])
+    before = scale.low.value()
+    scale.low.selectAll()
+    qtbot.keyClicks(scale.low, "2")
+    qtbot.keyClick(scale.low, Qt.Key.Key_Escape)
+    assert scale.low.text() == scale.low.textFromValue(before)
+    assert len(session.selection) == 3
+    _type(qtbot, scale.low, "0,5")
+    qtbot.waitUntil(lambda: "area" in session.colour_ranges)
+    assert session.colour_ranges["area"][0] == 0.5
+
+
 def test_each_number_has_a_range_of_its_own_that_outlives_table_and_dock(qtbot, scale, session):
     set_range(session, "area", (1.0, 2.0))
     session.colour_by = "CD3"

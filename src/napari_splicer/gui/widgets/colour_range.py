@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QLocale, QSignalBlocker, QSize, QTimer
 from qtpy.QtWidgets import (
@@ -17,10 +17,13 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.gui.categories import in_words
 from napari_splicer.gui.numbers import set_range
+from napari_splicer.gui.shortcuts import CLEAR
 from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.wording import Wording
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QKeyEvent
+
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.colouring import Colouring
     from napari_splicer.gui.widgets.theme import Theme
@@ -60,6 +63,17 @@ class ScaleEnd(QDoubleSpinBox):
         decimals = _DIGITS - 1 - math.floor(math.log10(abs(value)))
         text = f"{value:.{min(max(decimals, 0), _DECIMALS)}f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
+
+    def validate(self, text: str, place: int) -> Any:
+        """Read a comma as a point, as many write it."""
+        return super().validate(text.replace(",", "."), place)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc forgets what was typed; the selection on the map is none of it."""
+        if CLEAR.matches(event):
+            self.lineEdit().setText(self.textFromValue(self.value()))
+        else:
+            super().keyPressEvent(event)
 
     def show_value(self, value: float, span: float) -> None:
         """Show ``value`` without telling; arrow keys then move it by a part of ``span``."""
