@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,12 +44,14 @@ _IMAGES: dict[ImageFormat, str] = {"ome-tiff": ".ome.tif", "ome-zarr": ".ome.zar
 class ExportTask:
     """One file to be written, and those that come ``beside`` it.
 
-    ``writer`` takes ``path`` and ``report``, and may return remarks.
+    ``writer`` takes ``path`` and ``report``, and may return remarks. ``weight`` is about how long
+    it takes beside the others.
     """
 
     path: Path
     writer: Callable[..., tuple[str, ...] | None]
     beside: tuple[Path, ...] = ()
+    weight: float = 1.0
 
     def write(self, report: Report = unheard) -> tuple[str, ...]:
         """Write it, telling ``report`` how much is done; return remarks for the user, in sentences.
@@ -94,7 +96,8 @@ def plan_export(
     check_writable(folder)
     overwrite = config.export.overwrite
     text = run_file(table, fields, config)
-    tasks = [_file(_write_run_file, folder / "run.toml", text, overwrite)]
+    settings = _file(_write_run_file, folder / "run.toml", text, overwrite)
+    tasks = [replace(settings, weight=0.0)]
     for form in config.export.formats:
         if form == "ome-tiff" or form == "ome-zarr":
             tasks.extend(_images(table, fields, form, folder, overwrite))

@@ -28,8 +28,10 @@ def write_all(tasks: Sequence[ExportTask], *, overwrite: bool, cancel: Cancel) -
     files = f"{len(tasks)} file{'s' * (len(tasks) > 1)}"
     yield Started("export", total=100, unit="%", message=f"Writing {files}")
     written: list[Path] = []
-    for before, task in enumerate(tasks):
-        remarks = yield from _one(task, before, len(tasks), cancel)
+    total, before = sum(task.weight for task in tasks) or 1.0, 0.0
+    for task in tasks:
+        remarks = yield from _one(task, before / total, task.weight / total, cancel)
+        before += task.weight
         if remarks is None:
             while written and not overwrite:
                 remove(written.pop())
@@ -49,19 +51,18 @@ def _kept(count: int) -> str:
 
 
 def _one(
-    task: ExportTask, before: int, count: int, cancel: Cancel
+    task: ExportTask, before: float, weight: float, cancel: Cancel
 ) -> Generator[Event, None, tuple[str, ...] | None]:
-    """Write one file, after so many of ``count``; return remarks, None where it was stopped."""
+    """Write one file, this part of the whole; return remarks, None where it was stopped."""
     made: list[tuple[str, ...]] = []  # it may be complete when it is stopped
     shares = watched(lambda report: made.append(task.write(report)))
     told = -_TOLD
     try:
         while not cancel.requested:
-            done = before + next(shares)
+            done = before + weight * next(shares)
             if time.perf_counter() - told >= _TOLD:
                 told = time.perf_counter()
-                percent = int(100 * done / count)
-                yield Progress("export", percent, 100, "%", message=task.path.name)
+                yield Progress("export", int(100 * done), 100, "%", message=task.path.name)
     except StopIteration:
         pass
     finally:
