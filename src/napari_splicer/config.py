@@ -16,17 +16,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from napari_splicer import analysis_settings
+from napari_splicer.analysis_settings import (
+    EXPORTED,
+    TABLE_COLUMNS,
+    CellType,
+    ClusteringSettings,
+    ProjectionSettings,
+    TaughtSettings,
+)
 from napari_splicer.errors import InvalidSettings, UnreadableFile
 from napari_splicer.mistakes import mistakes
 from napari_splicer.model_settings import ModelSettings, TrainingSettings
 from napari_splicer.settings import (
-    DEVICE,
-    EXPORTED,
-    PATTERNS,
-    TABLE_COLUMNS,
     AugmentationSettings,
-    CellType,
-    ClusteringSettings,
     Component,
     EmbeddingSettings,
     ExportFormat,
@@ -34,13 +37,11 @@ from napari_splicer.settings import (
     ImageInput,
     NormalizationSettings,
     PatchSettings,
-    ProjectionSettings,
     Rectangle,
     Region,
     RegionKind,
     Ring,
     Settings,
-    TaughtSettings,
 )
 
 __all__ = [
@@ -70,6 +71,12 @@ __all__ = [
     "parse_run",
 ]
 
+_DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
+_PATTERNS = {
+    **analysis_settings.PATTERNS,
+    _DEVICE: "must be auto, cpu, mps, cuda or cuda:<number>",
+}
+
 
 class RunConfig(Settings):
     """Everything that decides a run. See the module's docstring."""
@@ -78,7 +85,7 @@ class RunConfig(Settings):
     seed: int = Field(0, ge=0, description="the same seed on the same CPU gives the same model")
     device: str = Field(
         "auto",
-        pattern=DEVICE,
+        pattern=_DEVICE,
         description="auto, cpu, mps, cuda or cuda:N",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="of the computation")
@@ -190,7 +197,7 @@ def parse_run(data: Mapping[str, Any], source: str = "The settings") -> RunConfi
         return RunConfig.model_validate(data)
     except ValidationError as error:
         raise InvalidSettings(
-            f"{source} cannot be used: {mistakes(error, _names(), PATTERNS, data)}.",
+            f"{source} cannot be used: {mistakes(error, _names(), _PATTERNS, data)}.",
             "Correct that and try again; docs/run-file.md explains every setting.",
         ) from error
 

@@ -9,6 +9,7 @@ import pytest
 from anndata import AnnData, read_h5ad
 
 from napari_splicer import synthetic_tissue
+from napari_splicer.analysis_settings import TABLE_COLUMNS
 from napari_splicer.embedding.table import (
     chunk_slices,
     note_representation,
@@ -19,7 +20,6 @@ from napari_splicer.embedding.table import (
 from napari_splicer.errors import UnreadableFile
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.patches.sites import cell_sites, grid_sites
-from napari_splicer.settings import TABLE_COLUMNS
 
 if TYPE_CHECKING:
     from pathlib import Path

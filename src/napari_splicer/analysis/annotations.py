@@ -11,8 +11,8 @@ import pandas as pd
 
 from napari_splicer.analysis.clustering import is_exported, uncertainty_column
 from napari_splicer.analysis.groups import clustering_names
+from napari_splicer.analysis_settings import TABLE_COLUMNS
 from napari_splicer.errors import UnreadableFile, listed
-from napari_splicer.settings import TABLE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -15,10 +15,10 @@ from napari_splicer.analysis.grouping import group, numbered_by_size
 from napari_splicer.analysis.groups import clustering_names, note_earlier_model, note_edits
 from napari_splicer.analysis.palette import UNASSIGNED, UNASSIGNED_COLOUR, group_colours
 from napari_splicer.analysis.space import CellSpace
+from napari_splicer.analysis_settings import EXPORTED
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import record
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
-from napari_splicer.settings import EXPORTED
 from napari_splicer.shares import finish, part
 
 if TYPE_CHECKING:

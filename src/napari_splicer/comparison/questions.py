@@ -11,8 +11,8 @@ import numpy as np
 from napari_splicer.analysis.annotations import read_rows
 from napari_splicer.analysis.features import features
 from napari_splicer.analysis.probe import probe, spatial_blocks
+from napari_splicer.analysis_settings import EXPORTED, TABLE_COLUMNS
 from napari_splicer.errors import InvalidSettings, UnreadableFile
-from napari_splicer.settings import EXPORTED, TABLE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

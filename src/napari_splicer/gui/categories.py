@@ -13,9 +13,9 @@ import pandas as pd
 
 from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.analysis.palette import group_colours
+from napari_splicer.analysis_settings import COLOUR
 from napari_splicer.gui.numbers import further_numbers
 from napari_splicer.gui.snapshot import MIXTURE
-from napari_splicer.settings import COLOUR
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from napari_splicer.analysis_settings import COLOUR
 from napari_splicer.config import Component, RunConfig, TaughtSettings
 from napari_splicer.errors import CannotWrite, UnreadableFile
 from napari_splicer.events import Stage
@@ -20,7 +21,6 @@ from napari_splicer.gui.project.kept import Kept, Part
 from napari_splicer.gui.project.step_records import StepRecord
 from napari_splicer.mistakes import mistakes
 from napari_splicer.segmentation.settings import SegmentationSettings
-from napari_splicer.settings import COLOUR
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,9 +20,9 @@ import pandas as pd
 from napari_splicer.analysis.clustering import clusterings
 from napari_splicer.analysis.regrouping import Groups
 from napari_splicer.analysis.teaching import taught_settings
+from napari_splicer.analysis_settings import COLOUR
 from napari_splicer.errors import SplicerError
 from napari_splicer.files import written
-from napari_splicer.settings import COLOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -1,0 +1,104 @@
+"""The sections of a run file that say what becomes of the table: groups of cells, and their map."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from napari_splicer.settings import Settings
+
+SOURCE = r"^(representation|intensity|combined|chunk:.+)$"
+COLUMN = r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$"
+COLOUR = r"^#[0-9A-Fa-f]{6}$"
+EXPORTED = r"(?i)^(image|id|umap_[12]|splicer_\d+)$"  # columns of tables written as rows
+
+TABLE_COLUMNS = ("instance_id", "region", "area", "y", "x", "touches_border")
+"""Columns that a table of cells has before any clustering."""
+
+PATTERNS = {
+    SOURCE: "must be combined, representation, intensity or chunk:<name of a component>",
+    COLUMN: "must be one word of letters, digits, _, - and .",
+    COLOUR: "must be a colour such as #E69F00",
+}
+"""What the patterns ask for, in words."""
+
+Landmarks = Annotated[
+    int,
+    Field(
+        ge=1_000,
+        description="of more than 200,000 cells, how many are compared with one another; each of "
+        "the others goes with those it is most like",
+    ),
+]
+
+
+class ClusteringSettings(Settings):
+    """One clustering of the cells.
+
+    ``source``: ``"representation"``, ``"intensity"`` (mean per marker), ``"combined"`` (both) or
+    ``"chunk:<component>"``.
+    """
+
+    name: str = Field(
+        "splicer_cluster",
+        pattern=COLUMN,
+        description="its column in the table; every clustering has its own",
+    )
+    source: str = Field("combined", pattern=SOURCE, description="what makes cells similar")
+    method: Literal["leiden", "kmeans"] = Field("leiden", description="how cells are grouped")
+    resolution: float = Field(1.0, gt=0, description="for leiden: higher makes more groups")
+    clusters: int = Field(8, ge=2, description="for kmeans: number of groups")
+    neighbours: int = Field(15, ge=2, description="for leiden: links per cell")
+    landmarks: Landmarks = 50_000
+    seed: int = Field(0, description="the same seed gives the same groups")
+
+
+class CellType(Settings):
+    """A type of cell, and the cells that were shown as examples of it."""
+
+    name: str = Field(min_length=1, description="of the group that its cells are in")
+    colour: str | None = Field(
+        None, pattern=COLOUR, description="of the group; unset: the next that is free"
+    )
+    cells: tuple[str, ...] = Field(
+        (), description='the examples, named by image and number: `["slide_12", "slide_40"]`'
+    )
+
+
+class TaughtSettings(Settings):
+    """A clustering that was taught by examples: every cell is of the type that it resembles.
+
+    ``sources``: one or more of those of a clustering, such as ``["chunk:granules"]``.
+    """
+
+    name: str = Field(
+        "taught",
+        pattern=COLUMN,
+        description="its column in the table; every clustering has its own",
+    )
+    sources: tuple[Annotated[str, Field(pattern=SOURCE)], ...] = Field(
+        ("representation",), min_length=1, description="what makes cells similar"
+    )
+    types: tuple[CellType, ...] = Field((), description="two or more, see below")
+
+    @model_validator(mode="after")
+    def _unambiguous(self) -> TaughtSettings:
+        names = [kind.name for kind in self.types]
+        if len(set(names)) < len(names):
+            raise ValueError("two types of cells have the same name")
+        cells = [cell for kind in self.types for cell in kind.cells]
+        if len(set(cells)) < len(cells):
+            twice = next(cell for cell in cells if cells.count(cell) > 1)
+            raise ValueError(f"the cell {twice} is an example twice")
+        return self
+
+
+class ProjectionSettings(Settings):
+    """The two-dimensional map of the cells (UMAP)."""
+
+    source: str = Field("combined", pattern=SOURCE, description="what makes cells similar")
+    neighbours: int = Field(15, ge=2, description="fewer: finer islands; more: the large shape")
+    min_dist: float = Field(0.3, ge=0, le=1, description="how tightly points may lie")
+    landmarks: Landmarks = 50_000
+    seed: int = Field(0, description="the same seed gives the same map")
