@@ -111,6 +111,20 @@ def test_settings_cannot_be_changed() -> None:
         ),
         ({"clusterings": [{"name": "__a"}]}, "clusterings '__a': name"),
         ({"clusterings": [{"source": "umap"}]}, "clusterings.0.source must be combined, rep"),
+        ({"clusterings": [{"source": 3}]}, "clusterings.0.source must be text, not 3"),
+        (
+            {"clusterings": [{"name": "a", "source": ["intensity", "umap"]}]},
+            "clusterings 'a': source.1 must be combined, rep",
+        ),
+        (
+            {"projection": {"source": ["chunk:a"] * 2}},
+            "source: 'chunk:a' is named twice",
+        ),
+        (
+            {"projection": {"source": ["intensity", "combined"]}},
+            "projection.source: 'combined' holds 'intensity' already",
+        ),
+        ({"projection": {"source": []}}, "projection.source: nothing is named"),
         ({"inputs": [{"image": "a.tif", "pixel_size": 0}]}, "inputs.0.pixel_size must be more"),
         ({"export": {"formats": ["xlsx"]}}, "export.formats.0 must be 'h5ad'"),
         ({"export": {"overwrite": "maybe"}}, "export.overwrite must be true or false"),
@@ -207,3 +221,23 @@ def test_mark_that_windows_puts_before_a_text_is_no_mistake(tmp_path: Path) -> N
     path = tmp_path / "run.toml"
     path.write_text("seed = 7", encoding="utf-8-sig")
     assert load_run(path).seed == 7
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("combined", "combined"),
+        (["chunk:a"], "chunk:a"),
+        (["chunk:a + b", "intensity"], ("chunk:a + b", "intensity")),
+    ],
+)
+def test_one_source_or_several_are_read_and_written_alike(
+    written: str | list[str], read: str | tuple[str, ...]
+) -> None:
+    data = {"clusterings": [{"name": "a", "source": written}], "projection": {"source": written}}
+    config = parse_run(data)
+    for settings in (config.clusterings[0], config.projection):
+        assert settings.source == read
+        assert settings.sources == ((read,) if isinstance(read, str) else read)
+    assert parse_run(tomllib.loads(config.to_toml())) == config
+    assert RunConfig.model_validate_json(config.model_dump_json()) == config

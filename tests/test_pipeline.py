@@ -98,6 +98,7 @@ def test_a_second_clustering_stands_beside_the_first(clustered: AnnData) -> None
     [
         {"projection.source": "chunk:nothing"},
         {"clusterings": [{"name": "new"}, {"name": "other", "source": "chunk:nothing"}]},
+        {"clusterings": [{"name": "new", "source": ["chunk:granules", "chunk:nothing"]}]},
         {"clusterings": [{"name": "new"}, {"name": "splicer_cluster"}]},
     ],
 )
@@ -122,6 +123,9 @@ def test_cells_can_be_clustered_without_any_model(field: MaskedImage) -> None:
     both = events[-1].result
     assert list(both.obs["splicer_cluster"]) == list(grouped.obs["splicer_cluster"])
     assert both.uns["splicer"]["clusterings"]["splicer_cluster"]["source"] == "intensity"
+    several = CONFIG.with_values({"clusterings.0.source": ["combined", "chunk:granules"]})
+    with pytest.raises(InvalidSettings, match=r"no 'chunk:granules'.*one of: intensity"):
+        next(pipeline.cluster(table, several))
     with pytest.raises(InvalidSettings, match="no 'representation'"):
         next(pipeline.cluster(table, CONFIG.with_values({"projection.source": "representation"})))
 

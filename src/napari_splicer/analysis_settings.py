@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
 from napari_splicer.settings import Settings
 
-SOURCE = r"^(representation|intensity|combined|chunk:.+)$"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_CHUNK = "chunk:"
+_WHOLE = {"representation", "intensity"}  # what "combined" holds
+SOURCE = rf"^(representation|intensity|combined|{_CHUNK}.+)$"
 COLUMN = r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$"
 COLOUR = r"^#[0-9A-Fa-f]{6}$"
 EXPORTED = r"(?i)^(image|id|umap_[12]|splicer_\d+)$"  # columns of tables written as rows
@@ -22,6 +27,62 @@ PATTERNS = {
     COLOUR: "must be a colour such as #E69F00",
 }
 """What the patterns ask for, in words."""
+
+OneSource = Annotated[str, Field(pattern=SOURCE)]
+_SEVERAL = TypeAdapter(tuple[OneSource, ...])
+
+
+def chunk_of(component: str) -> str:
+    """Return the source that is the chunk of a component.
+
+    Examples
+    --------
+    >>> chunk_of("immune")
+    'chunk:immune'
+    """
+    return f"{_CHUNK}{component}"
+
+
+def component_of(source: str) -> str | None:
+    """Return the component whose chunk a source is; None for every other source.
+
+    Examples
+    --------
+    >>> component_of("chunk:immune"), component_of("intensity")
+    ('immune', None)
+    """
+    return source.removeprefix(_CHUNK) if source.startswith(_CHUNK) else None
+
+
+def sources_in(source: str | Sequence[str]) -> tuple[str, ...]:
+    """Return one source, or several, as a tuple.
+
+    Examples
+    --------
+    >>> sources_in("combined"), sources_in(["chunk:immune", "chunk:stroma"])
+    (('combined',), ('chunk:immune', 'chunk:stroma'))
+    """
+    return (source,) if isinstance(source, str) else tuple(source)
+
+
+def _one_or_several(given: Any) -> str | tuple[str, ...]:
+    """Check sources; a list of one is that one."""
+    found = _SEVERAL.validate_python(given if isinstance(given, list | tuple) else [given])
+    if not found:
+        raise ValueError("nothing is named")
+    twice = next((source for source in found if found.count(source) > 1), None)
+    if twice is not None:
+        raise ValueError(f"'{twice}' is named twice")
+    held = [source for source in found if source in _WHOLE]
+    if held and "combined" in found:
+        raise ValueError(f"'combined' holds '{held[0]}' already")
+    return found if len(found) > 1 else found[0]
+
+
+Source = Annotated[str | tuple[str, ...], BeforeValidator(_one_or_several)]
+"""What cells are compared by: one source, or several side by side."""
+
+_COMPARED = "what makes cells similar: one source, or a list of several"
 
 Landmarks = Annotated[
     int,
@@ -37,7 +98,8 @@ class ClusteringSettings(Settings):
     """One clustering of the cells.
 
     ``source``: ``"representation"``, ``"intensity"`` (mean per marker), ``"combined"`` (both) or
-    ``"chunk:<component>"``.
+    ``"chunk:<component>"``; or several in a list, which count the same, however wide each is:
+    ``["chunk:lineage", "chunk:granules"]``.
     """
 
     name: str = Field(
@@ -45,13 +107,18 @@ class ClusteringSettings(Settings):
         pattern=COLUMN,
         description="its column in the table; every clustering has its own",
     )
-    source: str = Field("combined", pattern=SOURCE, description="what makes cells similar")
+    source: Source = Field("combined", description=_COMPARED)
     method: Literal["leiden", "kmeans"] = Field("leiden", description="how cells are grouped")
     resolution: float = Field(1.0, gt=0, description="for leiden: higher makes more groups")
     clusters: int = Field(8, ge=2, description="for kmeans: number of groups")
     neighbours: int = Field(15, ge=2, description="for leiden: links per cell")
     landmarks: Landmarks = 50_000
     seed: int = Field(0, description="the same seed gives the same groups")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What makes cells similar."""
+        return sources_in(self.source)
 
 
 class CellType(Settings):
@@ -77,7 +144,7 @@ class TaughtSettings(Settings):
         pattern=COLUMN,
         description="its column in the table; every clustering has its own",
     )
-    sources: tuple[Annotated[str, Field(pattern=SOURCE)], ...] = Field(
+    sources: tuple[OneSource, ...] = Field(
         ("representation",), min_length=1, description="what makes cells similar"
     )
     types: tuple[CellType, ...] = Field((), description="two or more, see below")
@@ -95,10 +162,18 @@ class TaughtSettings(Settings):
 
 
 class ProjectionSettings(Settings):
-    """The two-dimensional map of the cells (UMAP)."""
+    """The two-dimensional map of the cells (UMAP).
 
-    source: str = Field("combined", pattern=SOURCE, description="what makes cells similar")
+    ``source``: as of a clustering.
+    """
+
+    source: Source = Field("combined", description=_COMPARED)
     neighbours: int = Field(15, ge=2, description="fewer: finer islands; more: the large shape")
     min_dist: float = Field(0.3, ge=0, le=1, description="how tightly points may lie")
     landmarks: Landmarks = 50_000
     seed: int = Field(0, description="the same seed gives the same map")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What makes cells similar."""
+        return sources_in(self.source)

@@ -32,6 +32,7 @@ _WORDS = {
     "model_type": "must be a table, written in {{ }}",
     "string_too_short": "must not be empty",
     "string_type": "must be text",
+    "too_short": "must name at least {min_length}",
     "tuple_type": "must be a list, written in [ ]",
     "union_tag_invalid": "must have {discriminator} = {expected_tags}",
     "union_tag_not_found": "must have a {discriminator}",
@@ -74,6 +75,8 @@ def _place(loc: Sequence[int | str], given: Any) -> str:
     """Return where in ``given`` something is, e.g. ``components 'tumour': width``."""
     said = joint = ""
     for part in loc:
+        if isinstance(part, int) and given is not None and not isinstance(given, list | tuple):
+            continue  # one thing was given, where the schema takes a list of one as well
         try:
             given = given[part]
         except (LookupError, TypeError):

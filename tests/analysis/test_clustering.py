@@ -16,12 +16,15 @@ from napari_splicer.analysis.clustering import (
     stability,
 )
 from napari_splicer.analysis.grouping import leiden, numbered_by_size
+from napari_splicer.analysis.whole import Whole
 from napari_splicer.config import ClusteringSettings
-from napari_splicer.embedding.table import chunk_slices, note_blank
+from napari_splicer.embedding.table import chunk_slices, note_blank, read_table
 from napari_splicer.errors import InvalidSettings, NoCells, WouldOverwrite
+from napari_splicer.export.tables import write_h5ad, write_zarr
 from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from anndata import AnnData
@@ -156,3 +159,47 @@ def test_stability_is_one_for_plain_groups_and_less_for_forced_ones(table: AnnDa
     assert stability(table, LEIDEN, seeds=range(3)) == pytest.approx(1)
     forced = LEIDEN.model_copy(update={"source": "chunk:right", "resolution": 6.0})
     assert 0 < stability(table, forced, seeds=range(3)) < 0.95
+
+
+@pytest.mark.parametrize("settings", [LEIDEN, KMEANS])
+def test_several_chunks_group_as_their_columns_side_by_side(
+    table_of: Callable[[np.ndarray], AnnData], settings: ClusteringSettings
+) -> None:
+    """Half of the kinds differ in one chunk, half in the other."""
+    kinds = np.arange(400) % 8
+    table = table_of(kinds)
+    settings = settings.model_copy(update={"clusters": 8, "resolution": 1.0})
+    by_hand = table.copy()
+    by_hand.uns["splicer"]["chunks"] = {"component": ["both"], "start": [0], "stop": [8]}
+    found, joined, alone = (
+        cluster_cells(given, settings.model_copy(update={"source": source})).codes
+        for given, source in (
+            (table, ("chunk:left", "chunk:right")),
+            (by_hand, "chunk:both"),
+            (table, "chunk:left"),
+        )
+    )
+    np.testing.assert_array_equal(found, joined)
+    assert adjusted_rand_score(kinds, found) == pytest.approx(1)
+    assert adjusted_rand_score(kinds, alone) < 0.6
+
+
+def test_every_chunk_that_is_guessed_is_told(table: AnnData) -> None:
+    note_blank(table, {"second": ["left"], "third": ["right"]})
+    several = LEIDEN.model_copy(update={"source": ("chunk:left", "chunk:right")})
+    first, second = cluster_cells(table, several).remarks
+    assert "'chunk:left' is of a component that second lacks" in first
+    assert "'chunk:right' is of a component that third lacks" in second
+
+
+@pytest.mark.parametrize("source", ["combined", ("chunk:right", "chunk:left")])
+def test_how_groups_were_made_is_read_again(
+    table: AnnData, source: str | tuple[str, ...], tmp_path: Path
+) -> None:
+    settings = LEIDEN.model_copy(update={"source": source})
+    add_clustering(table, cluster_cells(table, settings))
+    write_h5ad(table, tmp_path / "a.h5ad")
+    write_zarr(table, tmp_path / "a.zarr")
+    for read in (table, read_table(tmp_path / "a.h5ad"), read_table(tmp_path / "a.zarr")):
+        assert Whole.of(read, "groups").settings == settings
+        assert clusterings(read)["groups"] == settings.model_dump(mode="json")

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_splicer.analysis.features import (
-    available_sources,
     features,
     principal_components,
     scaled_intensities,
     standardise,
 )
+from napari_splicer.analysis.sources import available_sources
 from napari_splicer.errors import InvalidSettings, UnusableChannel
 
 if TYPE_CHECKING:
@@ -110,3 +110,37 @@ def test_principal_components_are_the_same_for_the_same_seed() -> None:
     np.testing.assert_array_equal(first, principal_components(x, seed=3))
     np.testing.assert_array_equal(principal_components(x[:, :9]), x[:, :9])
     assert principal_components(x[:20]).shape == (20, 20)
+
+
+def test_several_sources_stand_side_by_side_and_weigh_the_same(table: AnnData) -> None:
+    left, right = (features(table, f"chunk:{name}") for name in ("left", "right"))
+    both = features(table, ["chunk:left", "chunk:right"])
+    np.testing.assert_array_equal(both, np.hstack([left, right]))
+    np.testing.assert_array_equal(
+        features(table, ["representation", "intensity"]), features(table, "combined")
+    )
+    wide = features(table, ("chunk:left", "intensity"))
+    np.testing.assert_allclose(wide[:, :4], left * np.sqrt(10 / (2 * 4)), rtol=1e-6)
+    np.testing.assert_allclose(wide[:, 4:].var(axis=0).sum(), 5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        (["chunk:left", "chunk:top"], r"no 'chunk:top'.*intensity.*chunk:left"),
+        (["chunk:left + chunk:right"], r"no 'chunk:left \+ chunk:right'.*chunk:left, chunk:right"),
+        (["chunk:left", "chunk:left"], "by 'chunk:left' twice"),
+        ([], "Nothing is named"),
+    ],
+)
+def test_sources_that_are_missing_or_doubled_are_named(
+    table: AnnData, sources: list[str], told: str
+) -> None:
+    with pytest.raises(InvalidSettings, match=told):
+        features(table, sources)
+
+
+def test_a_source_in_which_nothing_differs_is_named_beside_others(table: AnnData) -> None:
+    table.obsm["X_splicer_chunks"][:, :4] = 1
+    with pytest.raises(UnusableChannel, match="No number of 'chunk:left'"):
+        features(table, ["chunk:right", "chunk:left"])

@@ -10,7 +10,8 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from napari_splicer.analysis import neighbours, shares
+from napari_splicer import shares
+from napari_splicer.analysis import neighbours
 from napari_splicer.analysis.neighbours import fuzzy_graph, nearest
 from napari_splicer.errors import NoCells
 from napari_splicer.shares import finish

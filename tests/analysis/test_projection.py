@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from napari_splicer.analysis.projection import add_projection, project_cells
+from napari_splicer.analysis.projection import add_projection, has_projection, project_cells
 from napari_splicer.config import ProjectionSettings
-from napari_splicer.embedding.table import record
+from napari_splicer.embedding.table import read_table, record
+from napari_splicer.export.tables import write_h5ad
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anndata import AnnData
 
 SETTINGS = ProjectionSettings(source="combined", seed=4)
@@ -51,3 +54,25 @@ def test_the_map_is_kept_with_its_settings(table: AnnData) -> None:
     add_projection(table, layout, SETTINGS)
     assert table.obsm["X_umap"] is not None
     assert ProjectionSettings(**record(table)["projection"]) == SETTINGS
+
+
+def test_a_map_by_several_chunks_is_that_of_their_columns_side_by_side(table: AnnData) -> None:
+    several = SETTINGS.model_copy(update={"source": ("chunk:left", "chunk:right")})
+    by_hand = table.copy()
+    by_hand.uns["splicer"]["chunks"] = {"component": ["both"], "start": [0], "stop": [8]}
+    one = SETTINGS.model_copy(update={"source": "chunk:both"})
+    np.testing.assert_array_equal(project_cells(table, several), project_cells(by_hand, one))
+
+
+@pytest.mark.parametrize("source", ["combined", ("chunk:left", "chunk:right")])
+def test_a_map_that_is_there_is_known_by_its_settings(
+    table: AnnData, source: str | tuple[str, ...], tmp_path: Path
+) -> None:
+    settings = SETTINGS.model_copy(update={"source": source})
+    assert not has_projection(table, settings)
+    add_projection(table, np.zeros((table.n_obs, 2), np.float32), settings)
+    write_h5ad(table, tmp_path / "a.h5ad")
+    for read in (table, read_table(tmp_path / "a.h5ad")):
+        assert has_projection(read, settings)
+        other = settings.model_copy(update={"source": ("chunk:right", "chunk:left")})
+        assert not has_projection(read, other)

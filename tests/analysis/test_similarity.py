@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from napari_splicer.analysis import space, standardised
-from napari_splicer.analysis.features import available_sources
 from napari_splicer.analysis.similarity import similarity
+from napari_splicer.analysis.sources import available_sources
 from napari_splicer.embedding.table import chunk_slices, record
 from napari_splicer.errors import InvalidSettings, NoCells
 

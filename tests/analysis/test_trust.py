@@ -26,6 +26,7 @@ from napari_splicer.export.tables import write_h5ad, write_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from anndata import AnnData
 
@@ -176,3 +177,15 @@ def test_a_later_table_of_the_same_cells_keeps_what_is_known(grouped: AnnData) -
     note_trust(grouped, "plain", FOUND)
     keep_trust(later, grouped)
     assert trust_of(later, "plain") == FOUND
+
+
+def test_what_is_noted_of_groups_by_several_chunks_is_found_in_files(
+    table: AnnData, tmp_path: Path
+) -> None:
+    settings = ClusteringSettings(name="both", source=("chunk:left", "chunk:right"))
+    add_clustering(table, cluster_cells(table, settings))
+    assert trust(table, "both").stability is not None
+    note_trust(table, "both", FOUND)
+    for write, name in ((write_h5ad, "a.h5ad"), (write_zarr, "a.zarr")):
+        write(table, tmp_path / name)
+        assert trust_of(read_table(tmp_path / name), "both") == FOUND

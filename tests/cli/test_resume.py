@@ -155,6 +155,12 @@ def test_settings_of_another_run_are_not_replaced(
     [
         ("run", ["--set", "clusterings.0.source=chunk:immun"], 2, "clusterings.0.source names"),
         ("run", ["--set", "projection.source=chunk:immun"], 2, "projection.source names"),
+        (
+            "run",
+            ["--set", 'clusterings.0.source=["intensity", "chunk:immun"]'],
+            2,
+            "clusterings.0.source names 'chunk:immun'",
+        ),
         ("run", ["--set", "clusterings.0.name=area"], 2, "area"),
         ("embed", ["--model", "m", "--without-model"], 2, "contradict each other"),
     ],

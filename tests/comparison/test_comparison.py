@@ -19,6 +19,7 @@ from napari_splicer.comparison.study import INTENSITY, OBJECTIVES, Contest, comp
 from napari_splicer.comparison.write import scores_table, summary, write_comparison
 from napari_splicer.config import Component, ImageInput, Region, RunConfig
 from napari_splicer.demo.files import write_inputs
+from napari_splicer.embedding.table import note_representation
 from napari_splicer.errors import InvalidComponent, InvalidSettings, UnreadableFile, WouldOverwrite
 from napari_splicer.events import Cancel, Finished, Metrics, Warned
 from napari_splicer.export.tables import flat_rows
@@ -210,9 +211,7 @@ def test_a_chunk_that_is_the_same_for_all_cells_is_told_and_left_out(
     dead = table.copy()
     dead.obsm["X_splicer"] = np.asarray(dead.X)
     dead.obsm["X_splicer_chunks"] = np.ones((dead.n_obs, 3), np.float32)
-    monkeypatch.setattr(
-        "napari_splicer.analysis.features.chunk_slices", lambda _: {"immune": slice(0, 3)}
-    )
+    note_representation(dead, dead.n_vars, {"immune": slice(0, 3)})
 
     def collapsed(*_: object):
         yield from ()

@@ -92,3 +92,14 @@ def test_an_image_that_is_not_as_its_file_says_is_not_named(tmp_path: Path) -> N
     assert files_of([field, renamed]) == ()
     assert files_of([replace(field, image=replace(field.image, source=None))]) == ()
     assert files_of([replace(field, image=replace(field.image, source="gone.tif"))]) == ()
+
+
+def test_groups_and_map_by_several_chunks_are_made_again(clustered: AnnData) -> None:
+    both = ("chunk:c", "chunk:a/b")
+    config = RunConfig().with_values({"clusterings.0.source": both, "projection.source": both})
+    made = pipeline.run(pipeline.cluster(clustered, config))
+    again = parse_run(tomllib.loads(run_file(made, (), RunConfig())))
+    assert again.clusterings[-1].source == again.projection.source == both
+    replayed = pipeline.run(pipeline.cluster(clustered, again, replace=True))
+    assert replayed.obs["splicer_cluster"].equals(made.obs["splicer_cluster"])
+    np.testing.assert_array_equal(replayed.obsm["X_umap"], made.obsm["X_umap"])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_splicer.analysis.clustering import add_clustering, check_name, grouping
-from napari_splicer.analysis.features import check_source
 from napari_splicer.analysis.groups import groups_of
 from napari_splicer.analysis.projection import add_projection, has_projection, projecting
+from napari_splicer.analysis.sources import check_sources
 from napari_splicer.analysis.space import CellSpace
 from napari_splicer.analysis.teaching import add_taught, check_taught_name, teaching
 from napari_splicer.errors import InvalidSettings
@@ -39,8 +39,8 @@ def cluster_table(
         check_name(table, settings.name, replace=replace)
     for taught in config.taught:
         check_taught_name(table, taught.name, replace=replace)
-    for source in _sources(config):
-        check_source(table, source)
+    for sources in _compared(config):
+        check_sources(table, sources)
     table = table.copy()
     steps = _Steps(len(config.clusterings) + len(config.taught) + 1, cancel)
     spaces = _Spaces(table)
@@ -114,7 +114,7 @@ def split_group(
             f"'{settings.name}' has no group '{group}'.",
             f"Its groups are: {', '.join(map(str, groups.cat.categories))}.",
         )
-    check_source(table, settings.source)
+    check_sources(table, settings.sources)
     part = table[rows].copy()
     steps = _Steps(1, cancel or Cancel())
     yield Started("cluster", total=100, unit="%", message=f"Dividing group {group}")
@@ -128,11 +128,11 @@ def split_group(
     yield Finished("cluster", clustering, message=f"{group}: {len(clustering.names)} parts")
 
 
-def _sources(config: RunConfig) -> set[str]:
+def _compared(config: RunConfig) -> set[tuple[str, ...]]:
     """Return everything that cells are to be compared by."""
-    grouped = {settings.source for settings in config.clusterings}
-    taught = {source for settings in config.taught for source in settings.sources}
-    return {*grouped, *taught, config.projection.source}
+    grouped = {settings.sources for settings in config.clusterings}
+    taught = {tuple(dict.fromkeys(settings.sources)) for settings in config.taught}
+    return {*grouped, *taught, config.projection.sources}
 
 
 class _Spaces:
@@ -140,15 +140,15 @@ class _Spaces:
 
     def __init__(self, table: AnnData) -> None:
         self._table = table
-        self._made: tuple[tuple[str, int, int], CellSpace] | None = None
+        self._made: tuple[tuple[tuple[str, ...], int, int], CellSpace] | None = None
 
     def of(self, settings: ClusteringSettings | ProjectionSettings) -> CellSpace:
         """Return the space that settings ask for: the last one where they ask for it again."""
-        asked = (settings.source, settings.seed, settings.landmarks)
+        asked = (settings.sources, settings.seed, settings.landmarks)
         if self._made is None or self._made[0] != asked:
             self._made = None  # before another takes its memory
-            source, seed, landmarks = asked
-            space = CellSpace(self._table, source, seed=seed, landmarks=landmarks)
+            sources, seed, landmarks = asked
+            space = CellSpace(self._table, sources, seed=seed, landmarks=landmarks)
             self._made = (asked, space)
         return self._made[1]
 
@@ -183,15 +183,15 @@ class _Steps:
 
 def _as_the_table_allows(config: RunConfig, table: AnnData) -> tuple[RunConfig, tuple[str, ...]]:
     """Replace "combined" where a table holds intensities alone; return what to say of it."""
-    sources = {f"clusterings.{i}.source": c.source for i, c in enumerate(config.clusterings)}
-    sources["projection.source"] = config.projection.source
-    sources |= {
-        f"taught.{i}.sources.{k}": source
-        for i, settings in enumerate(config.taught)
-        for k, source in enumerate(settings.sources)
+    asked = {f"clusterings.{i}.source": c.sources for i, c in enumerate(config.clusterings)}
+    asked["projection.source"] = config.projection.sources
+    asked |= {f"taught.{i}.sources": taught.sources for i, taught in enumerate(config.taught)}
+    both = {
+        place: ["intensity" if source == "combined" else source for source in sources]
+        for place, sources in asked.items()
+        if "combined" in sources
     }
-    both = [place for place, source in sources.items() if source == "combined"]
     if "X_splicer" in table.obsm or not both:
         return config, ()
     remark = "The table was made without a model, so cells are compared by mean intensity alone."
-    return config.with_values(dict.fromkeys(both, "intensity")), (remark,)
+    return config.with_values(both), (remark,)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_splicer.analysis.features import said_of_blank
 from napari_splicer.analysis.grouping import group, numbered_by_size
 from napari_splicer.analysis.groups import clustering_names, note_earlier_model, note_edits
+from napari_splicer.analysis.noted import as_noted, plain
 from napari_splicer.analysis.palette import UNASSIGNED, UNASSIGNED_COLOUR, group_colours
+from napari_splicer.analysis.sources import in_quotes, said_of_blank
 from napari_splicer.analysis.space import CellSpace
 from napari_splicer.analysis_settings import EXPORTED
 from napari_splicer.config import ClusteringSettings
@@ -79,14 +80,14 @@ def cluster_cells(table: AnnData, settings: ClusteringSettings) -> Clustering:
     NoCells
         If there are fewer than three cells.
     """
-    space = CellSpace(table, settings.source, seed=settings.seed, landmarks=settings.landmarks)
+    space = CellSpace(table, settings.sources, seed=settings.seed, landmarks=settings.landmarks)
     return finish(grouping(table, space, settings))
 
 
 def grouping(table: AnnData, space: CellSpace, settings: ClusteringSettings) -> Shares[Clustering]:
     """Group cells as :func:`cluster_cells` does, in a space that others may use as well."""
     labels, remarks = yield from group(space, settings)
-    remarks = (*space.remarks, *remarks, *said_of_blank(table, settings.source))
+    remarks = (*space.remarks, *remarks, *said_of_blank(table, settings.sources))
     codes, count = numbered_by_size(labels)
     names, colours = [str(i + 1) for i in range(count)], [*group_colours(count)]
     known = labels >= 0
@@ -95,7 +96,7 @@ def grouping(table: AnnData, space: CellSpace, settings: ClusteringSettings) -> 
         names, colours = [*names, UNASSIGNED], [*colours, UNASSIGNED_COLOUR]
         remarks = (
             *remarks,
-            f"{(~known).sum()} cells hold no finite value in '{settings.source}' "
+            f"{(~known).sum()} cells hold no finite value in {in_quotes(settings.sources)} "
             f"and are '{UNASSIGNED}'.",
         )
     return Clustering(
@@ -157,7 +158,7 @@ def note_settings(table: AnnData, settings: ClusteringSettings | TaughtSettings)
 
 def _noted(settings: ClusteringSettings | TaughtSettings) -> dict[str, Any]:
     if isinstance(settings, ClusteringSettings):
-        return settings.model_dump()
+        return as_noted(settings)
     return {
         "name": settings.name,
         "method": "taught",
@@ -166,10 +167,10 @@ def _noted(settings: ClusteringSettings | TaughtSettings) -> dict[str, Any]:
     }
 
 
-def clusterings(table: AnnData) -> dict[str, dict[str, object]]:
+def clusterings(table: AnnData) -> dict[str, dict[str, Any]]:
     """Return the settings of every clustering that a table holds, by name, oldest first."""
     names = clustering_names(table)
-    return {name: dict(table.uns["splicer"]["clusterings"][name]) for name in names}
+    return {name: plain(table.uns["splicer"]["clusterings"][name]) for name in names}
 
 
 def check_name(table: AnnData, name: str, *, replace: bool = False) -> None:
@@ -224,7 +225,7 @@ def seeded(table: AnnData, settings: ClusteringSettings, seeds: Sequence[int]) -
     found = []
     for done, seed in enumerate(seeds):
         wanted = settings.model_copy(update={"seed": seed})
-        space = CellSpace(table, wanted.source, seed=seed, landmarks=wanted.landmarks)
+        space = CellSpace(table, wanted.sources, seed=seed, landmarks=wanted.landmarks)
         work = grouping(table, space, wanted)
         made = yield from part(work, done / len(seeds), (done + 1) / len(seeds))
         found.append(made.codes)

@@ -1,4 +1,4 @@
-"""What cells are compared by: standardised numbers per cell, from one of the table's sources."""
+"""What cells are compared by: standardised numbers per cell, from one source or several."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_splicer.analysis.sources import check_sources
+from napari_splicer.analysis_settings import component_of, sources_in
 from napari_splicer.embedding.table import chunk_slices
-from napari_splicer.errors import InvalidSettings, UnusableChannel
+from napari_splicer.errors import UnusableChannel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
     from numpy.typing import ArrayLike, NDArray
     from sklearn.decomposition import PCA
@@ -25,53 +29,30 @@ _BLOCK = 256  # rows whose copies stay in the cache: four times faster than all 
 COMPONENTS = 50
 
 
-def available_sources(table: AnnData) -> tuple[str, ...]:
-    """Return the names that :func:`features` takes for this table.
-
-    Returns
-    -------
-    tuple of str
-        ``"intensity"`` always; ``"representation"``, ``"combined"`` and ``"chunk:<component>"``
-        where the table comes from a model.
-    """
-    sources = ["intensity"]
-    if "X_splicer" in table.obsm:
-        sources += ["representation", "combined"]
-    return (*sources, *(f"chunk:{name}" for name in chunk_slices(table)))
-
-
-def check_source(table: AnnData, source: str) -> None:
-    """Raise InvalidSettings, naming what there is, unless the table has this source."""
-    if source not in available_sources(table):
-        raise InvalidSettings(
-            f"This table has no '{source}' to compare cells by.",
-            f"Choose one of: {', '.join(available_sources(table))}.",
-        )
-
-
-def features(table: AnnData, source: str) -> NDArray[np.float32]:
+def features(table: AnnData, source: str | Sequence[str]) -> NDArray[np.float32]:
     """Return what cells are compared by, every column with mean 0 and standard deviation 1.
 
     Parameters
     ----------
     table : AnnData (n cells)
         As :mod:`napari_splicer.embedding.table` builds it.
-    source : str
+    source : str or sequence of str
         ``"representation"``, ``"intensity"`` (mean per marker, arcsinh scale), ``"combined"`` (both
-        with the same total variance) or ``"chunk:<component>"`` of the primary embedding.
+        with the same total variance) or ``"chunk:<component>"`` of the primary embedding. Several
+        are put side by side, each with the same total variance.
 
     Returns
     -------
     float32 (n, d)
         Constant columns are left out. Missing values (a marker that an image lacks) count as the
-        column's mean; a cell without any finite value is NaN throughout.
+        column's mean; a cell without any finite value in a source is NaN in all its columns.
 
     Raises
     ------
     InvalidSettings
-        If the table has no such source; names those it has.
+        If the table has no such source, or one is named twice; names those it has.
     UnusableChannel
-        If nothing differs between the cells.
+        If nothing of a source differs between the cells.
     """
     return Features.fit(table, source).of(table)
 
@@ -82,48 +63,53 @@ class Features:
 
     Parameters
     ----------
-    source : str
-        As :func:`features` takes it.
+    sources : tuple of str
+        As :func:`features` takes them.
     bright : float32 (C,)
         Intensity of every channel that 1 % of the cells exceed.
-    scales : tuple of Scale
-        Of every block of numbers.
+    scales : tuple of tuple of Scale
+        Of every block of numbers, by source.
     """
 
-    source: str
+    sources: tuple[str, ...]
     bright: Float32
-    scales: tuple[Scale, ...]
+    scales: tuple[tuple[Scale, ...], ...]
 
     @classmethod
-    def fit(cls, table: AnnData, source: str, rows: Rows | None = None) -> Features:
+    def fit(cls, table: AnnData, source: str | Sequence[str], rows: Rows | None = None) -> Features:
         """Find means and spreads, on the cells of ``rows`` or on all. Raises as :func:`features`.
 
         Parameters
         ----------
         table : AnnData (n cells)
             Its matrices may be dask arrays, of which nothing but ``rows`` is kept.
-        source : str
+        source : str or sequence of str
         rows : int64 (m,), optional
             Sorted.
         """
-        check_source(table, source)
+        check_sources(table, source)
+        sources, scales = sources_in(source), []
         bright = np.empty(0, np.float32)
-        if _has_intensity(source):
+        if any(map(_has_intensity, sources)):
             bright = _bright(_taken(table.X, rows))
-        scales = [Scale.fit(block) for block in _blocks(table, source, bright, rows)]
-        if not any(scale.width for scale in scales):
-            raise UnusableChannel(
-                f"No number of '{source}' differs between the cells, so they can't be compared.",
-                "Check the channels, or choose another source.",
-            )
-        return cls(source, bright, tuple(scales))
+        for each in sources:
+            found = tuple(Scale.fit(block) for block in _blocks(table, each, bright, rows))
+            if not any(scale.width for scale in found):
+                raise UnusableChannel(
+                    f"No number of '{each}' differs between the cells, so they can't be compared.",
+                    "Check the channels, or choose another source.",
+                )
+            scales.append(found)
+        return cls(sources, bright, tuple(scales))
 
     def of(self, table: AnnData, rows: Rows | None = None) -> Float32:
         """Return float32 (m, d) of the cells of ``rows``, or of all; see :func:`features`."""
-        blocks = _blocks(table, self.source, self.bright, rows)
-        found = [scale.of(block) for scale, block in zip(self.scales, blocks, strict=True)]
-        found = [part for part in found if part.shape[1]]
-        return side_by_side(found)
+        parts = []
+        for source, scales in zip(self.sources, self.scales, strict=True):
+            blocks = _blocks(table, source, self.bright, rows)
+            found = [scale.of(block) for scale, block in zip(scales, blocks, strict=True)]
+            parts.append(side_by_side([part for part in found if part.shape[1]]))
+        return side_by_side(parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,8 +163,9 @@ def _has_intensity(source: str) -> bool:
 
 
 def _blocks(table: AnnData, source: str, bright: Float32, rows: Rows | None) -> list[Float32]:
-    if source.startswith("chunk:"):
-        chunk = chunk_slices(table)[source.removeprefix("chunk:")]
+    component = component_of(source)
+    if component is not None:
+        chunk = chunk_slices(table)[component]
         return [_taken(table.obsm["X_splicer_chunks"], rows)[:, chunk]]
     blocks = []
     if source != "intensity":
@@ -186,20 +173,6 @@ def _blocks(table: AnnData, source: str, bright: Float32, rows: Rows | None) -> 
     if _has_intensity(source):
         blocks.append(_bent(_taken(table.X, rows), bright))
     return blocks
-
-
-def said_of_blank(table: AnnData, source: str) -> tuple[str, ...]:
-    """Say which images lack the component whose chunk the cells are compared by, if any does."""
-    blank = table.uns.get("splicer", {}).get("blank", {"region": (), "component": ()})
-    pairs = zip(blank["region"], blank["component"], strict=True)
-    images = [str(region) for region, name in pairs if source == f"chunk:{name}"]
-    if not images:
-        return ()
-    return (
-        f"'{source}' is of a component that {', '.join(images)} "
-        f"{'lack' if len(images) > 1 else 'lacks'}: what it holds of cells there is guessed "
-        "from the other components, so likeness may follow the images.",
-    )
 
 
 def _taken(matrix: Any, rows: Rows | None) -> Float32:

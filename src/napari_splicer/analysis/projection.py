@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_splicer.analysis.features import principal_components
 from napari_splicer.analysis.neighbours import NUMBA_LOCK, fuzzy_graph
+from napari_splicer.analysis.noted import as_noted, plain
 from napari_splicer.analysis.space import CellSpace
 from napari_splicer.embedding.table import record
 from napari_splicer.shares import finish, part, watched
@@ -47,7 +48,7 @@ def project_cells(table: AnnData, settings: ProjectionSettings) -> NDArray[np.fl
     InvalidSettings, UnusableChannel
         As :func:`napari_splicer.analysis.features.features`.
     """
-    space = CellSpace(table, settings.source, seed=settings.seed, landmarks=settings.landmarks)
+    space = CellSpace(table, settings.sources, seed=settings.seed, landmarks=settings.landmarks)
     return finish(projecting(space, settings))
 
 
@@ -76,12 +77,13 @@ def add_projection(
     settings : ProjectionSettings
     """
     table.obsm["X_umap"] = layout
-    record(table)["projection"] = settings.model_dump()
+    record(table)["projection"] = as_noted(settings)
 
 
 def has_projection(table: AnnData, settings: ProjectionSettings) -> bool:
     """Return whether the table holds the map that these settings give."""
-    return "X_umap" in table.obsm and record(table).get("projection") == settings.model_dump()
+    noted = plain(record(table).get("projection", {}))
+    return "X_umap" in table.obsm and noted == settings.model_dump(mode="json")
 
 
 def _laid_out(space: CellSpace, settings: ProjectionSettings) -> Shares[NDArray[np.float32]]:

@@ -76,7 +76,7 @@ def similarity(table: AnnData, cells: Sequence[str], source: str = "representati
     cells : sequence of str
         One or more, named as in ``table.obs_names``.
     source : str
-        One of :func:`napari_splicer.analysis.features.available_sources`.
+        One of :func:`napari_splicer.analysis.sources.available_sources`.
 
     Raises
     ------

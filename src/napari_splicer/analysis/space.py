@@ -10,7 +10,7 @@ from napari_splicer.analysis.features import Features, principal_axes
 from napari_splicer.analysis.neighbours import Search, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class CellSpace:
     ----------
     table : AnnData (n cells)
         Is not changed; its matrices may be dask arrays.
-    source : str
+    source : str or sequence of str
         As :func:`napari_splicer.analysis.features.features` takes it.
     seed : int
         Draws the landmarks.
@@ -66,7 +66,9 @@ class CellSpace:
         As :func:`napari_splicer.analysis.features.features`.
     """
 
-    def __init__(self, table: AnnData, source: str, *, seed: int, landmarks: int) -> None:
+    def __init__(
+        self, table: AnnData, source: str | Sequence[str], *, seed: int, landmarks: int
+    ) -> None:
         count = table.n_obs
         drawn = np.arange(count)
         if count > max(MANY, landmarks):
@@ -76,7 +78,6 @@ class CellSpace:
         x = self._features.of(table, drawn)
         known = np.isfinite(x).all(axis=1)
         self._axes = principal_axes(x[known], seed=seed)
-        self.source = source
         self.rows, self.x = drawn[known], self._projected(x[known])
         self._drawn = drawn
         self._neighbours: dict[int, Neighbours] = {}

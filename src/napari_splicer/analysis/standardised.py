@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_splicer.analysis.features import Features, said_of_blank, side_by_side
+from napari_splicer.analysis.features import Features
+from napari_splicer.analysis.sources import in_quotes, said_of_blank
 from napari_splicer.analysis.space import MANY, PIECE
-from napari_splicer.errors import InvalidSettings, NoCells, listed
+from napari_splicer.errors import NoCells, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,45 +32,39 @@ class StandardisedCells:
     table : AnnData (n cells)
         Is not changed; its matrices may be dask arrays.
     sources : sequence of str
-        One or more of :func:`napari_splicer.analysis.features.available_sources`. Several are put
+        One or more of :func:`napari_splicer.analysis.sources.available_sources`. Several are put
         side by side, each with the same total variance.
 
     Raises
     ------
     InvalidSettings, UnusableChannel
-        As :func:`napari_splicer.analysis.features.features`; also if no source is named.
+        As :func:`napari_splicer.analysis.features.features`.
     """
 
     def __init__(self, table: AnnData, sources: Sequence[str]) -> None:
-        if not sources:
-            raise InvalidSettings(
-                "Nothing is named to compare cells by.", "Name a source, such as 'representation'."
-            )
         self.table, self.sources = table, tuple(dict.fromkeys(sources))
         drawn = None
         if table.n_obs > MANY:
             random = np.random.default_rng(0)
             drawn = np.sort(random.choice(table.n_obs, _SAMPLE, replace=False))
-        self._parts = [Features.fit(table, source, drawn) for source in self.sources]
+        self._features = Features.fit(table, self.sources, drawn)
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What is to be said of the sources: which images lack a component."""
-        return tuple(
-            words for source in self.sources for words in said_of_blank(self.table, source)
-        )
+        return said_of_blank(self.table, self.sources)
 
     @property
     def words(self) -> str:
         """The sources, in quotes."""
-        return " and ".join(f"'{source}'" for source in self.sources)
+        return in_quotes(self.sources)
 
     def of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the cells of ``rows`` (m,), float32 (m, d).
 
         Cells without any finite value in one of the sources are NaN.
         """
-        return side_by_side([part.of(self.table, rows) for part in self._parts])
+        return self._features.of(self.table, rows)
 
     def pieces(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Yield rows, int64 (m,), and their numbers, float32 (m, d), of all cells in order."""

@@ -161,8 +161,9 @@ def _told_by(table: AnnData, clustering: str) -> str:
     order = np.empty(names + 1, np.int32)
     order[np.argsort(first, kind="stable")] = np.arange(names + 1)
     made = clusterings(table).get(clustering, {})
-    plain = {key: str(made[key]) for key in sorted(made) if key not in _NOT_HOW}
-    how = [plain, earlier_model(table, clustering), regrouped_by_hand(table, clustering)]
+    # Lists as numpy writes them, for what was noted by older versions to be found.
+    words = {key: str(np.asarray(made[key])) for key in sorted(made) if key not in _NOT_HOW}
+    how = [words, earlier_model(table, clustering), regrouped_by_hand(table, clustering)]
     digest = hashlib.blake2b(json.dumps(how).encode(), digest_size=8)
     digest.update(order[codes].data)
     return digest.hexdigest()

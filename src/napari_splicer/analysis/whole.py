@@ -111,7 +111,5 @@ def take_out(table: AnnData, name: str) -> None:
 
 
 def _settings(table: AnnData, name: str) -> ClusteringSettings:
-    """Return the settings that a table notes, where its numbers are numpy's."""
-    noted = clusterings(table).get(name, {})
-    plain = {key: v.item() if isinstance(v, np.generic) else v for key, v in noted.items()}
-    return ClusteringSettings.model_validate({**plain, "name": name})
+    """Return the settings that a table notes."""
+    return ClusteringSettings.model_validate({**clusterings(table).get(name, {}), "name": name})

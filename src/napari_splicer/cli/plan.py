@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_splicer.analysis_settings import chunk_of, component_of
 from napari_splicer.config import RunConfig, load_run
 from napari_splicer.errors import InvalidComponent, InvalidSettings, WouldOverwrite
 from napari_splicer.pipeline import RunFolder
@@ -206,16 +207,18 @@ class Plan:
         config = self.config
         names = [component.name for component in config.components]
         names += ["shared"] if config.model.shared else []
-        chunks = [f"chunk:{name}" for name in names if config.model.objective == "splicer"]
-        asked = [(f"clusterings.{i}.source", c.source) for i, c in enumerate(config.clusterings)]
-        for i, taught in enumerate(config.taught):
-            asked += [(f"taught.{i}.sources", source) for source in taught.sources]
-        for place, source in (*asked, ("projection.source", config.projection.source)):
-            if source.startswith("chunk:") and source not in chunks:
-                raise InvalidSettings(
-                    f"{place} names '{source}', but there will be no such chunk.",
-                    f"Choose one of: {', '.join(['combined', 'representation', *chunks])}.",
-                )
+        chunks = [chunk_of(name) for name in names if config.model.objective == "splicer"]
+        asked = {f"clusterings.{i}.source": c.sources for i, c in enumerate(config.clusterings)}
+        asked |= {f"taught.{i}.sources": taught.sources for i, taught in enumerate(config.taught)}
+        asked["projection.source"] = config.projection.sources
+        for place, sources in asked.items():
+            for source in sources:
+                if component_of(source) is not None and source not in chunks:
+                    offered = ", ".join(["combined", "representation", "intensity", *chunks])
+                    raise InvalidSettings(
+                        f"{place} names '{source}', but there will be no such chunk.",
+                        f"Choose one of: {offered}.",
+                    )
 
     def anchored(self, config: RunConfig, output: Path | str) -> RunConfig:
         """Return ``config`` with input paths that hold wherever it is kept, and ``output``."""

@@ -40,7 +40,7 @@ size = 32                     # side of a patch in pixels
 preset = "quick"              # quick, standard or thorough
 
 # Ways to group the cells, as many as you like. source: combined, representation, intensity,
-# or the chunk of one component: "chunk:<its name>".
+# or the chunk of one component: "chunk:<its name>"; several count the same: ["chunk:a", "chunk:b"].
 [[clusterings]]
 name = "splicer_cluster"
 source = "combined"

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from napari_splicer import pipeline
-from napari_splicer.analysis.features import available_sources
+from napari_splicer.analysis.sources import available_sources
+from napari_splicer.analysis_settings import component_of
 from napari_splicer.comparison.questions import Question, check_askable, questions, score
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import ModelSettings, RunConfig
@@ -205,7 +206,7 @@ def _scores(
         try:
             scores = score(table, inputs, source, asked, cancel=cancel)
         except UnusableChannel as error:
-            if not source.startswith("chunk:"):
+            if component_of(source) is None:
                 raise
             yield Warned("compare", error.message)  # one dead chunk must not end a comparison
             continue

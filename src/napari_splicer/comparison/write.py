@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_splicer.analysis_settings import component_of
 from napari_splicer.comparison.study import INTENSITY
 from napari_splicer.files import check_free, write_text, written
 
@@ -46,8 +47,9 @@ def scores_table(measured: Sequence[Measured]) -> pd.DataFrame:
 
 def _features(found: Measured, source: str) -> str:
     """Return what cells are described by, in words: a whole model, or the chunk of a component."""
-    if source.startswith("chunk:"):
-        return f"{found.name}, {source.removeprefix('chunk:')} alone"
+    component = component_of(source)
+    if component is not None:
+        return f"{found.name}, {component} alone"
     return found.name + _SOURCES[source]
 
 

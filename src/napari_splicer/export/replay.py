@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_splicer.analysis.noted import plain
 from napari_splicer.config import ImageInput, RunConfig, as_kept, parse_run
 from napari_splicer.errors import SplicerError
 
@@ -38,7 +39,7 @@ def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -
         made = parse_run(as_kept(json.loads(noted["config"])))
     values = _groupings(table)
     if "projection" in noted:
-        values["projection"] = _plain(noted["projection"])
+        values["projection"] = plain(noted["projection"])
     data = made.model_dump(mode="json") | values
     replayed = parse_run(data).model_copy(
         update={
@@ -61,7 +62,7 @@ def _groupings(table: AnnData) -> dict[str, Any]:
     own = {name: s for name, s in clusterings(table).items() if not earlier_model(table, name)}
     taught = {name: taught_settings(table, name) for name in own}
     return {
-        "clusterings": [_plain(s) for name, s in own.items() if not taught[name]],
+        "clusterings": [settings for name, settings in own.items() if not taught[name]],
         "taught": [s.model_dump(mode="json") for s in taught.values() if s],
     }
 
@@ -94,11 +95,6 @@ def _file_of(field: MaskedImage) -> ImageInput | None:
         pixel_size=None if told is None else told[0],
         name=None if file.name == image.name else image.name,
     )
-
-
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a table keeps as numpy's numbers as Python's own."""
-    return {key: v.item() if hasattr(v, "item") else v for key, v in settings.items()}
 
 
 def _heading(noted: Mapping[str, Any], taught: Sequence[TaughtSettings]) -> str:

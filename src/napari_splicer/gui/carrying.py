@@ -163,6 +163,4 @@ def _joined(whole: Whole, rows: NDArray[np.intp], new: AnnData) -> Whole:
 
 def _by_intensity(whole: Whole, old: AnnData, new: AnnData) -> bool:
     """Return whether it was found by mean intensities alone, which the new table holds too."""
-    settings = whole.settings
-    by = (settings.source,) if isinstance(settings, ClusteringSettings) else settings.sources
-    return set(by) == {_INTENSITY} and old.var_names.equals(new.var_names)
+    return set(whole.settings.sources) == {_INTENSITY} and old.var_names.equals(new.var_names)

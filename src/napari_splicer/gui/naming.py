@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from napari_splicer.analysis_settings import component_of
 from napari_splicer.errors import listed
 from napari_splicer.gui.snapshot import Notice
 
@@ -89,12 +90,12 @@ def source_words(source: str) -> str:
         "representation": "looks (the model's numbers)",
         "intensity": "mean marker intensity",
     }
-    return words.get(source, f"component {source.removeprefix('chunk:')}")
+    return words.get(source) or f"component {component_of(source)}"
 
 
 def offered_sources(table: AnnData) -> tuple[str, ...]:
     """Return what the cells of a table can be compared by, the most telling first."""
-    from napari_splicer.analysis.features import available_sources
+    from napari_splicer.analysis.sources import available_sources
 
     sources = available_sources(table)
     first = [s for s in ("combined", "representation", "intensity") if s in sources]

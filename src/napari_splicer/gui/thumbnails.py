@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from napari_splicer.analysis.exemplars import borderline_cells, typical_cells
-from napari_splicer.analysis.features import Scale, available_sources, features
+from napari_splicer.analysis.features import Scale, features
+from napari_splicer.analysis.sources import available_sources
 from napari_splicer.embedding.table import holds_tiles
 
 if TYPE_CHECKING:

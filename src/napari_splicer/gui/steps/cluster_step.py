@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
 )
 
+from napari_splicer.analysis.clustering import clusterings
 from napari_splicer.analysis.groups import earlier_model, edits_of
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import holds_tiles
@@ -204,7 +205,7 @@ class ClusterStep(StepPage):
         table, name = self.session.table, self.session.clustering
         if table is None or name is None:
             return {}
-        return dict(table.uns["splicer"]["clusterings"][name])
+        return clusterings(table)[name]
 
     def _show_opacity(self) -> None:
         self.opacity.blockSignals(True)
