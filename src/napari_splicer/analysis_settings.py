@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CHUNK = "chunk:"
-_WHOLE = {"representation", "intensity"}  # what "combined" holds
+_WHOLE = frozenset({"representation", "intensity"})  # what "combined" holds
 SOURCE = rf"^(representation|intensity|combined|{_CHUNK}.+)$"
 COLUMN = r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$"
 COLOUR = r"^#[0-9A-Fa-f]{6}$"
@@ -65,6 +65,19 @@ def sources_in(source: str | Sequence[str]) -> tuple[str, ...]:
     return (source,) if isinstance(source, str) else tuple(source)
 
 
+def overlapping(source: str) -> frozenset[str]:
+    """Return the sources that hold a source, or are held by it: beside it, they count twice.
+
+    Examples
+    --------
+    >>> overlapping("intensity"), overlapping("chunk:immune")
+    (frozenset({'combined'}), frozenset())
+    """
+    if source == "combined":
+        return _WHOLE
+    return frozenset({"combined"} if source in _WHOLE else ())
+
+
 def _one_or_several(given: Any) -> str | tuple[str, ...]:
     """Check sources; a list of one is that one."""
     found = _SEVERAL.validate_python(given if isinstance(given, list | tuple) else [given])
@@ -73,9 +86,9 @@ def _one_or_several(given: Any) -> str | tuple[str, ...]:
     twice = next((source for source in found if found.count(source) > 1), None)
     if twice is not None:
         raise ValueError(f"'{twice}' is named twice")
-    held = [source for source in found if source in _WHOLE]
-    if held and "combined" in found:
-        raise ValueError(f"'combined' holds '{held[0]}' already")
+    held = next((source for source in found if source in _WHOLE), None)
+    if held is not None and overlapping(held) & {*found}:
+        raise ValueError(f"'combined' holds '{held}' already")
     return found if len(found) > 1 else found[0]
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from napari_splicer.analysis.clustering import is_exported, uncertainty_column
 from napari_splicer.analysis.whole import Whole
+from napari_splicer.analysis_settings import component_of
 from napari_splicer.config import TaughtSettings
 from napari_splicer.gui.snapshot import Notice
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_splicer.gui.session import Session
+
+_LONGEST = 24  # characters in which several sources are named
+_FIRST = 9  # of the first, where not all of them are
 
 
 def rename_grouping(session: Session, name: str, wanted: str) -> bool:
@@ -54,6 +61,25 @@ def column_name(words: str) -> str:
     'T_cells_finer'
     """
     return re.sub(r"[^A-Za-z0-9.\-]+", "_", words).strip("_")
+
+
+def grouping_name(sources: Sequence[str], method: str) -> str:
+    """Return what a grouping is called at first, short: its tool tip says all of it.
+
+    Examples
+    --------
+    >>> grouping_name(["chunk:immune", "chunk:CD3 + CD8"], "leiden")
+    'immune-CD3_CD8_leiden'
+    >>> grouping_name(["chunk:a long name", "chunk:a longer name", "intensity"], "kmeans")
+    'a_long-and-2-more_kmeans'
+    """
+    parts = [column_name(component_of(each) or each) or "component" for each in sources]
+    name = "-".join(parts)
+    if len(name) > _LONGEST and len(parts) > 1:
+        words = parts[0].replace("_", " ")
+        first = wrap(words, _FIRST, break_long_words=False, break_on_hyphens=False)[0]
+        name = f"{column_name(first)}-and-{len(parts) - 1}-more"
+    return f"{name}_{method}"
 
 
 def _acceptable(session: Session, whole: Whole, name: str) -> bool:

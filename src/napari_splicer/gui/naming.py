@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from napari_splicer.analysis_settings import component_of
+from napari_splicer.analysis_settings import component_of, sources_in
 from napari_splicer.errors import listed
 from napari_splicer.gui.snapshot import Notice
 
@@ -77,20 +77,27 @@ def uncertainty_words(name: str) -> str:
     return f"{UNSURE}{name}"
 
 
-def source_words(source: str) -> str:
-    """Return a source in a biologist's words.
+def source_words(source: str | Sequence[str]) -> str:
+    """Return one source, or several, in a biologist's words.
 
     Examples
     --------
     >>> source_words("chunk:immune")
     'component immune'
+    >>> source_words(["intensity", "chunk:immune", "chunk:stroma"])
+    'mean marker intensity, components immune, stroma'
     """
     words = {
         "combined": "looks and intensity together",
         "representation": "looks (the model's numbers)",
         "intensity": "mean marker intensity",
     }
-    return words.get(source) or f"component {component_of(source)}"
+    sources = sources_in(source)
+    components = [name for each in sources if (name := component_of(each)) is not None]
+    said = [words[each] for each in sources if each in words]
+    if components:
+        said.append(f"component{'s' if len(components) > 1 else ''} {', '.join(components)}")
+    return ", ".join(said)
 
 
 def offered_sources(table: AnnData) -> tuple[str, ...]:

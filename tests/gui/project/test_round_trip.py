@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from napari_splicer.analysis.annotations import Annotations
+from napari_splicer.analysis.projection import has_projection
+from napari_splicer.analysis.whole import Whole
 from napari_splicer.config import ClusteringSettings, Component, Region, load_run
 from napari_splicer.events import Finished
 from napari_splicer.gui import commands, composing, editing, groupings
@@ -464,3 +466,22 @@ def test_whether_a_mask_that_the_model_looks_at_has_changed_is_known_again(
     state = resolve(open_again(tmp_path / "a.splicer").session.snapshot()).steps["embed"]
     assert state.status == ("stale" if painted else "done")
     assert ("'tumour' has changed" in state.why) == painted
+
+
+def test_groups_and_map_by_several_components_come_back(grouped, tmp_path, open_again) -> None:
+    session = grouped.session
+    both = tuple(f"chunk:{component.name}" for component in session.components[:2])
+    session.settings = session.settings.with_values({"projection.source": both})
+    grouped.run(commands.cluster(session, ClusteringSettings(name="both", source=both)))
+    groupings.remove_grouping(session, "splicer_cluster")
+    groupings.remove_grouping(session, "both")
+    session.history.undo()
+    grouped.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    same_work(grouped, again)
+    assert Whole.of(again.session.table, "both").settings.source == both
+    assert has_projection(again.session.table, session.settings.projection)
+    again.session.history.redo()
+    assert again.session.clusterings == ()
+    again.session.history.undo()
+    assert Whole.of(again.session.table, "both").settings.source == both

@@ -17,18 +17,20 @@ from qtpy.QtWidgets import (
 
 from napari_splicer.analysis.clustering import clusterings
 from napari_splicer.analysis.groups import earlier_model, edits_of
+from napari_splicer.analysis_settings import sources_in
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import holds_tiles
 from napari_splicer.gui import commands
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.groupings import column_name
-from napari_splicer.gui.naming import offered_sources, source_words
+from napari_splicer.gui.groupings import grouping_name
+from napari_splicer.gui.naming import offered_sources
 from napari_splicer.gui.steps.page import StepPage, allow, heading, narrow_form, text
 from napari_splicer.gui.widgets.group_tools import GroupTools
 from napari_splicer.gui.widgets.grouping_list import GroupingList
 from napari_splicer.gui.widgets.legend import Legend
 from napari_splicer.gui.widgets.likeness_tick import LikenessTick
 from napari_splicer.gui.widgets.progress_panel import ProgressPanel
+from napari_splicer.gui.widgets.source_choice import SourceChoice
 from napari_splicer.gui.widgets.trust_line import TrustLine
 from napari_splicer.gui.widgets.wording import Wording
 
@@ -114,8 +116,8 @@ class ClusterStep(StepPage):
         return line
 
     def _form(self) -> QFormLayout:
-        self.source = QComboBox()
-        self._wording.put(self.source.setToolTip, "What must be alike for two cells to be grouped")
+        self.source = SourceChoice(self._offered())
+        self._wording.put(self.source.explain, "What must be alike for two cells to be grouped")
         self.method = QComboBox()
         self.method.setToolTip("How groups are found")
         for method, words in _METHODS.items():
@@ -163,10 +165,10 @@ class ClusterStep(StepPage):
 
     def wanted(self) -> ClusteringSettings:
         """Return what the form asks for."""
-        source, method = self.source.currentData() or "combined", self.method.currentData()
+        sources, method = self.source.sources, self.method.currentData()
         return ClusteringSettings(
-            name=f"{column_name(source.removeprefix('chunk:')) or 'component'}_{method}",
-            source=source,
+            name=grouping_name(sources, method),
+            source=sources,
             method=method,
             resolution=self.resolution.value() / 10,
             clusters=self.number.value(),
@@ -186,7 +188,8 @@ class ClusterStep(StepPage):
         wanted, active = self.wanted(), self._made_by()
         if self.session.table is None or self._runner.busy:
             return
-        alike = all(active.get(key) == getattr(wanted, key) for key in ("source", "method"))
+        by = {*sources_in(active.get("source", ()))}
+        alike = by == {*wanted.sources} and active.get("method") == wanted.method
         table, name = self.session.table, self.session.clustering
         own = name is not None and not earlier_model(table, name) and not edits_of(table, name)
         if name is not None and alike and own:
@@ -217,7 +220,7 @@ class ClusterStep(StepPage):
 
     def _refresh(self) -> None:
         self._show_parts()
-        self._list_sources()
+        self.source.offer(self._offered())
         self._show_settings()
         self._count()
 
@@ -232,21 +235,15 @@ class ClusterStep(StepPage):
         self.likeness.setVisible(there and holds_tiles(self.session.table))
         self.empty.setVisible(not there)
 
-    def _list_sources(self) -> None:
-        chosen = self.source.currentData()
-        self.source.clear()
-        if self.session.table is None:
-            self.source.addItem(source_words("combined"), "combined")
-            return
-        for source in offered_sources(self.session.table):
-            self.source.addItem(source_words(source), source)
-        self.source.setCurrentIndex(max(self.source.findData(chosen), 0))
+    def _offered(self) -> tuple[str, ...]:
+        table = self.session.table
+        return ("combined",) if table is None else offered_sources(table)
 
     def _show_settings(self) -> None:
         """Put the form where the active grouping was made, so that the slider continues there."""
         made = self._made_by()
         if made.get("method") in _METHODS:
-            self.source.setCurrentIndex(max(self.source.findData(made["source"]), 0))
+            self.source.choose(sources_in(made["source"]))
             self.method.setCurrentIndex(self.method.findData(made["method"]))
             self.resolution.setValue(round(made["resolution"] * 10))
             self.number.setValue(made["clusters"])

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_splicer.analysis.clustering import clusterings
 from napari_splicer.analysis.groups import earlier_model
 from napari_splicer.analysis.trust import trust_of
 from napari_splicer.gui.binding import bind
@@ -184,7 +185,7 @@ def _button(action: QAction, sign: str) -> QToolButton:
 def _how_made(table: AnnData, name: str) -> str:
     """Say how a grouping was made, in a tool tip."""
     model = earlier_model(table, name)
-    words = _in_words(table.uns["splicer"]["clusterings"][name])
+    words = _in_words(clusterings(table)[name])
     if not model:
         return words
     return f"{words}; found when the cells were described by {model}"
@@ -192,7 +193,7 @@ def _how_made(table: AnnData, name: str) -> str:
 
 def _in_words(made: Mapping[str, Any]) -> str:
     if made.get("method") == "taught":
-        sources = ", ".join(source_words(str(source)) for source in made["sources"])
+        sources = source_words(made["sources"])
         return f"Taught by examples, by {sources}: see the Explorer's page Teach"
     left_out = {"name", "source", *_UNUSED.get(made.get("method", ""), ())}
     settings = ", ".join(f"{key} {value}" for key, value in made.items() if key not in left_out)

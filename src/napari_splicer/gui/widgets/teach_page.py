@@ -26,8 +26,8 @@ from napari_splicer.gui.shortcuts import SHOW_AS_TYPE, WindowKeys
 from napari_splicer.gui.snapshot import detached
 from napari_splicer.gui.widgets.example_gallery import ExampleGallery
 from napari_splicer.gui.widgets.example_tools import OTHER_IMAGE, ExampleTools
+from napari_splicer.gui.widgets.lesson_sources import LessonSources
 from napari_splicer.gui.widgets.panel import Panel
-from napari_splicer.gui.widgets.source_menu import SourceMenu
 from napari_splicer.gui.widgets.type_table import TypeTable
 from napari_splicer.gui.widgets.wording import Wording
 
@@ -108,7 +108,7 @@ class TeachPage(Panel):
         return content
 
     def _dress(self) -> None:
-        self.sources = SourceMenu(self._session)
+        self.sources = LessonSources(self._session)
         self._wording = Wording(self, self._session)
         self.next = QPushButton()
         self._wording.put(self.next.setText, "Next uncertain cell")
