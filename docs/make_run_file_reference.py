@@ -31,6 +31,8 @@ SECTIONS: dict[str, type[config.Settings]] = {
     "[training]": config.TrainingSettings,
     "[embedding]": config.EmbeddingSettings,
     "[[clusterings]]": config.ClusteringSettings,
+    "[clusterings.edited]": config.EditedGroups,
+    "[[clusterings.edited.groups]]": config.EditedGroup,
     "[[taught]]": config.TaughtSettings,
     "[[taught.types]]": config.CellType,
     "[projection]": config.ProjectionSettings,

@@ -107,6 +107,37 @@ Landmarks = Annotated[
 ]
 
 
+class EditedGroup(Settings):
+    """A group as a person left it."""
+
+    name: str = Field(min_length=1, description="its name")
+    colour: str = Field(pattern=COLOUR, description="its colour")
+    found: tuple[str, ...] = Field(
+        min_length=1, description="names, as they were found, of the groups that it is made of"
+    )
+
+
+class EditedGroups(Settings):
+    """What was merged, named and coloured by hand, as `export` writes it.
+
+    `cluster` makes it again where it finds the very same groups, cell by cell; else it says that
+    it did not.
+    """
+
+    edits: tuple[str, ...] = Field((), description="what was done, in words; the table notes them")
+    cells: str = Field(description="tells whether the cells are in the same groups")
+    groups: tuple[EditedGroup, ...] = Field((), description="all of them, see below")
+
+    @model_validator(mode="after")
+    def _unambiguous(self) -> EditedGroups:
+        found = [name for group in self.groups for name in group.found]
+        for names in ([group.name for group in self.groups], found):
+            if len(set(names)) < len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise ValueError(f"the group {twice} is named twice")
+        return self
+
+
 class ClusteringSettings(Settings):
     """One clustering of the cells.
 
@@ -127,6 +158,9 @@ class ClusteringSettings(Settings):
     neighbours: int = Field(15, ge=2, description="for leiden: links per cell")
     landmarks: Landmarks = 50_000
     seed: int = Field(0, description="the same seed gives the same groups")
+    edited: EditedGroups | None = Field(
+        None, description="what was changed in them by hand, to be made again, see below"
+    )
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ from napari_splicer.analysis_settings import (
     TABLE_COLUMNS,
     CellType,
     ClusteringSettings,
+    EditedGroup,
+    EditedGroups,
     ProjectionSettings,
     TaughtSettings,
 )
@@ -49,6 +51,8 @@ __all__ = [
     "CellType",
     "ClusteringSettings",
     "Component",
+    "EditedGroup",
+    "EditedGroups",
     "EmbeddingSettings",
     "ExportFormat",
     "ExportSettings",

@@ -8,7 +8,8 @@ import numpy as np
 import tifffile
 
 from napari_splicer import pipeline
-from napari_splicer.analysis.groups import note_edits
+from napari_splicer.analysis.groups import edits_of, note_edits
+from napari_splicer.analysis.regrouping import Groups
 from napari_splicer.analysis.teaching import add_taught, teach
 from napari_splicer.config import CellType, ImageInput, RunConfig, TaughtSettings, parse_run
 from napari_splicer.export.replay import files_of, run_file
@@ -103,3 +104,23 @@ def test_groups_and_map_by_several_chunks_are_made_again(clustered: AnnData) -> 
     replayed = pipeline.run(pipeline.cluster(clustered, again, replace=True))
     assert replayed.obs["splicer_cluster"].equals(made.obs["splicer_cluster"])
     np.testing.assert_array_equal(replayed.obsm["X_umap"], made.obsm["X_umap"])
+
+
+def test_what_was_merged_and_named_by_hand_is_so_again(clustered: AnnData) -> None:
+    for name in ("kinds", "fine.kinds"):
+        groups = Groups.of(clustered, name).merged([0, 2]).renamed(0, "tumour")
+        groups.recoloured(1, "#123456").put(clustered, name)
+    edits = ("merge 3 into 1", "rename 1 to tumour", "colour 2")
+    note_edits(clustered, "kinds", edits)
+    note_edits(clustered, "fine.kinds", (*edits, "take out 7"))
+    text = run_file(clustered, (), RunConfig())
+    again, _, not_again = text.partition("# By hand, in the table but not made again")
+    assert "# By hand, and made again by 'cluster' where it" in again
+    assert "#   kinds: merge 3 into 1\n#   kinds: rename 1 to tumour\n" in again
+    assert "#   fine.kinds: take out 7\n" in not_again
+    config = parse_run(tomllib.loads(text))
+    assert [settings.edited is not None for settings in config.clusterings] == [True, False]
+    replayed = pipeline.run(pipeline.cluster(clustered, config, replace=True))
+    assert Groups.of(replayed, "kinds").same_as(Groups.of(clustered, "kinds"))
+    assert edits_of(replayed, "kinds") == edits
+    assert run_file(replayed, (), RunConfig()).startswith(again)

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from napari_splicer.analysis.clustering import clusterings
+from napari_splicer.analysis.edited import edit_again, edited_groups
 from napari_splicer.analysis.groups import edits_of
 from napari_splicer.analysis.palette import PALETTE, UNASSIGNED
+from napari_splicer.analysis.regrouping import Groups
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import read_table
 from napari_splicer.export.tables import write_h5ad, write_zarr
@@ -272,3 +274,26 @@ def test_groupings_stand_by_age_in_a_table_that_was_written(session, tmp_path) -
         again.table = read_table(tmp_path / name)
         assert again.clusterings == ("z_oldest", "a_newest")
         assert list(clusterings(again.table)) == ["z_oldest", "a_newest"]
+
+
+def test_what_is_merged_named_and_coloured_can_be_made_again(session) -> None:
+    found = session.table.copy()
+    editing.rename(session, 1, "stroma, outer")
+    editing.recolour(session, 1, "#0000ff")
+    editing.rename(session, 0, "into it")
+    told = edited_groups(session.table, "first")
+    assert [(g.name, g.colour, g.found) for g in told.groups] == [
+        ("into it", "#ff0000", ("1",)),
+        ("stroma, outer", "#0000ff", ("2",)),
+    ]
+    assert edit_again(found, "first", told)
+    assert Groups.of(found, "first").same_as(Groups.of(session.table, "first"))
+    session.history.undo()
+    editing.merge(session, [0, 1])
+    assert edited_groups(session.table, "first") is None  # which names there were is not certain
+    session.history.undo()
+    editing.rename(session, 1, "stroma")
+    editing.merge(session, [0, 1])
+    assert edited_groups(session.table, "first").groups[0].found == ("1", "2")
+    editing.split(session, "1", np.array([0, 1, 0, 1, 0, 1]))
+    assert edited_groups(session.table, "first") is None

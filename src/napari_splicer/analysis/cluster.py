@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_splicer.analysis.clustering import add_clustering, check_name, grouping
+from napari_splicer.analysis.edited import edit_again
 from napari_splicer.analysis.groups import groups_of
 from napari_splicer.analysis.projection import add_projection, has_projection, projecting
 from napari_splicer.analysis.sources import check_sources
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from napari_splicer.shares import Shares
 
     T = TypeVar("T")
+
+_OTHERS = (
+    "The groups of '{name}' are not the very same ones that were merged, named or coloured by hand "
+    "before, so that was not made again."
+)
 
 
 def cluster_table(
@@ -49,7 +55,8 @@ def cluster_table(
     for remark in said:
         yield Warned("cluster", remark)
     counts: list[str] = []
-    for settings in config.clusterings:
+    for asked in config.clusterings:
+        settings = asked.model_copy(update={"edited": None})  # they stand in the groups
         work = grouping(table, spaces.of(settings), settings)
         clustering = yield from steps.next(work, f"Groups '{settings.name}'")
         if clustering is None:
@@ -60,7 +67,9 @@ def cluster_table(
                 yield Warned("cluster", remark)
             said[remark] = None
         add_clustering(table, clustering, replace=replace)
-        counts.append(f"{settings.name}: {len(clustering.names)} groups")
+        if asked.edited is not None and not edit_again(table, asked.name, asked.edited):
+            yield Warned("cluster", _OTHERS.format(name=asked.name))
+        counts.append(f"{asked.name}: {len(groups_of(table, asked.name).cat.categories)} groups")
     for taught in config.taught:
         learned = yield from steps.next(teaching(table, taught), f"Types '{taught.name}'")
         if learned is None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def as_noted(settings: Settings) -> dict[str, Any]:
-    """Return settings as AnnData can write them.
+    """Return settings as AnnData can write them: without what is unset.
 
     Examples
     --------
@@ -21,7 +21,7 @@ def as_noted(settings: Settings) -> dict[str, Any]:
     >>> as_noted(ClusteringSettings(source=("chunk:immune", "intensity")))["source"]
     array(['chunk:immune', 'intensity'], dtype='<U12')
     """
-    data = settings.model_dump()
+    data = settings.model_dump(exclude_none=True)
     return {key: np.array(v) if isinstance(v, tuple) else v for key, v in data.items()}
 
 

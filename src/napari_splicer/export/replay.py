@@ -11,12 +11,15 @@ from napari_splicer.config import ImageInput, RunConfig, as_kept, parse_run
 from napari_splicer.errors import SplicerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from anndata import AnnData
 
-    from napari_splicer.config import TaughtSettings
+    from napari_splicer.config import EditedGroups, TaughtSettings
     from napari_splicer.images.masks import MaskedImage
+
+_AGAIN = "By hand, and made again by 'cluster' where it finds the very same groups"
+_NOT_AGAIN = "By hand, in the table but not made again by this file"
 
 
 def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -> str:
@@ -48,12 +51,13 @@ def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -
             "export": config.export,
         }
     )
-    return _heading(noted, replayed.taught) + replayed.to_toml()
+    return _heading(noted, replayed) + replayed.to_toml()
 
 
 def _groupings(table: AnnData) -> dict[str, Any]:
     """Return the settings of what a table's cells are grouped by; none where they are not."""
     from napari_splicer.analysis.clustering import clusterings
+    from napari_splicer.analysis.edited import edited_groups
     from napari_splicer.analysis.groups import earlier_model
     from napari_splicer.analysis.teaching import taught_settings
 
@@ -61,10 +65,15 @@ def _groupings(table: AnnData) -> dict[str, Any]:
         return {}
     own = {name: s for name, s in clusterings(table).items() if not earlier_model(table, name)}
     taught = {name: taught_settings(table, name) for name in own}
+    edited = {name: edited_groups(table, name) for name in own if not taught[name]}
     return {
-        "clusterings": [settings for name, settings in own.items() if not taught[name]],
+        "clusterings": [own[name] | _as_data(found) for name, found in edited.items()],
         "taught": [s.model_dump(mode="json") for s in taught.values() if s],
     }
+
+
+def _as_data(edited: EditedGroups | None) -> dict[str, Any]:
+    return {} if edited is None else {"edited": edited.model_dump(mode="json")}
 
 
 def files_of(fields: Sequence[MaskedImage]) -> tuple[ImageInput, ...]:
@@ -97,9 +106,11 @@ def _file_of(field: MaskedImage) -> ImageInput | None:
     )
 
 
-def _heading(noted: Mapping[str, Any], taught: Sequence[TaughtSettings]) -> str:
+def _heading(noted: Mapping[str, Any], replayed: RunConfig) -> str:
     what = "tiles" if noted.get("sites") == "grid" else "cells"
-    return _model(noted, what) + _by_example(taught, what) + _by_hand(noted) + _by_others(noted)
+    by_example = _by_example(replayed.taught, what)
+    again = {settings.name for settings in replayed.clusterings if settings.edited}
+    return _model(noted, what) + by_example + _by_hand(noted, again) + _by_others(noted)
 
 
 def _by_example(taught: Sequence[TaughtSettings], what: str) -> str:
@@ -114,13 +125,18 @@ def _by_example(taught: Sequence[TaughtSettings], what: str) -> str:
     return "".join(lines)
 
 
-def _by_hand(noted: Mapping[str, Any]) -> str:
-    """Say what was changed by hand, which no run file makes again."""
-    edits = {name: list(map(str, words)) for name, words in noted.get("edits", {}).items()}
-    if not edits:
-        return ""
-    lines = [f"#   {name}: {words}" for name, each in edits.items() for words in each]
-    return "\n".join(["# By hand, in the table but not made again by this file:", *lines, ""])
+def _by_hand(noted: Mapping[str, Any], again: Collection[str]) -> str:
+    """Say what was changed by hand, in groupings that are edited again and in others."""
+    said = ""
+    for repeated, words in ((True, _AGAIN), (False, _NOT_AGAIN)):
+        lines = [
+            f"#   {name}: {edit}\n"
+            for name, edits in noted.get("edits", {}).items()
+            if (name in again) == repeated
+            for edit in edits
+        ]
+        said += f"# {words}:\n{''.join(lines)}" if lines else ""
+    return said
 
 
 def _by_others(noted: Mapping[str, Any]) -> str:
