@@ -23,6 +23,7 @@ from anndata import AnnData
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_splicer.analysis.noted import as_noted
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import note_representation, record
 from napari_splicer.files import write_text
@@ -79,7 +80,7 @@ def table_of(ids: np.ndarray) -> AnnData:
     table.obsm["X_umap"] = (centres[codes] + rng.normal(0, 0.7, (len(ids), 2))).astype(np.float32)
     table.obsm.update(X_splicer=looks, X_splicer_chunks=looks)
     note_representation(table, WIDTH, {"one": slice(0, 32), "two": slice(32, 64)})
-    record(table)["clusterings"] = {"groups": ClusteringSettings(name="groups").model_dump()}
+    record(table)["clusterings"] = {"groups": as_noted(ClusteringSettings(name="groups"))}
     return table
 
 

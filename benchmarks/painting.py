@@ -26,6 +26,7 @@ import zarr
 from anndata import AnnData
 from qtpy.QtWidgets import QApplication
 
+from napari_splicer.analysis.noted import as_noted
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.embedding.table import record
 from napari_splicer.files import write_text
@@ -75,7 +76,7 @@ def table_of(mask: Any) -> AnnData:
     for name in ("first", "second"):
         codes = rng.integers(0, GROUPS, len(ids))
         table.obs[name] = pd.Categorical.from_codes(codes, [str(i + 1) for i in range(GROUPS)])
-        made = ClusteringSettings(name=name).model_dump()
+        made = as_noted(ClusteringSettings(name=name))
         record(table).setdefault("clusterings", {})[name] = made
     return table
 

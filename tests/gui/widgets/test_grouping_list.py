@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from napari_splicer.analysis.noted import as_noted
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.gui.widgets.grouping_list import GroupingList
 
@@ -17,7 +18,7 @@ from napari_splicer.gui.widgets.grouping_list import GroupingList
 )
 def test_the_tip_lists_what_the_method_uses(qtbot, session, method, used, unused) -> None:
     made = ClusteringSettings(name="kind", source="intensity", method=method)
-    session.table.uns["splicer"]["clusterings"]["kind"] = made.model_dump()
+    session.table.uns["splicer"]["clusterings"]["kind"] = as_noted(made)
     groupings = GroupingList(session)
     qtbot.addWidget(groupings)
     tip = groupings.list.item(0).toolTip()

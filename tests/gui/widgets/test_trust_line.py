@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_splicer.analysis.noted import as_noted
 from napari_splicer.analysis.trust import Trust, note_trust, trust_of
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.gui import editing, groupings
@@ -25,7 +26,7 @@ def session(session):
     for name, source in (("kind", "representation"), ("other", "intensity")):
         table.obs[name] = table.obs["kind"]
         table.uns[f"{name}_colors"] = list(table.uns["kind_colors"])
-        made = ClusteringSettings(name=name, source=source).model_dump()
+        made = as_noted(ClusteringSettings(name=name, source=source))
         table.uns["splicer"]["clusterings"][name] = made
     session.table = table
     return session

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QAction, QMouseEvent
     from qtpy.QtWidgets import QWidget
 
-_LONGEST = 34  # characters in which several are named on the button
+_LONGEST = 28  # characters in which several are named on the button
 
 
 class SourceMenu(QToolButton):
