@@ -127,7 +127,7 @@ def test_a_first_training_that_is_closed_goes_on_in_the_next_window(
     qtbot.waitUntil(offer.isVisible, timeout=PATIENCE)
     offer.button.click()
     qtbot.waitUntil(lambda: dock.session.components == components, timeout=PATIENCE)
-    qtbot.waitUntil(lambda: not dock.keeper.opening, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.keeper.opener.busy, timeout=PATIENCE)
     assert len(dock.session.metrics) >= steps
     panel = dock.pages["model"].train_panel
     dock.open_step("model")

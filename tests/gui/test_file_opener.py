@@ -38,7 +38,7 @@ def link(viewer: Viewer) -> ViewerLink:
 @pytest.fixture
 def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with layers that take long: one in each turn of the event loop."""
-    monkeypatch.setattr(file_opener, "_TURN", 1e-9)
+    monkeypatch.setattr(file_opener, "_LONGEST", 1e-9)
 
 
 @pytest.fixture
@@ -63,20 +63,19 @@ def mask(tmp_path: Path) -> str:
 
 @pytest.mark.usefixtures("one_at_a_time")
 def test_channels_come_while_the_window_lives(link, viewer, image, qtbot) -> None:
-    said = []
-    link.session.events.notice.connect(lambda notice: said.append(notice and notice.text))
     link.opener.open_image(image)
-    assert said == ["Opening field.ome.tif …"]
+    assert link.opener.title == "field.ome.tif"
     assert not viewer.layers  # it is read in a thread
     seen = set()
 
     def look() -> bool:
-        seen.add(len(viewer.layers))
+        seen.add((len(viewer.layers), link.opener.share))
         return not link.opener.busy
 
     qtbot.waitUntil(look, timeout=30_000)
-    assert len(seen) > CHANNELS // 2  # between its turns, other things happen
-    assert "Opening field.ome.tif … 1 of 8 channels" in said
+    assert len(dict(seen)) > CHANNELS // 2  # between its turns, other things happen
+    assert max(share for _, share in seen) > 0.9
+    assert link.opener.title == ""
     assert link.session.notice is None
     assert link.session.image.channels == tuple(f"M{i}" for i in range(CHANNELS))
     assert link.image_layers == tuple(viewer.layers)
@@ -114,6 +113,43 @@ def test_layers_taken_away_meanwhile_keep_the_rest_from_coming(link, viewer, ima
     assert not viewer.layers
     assert link.session.notice is None
     assert link.session.image is None
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+@pytest.mark.parametrize("half_there", [False, True])
+def test_what_is_cancelled_leaves_the_window_as_it_was(
+    link, viewer, image, mask, qtbot, half_there
+) -> None:
+    link.opener.open_image(image)
+    qtbot.waitUntil(lambda: not link.opener.busy, timeout=30_000)
+    before, chosen = list(viewer.layers), link.session.image
+    link.opener.open_image(image)
+    link.opener.open_mask(mask)
+    if half_there:
+        qtbot.waitUntil(lambda: len(viewer.layers) > CHANNELS + 1, timeout=30_000)
+    link.opener.cancel()
+    assert not link.opener.busy
+    qtbot.wait(300)
+    assert list(viewer.layers) == before
+    assert link.session.image is chosen
+    assert link.session.cells is None
+    link.opener.open_mask(mask)
+    qtbot.waitUntil(lambda: link.session.cells is not None, timeout=30_000)
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_the_dock_says_what_is_opened_and_can_stop_it(viewer, link, image, qtbot) -> None:
+    dock = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")[1]
+    viewer.window._qt_window.show()
+    qtbot.waitUntil(dock.isVisible, timeout=30_000)
+    assert not dock.opening.isVisible()
+    link.opener.open_image(image)
+    assert dock.opening.isVisible()
+    assert dock.opening.words.text() == "Opening field.ome.tif …"
+    qtbot.waitUntil(lambda: len(viewer.layers) > 1, timeout=30_000)
+    dock.opening.line.cancel.click()
+    assert not dock.opening.isVisible()
+    assert not viewer.layers
 
 
 @pytest.mark.usefixtures("one_at_a_time")

@@ -145,10 +145,10 @@ def test_another_project_is_opened_without_a_question_where_all_is_saved(
     editing.rename(dock.session, 0, "named a moment before")
     monkeypatch.setattr(QMessageBox, "question", lambda *_: pytest.fail("asked"))
     dock.project.open(other)
-    qtbot.waitUntil(lambda: dock.keeper.project.path == other, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.keeper.opener.busy, timeout=PATIENCE)
     assert "tumour" in [group.name for group in dock.session.groups]
     dock.project.open(here)
-    qtbot.waitUntil(lambda: dock.keeper.project.path == here, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.keeper.opener.busy, timeout=PATIENCE)
     assert "named a moment before" in [group.name for group in dock.session.groups]
 
 
@@ -170,10 +170,10 @@ def test_what_would_be_lost_is_asked_about_before_another_project_is_opened(
     monkeypatch.setattr(QMessageBox, "question", answer)
     dock.project.open(other)
     assert asked[0].endswith("in no file and no project: my marks.")
-    assert not dock.keeper.opening
+    assert not dock.keeper.opener.busy
     assert "my marks" in viewer.layers
     dock.project.open(other)
-    qtbot.waitUntil(lambda: dock.keeper.project.path == other, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.keeper.opener.busy, timeout=PATIENCE)
     assert len(asked) == 2
 
 
@@ -189,7 +189,7 @@ def test_a_mask_drawn_before_there_is_a_project_is_asked_about(
     monkeypatch.setattr(QMessageBox, "question", lambda *words: asked.append(words[2]))
     dock.project.open(folder)
     assert asked[0].endswith(": drawn.")
-    assert not dock.keeper.opening
+    assert not dock.keeper.opener.busy
 
 
 def test_nothing_is_asked_of_a_folder_that_is_no_project(
@@ -199,7 +199,7 @@ def test_nothing_is_asked_of_a_folder_that_is_no_project(
     qtbot.waitUntil(lambda: dock.keeper.saved is not None, timeout=PATIENCE)
     monkeypatch.setattr(QMessageBox, "question", lambda *_: pytest.fail("asked"))
     dock.project.open(tmp_path)
-    qtbot.waitUntil(lambda: not dock.keeper.opening, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.keeper.opener.busy, timeout=PATIENCE)
     assert "is no SpliCER project" in dock.session.notice.text
 
 

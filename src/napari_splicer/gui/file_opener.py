@@ -1,188 +1,240 @@
-"""FileOpener: files become layers while the window lives on.
+"""FileOpener: what lies in files comes into a window while that lives on.
 
-What has to be read is read in a thread. Each layer costs napari about 0.1 s, so they are added a
-few at a time.
+What has to be read is read in a thread. Each layer costs napari about 0.1 s, so they are put there
+a few at a time. Images, masks, run files (:mod:`~napari_splicer.gui.run_files`) and projects
+(:mod:`~napari_splicer.gui.keeper`) are opened here, one after the other.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari.layers import Layer
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from napari_splicer.errors import SplicerError
+from napari_splicer.errors import UNFORESEEN, SplicerError
 from napari_splicer.gui.display import (
     choose_opened,
-    image_layers,
     mask_layer,
-    selection_kept,
 )
+from napari_splicer.gui.incoming import Cancelled, Opening, add_layers, layers_of
 from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.mask_layers import lay_mask
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.images.image import Affine2D
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from napari.layers import Layer
 
     from napari_splicer.gui.display import LayerData
     from napari_splicer.gui.layers import ViewerLink
-    from napari_splicer.images.image import MultiplexImage
+    from napari_splicer.shares import Shares
 
-    # The layers of an image, or what a mask becomes one of: it lies where the image does by then.
-    Read = list[Layer] | LayerData
+_TURN = 0.1  # s for which something is put into the window before that is heard again; longer
+_LONGEST = 0.4  # where drawing the window takes longer, but no longer than this
+_READING = 0.5  # of the whole: reading is about half of what opening takes
 
-_TURN = 0.1  # s for which layers are added before the window is heard again
 
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is to be opened, and which layer it takes the place of."""
-
-    title: str
-    read: Callable[[], Read]
-    instead: Layer | None = None
+_ENDS: tuple[type[Exception], ...] = (StopIteration, Cancelled, *UNFORESEEN)
 
 
 class FileOpener:
-    """Opens images and masks in one window, one file after the other.
+    """Opens what it is asked for in one window, one thing after the other.
+
+    Its signal ``changed`` follows a change of what is being opened, or of how far that is.
 
     Parameters
     ----------
     link : ViewerLink
     """
 
+    changed = Signal()
+
     def __init__(self, link: ViewerLink) -> None:
-        self._link, self._session = link, link.session
-        self._waiting: deque[_Asked] = deque()
-        self._now: _Asked | None = None
-        self._coming: deque[Layer] = deque()
-        self._opened: list[Layer] = []
-        self._said: Notice | None = None
-        self._before: Notice | None = None
+        self._link = link
+        self._waiting: deque[Opening] = deque()
+        self._now: Opening | None = None
+        self._putting: Shares[None] | None = None
+        self._share = self._heard = 0.0
         self._turn = QTimer(singleShot=True)
-        self._turn.timeout.connect(self._add_some)
-        self._reading = Errand(self._turn, self._take, self._refuse)
+        self._turn.timeout.connect(self._put_some)
+        self._reading = Errand(self._turn, self._take, self._refuse, self._on_read)
 
     @property
     def busy(self) -> bool:
-        """Whether a file is being opened."""
+        """Whether something is being opened."""
         return self._now is not None
 
-    def open_image(self, path: str) -> None:
-        """Open an image as one layer per channel, and choose it; a notice says what went wrong."""
-        self._ask(_Asked(Path(path).name, partial(_read_image, path)))
+    @property
+    def title(self) -> str:
+        """What is being opened; empty where nothing is."""
+        return "" if self._now is None else self._now.title
 
-    def open_mask(self, path: str) -> None:
-        """Open a mask where the image lies, and choose it; a notice says what went wrong."""
-        self._ask(_Asked(Path(path).name, partial(_read_mask, path)))
+    @property
+    def share(self) -> float:
+        """How much of that is done, 0 to 1."""
+        return self._share
 
-    def take_apart(self) -> None:
-        """Put one layer per channel in the place of the one with all channels, the chosen image."""
-        image, layers = self._session.image, self._link.image_layers
-        if image is not None and len(layers) == 1 and not self.busy:  # clicked twice, it is one
-            self._ask(_Asked(image.name, partial(_layers_of, image), instead=layers[0]))
+    def ask(self, opening: Opening) -> None:
+        """Open something, as soon as what was asked for before is there."""
+        self._waiting.append(opening)
+        if self._now is None:
+            notice = self._link.session.notice
+            if notice is not None and notice.stage == "open":
+                self._link.session.notice = None  # it is about a file before
+            self._next()
+
+    def cancel(self) -> None:
+        """Open nothing of what was asked for; what is half there is taken out again."""
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        for opening in waiting:
+            opening.cancelled()
+        if self._now is not None:
+            self.withdraw(self._now)
+
+    def withdraw(self, opening: Opening) -> None:
+        """Do not open this, or no more of it; nothing happens where it was not asked for."""
+        if opening in self._waiting:
+            self._waiting.remove(opening)
+            opening.cancelled()
+        elif opening is self._now:
+            self._turn.stop()
+            self._reading.forget()
+            putting, self._putting = self._putting, None
+            if putting is not None:
+                _take_out(putting)
+            opening.cancelled()
+            self._next()
 
     def end(self) -> None:
         """Open nothing more: the window is gone."""
         self._waiting.clear()
-        self._coming.clear()
         self._reading.forget()
         self._turn.stop()
-
-    def _ask(self, asked: _Asked) -> None:
-        self._waiting.append(asked)
-        if self._now is None:
-            self._next()
+        self._now, putting = None, self._putting
+        self._putting = None
+        if putting is not None:
+            putting.close()
 
     def _next(self) -> None:
         self._now = self._waiting.popleft() if self._waiting else None
+        self._share = 0.0
         if self._now is not None:
-            notice = self._session.notice
-            about_files = notice is not None and notice.stage == "open"
-            self._before = None if about_files else notice
-            self._say("")
             self._reading.ask(self._now.read)
+        self.changed.emit()
 
-    def _say(self, progress: str) -> None:
-        title = "" if self._now is None else self._now.title
-        words = f"Opening {title} …{progress}"
-        self._said = self._session.notice = Notice("info", words, "open")
+    def _on_read(self, share: float) -> None:
+        self._tell(share * _READING)
 
-    def _unsay(self) -> None:
-        if self._session.notice is self._said:
-            self._session.notice = self._before
+    def _tell(self, share: float) -> None:
+        self._share = share
+        self.changed.emit()
 
     def _refuse(self, error: Exception) -> None:
-        self._unsay()
+        opening = self._now
+        if opening is not None:
+            opening.refused(error)
+        self._next()
+
+    def _take(self, read: Any) -> None:
+        if self._now is not None:
+            self._putting, self._heard = self._now.put(read), time.monotonic()
+            self._put_some()
+
+    def _put_some(self) -> None:
+        if self._putting is None:
+            return
+        begun = time.monotonic()
+        end = begun + min(max(_TURN, begun - self._heard), _LONGEST)
+        try:
+            with self._link.holding(quietly=True):
+                share = next(self._putting)
+                while time.monotonic() < end:
+                    share = next(self._putting)
+        except _ENDS as error:
+            self._ended(error)
+            return
+        self._tell(_READING + share * (1 - _READING))
+        self._turn.start(0)
+        self._heard = time.monotonic()
+
+    def _ended(self, how: Exception) -> None:
+        self._putting, opening = None, self._now
+        if isinstance(how, Cancelled) and opening is not None:
+            opening.cancelled()
+        elif not isinstance(how, StopIteration) and opening is not None:
+            opening.refused(how)
+        self._next()
+
+    # images and masks --------------------------------------------------------------------------
+
+    def open_image(self, path: str) -> None:
+        """Open an image as one layer per channel, and choose it; a notice says what went wrong."""
+        self._ask_for(Path(path).name, partial(_read_image, path), self._put_image)
+
+    def open_mask(self, path: str) -> None:
+        """Open a mask where the image lies, and choose it; a notice says what went wrong."""
+        self._ask_for(Path(path).name, partial(_read_mask, path), self._put_mask)
+
+    def take_apart(self) -> None:
+        """Put one layer per channel in the place of the one with all channels, the chosen image."""
+        image, layers = self._link.session.image, self._link.image_layers
+        if image is not None and len(layers) == 1 and not self.busy:  # clicked twice, it is one
+            put = partial(self._put_image, instead=layers[0])
+            self._ask_for(image.name, partial(layers_of, image), put)
+
+    def _ask_for(
+        self, title: str, read: Callable[[], Shares[Any]], put: Callable[[Any], Shares[None]]
+    ) -> None:
+        self.ask(Opening(title, read, put, self._say_why))
+
+    def _say_why(self, error: Exception) -> None:
         if isinstance(error, SplicerError):
-            self._session.notice = Notice("error", str(error), "open")
+            self._link.session.notice = Notice("error", str(error), "open")
         else:
             tell(error)
-        self._next()
 
-    def _take(self, read: Read) -> None:
-        if isinstance(read, tuple):
-            self._unsay()
-            lay_mask(self._link, read)
-            self._next()
+    def _put_image(self, layers: Sequence[Layer], instead: Layer | None = None) -> Shares[None]:
+        link = self._link
+        opened = yield from add_layers(link, layers)
+        if not opened:
             return
-        self._coming, self._opened = deque(read), []
-        self._add_some()
-
-    def _add_some(self) -> None:
-        layers = set(self._link.layers)
-        if not layers.issuperset(self._opened):
-            # Taken away, or a project was opened: no more of it is wanted.
-            self._coming.clear()
-            self._opened = [layer for layer in self._opened if layer in layers]
-        end = time.monotonic() + _TURN
-        with self._link.holding(quietly=True), selection_kept(self._link.viewer):
-            while self._coming:
-                self._opened.append(self._coming.popleft())
-                self._link.add_layer(self._opened[-1])
-                if time.monotonic() > end:
-                    break
-        if self._coming:
-            done = len(self._opened)
-            self._say(f" {done} of {done + len(self._coming)} channels")
-            self._turn.start(0)
-            return
-        self._unsay()
-        opened, self._opened = self._opened, []
-        if opened:
-            self._choose(opened, None if self._now is None else self._now.instead)
-        self._next()
-
-    def _choose(self, opened: list[Layer], instead: Layer | None) -> None:
-        mask, groups = self._link.mask_layer, self._session.panel_groups
-        choose_opened(self._link, opened)
+        mask, groups = link.mask_layer, link.session.panel_groups
+        choose_opened(link, opened)
         if instead is not None:
-            with self._link.holding():
-                self._link.remove_layer(instead)
-            self._link.use_mask(mask)
-            self._session.panel_groups = groups
-            if self._link.viewer is not None:
-                self._link.viewer.layers.selection.active = opened[0]
+            link.remove_layer(instead)
+            link.use_mask(mask)
+            link.session.panel_groups = groups
+            if link.viewer is not None:
+                link.viewer.layers.selection.active = opened[0]
+
+    def _put_mask(self, described: LayerData) -> Shares[None]:
+        yield 0.0
+        lay_mask(self._link, described)
 
 
-def _read_image(path: str) -> list[Layer]:
+def _take_out(putting: Shares[None]) -> None:
+    try:
+        putting.throw(Cancelled())
+    except (Cancelled, StopIteration):
+        return
+
+
+def _read_image(path: str) -> Shares[list[Layer]]:
     from napari_splicer.images.open import open_image
 
-    return _layers_of(open_image(path))
+    return (yield from layers_of(open_image(path)))
 
 
-def _layers_of(image: MultiplexImage) -> list[Layer]:
-    return [Layer.create(*described) for described in image_layers(image)]
-
-
-def _read_mask(path: str) -> LayerData:
+def _read_mask(path: str) -> Shares[LayerData]:
     from napari_splicer.images.open import open_mask
 
+    yield 0.0
     return mask_layer(open_mask(path), Affine2D())

@@ -1,4 +1,4 @@
-"""Keeper: saves the work of a window by itself, and opens projects in it.
+"""Keeper: saves the work of a window by itself.
 
 A state is taken hold of in the GUI thread, which copies nothing large, and written in a worker.
 """
@@ -6,7 +6,7 @@ A state is taken hold of in the GUI thread, which copies nothing large, and writ
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -20,36 +20,34 @@ from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.project.capture import capture, worth_keeping
 from napari_splicer.gui.project.folder import ProjectFolder, free_folder, new_folder
 from napari_splicer.gui.project.in_use import InUse
-from napari_splicer.gui.project.opening import Question, Wanted, open_project
 from napari_splicer.gui.project.provenance import Provenance
-from napari_splicer.gui.project.recent import note_recent, save_and_note
-from napari_splicer.gui.project.restore import restore
+from napari_splicer.gui.project.recent import save_and_note
 from napari_splicer.gui.project.state import KEPT_FIELDS
+from napari_splicer.gui.project_opener import ProjectOpener
 from napari_splicer.gui.reading import is_own
 from napari_splicer.gui.session import unwrapped
 from napari_splicer.gui.snapshot import Notice
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
     from napari.viewer import Viewer
 
-    from napari_splicer.gui.project.opening import Opened
     from napari_splicer.gui.project.record import ProjectRecord
     from napari_splicer.gui.project.state import State
 
 WAIT = 2.0  # seconds after a change, in which more are awaited
-_BUSY = "A project can be opened when the work that runs is done, or cancelled."
 _PATIENCE = 5  # times as long as the last save took are waited before the next,
 _LONGEST = 30.0  # but never more seconds: a computer that stops then takes them along
 
 
 class Keeper:
-    """Saves and opens the work of one viewer; see :func:`keeper_for`.
+    """Saves the work of one viewer; see :func:`keeper_for`.
 
     Nothing is written before there is something worth keeping. Its signal ``changed`` follows a
-    change of what it says of itself, ``opened`` that a project was put into the window.
+    change of what it, or its opener, says of itself.
 
     Attributes
     ----------
@@ -57,16 +55,15 @@ class Keeper:
         Where the work is saved; None until there is something to save.
     problem : str
         Why the last save failed, as a sentence; empty where it did not.
-    saving, opening : bool
-        Whether a save, or the opening of a project, is under way.
-    question : Question or None
-        What is asked of the files of the project that is to be opened.
+    saving : bool
+        Whether a save is under way.
+    opener : ProjectOpener
+        Opens other projects in the window.
     left_out : tuple of str
         Layers that lie in no file and are no part of the project, unless ``keep_images`` is set.
     """
 
     changed = Signal()
-    opened = Signal()
 
     def __init__(self, viewer: Viewer) -> None:
         self._link = link_for(viewer)
@@ -76,13 +73,12 @@ class Keeper:
         self.project: ProjectFolder | None = None
         self.in_use = InUse()
         self.problem = ""
-        self.saving = self.opening = self.keep_images = False
-        self.question: Question | None = None
+        self.saving = self.keep_images = False
+        self.opener = ProjectOpener(self, self._link, self._runner)
         self.left_out: tuple[str, ...] = ()
         self._timer = QTimer(singleShot=True)
         self._timer.timeout.connect(self._save_if_any)
         self._saving = Errand(self._timer, self._on_saved, self._on_not_saved)
-        self._opening = Errand(self._timer, self._on_opened, self._on_not_opened)
         self._written: ProjectRecord | None = None  # what was asked to be written, and is
         self._asked: State | None = None
         self._restoring = self._removing = self._emptied = self._ended = False
@@ -175,10 +171,11 @@ class Keeper:
             self.saving = False
 
     def end(self) -> None:
-        """Save no more, and let others open the project: the window is gone."""
-        self._ended, self.opening = True, False
+        """Save and open no more, and let others open the project: the window is gone."""
+        self._ended = True
+        self.opener.end()
+        self._link.opener.end()
         self._saving.forget()
-        self._opening.forget()
         self.in_use.keep_only()
 
     def _project_now(self) -> ProjectFolder:
@@ -209,83 +206,42 @@ class Keeper:
             tell(error)
         self.changed.emit()
 
-    # opening -----------------------------------------------------------------------------------
+    # another project ---------------------------------------------------------------------------
 
     @property
     def would_replace(self) -> bool:
         """Whether there is anything in the window that opening a project would take away."""
         return any(not is_own(layer) for layer in self._link.layers)
 
-    def open(self, wanted: Wanted) -> None:
-        """Open a project instead of what is in the window, which is saved before.
-
-        Files that are missing or have changed are asked for in :attr:`question`.
-        """
-        self.question = None
-        if self._runner.busy:
-            self.session.notice = Notice("error", _BUSY)
-        elif self._may_leave(wanted):
-            self.opening = True
-            self._opening.ask(open_project, wanted)
-        self.changed.emit()
-
-    def _may_leave(self, wanted: Wanted) -> bool:
-        """Save what is in the window, which is to give way; False, and why, if that fails."""
+    def may_leave(self, folder: Path) -> bool:
+        """Save what is to give way to the project in ``folder``; False, and why, if that fails."""
         try:
             self.finish()
         except SplicerError as error:
             self._on_not_saved(error)
             why = "is not opened: what is open now could not be saved."
-            self.session.notice = Notice("error", f"{wanted.folder.name} {why} {error}")
+            self.session.notice = Notice("error", f"{folder.name} {why} {error}")
             return False
         return True
 
-    def do_not_open(self) -> None:
-        """Leave the window as it is, after a question."""
-        self.question = None
-        self.changed.emit()
+    @contextmanager
+    def giving_way(self, folder: Path) -> Iterator[None]:
+        """While the project in ``folder`` comes into the window, save nothing.
 
-    def _on_opened(self, result: Opened | Question) -> None:
-        self.opening = False
-        if isinstance(result, Question):
-            self.question = result
-        elif self._runner.busy:  # begun meanwhile
-            self.session.notice = Notice("error", _BUSY)
-        elif self._may_leave(result.wanted):
-            self._take(result)
-        self.changed.emit()
-
-    def _take(self, opened: Opened) -> None:
-        """Put a project into the window, where everything is saved by now."""
-        wanted, record, now = opened.wanted, opened.contents.record, self.project
-        if now is not None and now.path == wanted.folder and now.saves != record.saves:
-            self.open(wanted)  # it is the one that was just saved, and was read before
-            return
+        Whatever becomes of the window, it is saved over neither that nor the project before.
+        """
+        self.in_use.take(folder)
         self._restoring = True
+        self.project, self.problem, self._written = None, "", None
         try:
-            self.in_use.take(wanted.folder)
-            # Whatever becomes of the window, it is not to be saved over either project.
-            self.project, self.problem, self._written = None, "", None
-            whole = restore(self._link, opened)
-        except UNFORESEEN as error:
-            self.in_use.keep_only(None if self.project is None else self.project.path)
-            self._on_not_opened(error)
-            return
+            yield
         finally:
             self._restoring = False
-        self._written, self._emptied = self.state().record, False
-        self.project = opened.contents.folder if whole else None
-        self.in_use.keep_only(wanted.folder)
-        note_recent(wanted.folder)
-        if whole and (wanted.moved or wanted.as_they_are):
-            self.save()  # where its files lie, and what they are, now
-        self.opened.emit()
 
-    def _on_not_opened(self, error: Exception) -> None:
-        self.opening = False
-        self.session.notice = Notice("error", in_words(error), "open")
-        tell(error)
-        self.changed.emit()
+    def go_on_with(self, project: ProjectFolder | None) -> None:
+        """Save to ``project`` what is in the window, as soon as it changes; None for a new one."""
+        self._written, self._emptied = self.state().record, False
+        self.project = project
 
 
 _KEEPERS: WeakKeyDictionary[Any, Keeper] = WeakKeyDictionary()

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_splicer.gui.binding import bind, when_destroyed
+from napari_splicer.gui.binding import bind
 from napari_splicer.gui.closing import SaveOnClose
 from napari_splicer.gui.docks import open_explorer
 from napari_splicer.gui.jobs import runner_for
@@ -35,11 +35,13 @@ from napari_splicer.gui.steps.image_step import ImageStep
 from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.model_step import ModelStep
 from napari_splicer.gui.steps.page import rule, text
+from napari_splicer.gui.still import StillPicture
 from napari_splicer.gui.theming import theme_of
 from napari_splicer.gui.widgets.file_drop import FileDrop
 from napari_splicer.gui.widgets.files_form import FilesForm
 from napari_splicer.gui.widgets.focus_ring import FocusRing
 from napari_splicer.gui.widgets.notice_line import NoticeLine
+from napari_splicer.gui.widgets.opening_line import OpeningLine
 from napari_splicer.gui.widgets.project_line import ProjectLine
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
 from napari_splicer.gui.widgets.remembering import Remembering
@@ -85,7 +87,7 @@ class SplicerWidget(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         link, runner = link_for(napari_viewer), runner_for(napari_viewer)
-        self.session = link.session
+        self._link, self.session = link, link.session
         self.keeper = keeper_for(napari_viewer)
         self.project = ProjectLine(self.keeper)
         self.files_form = FilesForm(self.keeper)
@@ -118,7 +120,6 @@ class SplicerWidget(QWidget):
         self._area = QScrollArea()
         self._lay_out()
         self._theme: Theme | None = None
-        self._link = link
         self._follow_theme()
         self._due = QTimer(self)
         self._due.setSingleShot(True)
@@ -126,7 +127,7 @@ class SplicerWidget(QWidget):
         for name in _DECIDING:
             bind(self, self.session.events[name], self._ask_for_refresh)
         bind(self, self.session.events.job, self._follow)
-        bind(self, self.keeper.opened, self._show_work)
+        bind(self, self.keeper.opener.opened, self._show_work)
         self._open_as_left(self._refresh())
 
     def _lay_out(self) -> None:
@@ -160,7 +161,8 @@ class SplicerWidget(QWidget):
         self._area.viewport().installEventFilter(self)
         layout.addWidget(rule())
         layout.addWidget(self._area, 1)
-        self.notice = NoticeLine(self.session)
+        self.opening, self.notice = OpeningLine(self._link.opener), NoticeLine(self.session)
+        layout.addWidget(self.opening)
         layout.addWidget(self.notice)
         layout.addWidget(rule())
         layout.addLayout(self._advice_line())
@@ -257,7 +259,7 @@ class SplicerWidget(QWidget):
         super().showEvent(event)
         if self._on_close is None:
             self._on_close = SaveOnClose(self.keeper, self.window())
-            when_destroyed(self.window(), self._link.opener.end)
+            StillPicture(self.keeper, self.window())
         QTimer.singleShot(0, self._remembering.place)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -281,7 +283,7 @@ class SplicerWidget(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         """Follow napari's theme: it changes the style of the whole window."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_link"):
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_theme"):
             self._follow_theme()
 
     def _follow_theme(self) -> None:

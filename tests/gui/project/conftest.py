@@ -18,6 +18,7 @@ from napari_splicer.gui.project.opening import Opened, Question, Wanted, open_pr
 from napari_splicer.gui.project.provenance import Provenance
 from napari_splicer.gui.project.restore import restore
 from napari_splicer.samples import synthetic_tissue
+from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,10 @@ class Window:
             self.project = ProjectFolder(path)
         return self.project.save(capture(self.link, self.provenance, keep_images=keep_images))
 
+    def restore(self, opened: Opened) -> bool:
+        with self.link.holding():
+            return finish(restore(self.link, opened))
+
     def run(self, run: commands.Run) -> None:
         commands.begin(self.session, run)
         commands.apply(self.session, run, run.events())
@@ -60,16 +65,16 @@ class Window:
 def reopened(path: Path, **said: object) -> Window:
     """Open a project in a new window; fails where something would be asked."""
     window = Window.new()
-    opened = open_project(Wanted(path, **said))
+    opened = finish(open_project(Wanted(path, **said)))
     assert isinstance(opened, Opened), opened
-    restore(window.link, opened)
+    window.restore(opened)
     window.project = opened.contents.folder
     return window
 
 
 def asked(path: Path, **said: object) -> Question:
     """Return what is asked when a project is opened."""
-    question = open_project(Wanted(path, **said))
+    question = finish(open_project(Wanted(path, **said)))
     assert isinstance(question, Question)
     return question
 

@@ -17,7 +17,7 @@ from napari_splicer.gui.naming import rename_channels
 from napari_splicer.gui.project import record
 from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.project.record import RECORD, read_record
-from napari_splicer.gui.project.restore import restore
+from napari_splicer.shares import finish
 
 
 @pytest.fixture
@@ -95,10 +95,12 @@ def test_results_of_an_image_that_changed_stay_when_another_is_chosen(
 def test_a_project_is_known_to_be_opened_in_part(plain, images, tmp_path, new_window) -> None:
     plain.save(tmp_path / "a.splicer")
     window = new_window()
-    assert restore(window.link, open_project(Wanted(tmp_path / "a.splicer")))
+    assert window.restore(finish(open_project(Wanted(tmp_path / "a.splicer"))))
     (images / "left.ome.tif").unlink()
     window = new_window()
-    assert not restore(window.link, open_project(Wanted(tmp_path / "a.splicer", as_they_are=True)))
+    assert not window.restore(
+        finish(open_project(Wanted(tmp_path / "a.splicer", as_they_are=True)))
+    )
     said = "and 1 more could not be opened again. The project stays as it is"
     assert said in window.session.notice.text
 
@@ -108,14 +110,14 @@ def test_a_window_is_emptied_where_a_project_cannot_be_put_into_it(
 ) -> None:
     plain.save(tmp_path / "a.splicer")
     window = new_window()
-    opened = open_project(Wanted(tmp_path / "a.splicer"))
+    opened = finish(open_project(Wanted(tmp_path / "a.splicer")))
 
     def fail(*_: object) -> None:
         raise RuntimeError("no such thing")
 
     monkeypatch.setattr("napari_splicer.gui.project.restore._take_up_work", fail)
     with pytest.raises(RuntimeError):
-        restore(window.link, opened)
+        window.restore(opened)
     assert list(window.viewer.layers) == []
     assert window.session.table is None
     window.viewer.add_image(np.zeros((9, 9)), name="DAPI")
@@ -247,7 +249,7 @@ def test_a_damaged_mask_is_not_taken_for_another(plain, tmp_path, new_window, ho
     if how == "missing":
         piece.unlink()
     window = new_window()
-    assert not restore(window.link, open_project(Wanted(path)))
+    assert not window.restore(finish(open_project(Wanted(path))))
     assert window.link.mask_layer is None
     assert "can't be read" in window.session.notice.text
 
@@ -281,7 +283,7 @@ def test_examples_that_can_not_be_read_are_a_damaged_table(taught, tmp_path, sai
     group = zarr.open_group(table, mode="r+", zarr_format=2, use_consolidated=False)
     write_elem(group["uns/splicer/clusterings/taught"], "examples", said)
     zarr.consolidate_metadata(group.store, zarr_format=2)
-    contents = open_project(Wanted(tmp_path / "a.splicer")).contents
+    contents = finish(open_project(Wanted(tmp_path / "a.splicer"))).contents
     assert contents.tables == (None,)
     assert "the groups taught can't be read" in contents.remarks[0]
 
@@ -289,10 +291,10 @@ def test_examples_that_can_not_be_read_are_a_damaged_table(taught, tmp_path, sai
 def test_numbers_that_a_table_notes_are_looked_at(plain, tmp_path) -> None:
     path = tmp_path / "a.splicer"
     plain.save(path)
-    assert open_project(Wanted(path)).contents.remarks == ()
+    assert finish(open_project(Wanted(path))).contents.remarks == ()
     for piece in pieces(path / "tables"):
         if "pixel_sizes" in piece.parts and "y_um" in piece.parts:
             piece.unlink()
-    contents = open_project(Wanted(path)).contents
+    contents = finish(open_project(Wanted(path))).contents
     assert contents.tables[0] is not None
     assert "how they were made may not be" in contents.remarks[0]

@@ -20,10 +20,10 @@ from napari_splicer.gui.annotating import remove_annotation, take_annotations
 from napari_splicer.gui.categories import categories_of
 from napari_splicer.gui.docks import open_sample
 from napari_splicer.gui.project.opening import Wanted, open_project
-from napari_splicer.gui.project.restore import restore
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.reading import OWN, is_own
 from napari_splicer.images.panel import Marker, Panel
+from napari_splicer.shares import finish
 
 
 def journey(window):
@@ -71,8 +71,8 @@ def test_a_project_that_is_opened_has_no_steps_of_the_work_before(
     assert again.session.components == before[1:]
     assert again.session.set_up.next_undo is None
     composing.add(again.session)
-    opened = open_project(Wanted(tmp_path / "a.splicer"))
-    restore(again.link, opened)
+    opened = finish(open_project(Wanted(tmp_path / "a.splicer")))
+    again.restore(opened)
     assert again.session.components == before[1:]
     assert again.session.set_up.next_undo is None
 
@@ -437,7 +437,7 @@ def test_another_window_full_of_work_is_emptied_first(project, images, new_windo
     window.link.open_mask(str(images / "right_mask.tif"))
     window.run(commands.embed(window.session, with_model=False))
     window.session.select(window.session.ids()[:3])
-    restore(window.link, open_project(Wanted(project)))
+    window.restore(finish(open_project(Wanted(project))))
     assert window.session.image.name == "left"
     assert len(window.session.selection) == 0
     assert window.session.history.next_undo is None

@@ -5,22 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from napari.layers import Layer
+
 from napari_splicer.gui.display import image_layers, mask_layer
 from napari_splicer.gui.project.contents import read_project
+from napari_splicer.gui.project.layer_records import dress
 from napari_splicer.gui.project.places import find_files
 from napari_splicer.gui.project.record import RECORD, read_record
 from napari_splicer.gui.reading import OWN
 from napari_splicer.images.image import Affine2D
 from napari_splicer.images.open import open_image, open_mask
+from napari_splicer.shares import part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from napari_splicer.gui.display import LayerData
     from napari_splicer.gui.project.contents import Contents
     from napari_splicer.gui.project.places import Place
-    from napari_splicer.gui.project.record import Origin
+    from napari_splicer.gui.project.record import LayerRecord, Origin
+    from napari_splicer.shares import Shares
 
 
 @dataclass(frozen=True)
@@ -70,17 +75,17 @@ class Question:
 class Opened:
     """A project that is ready to be put into a window.
 
-    ``layers`` are what its origins give that need not be opened by napari, by origin.
+    ``layers`` are those of its layers whose origins need not be opened by napari, by number.
     """
 
     wanted: Wanted
     contents: Contents
     places: tuple[Place, ...]
-    layers: Mapping[int, list[LayerData]]
+    layers: Mapping[int, Layer]
 
 
-def open_project(wanted: Wanted) -> Opened | Question:
-    """Read a project and the files of its layers; a question where some of these are not there.
+def open_project(wanted: Wanted) -> Shares[Opened | Question]:
+    """Read a project and make its layers; a question where the files of some are not there.
 
     Raises
     ------
@@ -88,23 +93,49 @@ def open_project(wanted: Wanted) -> Opened | Question:
         If it is no project, is damaged, or of a newer version.
     """
     folder = wanted.folder
+    yield 0.0
     places = find_files(read_record(folder), folder, wanted.moved)
     if not wanted.as_they_are and any(place.status != "same" for place in places):
         return Question(wanted, places)
+    yield 0.1
     contents = read_project(folder)
+    yield 0.2
+    given = yield from part(_given(contents, places), 0.2, 0.4)
+    layers = yield from part(_layers(contents.record.layers, given), 0.4, 1.0)
+    return Opened(wanted, contents, places, layers)
+
+
+def _given(contents: Contents, places: Iterable[Place]) -> Shares[dict[int, list[LayerData]]]:
+    """Return what origins give that need not be opened by napari, by origin."""
     lying = {place.origin: place for place in places}
-    layers: dict[int, list[LayerData]] = {}
-    for number, origin in enumerate(contents.record.origins):
+    origins = contents.record.origins
+    given: dict[int, list[LayerData]] = {}
+    for number, origin in enumerate(origins):
+        yield number / len(origins)
         place = lying.get(number)
         if origin.kind == "kept" and number in contents.pixels:
             kinds = {layer.kind for layer in contents.record.layers if layer.origin == number}
             for kind in kinds & {"image", "labels"}:
-                layers[number] = [_kept(contents.pixels[number], str(origin.kept), kind)]
+                given[number] = [_kept(contents.pixels[number], str(origin.kept), kind)]
         elif place is not None and place.status != "missing":
             _note_place(contents, origin, place)
             if not origin.reader:
-                layers[number] = _from_file(origin, place.path)
-    return Opened(wanted, contents, places, layers)
+                given[number] = _from_file(origin, place.path)
+    return given
+
+
+def _layers(
+    records: Sequence[LayerRecord], given: Mapping[int, list[LayerData]]
+) -> Shares[dict[int, Layer]]:
+    """Make the layers whose origins give what they are made of; by number."""
+    layers: dict[int, Layer] = {}
+    for number, record in enumerate(records):
+        yield number / len(records)
+        own = given.get(record.origin, [])
+        if record.place < len(own):
+            layers[number] = Layer.create(*own[record.place])
+            dress(layers[number], record)
+    return layers
 
 
 def _kept(levels: list[object], name: str, kind: str) -> LayerData:

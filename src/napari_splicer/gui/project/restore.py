@@ -12,11 +12,13 @@ from napari.layers import Labels, Layer
 from napari_splicer.errors import UNFORESEEN, listed
 from napari_splicer.events import Metrics
 from napari_splicer.gui.categories import colour_names
+from napari_splicer.gui.incoming import Cancelled
 from napari_splicer.gui.project.layer_records import dress
 from napari_splicer.gui.project.putting import PutField
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import MIXTURE, Notice, Sought
 from napari_splicer.gui.view import camera_of
+from napari_splicer.shares import part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,23 +33,33 @@ if TYPE_CHECKING:
         LayerRecord,
         ProjectRecord,
     )
+    from napari_splicer.shares import Shares
 
+_LAYERS = 0.95  # of what putting a project into a window takes
 _NAMED = 3  # layers that could not be opened, and are named
 
 
-def restore(link: ViewerLink, opened: Opened) -> bool:
-    """Replace all that is in a window by a project; to be called in the GUI thread.
+def restore(link: ViewerLink, opened: Opened) -> Shares[bool]:
+    """Replace all that is in a window by a project, in the GUI thread, while the link holds.
 
-    Returns whether all of its layers could be opened. Where not, what the window holds must not
-    be saved in place of the project, which knows more.
+    Between two shares, the window may be heard. Where anything is thrown into it, the window is
+    empty.
+
+    Returns whether all of the project's layers could be opened. Where not, what the window holds
+    must not be saved in place of the project, which knows more.
     """
     viewer, session = link.viewer, link.session
     if viewer is None:
         return False
     contents, record = opened.contents, opened.contents.record
     remarks = list(contents.remarks)
-    with link.holding(), _all_or_nothing(viewer, session):
-        layers = _open_layers(viewer, opened, remarks)
+    with _all_or_nothing(link, viewer):
+        made = yield from part(_open_layers(viewer, opened, remarks), 0, _LAYERS)
+        layers = {number: layer for number, layer in made.items() if layer in viewer.layers}
+        if made and not layers:
+            raise Cancelled
+        link.use_image(None)
+        _empty(session)  # also of what was done with a part of the project
         _look(viewer, record)
         # That files may be replaced was said of those that were there then.
         settings = record.work.settings.with_values({"export.overwrite": False})
@@ -58,10 +70,10 @@ def restore(link: ViewerLink, opened: Opened) -> bool:
         last = len(record.fields) - 1
         for number, field in enumerate(record.fields):
             own = {record.layers[i].origin for i in (*field.image, *_one(field.mask))}
-            part = PutField(field, contents.tables[number], not own & changed, number == last)
-            if part.can_be_put(layers):
-                session.settings = part.settings(settings)
-                part.put(link, layers)
+            putting = PutField(field, contents.tables[number], not own & changed, number == last)
+            if putting.can_be_put(layers):
+                session.settings = putting.settings(settings)
+                putting.put(link, layers)
             elif field.table is not None:
                 contents.folder.set_aside(field.table.kept)
                 remarks.append(_set_aside(field, contents.folder.path))
@@ -73,22 +85,25 @@ def restore(link: ViewerLink, opened: Opened) -> bool:
         remarks.append(_left_out(record.left_out))
     if remarks:
         session.notice = Notice("warning", " ".join(remarks), "open")
+    link.changed.emit()
     return whole
 
 
 @contextmanager
-def _all_or_nothing(viewer: Viewer, session: Session) -> Iterator[None]:
+def _all_or_nothing(link: ViewerLink, viewer: Viewer) -> Iterator[None]:
     """Empty a window; also of a part of a project, where the rest can't be put into it."""
+    session = link.session
     viewer.layers.clear()
     _empty(session)
-    whole = False
     try:
         yield
-        whole = True
-    finally:
-        if not whole:
-            viewer.layers.clear()
-            _empty(session)
+    except GeneratorExit:  # the window is gone
+        raise
+    except BaseException:
+        viewer.layers.clear()
+        _empty(session)
+        link.changed.emit()
+        raise
 
 
 def _empty(session: Session) -> None:
@@ -106,26 +121,31 @@ def _empty(session: Session) -> None:
 # layers ----------------------------------------------------------------------------------------
 
 
-def _open_layers(viewer: Viewer, opened: Opened, remarks: list[str]) -> dict[int, Layer]:
-    """Open all layers in their order; return them by their number in the record."""
+def _open_layers(viewer: Viewer, opened: Opened, remarks: list[str]) -> Shares[dict[int, Layer]]:
+    """Put all layers into the viewer, in their order; return them by their number in the record."""
     record, lost = opened.contents.record, []
     made: dict[int, Layer] = {}
     given = _Given(viewer, opened)
     for number, described in enumerate(record.layers):
-        layer = given.layer(described)
+        layer = opened.layers.get(number)
+        if layer is None:
+            layer = given.layer(described)
+            yield 0.0  # others' readers take their time
         if layer is None:
             lost.append(described.name)
-            continue
-        dress(layer, described)
-        made[number] = layer
+        else:
+            made[number] = layer
     if lost:
         remarks.append(_not_opened(lost))
     given.remove_others(set(made.values()))
-    for layer in made.values():
+    for count, layer in enumerate(made.values(), 1):
+        if count > 1 and len(viewer.layers) == 0:
+            raise Cancelled  # the window was emptied, as one is that is closed
         if layer in viewer.layers:
             viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
         else:
             viewer.add_layer(layer)
+        yield count / len(made)
     return made
 
 
@@ -142,7 +162,7 @@ def _not_opened(names: list[str]) -> str:
 
 
 class _Given:
-    """The layers that origins give; each is opened when first asked for, again if need be."""
+    """The layers that others' readers and samples give; each origin is opened when asked for."""
 
     def __init__(self, viewer: Viewer, opened: Opened) -> None:
         self._viewer = viewer
@@ -152,21 +172,20 @@ class _Given:
 
     def layer(self, record: LayerRecord) -> Layer | None:
         """Return the layer that a record describes; None where its origin has none such."""
-        own = self._opened.layers.get(record.origin)
-        if own is not None:
-            return Layer.create(*own[record.place]) if record.place < len(own) else None
         layers = self._layers.setdefault(record.origin, [])
         while len(layers) <= record.place:
             more = self._open(record.origin)
             if not more:
                 return None
             layers += more
-        return layers[record.place]
+        layer = layers[record.place]
+        dress(layer, record)
+        return layer
 
     def remove_others(self, wanted: set[Layer]) -> None:
         """Take away what came with the wanted layers and had been removed before."""
         for layer in [layer for layers in self._layers.values() for layer in layers]:
-            if layer not in wanted:
+            if layer not in wanted and layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
 
     def _open(self, number: int) -> list[Layer]:
@@ -175,7 +194,7 @@ class _Given:
         try:
             if origin.kind == "sample":
                 return list(self._viewer.open_sample(*origin.sample))
-            if place is not None and place.status != "missing":
+            if origin.reader and place is not None and place.status != "missing":
                 return list(self._viewer.open(str(place.path), plugin=origin.reader))
         except UNFORESEEN:  # a reader that is not here any more, or fails
             return []

@@ -23,7 +23,7 @@ from napari_splicer.gui.facts import examine, remarks, summary
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.panels import take_panel
 from napari_splicer.gui.reading import size_of
-from napari_splicer.gui.run_files import is_run_file, take_run_file
+from napari_splicer.gui.run_files import is_run_file, open_run_file
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.apart_offer import ApartOffer
 from napari_splicer.gui.steps.channel_names import ChannelNames
@@ -229,7 +229,7 @@ class ImageStep(StepPage):
 
     def _take_file(self, path: Path) -> None:
         if is_run_file(path):
-            take_run_file(self._link, path)
+            open_run_file(self._link, path)
         else:
             take_panel(self.session, path)
 

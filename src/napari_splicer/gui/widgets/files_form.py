@@ -50,7 +50,7 @@ class FilesForm(QFrame):
         )
         self.file = _button("This file is …", "Show where the chosen file lies now", self._file)
         self.go_on = _button("", "", self._go_on)
-        self.cancel = _button("Cancel", "Leave the window as it is", keeper.do_not_open)
+        self.cancel = _button("Cancel", "Leave the window as it is", keeper.opener.do_not_open)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         for widget in (self.title, self.words, self.list):
@@ -65,7 +65,7 @@ class FilesForm(QFrame):
 
     def refresh(self) -> None:
         """Show the question, if there is one."""
-        question = self._keeper.question
+        question = self._keeper.opener.question
         self.setVisible(question is not None)
         if question is None:
             return
@@ -103,7 +103,7 @@ class FilesForm(QFrame):
 
     def look_in(self, folder: Path) -> None:
         """Look for everything that was not found in ``folder``, and ask for the rest again."""
-        question = self._keeper.question
+        question = self._keeper.opener.question
         if question is None:
             return
         found = look_in(folder, question.missing)
@@ -123,23 +123,23 @@ class FilesForm(QFrame):
 
     def take(self, place: Place, path: Path) -> None:
         """Take ``path`` for one file, and look beside it for the others that were not found."""
-        question = self._keeper.question
+        question = self._keeper.opener.question
         if question is None:
             return
         others = (other for other in question.missing if other.origin != place.origin)
         self._open_with({**look_in(path.parent, others), place.origin: path})
 
     def _open_with(self, found: dict[int, Path]) -> None:
-        question = self._keeper.question
+        question = self._keeper.opener.question
         if question is not None:
             moved = {**question.wanted.moved, **found}
-            self._keeper.open(Wanted(question.wanted.path, moved))
+            self._keeper.opener.open(Wanted(question.wanted.path, moved))
 
     def _go_on(self) -> None:
-        question = self._keeper.question
+        question = self._keeper.opener.question
         if question is not None:
             wanted = question.wanted
-            self._keeper.open(Wanted(wanted.path, wanted.moved, as_they_are=True))
+            self._keeper.opener.open(Wanted(wanted.path, wanted.moved, as_they_are=True))
 
 
 def _button(words: str, tip: str, slot: object) -> QPushButton:

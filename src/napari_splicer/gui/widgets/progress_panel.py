@@ -72,9 +72,7 @@ class ProgressPanel(QWidget):
             self.hide()
             return
         fraction = job.fraction
-        self._bar.setRange(0, 0 if fraction is None else 1000)
-        if fraction is not None:
-            self._bar.setValue(round(fraction * 1000))
+        show_share(self._bar, fraction)
         self._text.setText(describe(job))
         self.pause.setText("Resume" if job.paused else "Pause")
         self.pause.setEnabled(not job.cancelling)
@@ -82,6 +80,19 @@ class ProgressPanel(QWidget):
         self._cancel.setEnabled(not job.cancelling)
         self._cancel.setText("Stopping …" if job.cancelling else "Cancel")
         self.show()
+
+
+def show_share(bar: QProgressBar, share: float | None) -> None:
+    """Show a share, 0 to 1, of what is done; None where it is unknown.
+
+    Drawn when Qt next draws the window. Left to itself, a bar has all of it drawn at once, napari's
+    scene too, which may have lost layers a moment before: that ends the program.
+    """
+    bar.setUpdatesEnabled(False)
+    bar.setRange(0, 0 if share is None else 1000)
+    if share is not None:
+        bar.setValue(round(1000 * share))
+    bar.setUpdatesEnabled(True)
 
 
 def _why_no_pause(job: Job) -> str:

@@ -88,7 +88,7 @@ class ProjectLine(QWidget):
 
     def _in_words(self) -> str:
         keeper = self._keeper
-        if keeper.opening:
+        if keeper.opener.busy:
             return "opening …"
         if keeper.saving:
             return "saving …"
@@ -146,7 +146,7 @@ class ProjectLine(QWidget):
         """Open a project; where something would be lost by that, only after a question."""
         lost = self._lost() if holds_project(path) else ""  # if it is none, that is told instead
         if not lost or self._agreed(path, lost):
-            self._keeper.open(Wanted(path))
+            self._keeper.opener.open(Wanted(path))
 
     def _lost(self) -> str:
         """Say what nothing would bring back if the window were emptied; empty if all is saved.

@@ -58,7 +58,7 @@ class ProjectOffer(QWidget):
         last = next(iter(recent_projects()), None) if empty else None
         self._offered = last
         self.setVisible(last is not None)
-        self.button.setEnabled(not self._keeper.opening)
+        self.button.setEnabled(not self._keeper.opener.busy)
         if last is None:
             return
         self.button.setText(f"Go on with {last.name}".replace("&", "&&"))
