@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import dask.array as da
 import numpy as np
 import pytest
 import tifffile
@@ -18,6 +19,7 @@ from napari_splicer.gui.widgets.region_list import RegionList
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.images.open import open_image, open_input
 from napari_splicer.images.outlines import Outlines
+from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -56,7 +58,7 @@ def texts(rows) -> list[str]:
 def tick(rows, qtbot, start: str) -> None:
     row = next(i for i, words in enumerate(texts(rows)) if words.startswith(start))
     rows.list.item(row).setCheckState(TICKED)
-    qtbot.waitUntil(lambda: not rows._making.busy)
+    qtbot.waitUntil(lambda: not rows.making.asked)
 
 
 def drawn(viewer, data=SQUARE, kind="polygon", **place) -> Shapes:
@@ -175,8 +177,35 @@ def test_what_encloses_nothing_is_said(viewer, rows, qtbot) -> None:
 def test_a_mask_that_comes_after_its_image_was_left_is_only_kept(viewer, rows, qtbot) -> None:
     link = link_for(viewer)
     layer = drawn(viewer, units="um")
-    made = write(link.drawn.begin(layer))
+    made = finish(write(link.drawn.begin(layer)))
     viewer.layers.remove(link.image_layers[0])
     link.use_image(None)
     assert "The image was left" in link.drawn.take(*made)
     assert not link.session.regions
+
+
+def test_a_mask_of_a_slide_says_how_far_it_is_and_can_be_stopped(qtbot, tmp_path) -> None:
+    viewer = ViewerModel()
+    levels = [
+        da.zeros((2, side, side), np.uint8, chunks=(1, 2500, 2500)) for side in (40_000, 2500)
+    ]
+    viewer.add_image(levels, name="slide", contrast_limits=(0, 1), multiscale=True)
+    link = link_for(viewer)
+    link.session.settings = link.session.settings.with_values({"output": str(tmp_path / "run")})
+    drawn(viewer, SQUARE * 400)
+    rows = RegionList(link)
+    qtbot.addWidget(rows)
+    rows.show()
+    rows.list.item(0).setCheckState(TICKED)
+    assert rows.said.text() == "Making a mask of tumour …"
+    qtbot.waitUntil(lambda: rows.making.bar.value() > 0, timeout=30_000)
+    qtbot.waitUntil(rows.making.isVisible, timeout=30_000)
+    assert list((tmp_path / "run").rglob("*.zarr"))  # it is being written
+    rows.making.cancel.click()
+    assert not rows.making.isVisible()
+    assert rows.list.isEnabled()
+    assert texts(rows) == ["tumour (shapes: tick for a mask)"]
+    qtbot.waitUntil(lambda: not rows.making.errand.busy, timeout=30_000)
+    assert not link.session.regions
+    assert not [path for path in (tmp_path / "run").rglob("*") if not path.is_dir()]
+    assert not list((tmp_path / "run").rglob("*.zarr"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
@@ -18,12 +19,14 @@ from psygnal import Signal
 from napari_splicer.errors import InvalidMask
 from napari_splicer.files import file_name, written
 from napari_splicer.gui.commands import run_folder
-from napari_splicer.gui.display import mask_layer
+from napari_splicer.gui.display import mask_layer, place
 from napari_splicer.gui.reading import is_own
 from napari_splicer.gui.segmenting import free_path
 from napari_splicer.gui.words import count
+from napari_splicer.images.image import Affine2D
 from napari_splicer.images.label_image import LabelImage, write_ome_zarr
 from napari_splicer.images.outlines import Outlines
+from napari_splicer.shares import watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +34,9 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
+    from napari_splicer.gui.display import LayerData
     from napari_splicer.gui.layers import ViewerLink
-    from napari_splicer.images.masks import LabelMask
+    from napari_splicer.shares import Report, Shares
 
 _AREAS = ("polygon", "rectangle", "ellipse")
 _CORNERS = 720  # of an ellipse; a hundredth of a pixel off where it is 1,000 pixels wide
@@ -144,7 +148,7 @@ class DrawnRegions:
             left_out=len(layer.shape_type) - len(outlines.lines),
         )
 
-    def take(self, sketch: Sketch, mask: LabelMask) -> str:
+    def take(self, sketch: Sketch, made: LayerData) -> str:
         """Put a mask that was made over the image, in place of an older one; return what to say.
 
         Of an image that was left meanwhile, it is only kept on the disk.
@@ -153,13 +157,14 @@ class DrawnRegions:
         image = link.session.image
         if shapes is None or image is None or sketch.image not in link.image_layers:
             return f"The image was left; the mask of {sketch.image_name} is {sketch.path}."
-        made = self._made_of(shapes)
-        older = None if made is None else made.mask()
+        before = self._made_of(shapes)
+        older = None if before is None else before.mask()
+        data, look, kind = made
+        layer = Layer.create(data, {**look, **place(image.transform)}, kind)
         regions = [layer for layer in link.region_layers.values() if layer is not older]
         with link.holding():  # or it may be taken for the mask of the cells
             if older is not None:
                 link.remove_layer(older)
-            layer = Layer.create(*mask_layer(mask, image.transform))
             link.add_layer(layer)
             link.use_regions([*regions, layer])
         by_image = self._made.setdefault(shapes, WeakKeyDictionary())
@@ -185,8 +190,10 @@ class _Made:
     mask: ref[Labels]
 
 
-def write(sketch: Sketch) -> tuple[Sketch, LabelMask]:
+def write(sketch: Sketch) -> Shares[tuple[Sketch, LayerData]]:
     """Write the mask, tile by tile, and open it; for a worker.
+
+    Where it is closed before, nothing is left of the mask.
 
     Raises
     ------
@@ -195,13 +202,17 @@ def write(sketch: Sketch) -> tuple[Sketch, LabelMask]:
     """
     from napari_splicer.images.open import open_mask
 
+    yield from watched(partial(_write, sketch))
+    return sketch, mask_layer(open_mask(str(sketch.path), name=sketch.name), Affine2D())
+
+
+def _write(sketch: Sketch, report: Report) -> None:
     outlines = sketch.outlines
     image = LabelImage(
         sketch.name, outlines.read, outlines.shape, np.dtype(np.uint8), sketch.pixel_size
     )
     with written(sketch.path) as temporary:
-        write_ome_zarr(temporary, image)
-    return sketch, open_mask(str(sketch.path), name=sketch.name)
+        write_ome_zarr(temporary, image, report)
 
 
 def areas(layer: Shapes, image: Image) -> tuple[NDArray[np.float64], ...]:

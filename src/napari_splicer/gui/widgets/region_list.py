@@ -11,16 +11,17 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.drawn_regions import write
-from napari_splicer.gui.jobs import Errand, tell
+from napari_splicer.gui.jobs import tell
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.page import text
+from napari_splicer.gui.widgets.work_line import WorkLine
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
+    from napari_splicer.gui.display import LayerData
     from napari_splicer.gui.drawn_regions import Sketch
     from napari_splicer.gui.layers import ViewerLink
-    from napari_splicer.images.masks import LabelMask
 
 _HOW = (
     "Labels layers, and areas that you draw in a Shapes layer, are listed here. Tick those that "
@@ -40,7 +41,8 @@ class RegionList(QWidget):
     def __init__(self, link: ViewerLink, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._link = link
-        self._making = Errand(self, self._take, self._refuse)
+        self.making = WorkLine(self._take, self._refuse, parent=self)
+        self.making.stopped.connect(self._on_stop)
         self.list = QListWidget()
         self.list.setMaximumHeight(90)
         self.list.itemChanged.connect(self._on_tick)
@@ -49,6 +51,7 @@ class RegionList(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.list)
         layout.addWidget(self.said)
+        layout.addWidget(self.making)
         bind(self, link.changed, self.refresh)
         bind(self, link.drawn.changed, self.refresh)
         self.refresh()
@@ -86,9 +89,9 @@ class RegionList(QWidget):
             return
         self.list.setEnabled(False)
         self.said.setText(f"Making a mask of {layer.name} …")
-        self._making.ask(write, sketch)
+        self.making.ask(write, sketch)
 
-    def _take(self, made: tuple[Sketch, LabelMask]) -> None:
+    def _take(self, made: tuple[Sketch, LayerData]) -> None:
         self._end()
         self._link.session.notice = Notice("info", self._link.drawn.take(*made), "open")
 
@@ -99,6 +102,10 @@ class RegionList(QWidget):
             self._link.session.notice = Notice("error", str(error), "open")
         else:
             tell(error)
+
+    def _on_stop(self) -> None:
+        self._end()
+        self.refresh()
 
     def _end(self) -> None:
         self.list.setEnabled(True)
