@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 import sys
+import time
 from ctypes.util import find_library
 
 import pytest
 from napari._qt.dialogs.confirm_close_dialog import ConfirmCloseDialog
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication, QLabel
+from qtpy.QtWidgets import QApplication, QLabel, QMessageBox
 
-from napari_splicer.errors import WouldOverwrite
+from napari_splicer import pipeline
+from napari_splicer.analysis.clustering import clusterings
+from napari_splicer.errors import CannotWrite, WouldOverwrite
+from napari_splicer.gui import closing, commands, file_opener
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.project.contents import read_project
 from napari_splicer.gui.project.in_use import InUse
 from napari_splicer.gui.project.record import read_record
+from napari_splicer.gui.segmenting import segment
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
 
 pytestmark = [
@@ -24,12 +31,12 @@ pytestmark = [
         sys.platform != "linux" or find_library("X11") is None, reason="closes by X11"
     ),
 ]
-PATIENCE = 30_000  # ms
+PATIENCE = 90_000  # ms
 
 
 @pytest.fixture
-def training(open_window, images, small_settings, tmp_path, qtbot):
-    """A window that trains on the components as they were suggested, and was never saved."""
+def opened(open_window, images, small_settings, tmp_path, qtbot):
+    """A window with an image and its mask, whose components are as they were suggested."""
     viewer, dock = open_window()
     link, session = link_for(viewer), dock.session
     values = {**small_settings, "output": str(tmp_path / "run"), "training.steps": 100_000}
@@ -38,11 +45,29 @@ def training(open_window, images, small_settings, tmp_path, qtbot):
     link.open_mask(str(images / "field_mask.tif"))
     qtbot.waitUntil(lambda: session.facts is not None, timeout=PATIENCE)
     qtbot.waitUntil(lambda: bool(session.components), timeout=PATIENCE)
+    return viewer, dock
+
+
+@pytest.fixture
+def training(opened, qtbot):
+    """The same, which trains, and was never saved."""
+    viewer, dock = opened
+    session = dock.session
     assert session.components == session.suggested
     assert dock.keeper.project is None
     dock.open_step("model")
     dock.pages["model"].train_panel.train()
     qtbot.waitUntil(lambda: len(session.metrics) > 2, timeout=PATIENCE)
+    return viewer, dock
+
+
+@pytest.fixture
+def grouped(opened, qtbot):
+    """The same with groups by mean intensity."""
+    viewer, dock = opened
+    dock.pages["embed"].embed_plainly()
+    runner = runner_for(viewer)
+    qtbot.waitUntil(lambda: not runner.busy and bool(dock.session.groups), timeout=PATIENCE)
     return viewer, dock
 
 
@@ -87,25 +112,28 @@ def close_by_its_frame(window) -> None:
     x11.XCloseDisplay(display)  # which sends what waits
 
 
-def close(viewer, button: str, qtbot, meanwhile=lambda: None) -> None:
-    """Close the window by its frame, and press a button of whatever napari asks then."""
+def close(viewer, button: str, qtbot, meanwhile=lambda: None, asks="SpliCER: train") -> None:
+    """Close the window by its frame, twice; press a button of whatever napari asks then."""
     asked = []
 
     def answer() -> None:
         dialog = QApplication.activeModalWidget()
         if isinstance(dialog, ConfirmCloseDialog):
             asked.extend(label.text() for label in dialog.findChildren(QLabel))
+            close_by_its_frame(viewer.window._qt_window)
             meanwhile()
             getattr(dialog, button).click()
 
     timer = QTimer(interval=50)
     timer.timeout.connect(answer)
     timer.start()
-    close_by_its_frame(viewer.window._qt_window)
+    for _ in range(2):  # the second comes while the first has the work saved
+        close_by_its_frame(viewer.window._qt_window)
     qtbot.waitUntil(lambda: bool(asked), timeout=PATIENCE)
+    qtbot.wait(200)
     timer.stop()
-    assert "SpliCER: train" in asked[0]
-    assert len(asked) == (2 if button == "close_btn" else 1)
+    assert asks in asked[0]
+    assert len(asked) == (2 if asks and button == "close_btn" else 1)
 
 
 def gone(viewer, dock, qtbot) -> None:
@@ -158,3 +186,104 @@ def test_what_comes_while_napari_asks_is_kept_too(training, qtbot) -> None:
     project = dock.keeper.project.path
     assert read_record(project).work.opacity == 0.42
     InUse().take(project)  # a window that is gone keeps it from no other
+
+
+def hold(monkeypatch, stage: str) -> None:
+    """Have a stage wait after its first word until it is asked to stop."""
+    verb = getattr(pipeline, stage)
+
+    def slowly(*what: object, cancel, **more: object):
+        for event in verb(*what, cancel=cancel, **more):
+            yield event
+            while not cancel.requested:
+                time.sleep(0.01)
+
+    monkeypatch.setattr(pipeline, stage, slowly)
+
+
+@pytest.mark.parametrize("stage", ["embed", "cluster", "export", "segment"])
+def test_what_runs_is_stopped_and_leaves_what_was_there(
+    grouped, qtbot, monkeypatch, tmp_path, stage
+) -> None:
+    viewer, dock = grouped
+    session, runner = dock.session, runner_for(viewer)
+    groups = session.groups
+    hold(monkeypatch, stage)
+    begin = {
+        "embed": lambda: commands.embed(session, with_model=False),
+        "cluster": lambda: commands.cluster(session),
+        "export": lambda: commands.export(session, tmp_path / "export"),
+        "segment": lambda: segment(session),
+    }
+    runner.start(begin[stage]())
+    qtbot.waitUntil(lambda: session.job is not None, timeout=PATIENCE)
+    close(viewer, "close_btn", qtbot, asks=f"SpliCER: {stage}")
+    gone(viewer, dock, qtbot)
+    record = read_record(dock.keeper.project.path)
+    table = read_project(dock.keeper.project.path).tables[-1]
+    assert list(clusterings(table)) == [record.fields[-1].clustering]
+    assert session.groups == groups
+    left = [path for path in tmp_path.rglob(".*") if path.name not in (".in-use", ".zgroup")]
+    assert [path for path in left if not path.name.startswith(".z")] == []
+    InUse().take(dock.keeper.project.path)
+
+
+@pytest.mark.parametrize("what", ["image", "project"])
+def test_a_window_is_closed_while_something_is_opened(
+    grouped, open_window, images, qtbot, monkeypatch, what
+) -> None:
+    viewer, dock = grouped
+    monkeypatch.setattr(file_opener, "_LONGEST", 1e-9)
+    dock.keeper.finish()
+    folder, link = dock.keeper.project.path, link_for(viewer)
+    if what == "image":
+        count = len(viewer.layers)
+        link.opener.open_image(str(images / "field.ome.tif"))
+        qtbot.waitUntil(lambda: len(viewer.layers) > count, timeout=PATIENCE)
+    else:
+        folder = shutil.copytree(folder, folder.with_name("other.splicer"))
+        dock.project.open(folder)
+        qtbot.waitUntil(lambda: dock.keeper.opener.putting, timeout=PATIENCE)
+    assert link.opener.busy
+    saves = read_record(folder).saves
+    close(viewer, "close_btn", qtbot, asks="")
+    gone(viewer, dock, qtbot)
+    assert not link.opener.busy
+    assert what == "image" or read_record(folder).saves == saves
+    assert read_project(folder).tables[-1] is not None
+    InUse().take(folder)
+
+
+@pytest.mark.parametrize("answer", ["Retry", "Close", None])
+def test_a_save_that_fails_when_the_window_hides_is_told(
+    training, qtbot, monkeypatch, answer
+) -> None:
+    viewer, dock = training
+    monkeypatch.setattr(closing, "PATIENCE", 500)
+    kept, told = dock.keeper, []
+    finish = kept.finish
+
+    def full() -> None:
+        raise CannotWrite("There is no room left on the disk.")
+
+    def tell() -> None:
+        box = QApplication.activeModalWidget()
+        if isinstance(box, QMessageBox) and not told:
+            told.append(box.text())
+            kept.finish = finish
+            if answer is not None:
+                box.button(getattr(QMessageBox.StandardButton, answer)).click()
+
+    def fill() -> None:
+        dock.session.opacity = 0.42
+        kept.finish = full
+
+    timer = QTimer(interval=50)
+    timer.timeout.connect(tell)
+    timer.start()
+    close(viewer, "close_btn", qtbot, fill)
+    gone(viewer, dock, qtbot)
+    timer.stop()
+    assert "no room left on the disk" in told[0]
+    assert str(kept.project.path) in told[0]
+    assert (read_record(kept.project.path).work.opacity == 0.42) == (answer == "Retry")

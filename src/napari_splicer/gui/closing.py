@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_splicer.errors import SplicerError
@@ -15,6 +14,9 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_splicer.gui.keeper import Keeper
+
+PATIENCE = 120_000
+"""ms for which a window that is gone but for its work waits to be told what becomes of that."""
 
 
 class SaveOnClose(QObject):  # type: ignore[misc]  # Qt is untyped here
@@ -30,6 +32,7 @@ class SaveOnClose(QObject):  # type: ignore[misc]  # Qt is untyped here
     def __init__(self, keeper: Keeper, window: QWidget) -> None:
         super().__init__(window)
         self._keeper = keeper
+        self._given_up = False  # a person has said that it is to be closed unsaved
         window.installEventFilter(self)
         when_destroyed(window, keeper.end)
 
@@ -42,24 +45,30 @@ class SaveOnClose(QObject):  # type: ignore[misc]  # Qt is untyped here
         """
         if watched is not self.parent():
             return False
-        if event.type() == QEvent.Type.Close and not self._finished():
-            event.ignore()
-            return True
-        if event.type() == QEvent.Type.Hide and not event.spontaneous():
-            with suppress(SplicerError):  # too late to ask
-                self._keeper.finish()
+        if event.type() == QEvent.Type.Close:
+            problem = self._save()
+            self._given_up = bool(problem) and self._closes_unsaved(problem)
+            if problem and not self._given_up:
+                event.ignore()
+                return True
+        if event.type() == QEvent.Type.Hide and not event.spontaneous() and not self._given_up:
+            while problem := self._save():
+                if not self._try_again(problem):
+                    break
         return False
 
-    def _finished(self) -> bool:
+    def _save(self) -> str:
+        """Save what is not saved yet; return why that is not possible, empty where it is."""
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
             self._keeper.finish()
         except SplicerError as error:
-            problem = str(error)
-        else:
-            return True
+            return str(error)
         finally:
             QApplication.restoreOverrideCursor()
+        return ""
+
+    def _closes_unsaved(self, problem: str) -> bool:
         answer = QMessageBox.question(
             self.parent(),
             "SpliCER",
@@ -69,3 +78,26 @@ class SaveOnClose(QObject):  # type: ignore[misc]  # Qt is untyped here
             QMessageBox.StandardButton.Cancel,
         )
         return bool(answer == QMessageBox.StandardButton.Close)
+
+    def _try_again(self, problem: str) -> bool:
+        """Tell of a save that failed when the window is as good as gone; whether to try it again.
+
+        Where nobody answers, the window goes all the same.
+        """
+        project = self._keeper.project
+        kept = "Nothing was saved of it before."
+        if project is not None and project.saved is not None:
+            kept = f"What was saved at {project.saved:%H:%M} is in {project.path}."
+        buttons = QMessageBox.StandardButton.Retry | QMessageBox.StandardButton.Close
+        box = QMessageBox(
+            QMessageBox.Icon.Warning,
+            "SpliCER",
+            f"The last changes are not saved. {problem}\n\n{kept} Mend what is wrong and try "
+            "again, or close without them.",
+            buttons,
+        )
+        box.setDefaultButton(QMessageBox.StandardButton.Retry)
+        timer = QTimer(box, singleShot=True, interval=PATIENCE)
+        timer.timeout.connect(box.reject)
+        timer.start()
+        return bool(box.exec() == QMessageBox.StandardButton.Retry)
