@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from napari_splicer.gui.display import image_layers, selection_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
+
+    from napari.viewer import Viewer
 
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.images.image import MultiplexImage
@@ -73,10 +77,19 @@ def add_layers(link: ViewerLink, layers: Iterable[Layer]) -> Shares[list[Layer]]
             opened.append(layer)
             yield len(opened) / len(coming)
     except Cancelled:
-        for layer in opened:
-            link.remove_layer(layer)
+        with _at_once(link.viewer):
+            for layer in opened:
+                link.remove_layer(layer)
         link.changed.emit()
         raise
     link.changed.emit()
     there = set(link.layers)
     return [layer for layer in opened if layer in there]
+
+
+def _at_once(viewer: Viewer | None) -> AbstractContextManager[None]:
+    """While layers are taken away, have napari tidy up its scene once, which takes long."""
+    layers = None if viewer is None else viewer.layers
+    batched: Callable[[], AbstractContextManager[None]]
+    batched = getattr(layers, "batched_update", nullcontext)  # older ones of napari have none
+    return batched()
