@@ -84,7 +84,7 @@ FINDINGS = """## What this says
 
 - **SpliCER alone is no better than mean intensity**, whichever loss: the goal is not reached.
   Nothing that was tried around it (temperature, consistency, a wide primary, gain, mask jitter,
-  styles, no surroundings) moves it by more than 0.006.
+  styles, no surroundings, narrower branches) moves it by more than 0.006.
 - **Together they are better than either** where fields are left out in turn, by about 0.02 with
   SimCLR; the interval over eight fields is wider than that.
 - **Joint embedding alone is worse** than mean intensity by about 0.05, and adds nothing to it. A
