@@ -140,6 +140,7 @@ def run(events: Iterable[Event], show: Callable[[Event], Any] | None = None) -> 
 
     Examples
     --------
+    >>> from napari_splicer.events import Started
     >>> run([Started("train"), Finished("train", result=42)])
     42
     """

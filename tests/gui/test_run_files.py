@@ -135,11 +135,11 @@ def test_its_layers_come_while_the_window_lives(folder, qtbot, monkeypatch) -> N
     assert not viewer.layers
     seen = set()
 
-    def look() -> bool:
+    def look() -> None:
         seen.add((len(viewer.layers), link.session.components))
-        return not link.opener.busy
 
-    qtbot.waitUntil(look, timeout=30_000)
+    link.opener.changed.connect(look)  # after every turn
+    qtbot.waitUntil(lambda: not link.opener.busy, timeout=30_000)
     assert len(seen) > len(viewer.layers) // 2
     assert len({components for _, components in seen}) == 2  # those before, then all of its own
     assert [layer.name for layer in viewer.layers[-2:]] == ["cells", "tumour"]

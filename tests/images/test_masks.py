@@ -12,7 +12,10 @@ from napari_splicer.images.masks import LabelMask, MaskedImage
 def test_columns_and_types_of_the_table():
     cells = LabelMask.from_array(np.eye(3, dtype=np.int32)).cells()
     assert list(cells) == ["id", "y", "x", "y0", "x0", "y1", "x1", "area", "touches_border"]
-    assert [str(t) for t in cells.dtypes] == ["int64"] + ["float64"] * 2 + ["int64"] * 5 + ["bool"]
+    assert [str(t) for t in cells.dtypes] == ["int64"] + ["float64"] * 2 + ["int32"] * 4 + [
+        "int64",
+        "bool",
+    ]
 
 
 def test_cells_are_computed_once():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QThread, QTimer
+from qtpy.QtGui import QWindow
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_splicer.errors import SplicerError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.gui.keeper import Keeper
 
+_LOOK = 50  # ms between two looks at whether a close is dealt with
 PATIENCE = 120_000
 """ms for which a window that is gone but for its work waits to be told what becomes of that."""
 
@@ -33,7 +35,11 @@ class SaveOnClose(QObject):  # type: ignore[misc]  # Qt is untyped here
         super().__init__(window)
         self._keeper = keeper
         self._given_up = False  # a person has said that it is to be closed unsaved
+        self._level: int | None = None  # of event loops, where a close is being dealt with
+        self._over = QTimer(self, interval=_LOOK)
+        self._over.timeout.connect(self._look)
         window.installEventFilter(self)
+        self._watch_frame()
         when_destroyed(window, keeper.end)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -43,8 +49,12 @@ class SaveOnClose(QObject):  # type: ignore[misc]  # Qt is untyped here
         its project is its own until it is gone. What was done while napari asked is saved when it
         is hidden.
         """
+        if isinstance(watched, QWindow):
+            return self._comes_too_late(event)
         if watched is not self.parent():
             return False
+        if event.type() == QEvent.Type.Show:
+            self._watch_frame()
         if event.type() == QEvent.Type.Close:
             problem = self._save()
             self._given_up = bool(problem) and self._closes_unsaved(problem)
@@ -56,6 +66,31 @@ class SaveOnClose(QObject):  # type: ignore[misc]  # Qt is untyped here
                 if not self._try_again(problem):
                     break
         return False
+
+    def _watch_frame(self) -> None:
+        frame = self.parent().windowHandle()  # None until it is shown
+        if frame is not None:
+            frame.installEventFilter(self)
+
+    def _comes_too_late(self, event: QEvent) -> bool:
+        """Let nothing become of a second click on the cross while the first leads to questions.
+
+        Qt would hide the window for it, whatever is answered.
+        """
+        if event.type() != QEvent.Type.Close:
+            return False
+        level = QThread.currentThread().loopLevel()
+        if self._level is not None and level > self._level:  # a question has a loop of its own
+            event.ignore()
+            return True
+        self._level = level
+        self._over.start()
+        return False
+
+    def _look(self) -> None:
+        if self._level is None or QThread.currentThread().loopLevel() <= self._level:
+            self._level = None
+            self._over.stop()
 
     def _save(self) -> str:
         """Save what is not saved yet; return why that is not possible, empty where it is."""

@@ -117,8 +117,7 @@ class FileOpener:
         """Open nothing more: the window is gone."""
         self._waiting.clear()
         self._reading.forget()
-        self._turn.stop()
-        self._now, putting = None, self._putting
+        self._now, putting = None, self._putting  # the timer, if it is still there, finds nothing
         self._putting = None
         if putting is not None:
             putting.close()
