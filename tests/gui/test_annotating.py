@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_splicer.analysis.annotations import read_annotations
 from napari_splicer.analysis.whole import Whole
+from napari_splicer.config import ClusteringSettings
 from napari_splicer.errors import UnreadableFile
 from napari_splicer.gui import commands, jobs, results
 from napari_splicer.gui.annotating import remove_annotation, take_annotations, taken_names
@@ -20,7 +21,6 @@ from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Snapshot, detached
 from napari_splicer.gui.widgets.annotation_menu import AnnotationMenu
 from napari_splicer.gui.widgets.colour_box import ColourBox
-from napari_splicer.settings import ClusteringSettings
 
 
 @pytest.fixture
