@@ -15,6 +15,7 @@ from psygnal import Signal
 
 from napari_splicer.gui.alignment import Alignment
 from napari_splicer.gui.brush import Brush
+from napari_splicer.gui.dask_cache import share_between_threads
 from napari_splicer.gui.display import bring_image, set_visible
 from napari_splicer.gui.drawing import Drawing
 from napari_splicer.gui.drawn_regions import DrawnRegions
@@ -62,6 +63,7 @@ class ViewerLink:
     changed = Signal()
 
     def __init__(self, viewer: Viewer) -> None:
+        share_between_threads()
         self._viewer = weakref.ref(viewer)
         self.session = session_for(viewer)
         self.image_layers: tuple[Image, ...] = ()
