@@ -10,6 +10,7 @@ import anndata
 import numpy as np
 import pytest
 import tifffile
+from opening import show_image_file, show_mask_file
 from pyramids import finer, write_tiff, write_zarr
 
 from napari_splicer import pipeline
@@ -104,8 +105,8 @@ def test_the_run_file_that_napari_exports_gives_the_same_again(
     viewer = make_napari_viewer()
     _, dock = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
     session, link = dock.session, link_for(viewer)
-    link.open_image(str(files / "tissue.ome.tif"))
-    link.open_mask(str(files / "cells.tif"))
+    show_image_file(link, str(files / "tissue.ome.tif"))
+    show_mask_file(link, str(files / "cells.tif"))
     qtbot.waitUntil(lambda: bool(session.components), timeout=60_000)
     session.components = CONFIG.components
     open_settings = {"output": str(tmp_path), "inputs": [], "device": "auto", "threads": None}
@@ -183,8 +184,8 @@ def test_napari_reads_the_level_that_python_reads(
     _, dock = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
     session, link = dock.session, link_for(viewer)
     if from_files:
-        link.open_image(str(slides / "tissue.zarr"))
-        link.open_mask(str(slides / "cells.tif"))
+        show_image_file(link, str(slides / "tissue.zarr"))
+        show_mask_file(link, str(slides / "cells.tif"))
     else:
         field = pipeline.open_inputs(of_the_slide("zarr"), slides)[0]
         assert field.cells is not None

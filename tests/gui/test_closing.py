@@ -10,6 +10,7 @@ from ctypes.util import find_library
 
 import pytest
 from napari._qt.dialogs.confirm_close_dialog import ConfirmCloseDialog
+from opening import show_image_file, show_mask_file
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QLabel, QMessageBox
 
@@ -41,8 +42,8 @@ def opened(open_window, images, small_settings, tmp_path, qtbot):
     link, session = link_for(viewer), dock.session
     values = {**small_settings, "output": str(tmp_path / "run"), "training.steps": 100_000}
     session.settings = session.settings.with_values(values)
-    link.open_image(str(images / "field.ome.tif"))
-    link.open_mask(str(images / "field_mask.tif"))
+    show_image_file(link, str(images / "field.ome.tif"))
+    show_mask_file(link, str(images / "field_mask.tif"))
     qtbot.waitUntil(lambda: session.facts is not None, timeout=PATIENCE)
     qtbot.waitUntil(lambda: bool(session.components), timeout=PATIENCE)
     return viewer, dock

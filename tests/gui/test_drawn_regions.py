@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from opening import show_image_file
 from qtpy.QtCore import Qt
 
 from napari_splicer.config import Component, ImageInput, Region, parse_run
@@ -36,7 +37,7 @@ def viewer(tissue, tmp_path) -> ViewerModel:
     made = ViewerModel()
     link = link_for(made)
     link.session.settings = link.session.settings.with_values({"output": str(tmp_path / "run")})
-    link.open_image(str(path))
+    show_image_file(link, str(path))
     made.add_labels(np.asarray(tissue.cells.data), name="cells")
     for layer in made.layers:
         layer.scale, layer.translate, layer.units = (0.5, 0.5), (10, -3), "um"

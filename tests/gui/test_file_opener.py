@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import tifffile
+from opening import show_image_file
 
 from napari_splicer.gui import file_opener
 from napari_splicer.gui.layers import link_for
@@ -164,7 +165,7 @@ def test_what_is_selected_stays_so(link, viewer, image, qtbot) -> None:
     assert set(viewer.layers.selection) == {viewer.layers[2]}
     assert viewer.layers.selection.active is viewer.layers[2]
     viewer.layers.selection = set(viewer.layers[:3])
-    link.open_image(image)
+    show_image_file(link, image)
     assert set(viewer.layers.selection) == set(viewer.layers[:3])
 
 
@@ -206,5 +207,5 @@ def test_a_layer_with_all_channels_is_taken_apart(link, viewer, image, mask, qtb
 
 def test_an_image_is_opened_beside_a_layer_with_more_axes(link, viewer, image) -> None:
     viewer.add_image(np.zeros((2, 3, 20, 20)), name="stack")
-    link.open_image(image)  # napari fails to look at layers that have fewer axes than others
+    show_image_file(link, image)  # napari fails to look at layers that have fewer axes than others
     assert link.session.image.name.startswith("field")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from opening import show_image_file
 
 from napari_splicer.config import Component
 from napari_splicer.gui.layers import ViewerLink, link_for
@@ -91,9 +92,9 @@ def test_an_image_that_lost_a_channel_can_be_opened_again(tmp_path, qtbot) -> No
     tifffile.imwrite(path, pixels, ome=True, metadata={"axes": "CYX", "Channel": {"Name": NAMES}})
     viewer = ViewerModel()
     link = link_for(viewer)
-    link.open_image(str(path))
+    show_image_file(link, str(path))
     viewer.layers.remove("CD8")
-    link.open_image(str(path))
+    show_image_file(link, str(path))
     assert link.session.image.channels == NAMES
     assert len(link.image_layers) == 3
     assert [(c.title.split(" · ")[0], c.channels) for c in link.images()] == [

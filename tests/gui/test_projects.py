@@ -8,6 +8,7 @@ from pathlib import PurePath
 import npe2
 import numpy as np
 import pytest
+from opening import show_image_file, show_mask_file
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
@@ -38,8 +39,8 @@ def worked(open_window, images, small_settings, tmp_path, qtbot):
     """A window in which cells were grouped by mean intensity, and a group was named."""
     viewer, dock = open_window()
     link, session = link_for(viewer), dock.session
-    link.open_image(str(images / "field.ome.tif"))
-    link.open_mask(str(images / "field_mask.tif"))
+    show_image_file(link, str(images / "field.ome.tif"))
+    show_mask_file(link, str(images / "field_mask.tif"))
     session.components = (Component(name="immune", channels=("CD45", "CD3")),)
     values = {**small_settings, "output": str(tmp_path / "run")}
     session.settings = session.settings.with_values(values)
@@ -182,7 +183,7 @@ def test_a_mask_drawn_before_there_is_a_project_is_asked_about(
 ) -> None:
     _, folder = closed(*worked, qtbot)
     viewer, dock = open_window()
-    link_for(viewer).open_image(str(images / "field.ome.tif"))
+    show_image_file(link_for(viewer), str(images / "field.ome.tif"))
     assert dock.project._lost() == ""
     viewer.add_labels(np.ones((160, 160), np.uint8), name="drawn")
     asked = []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anndata
 import pandas as pd
 import pytest
+from opening import show_image_file, show_mask_file
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QToolButton
 
@@ -41,8 +42,8 @@ def test_from_files_to_a_table(folder, make_napari_viewer, small_settings, tmp_p
     _, widget = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER")
     session, link = widget.session, link_for(viewer)
     session.settings = session.settings.with_values({**small_settings, "output": str(tmp_path)})
-    link.open_image(str(folder / "E34.ome.tif"))
-    link.open_mask(str(folder / "E34_mask.tif"))
+    show_image_file(link, str(folder / "E34.ome.tif"))
+    show_mask_file(link, str(folder / "E34_mask.tif"))
     assert session.image.channels == ("H3", "CD99", "PIN", "CD8a", "CDH")
     assert session.cells.shape == session.image.shape
     qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
@@ -86,8 +87,8 @@ def test_two_fields_one_after_the_other_with_one_model(
         qtbot.waitUntil(lambda: done() and session.job is None, timeout=240_000)
 
     def open_field(path: Path) -> None:
-        link.open_image(str(path))
-        link.open_mask(str(path).replace(".ome.tif", "_mask.tif"))
+        show_image_file(link, str(path))
+        show_mask_file(link, str(path).replace(".ome.tif", "_mask.tif"))
         qtbot.waitUntil(lambda: session.facts is not None, timeout=60_000)
 
     def export() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from opening import show_image_file, show_mask_file
 
 from napari_splicer.config import CellType, TaughtSettings
 from napari_splicer.gui import editing, similar
@@ -29,10 +30,10 @@ def two_fields(tmp_path):
             metadata={"axes": "CYX", "Channel": {"Name": list(field.image.channels)}},
         )
         tifffile.imwrite(tmp_path / f"{name}_mask.tif", np.asarray(field.cells.data))
-        link.open_image(str(tmp_path / f"{name}.ome.tif"))
+        show_image_file(link, str(tmp_path / f"{name}.ome.tif"))
         assert link.session.image.name == name
         assert link.session.cells is None
-        link.open_mask(str(tmp_path / f"{name}_mask.tif"))
+        show_mask_file(link, str(tmp_path / f"{name}_mask.tif"))
     return viewer
 
 
@@ -61,7 +62,7 @@ def test_opening_and_turning_to_an_image_touches_no_more_layers_than_it_must(two
     link.show_image(choice(link, "left"))
     assert len(changed) == 2 * 3
     told.clear()
-    link.open_image(choice(link, "left").layers[0].metadata[OWN]["path"])
+    show_image_file(link, choice(link, "left").layers[0].metadata[OWN]["path"])
     assert len(told) <= 3
 
 
@@ -69,7 +70,7 @@ def test_an_image_that_is_opened_or_turned_to_is_looked_at(two_fields, tmp_path)
     link = link_for(two_fields)
     camera = camera_of(two_fields)
     camera.center, camera.zoom = (0, 5, 5), 40
-    link.open_image(str(tmp_path / "left.ome.tif"))
+    show_image_file(link, str(tmp_path / "left.ome.tif"))
     assert camera.center[-2:] == (79.5, 79.5)
     assert camera.zoom < 10
     camera.center, camera.zoom = (0, 5, 5), 40
@@ -128,7 +129,7 @@ def test_a_mask_that_is_removed_and_opened_again_has_its_results(two_fields, tab
     path = link.mask_layer.metadata[OWN]["path"]
     two_fields.layers.remove(link.mask_layer)
     assert not session.table_fits
-    link.open_mask(path)
+    show_mask_file(link, path)
     assert session.table_fits
     assert resolve(session.snapshot()).steps["cluster"].status == "done"
     link.mask_layer.visible = True
@@ -140,7 +141,7 @@ def test_a_mask_that_is_removed_and_opened_again_has_its_results(two_fields, tab
     pixels = tifffile.imread(path)
     pixels[:20] = 0
     tifffile.imwrite(path, pixels)
-    link.open_mask(path)
+    show_mask_file(link, path)
     assert not session.table_fits
 
 

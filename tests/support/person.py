@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from opening import show_image_file, show_mask_file
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
@@ -210,5 +211,5 @@ class Person:
 def open_field(person: Person, image: str, mask: str) -> None:
     """Open an image and its mask as the buttons of step ① do after their file dialogs."""
     link = link_for(person.viewer)
-    link.open_image(image)
-    link.open_mask(mask)
+    show_image_file(link, image)
+    show_mask_file(link, mask)

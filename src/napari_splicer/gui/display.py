@@ -8,7 +8,6 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Layer
 
 from napari_splicer.gui.reading import OWN
 from napari_splicer.gui.view import look_at
@@ -17,6 +16,7 @@ from napari_splicer.images.pyramid import thinned
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from napari.layers import Layer
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
@@ -79,15 +79,6 @@ def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[Layer
         }
         layers.append((planes if len(planes) > 1 else planes[0], settings, "image"))
     return layers
-
-
-def bring_image(link: ViewerLink, image: MultiplexImage) -> None:
-    """Show an image as one layer per channel, and choose it."""
-    opened = [Layer.create(*data) for data in image_layers(image)]
-    with link.holding(), selection_kept(link.viewer):
-        for layer in opened:
-            link.add_layer(layer)
-    choose_opened(link, opened)
 
 
 def choose_opened(link: ViewerLink, opened: Sequence[Layer]) -> None:

@@ -16,14 +16,14 @@ from psygnal import Signal
 from napari_splicer.gui.alignment import Alignment
 from napari_splicer.gui.brush import Brush
 from napari_splicer.gui.dask_cache import share_between_threads
-from napari_splicer.gui.display import bring_image, set_visible
+from napari_splicer.gui.display import set_visible
 from napari_splicer.gui.drawing import Drawing
 from napari_splicer.gui.drawn_regions import DrawnRegions
 from napari_splicer.gui.file_opener import FileOpener
 from napari_splicer.gui.ground import Ground
 from napari_splicer.gui.guessing import Guess
 from napari_splicer.gui.lights import Lights
-from napari_splicer.gui.mask_layers import bring_made_mask, bring_mask
+from napari_splicer.gui.mask_layers import bring_made_mask
 from napari_splicer.gui.mixing import Mixer
 from napari_splicer.gui.painting import Painter
 from napari_splicer.gui.pointing import Pointer
@@ -266,24 +266,6 @@ class ViewerLink:
         viewer = self.viewer
         if viewer is not None and layer in viewer.layers:
             viewer.layers.remove(layer)
-
-    def open_image(self, path: str) -> None:
-        """Open an image file or folder as one layer per channel, and choose it.
-
-        Raises SplicerError if it is no flat multichannel image.
-        """
-        from napari_splicer.images.open import open_image
-
-        bring_image(self, open_image(path))
-
-    def open_mask(self, path: str) -> None:
-        """Open a mask file where the image lies, and choose it if it is of the image's size.
-
-        Raises SplicerError if it is no mask.
-        """
-        from napari_splicer.images.open import open_mask
-
-        bring_mask(self, open_mask(path))
 
     def _take_made_mask(self, mask: LabelMask) -> None:
         bring_made_mask(self, mask)

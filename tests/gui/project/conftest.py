@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from opening import show_image_file, show_mask_file
 
 from napari_splicer.gui import commands
 from napari_splicer.gui.layers import ViewerLink, link_for
@@ -105,8 +106,8 @@ def images(tmp_path: Path) -> Path:
 def window(images: Path, session: Session) -> Window:
     """A window with that image, its mask, and components that a person chose."""
     made = Window.new()
-    made.link.open_image(str(images / "left.ome.tif"))
-    made.link.open_mask(str(images / "left_mask.tif"))
+    show_image_file(made.link, str(images / "left.ome.tif"))
+    show_mask_file(made.link, str(images / "left_mask.tif"))
     made.session.components = session.components
     made.session.settings = session.settings
     return made

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import zarr
 from anndata.io import write_elem
+from opening import show_image_file, show_mask_file
 
 from napari_splicer.analysis.teaching import taught_settings, teach
 from napari_splicer.errors import CannotWrite
@@ -56,8 +57,8 @@ def test_a_painted_mask_of_any_name_comes_back(window, tmp_path, open_again, nam
 def test_an_image_of_an_odd_name_is_saved(window, images, tmp_path, open_again) -> None:
     name = "+10 µm² 日本" + "組" * 60
     shutil.copy(images / "left.ome.tif", images / f"{name}.ome.tif")
-    window.link.open_image(str(images / f"{name}.ome.tif"))
-    window.link.open_mask(str(images / "left_mask.tif"))
+    show_image_file(window.link, str(images / f"{name}.ome.tif"))
+    show_mask_file(window.link, str(images / "left_mask.tif"))
     window.run(commands.embed(window.session, with_model=False))
     window.save(tmp_path / "a b" / f"{name[:40]}.splicer")
     again = open_again(tmp_path / "a b" / f"{name[:40]}.splicer")
@@ -85,8 +86,8 @@ def test_results_of_an_image_that_changed_stay_when_another_is_chosen(
     rename_channels(plain.session, image.with_channels([f"{c} x" for c in image.channels]))
     plain.save(tmp_path / "a.splicer")
     again = open_again(tmp_path / "a.splicer")
-    again.link.open_image(str(images / "right.ome.tif"))
-    again.link.open_mask(str(images / "right_mask.tif"))
+    show_image_file(again.link, str(images / "right.ome.tif"))
+    show_mask_file(again.link, str(images / "right_mask.tif"))
     again.run(commands.embed(again.session, with_model=False))
     again.save(tmp_path / "a.splicer")
     assert [f.table is None for f in read_record(tmp_path / "a.splicer").fields] == [False, False]
@@ -141,7 +142,7 @@ def test_a_record_that_could_not_be_read_again_replaces_nothing(
 
 def test_the_place_of_an_image_holds_in_another_folder(window, images, tmp_path, monkeypatch):
     monkeypatch.chdir(images)
-    window.link.open_image("left.ome.tif")
+    show_image_file(window.link, "left.ome.tif")
     saved = window.save(tmp_path / "a.splicer")
     assert {o.path for o in saved.origins} == {
         str(images / "left.ome.tif"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from opening import show_image_file, show_mask_file
 
 from napari_splicer.gui.project.places import look_in
 from napari_splicer.gui.readiness import resolve
@@ -106,8 +107,8 @@ def test_results_of_an_image_that_is_gone_stay_in_the_folder(
     grouped, images, tmp_path, open_again, field
 ) -> None:
     field(images, "right", seed=1)
-    grouped.link.open_image(str(images / "right.ome.tif"))
-    grouped.link.open_mask(str(images / "right_mask.tif"))
+    show_image_file(grouped.link, str(images / "right.ome.tif"))
+    show_mask_file(grouped.link, str(images / "right_mask.tif"))
     path = tmp_path / "two.splicer"
     grouped.save(path)
     (images / "left_mask.tif").unlink()

@@ -9,6 +9,7 @@ import npe2
 import numpy as np
 import pandas as pd
 import pytest
+from opening import show_image_file, show_mask_file
 
 from napari_splicer.analysis.annotations import Annotations
 from napari_splicer.analysis.projection import has_projection
@@ -317,8 +318,8 @@ def test_how_layers_look_and_lie_comes_back(window, tmp_path, open_again) -> Non
 def test_results_of_every_image_come_back(grouped, images, tmp_path, open_again, field) -> None:
     field(images, "right", seed=1)
     left = grouped.session.groups
-    grouped.link.open_image(str(images / "right.ome.tif"))
-    grouped.link.open_mask(str(images / "right_mask.tif"))
+    show_image_file(grouped.link, str(images / "right.ome.tif"))
+    show_mask_file(grouped.link, str(images / "right_mask.tif"))
     grouped.run(commands.embed(grouped.session))
     grouped.run(commands.cluster(grouped.session))
     editing.rename(grouped.session, 0, "of the right")
@@ -343,7 +344,7 @@ def opened_by_napari(new_window, images, name: str = ""):
         layer.metadata[OWN] = {"image": name}
         window.link.use_image(None)
         window.link.use_image(window.link.images()[0])
-    window.link.open_mask(str(images / "left_mask.tif"))
+    show_mask_file(window.link, str(images / "left_mask.tif"))
     window.run(commands.embed(window.session, with_model=False))
     return window
 
@@ -433,8 +434,8 @@ def test_an_image_from_memory_is_kept_where_that_is_asked_for(
 def test_another_window_full_of_work_is_emptied_first(project, images, new_window, field) -> None:
     field(images, "right", seed=1)
     window = new_window()
-    window.link.open_image(str(images / "right.ome.tif"))
-    window.link.open_mask(str(images / "right_mask.tif"))
+    show_image_file(window.link, str(images / "right.ome.tif"))
+    show_mask_file(window.link, str(images / "right_mask.tif"))
     window.run(commands.embed(window.session, with_model=False))
     window.session.select(window.session.ids()[:3])
     window.restore(finish(open_project(Wanted(project))))

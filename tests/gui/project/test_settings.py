@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from opening import show_image_file, show_mask_file
+
 from napari_splicer.config import CellType, TaughtSettings
 
 
@@ -24,8 +26,8 @@ def test_work_on_an_image_that_waits_comes_back_with_it(
     lesson = TaughtSettings(types=(CellType(name="B", cells=names),))
     session.lesson = lesson
     session.show_group(0, False)
-    grouped.link.open_image(str(images / "right.ome.tif"))
-    grouped.link.open_mask(str(images / "right_mask.tif"))
+    show_image_file(grouped.link, str(images / "right.ome.tif"))
+    show_mask_file(grouped.link, str(images / "right_mask.tif"))
     assert session.lesson == TaughtSettings()
     grouped.save(tmp_path / "a.splicer")
     again = open_again(tmp_path / "a.splicer")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from opening import show_image_file
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 from superqt import QCollapsible
@@ -288,7 +289,7 @@ def test_file_dialogs_begin_beside_the_image(step, viewer, tissue, tmp_path, mon
     path = tmp_path / "slide.tif"
     tifffile.imwrite(path, np.asarray(tissue.image.data), photometric="minisblack")
     viewer.layers.clear()
-    step._link.open_image(str(path))
+    show_image_file(step._link, str(path))
     step._ask_for_mask()
     step._ask_for_image()
     step.names._ask_for_panel()

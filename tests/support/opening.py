@@ -1,0 +1,28 @@
+"""Files in a window at once, where a test is not about how they come there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Layer
+
+from napari_splicer.gui.display import choose_opened, image_layers, selection_kept
+from napari_splicer.gui.mask_layers import bring_mask
+from napari_splicer.images.open import open_image, open_mask
+
+if TYPE_CHECKING:
+    from napari_splicer.gui.layers import ViewerLink
+
+
+def show_image_file(link: ViewerLink, path: str) -> None:
+    """Open an image file or folder as one layer per channel, and choose it."""
+    opened = [Layer.create(*data) for data in image_layers(open_image(path))]
+    with link.holding(), selection_kept(link.viewer):
+        for layer in opened:
+            link.add_layer(layer)
+    choose_opened(link, opened)
+
+
+def show_mask_file(link: ViewerLink, path: str) -> None:
+    """Open a mask file where the image lies, and choose it if it is of the image's size."""
+    bring_mask(link, open_mask(path))
