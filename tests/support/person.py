@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from opening import show_image_file, show_mask_file
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
@@ -210,6 +209,7 @@ class Person:
 
 def open_field(person: Person, image: str, mask: str) -> None:
     """Open an image and its mask as the buttons of step ① do after their file dialogs."""
-    link = link_for(person.viewer)
-    show_image_file(link, image)
-    show_mask_file(link, mask)
+    opener = link_for(person.viewer).opener
+    opener.open_image(image)
+    opener.open_mask(mask)
+    person.wait(lambda: not opener.busy)
