@@ -221,7 +221,7 @@ class Tour:
         person.draw(person.around(group))
         assert np.isin(session.selection, group).mean() > 0.5
         yield "lasso"
-        outside = int(np.setdiff1d(session.ids(), session.selection)[0])
+        outside = int(np.setdiff1d(session.ids(), session.selection)[-1])
         before = len(session.selection)
         person.click_cell(outside, SHIFT)
         person.wait(lambda: session.picked == outside)
