@@ -9,7 +9,7 @@ from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import LabelMask, MaskedImage
 from napari_splicer.patches import blocks
 from napari_splicer.patches.reader import PatchReader
-from napari_splicer.patches.sites import grid_sites
+from napari_splicer.patches.sites import Sites, grid_sites
 from napari_splicer.patches.tiles import FieldSites, TileSource
 
 
@@ -44,7 +44,8 @@ def test_bands_and_borders_need_no_other_memory(side, monkeypatch) -> None:
 def test_what_is_too_small_is_gone_before_more_is_asked_for(monkeypatch) -> None:
     image = MultiplexImage.from_array(np.zeros((1, 8, 8), np.uint16), ["A"], name="f", axes="CYX")
     block = blocks.Block(0, 8, 0, 8, np.empty(0, int), np.empty(0, int), (0, 8), 0)
-    field = FieldSites(0, MaskedImage(image), 4, np.empty(0, int), np.empty((0, 2), int))
+    none = np.empty(0, int)
+    field = FieldSites(0, MaskedImage(image), 4, none, Sites(none, none, none, none))
     source = TileSource((), (), np.dtype(np.uint16))
     source._memory["pixels", 0] = np.zeros(8, np.uint8)
     held: list[int] = []

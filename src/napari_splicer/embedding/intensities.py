@@ -46,7 +46,7 @@ class CellMeans:
     """
 
     def __init__(self, ids: NDArray[np.int64]) -> None:
-        self._order = np.argsort(ids, kind="stable")
+        self._order = np.argsort(ids, kind="stable").astype(np.uint32)  # of millions, half of it
         self._ids = ids[self._order]
         self._begun = np.empty(0, np.int64)  # positions among the field's rows, ascending
         self._sums = np.empty((0, 0))
@@ -71,7 +71,7 @@ class CellMeans:
             wanted = self._ids[place] == runs.labels
         planes = [runs.sums(plane) for plane in tile.pixels.pixels_PHW[:, :, new]]
         sums, counts = (np.stack(values, axis=1)[wanted] for values in zip(*planes, strict=True))
-        self._merge(self._order[place[wanted]], sums, counts)
+        self._merge(self._order[place[wanted]].astype(np.int64), sums, counts)
 
     def _merge(
         self, rows: NDArray[np.int64], sums: NDArray[np.float64], counts: NDArray[np.float64]
@@ -140,7 +140,7 @@ class TileMeans:
         step = max(1, _VALUES // (len(tile.channels) * field.side**2))
         for first in range(0, len(rows), step):
             piece = slice(first, first + step)
-            means[piece] = _window_means(canvas, field, field.starts[rows[piece]])
+            means[piece] = _window_means(canvas, field, field.starts(rows[piece]))
         return field.rows[rows], means
 
 

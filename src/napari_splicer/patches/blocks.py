@@ -88,10 +88,11 @@ def plan_blocks(
     columns = len(edges[1]) - 1
     # Of a million cells, these and what they were sorted by would lie in memory until the last.
     del starts, boxes
-    trim()
     for band in _bands(edges[1]):
         x_from = max(0, int(edges[1][band.start]) - side + 1)
         for r, c in itertools.product(range(len(needed)), band):
+            if c == band.start:  # what lies between that which is in use grows else, row by row
+                trim()
             if not needed[r, c]:
                 continue
             rows, whole = (end.at(r * columns + c) for end in ends)
@@ -122,24 +123,23 @@ def _needed(
     for found in (windows, np.empty((0, 4), np.int64) if boxes is None else boxes):
         reach = _reach(found, edges)
         needed |= _touched(reach, len(needed), columns)
-        ends.append(_Sorted.of(reach[:, 2] * columns + reach[:, 3]))
+        ends.append(_Sorted.of(reach[:, 2] * columns + reach[:, 3], needed.size))
     return needed, ends
 
 
 class _Sorted(NamedTuple):
-    """Positions sorted by the block in which something ends, and these blocks."""
+    """Positions sorted by the block in which something ends, and where each block's begin."""
 
     order: NDArray[np.uint32]
-    place: NDArray[np.uint32]
+    begin: NDArray[np.int64]
 
     @classmethod
-    def of(cls, place: NDArray[np.int64]) -> _Sorted:
-        order = np.argsort(place, kind="stable")
-        return cls(order.astype(np.uint32), place[order].astype(np.uint32))
+    def of(cls, place: NDArray[np.int64], blocks: int) -> _Sorted:
+        begin = np.concatenate([[0], np.bincount(place, minlength=blocks).cumsum()])
+        return cls(np.argsort(place, kind="stable").astype(np.uint32), begin)
 
     def at(self, place: int) -> NDArray[np.int64]:
-        here = slice(*np.searchsorted(self.place, np.array([place, place + 1], np.uint32)))
-        return self.order[here].astype(np.int64)
+        return self.order[self.begin[place] : self.begin[place + 1]].astype(np.int64)
 
 
 def _reach(

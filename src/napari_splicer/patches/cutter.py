@@ -118,7 +118,7 @@ class _Batch:
     def add(self, canvases: Sequence[Canvas], field: FieldSites, piece: NDArray[np.int64]) -> None:
         """Cut out some of the field's windows, by their position among them."""
         pixels, labels, regions = canvases
-        starts, rows = field.starts[piece], field.rows[piece]
+        starts, rows = field.starts(piece), field.rows[piece]
         here = slice(self.filled, self.filled + len(rows))
         size, x_BCHW = self._reader.size, self._x_BCHW[here]
         if self._reader.tile_normalizer is not None:

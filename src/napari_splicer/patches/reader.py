@@ -12,7 +12,6 @@ import torch
 from napari_splicer.patches.blocks import block_edges, plan_blocks
 from napari_splicer.patches.canvas import upload
 from napari_splicer.patches.cutter import Cutter, NormalizedBatch, PatchBatch
-from napari_splicer.patches.sites import window_start
 from napari_splicer.patches.tiles import FieldSites, TileSource
 
 if TYPE_CHECKING:
@@ -153,31 +152,27 @@ class PatchReader:
             rows = np.flatnonzero(self.sites.field == index)
             if not len(rows):
                 continue
-            sites = self.sites.take(rows)
-            field = FieldSites(index, masked, side, rows, _corners(sites, side))
+            field = FieldSites(index, masked, side, rows, self.sites)
             channels = len(masked.image.channels if every_channel else self.channels)
             edges = block_edges(masked.image, channels, side)
             blocks = plan_blocks(
-                field.starts,
+                field.starts(),
                 side,
                 masked.image.shape,
                 edges,
-                _cell_boxes(masked, sites) if every_channel else None,
+                _cell_boxes(masked, self.sites, rows) if every_channel else None,
             )
-            del rows, sites
+            del rows
             for block in blocks:
                 yield field, block
 
 
-def _corners(sites: Sites, side: int) -> NDArray[np.int64]:
-    """Return the top left corners (n, 2) of windows of ``side`` pixels around the sites."""
-    return window_start(np.stack([sites.y, sites.x], axis=1), side)
-
-
-def _cell_boxes(masked: MaskedImage, sites: Sites) -> NDArray[np.int64] | None:
-    """Return the boxes (n, 4) of the sites' cells; None where sites are tiles."""
+def _cell_boxes(
+    masked: MaskedImage, sites: Sites, rows: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
+    """Return the boxes (n, 4) of the cells at ``rows``; None where sites are tiles."""
     if sites.kind != "cells" or masked.cells is None:
         return None
     cells = masked.cells.cells()
-    rows = np.searchsorted(cells["id"].to_numpy(), sites.id)
-    return cells[["y0", "x0", "y1", "x1"]].to_numpy(np.int64)[rows]
+    place = np.searchsorted(cells["id"].to_numpy(), sites.id[rows])
+    return cells[["y0", "x0", "y1", "x1"]].to_numpy()[place].astype(np.int64)

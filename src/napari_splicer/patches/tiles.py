@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_splicer.errors import InvalidComponent
+from napari_splicer.patches.sites import window_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.blocks import Block
+    from napari_splicer.patches.sites import Sites
 
 T = TypeVar("T")
 
@@ -35,15 +37,21 @@ class FieldSites:
         Pixels that a window spans.
     rows : int64 (n,)
         Of the reader's sites.
-    starts : int64 (n, 2)
-        Top left corners (y, x) of their windows.
+    sites : Sites
+        The reader's, of all fields.
     """
 
     index: int
     masked: MaskedImage
     side: int
     rows: NDArray[np.int64]
-    starts: NDArray[np.int64]
+    sites: Sites
+
+    def starts(self, piece: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.int64]:
+        """Return the top left corners (y, x) of windows, (m, 2), by their position among them."""
+        rows = self.rows[piece]
+        centres = np.stack([self.sites.y[rows], self.sites.x[rows]], axis=1)
+        return window_start(centres, self.side)
 
 
 class Layer:
