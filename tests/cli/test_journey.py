@@ -154,6 +154,20 @@ def test_events_as_json_name_what_was_written(
     assert all(np.isfinite(losses))
 
 
+def test_how_long_it_takes_is_not_measured_for_the_quiet(
+    tissue_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[object] = []
+    monkeypatch.setattr(
+        "napari_splicer.training.estimate.expected_seconds", lambda *of: measured.append(of)
+    )
+    run = [str(tissue_files / "run.toml"), "--output", str(tmp_path)]
+    assert call(["train", *run, "--quiet"]) == 0
+    assert not measured
+    assert call(["train", *run, "--overwrite"]) == 0
+    assert measured
+
+
 def test_stopped_training_keeps_the_model_and_goes_on(
     finished: Path, tissue_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

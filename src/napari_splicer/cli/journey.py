@@ -83,7 +83,7 @@ class Journey:
         from napari_splicer.training.resolve import resolve, seen_channels
 
         asked, done, folder = self.plan.config, 0, self.plan.folder.checkpoint
-        if asked.training.devices > 1:
+        if asked.training.devices > 1 or self.terminal.display.quiet:
             return
         if resume:
             record = read_record(folder)

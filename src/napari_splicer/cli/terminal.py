@@ -68,7 +68,12 @@ def event_as_json(event: Event) -> dict[str, Any]:
 
 
 class Display(Protocol):
-    """What shows events and lines; a context, because a progress bar must be taken down."""
+    """What shows events and lines; a context, because a progress bar must be taken down.
+
+    ``quiet``: notes are not shown, so they need not be worked out.
+    """
+
+    quiet: bool
 
     def __enter__(self) -> Display: ...
 
@@ -89,6 +94,8 @@ class Display(Protocol):
 
 class JsonLines:
     """One JSON object per line on standard output, and nothing else there."""
+
+    quiet = False
 
     def __enter__(self) -> JsonLines:
         return self
