@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
-import npe2
 import numpy as np
-import pandas as pd
 import pytest
 from opening import show_image_file, show_mask_file
+from same_work import journey, same_work
 
-from napari_splicer.analysis.annotations import Annotations
 from napari_splicer.analysis.projection import has_projection
 from napari_splicer.analysis.whole import Whole
 from napari_splicer.config import ClusteringSettings, Component, Region, load_run
-from napari_splicer.events import Finished
 from napari_splicer.gui import commands, composing, editing, groupings
-from napari_splicer.gui.annotating import remove_annotation, take_annotations
-from napari_splicer.gui.categories import categories_of
-from napari_splicer.gui.docks import open_sample
 from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.readiness import resolve
-from napari_splicer.gui.reading import OWN, is_own
 from napari_splicer.images.panel import Marker, Panel
 from napari_splicer.shares import finish
-
-
-def journey(window):
-    steps = resolve(window.session.snapshot()).steps
-    return {name: (state.status, state.summary) for name, state in steps.items()}
-
-
-def layers(window) -> list[str]:
-    """Names of the person's layers; the plugin's own are painted where Qt runs already."""
-    return [layer.name for layer in window.link.layers if not is_own(layer)]
-
-
-def same_work(one, other) -> None:
-    a, b = one.session, other.session
-    assert journey(one) == journey(other)
-    assert a.image.channels == b.image.channels
-    assert a.components == b.components
-    assert a.settings == b.settings
-    assert a.colours == b.colours
-    assert a.clusterings == b.clusterings
-    assert (a.clustering, a.colour_by, a.opacity) == (b.clustering, b.colour_by, b.opacity)
-    assert a.groups == b.groups
-    np.testing.assert_array_equal(a.selection, b.selection)
-    np.testing.assert_array_equal(a.ids(), b.ids())
-    assert layers(one) == layers(other)
 
 
 def test_components_and_settings_before_anything_is_made(window, tmp_path, open_again) -> None:
@@ -124,88 +91,6 @@ def test_groups_selection_and_steps_come_back(grouped, tmp_path, open_again) -> 
         assert new.redo()
         same_work(grouped, again)
     assert new.next_undo == old.next_undo
-
-
-def test_annotations_come_back_and_are_shown(grouped, tmp_path, open_again) -> None:
-    session = grouped.session
-    grouped.save(tmp_path / "a.splicer")
-    sites = pd.Categorical.from_codes(np.arange(len(session.ids())) % 3 - 1, ["rim", "core"])
-    columns = pd.DataFrame(
-        {"site of it": sites, "age": np.arange(len(sites)) / 2}, index=session.table.obs_names
-    )
-    take_annotations(session, "sites.csv", Annotations(columns, told=len(sites)))
-    grouped.save(tmp_path / "a.splicer")
-    again = open_again(tmp_path / "a.splicer")
-    same_work(grouped, again)
-    assert again.session.colour_by == "site of it"
-    for name in columns.columns:
-        pd.testing.assert_series_equal(again.session.table.obs[name], columns[name])
-    remove_annotation(session, "site of it")
-    grouped.save(tmp_path / "a.splicer")
-    again = open_again(tmp_path / "a.splicer")
-    assert "site of it" not in again.session.table.obs
-    again.save(tmp_path / "a.splicer")
-    once_more = open_again(tmp_path / "a.splicer").session
-    history, table = once_more.history, once_more.table
-    assert history.next_undo == "Remove site of it"
-    assert history.undo()
-    assert once_more.colour_by == "site of it"
-    pd.testing.assert_series_equal(table.obs["site of it"], columns["site of it"])
-    assert list(table.obs.columns).index("site of it") == list(table.obs.columns).index("age") - 1
-    assert history.undo()
-    assert once_more.colour_by is None
-    assert not {"site of it", "age"} & {*table.obs.columns}
-    assert history.redo()
-    pd.testing.assert_series_equal(table.obs["age"], columns["age"])
-    assert history.redo()
-    assert "site of it" not in table.obs
-
-
-def test_colours_that_a_removed_annotation_has_come_back_with_it(
-    grouped, tmp_path, open_again
-) -> None:
-    session = grouped.session
-    sites = pd.Categorical.from_codes(np.arange(len(session.ids())) % 2, ["rim", "core"])
-    columns = pd.DataFrame({"site": sites}, index=session.table.obs_names)
-    take_annotations(session, "sites.csv", Annotations(columns, told=len(sites)))
-    session.table.uns["site_colors"] = ["#102030", "#405060"]
-    remove_annotation(session, "site")
-    grouped.save(tmp_path / "a.splicer")
-    again = open_again(tmp_path / "a.splicer").session
-    assert again.history.undo()
-    assert categories_of(again, "site").colours == ("#102030", "#405060")
-
-
-def test_annotations_before_a_step_that_are_damaged_cost_the_steps_alone(
-    grouped, tmp_path, open_again
-) -> None:
-    session = grouped.session
-    sites = pd.Categorical.from_codes(np.arange(len(session.ids())) % 2, ["rim", "core"])
-    columns = pd.DataFrame({"site": sites}, index=session.table.obs_names)
-    take_annotations(session, "sites.csv", Annotations(columns, told=len(sites)))
-    grouped.save(tmp_path / "a.splicer")
-    record = tmp_path / "a.splicer" / "splicer-project.json"
-    said = record.read_text()
-    assert '"categories"' in said
-    record.write_text(re.sub(r'"rim",\s*"core"', '"rim"', said))
-    again = open_again(tmp_path / "a.splicer").session
-    assert "not of these cells and categories" in again.notice.text
-    assert again.history.next_undo is None
-    pd.testing.assert_series_equal(again.table.obs["site"], columns["site"])
-    assert again.groups == session.groups
-
-
-def test_a_column_that_no_file_gives_comes_back_only_in_its_window(
-    grouped, tmp_path, open_again
-) -> None:
-    session = grouped.session
-    session.table.obs["by hand"] = np.arange(len(session.ids())).astype(object)
-    session.select(session.ids()[:2])
-    remove_annotation(session, "by hand")
-    grouped.save(tmp_path / "a.splicer")
-    assert open_again(tmp_path / "a.splicer").session.history.next_undo == "Select 2 cells"
-    assert session.history.undo()
-    assert "by hand" in session.table.obs
 
 
 def test_groupings_come_back_by_age_and_so_do_those_that_were_removed(
@@ -330,105 +215,6 @@ def test_results_of_every_image_come_back(grouped, images, tmp_path, open_again,
         window.link.show_image(next(c for c in window.link.images() if "left" in c.title))
     assert again.session.groups == left
     same_work(grouped, again)
-
-
-def opened_by_napari(new_window, images, name: str = ""):
-    """Open an image as if dropped on napari, with cells described by intensity.
-
-    ``name`` is what the image is called; empty: as it is usual.
-    """
-    npe2.PluginManager.instance().discover()
-    window = new_window()
-    (layer,) = window.viewer.open(str(images / "left.ome.tif"), plugin="napari")
-    if name:
-        layer.metadata[OWN] = {"image": name}
-        window.link.use_image(None)
-        window.link.use_image(window.link.images()[0])
-    show_mask_file(window.link, str(images / "left_mask.tif"))
-    window.run(commands.embed(window.session, with_model=False))
-    return window
-
-
-def test_an_image_that_napari_opened_is_called_as_its_file(images, new_window) -> None:
-    window = opened_by_napari(new_window, images)
-    assert window.viewer.layers[0].name == "left.ome"
-    assert window.session.image.name == "left"
-    assert set(window.session.table.obs["region"]) == {"left"}
-    assert window.link.images()[0].title == "left"
-    assert commands.export_folder(window.session).name == "left"
-    assert window.link.mask_layer.name == "left_mask"
-
-
-def test_an_image_is_still_called_as_in_the_table_of_a_project_of_before(
-    images, new_window, tmp_path, open_again
-) -> None:
-    window = opened_by_napari(new_window, images, "left.ome")
-    assert set(window.session.table.obs["region"]) == {"left.ome"}
-    window.save(tmp_path / "a.splicer")
-    again = open_again(tmp_path / "a.splicer")
-    assert again.session.image.name == "left.ome"
-    assert journey(again) == journey(window)
-    again.run(commands.embed(again.session, with_model=False))
-    assert set(again.session.table.obs["region"]) == {"left.ome"}
-    (run,) = load_run(tmp_path / "a.splicer" / "run.toml").inputs
-    assert run.name == "left.ome"
-    again.save(tmp_path / "b.splicer")
-    assert open_again(tmp_path / "b.splicer").session.image.name == "left.ome"
-
-
-def test_a_sample_is_opened_again(tmp_path, open_again, new_window) -> None:
-    npe2.PluginManager.instance().discover()
-    window = new_window()
-    open_sample(window.link.viewer)
-    window.viewer.layers.remove("Ki67")
-    window.link.use_image(window.link.images()[0])
-    window.save(tmp_path / "a.splicer")
-    again = open_again(tmp_path / "a.splicer")
-    names = layers(window)
-    assert layers(again) == names
-    assert again.session.image.channels == window.session.image.channels
-    assert again.link.mask_layer.name == "cell mask"
-    again.save(tmp_path / "b.splicer")
-    once_more = open_again(tmp_path / "b.splicer")
-    assert layers(once_more) == names
-
-
-@pytest.fixture
-def in_memory(new_window, tissue, session, table):
-    """A window whose image a program has put there."""
-    window = new_window()
-    pixels = np.asarray(tissue.image.data[:2])
-    window.viewer.add_image(pixels, name="field", channel_axis=None)
-    window.viewer.add_labels(np.asarray(tissue.cells.data), name="cells")
-    table.obs["instance_id"] = tissue.cells.cells()["id"].iloc[:6].to_numpy()
-    table.obs_names.name = None
-    table.obs["region"] = pd.Categorical(["field"] * 6)
-    run = commands.embed(window.session)
-    commands.begin(window.session, run)
-    commands.apply(window.session, run, [Finished("embed", result=table)])
-    return window
-
-
-def test_an_image_from_memory_is_said_to_be_left_out(in_memory, tmp_path, open_again) -> None:
-    record = in_memory.save(tmp_path / "a.splicer")
-    assert record.left_out == ("field",)
-    again = open_again(tmp_path / "a.splicer")
-    assert again.session.image is None
-    assert again.session.groups == in_memory.session.groups
-    assert again.session.table_fits
-    np.testing.assert_array_equal(again.link.mask_layer.data, in_memory.link.mask_layer.data)
-
-
-def test_an_image_from_memory_is_kept_where_that_is_asked_for(
-    in_memory, tmp_path, open_again
-) -> None:
-    record = in_memory.save(tmp_path / "a.splicer", keep_images=True)
-    assert record.left_out == ()
-    again = open_again(tmp_path / "a.splicer")
-    assert journey(again) == journey(in_memory)
-    np.testing.assert_array_equal(
-        again.session.image.read(0, 50, 0, 50), in_memory.session.image.read(0, 50, 0, 50)
-    )
 
 
 def test_another_window_full_of_work_is_emptied_first(project, images, new_window, field) -> None:
