@@ -13,7 +13,9 @@ from napari_splicer.config import load_run
 from napari_splicer.events import Finished
 from napari_splicer.gui import commands
 from napari_splicer.gui.docks import open_sample
+from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.reading import OWN
+from napari_splicer.shares import finish
 
 
 def opened_by_napari(new_window, images, name: str = ""):
@@ -41,6 +43,20 @@ def test_an_image_that_napari_opened_is_called_as_its_file(images, new_window) -
     assert window.link.images()[0].title == "left"
     assert commands.export_folder(window.session).name == "left"
     assert window.link.mask_layer.name == "left_mask"
+
+
+def test_what_napari_opened_is_read_again_before_the_window_is_touched(
+    images, new_window, tmp_path, open_again
+) -> None:
+    window = opened_by_napari(new_window, images)
+    record = window.save(tmp_path / "a.splicer")
+    read = finish(open_project(Wanted(tmp_path / "a.splicer")))
+    assert set(read.layers) == set(range(len(record.layers)))
+    again = open_again(tmp_path / "a.splicer")
+    one, other = (opened.viewer.layers["left.ome"] for opened in (window, again))
+    np.testing.assert_array_equal(other.data, one.data)
+    assert other.source.path == one.source.path
+    assert again.save(tmp_path / "b.splicer").origins[0].reader == record.origins[0].reader
 
 
 def test_an_image_is_still_called_as_in_the_table_of_a_project_of_before(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_splicer.errors import UNFORESEEN
 from napari_splicer.gui.display import image_layers, mask_layer
 from napari_splicer.gui.project.contents import read_project
 from napari_splicer.gui.project.layer_records import dress
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from napari_splicer.gui.project.places import Place
     from napari_splicer.gui.project.record import LayerRecord, Origin
     from napari_splicer.shares import Shares
+
+NAPARI = "napari"
+"""How layers name napari's own reader."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Question:
 class Opened:
     """A project that is ready to be put into a window.
 
-    ``layers`` are those of its layers whose origins need not be opened by napari, by number.
+    ``layers`` are those of its layers whose origins need not be opened in the window, by number.
     """
 
     wanted: Wanted
@@ -100,16 +105,18 @@ def open_project(wanted: Wanted) -> Shares[Opened | Question]:
     yield 0.1
     contents = read_project(folder)
     yield 0.2
-    given = yield from part(_given(contents, places), 0.2, 0.4)
-    layers = yield from part(_layers(contents.record.layers, given), 0.4, 1.0)
+    given = yield from part(_given(contents, places), 0.2, 0.6)
+    layers = yield from part(_layers(contents.record.layers, given), 0.6, 1.0)
     return Opened(wanted, contents, places, layers)
 
 
-def _given(contents: Contents, places: Iterable[Place]) -> Shares[dict[int, list[LayerData]]]:
-    """Return what origins give that need not be opened by napari, by origin."""
+def _given(
+    contents: Contents, places: Iterable[Place]
+) -> Shares[dict[int, Sequence[LayerData | Layer]]]:
+    """Return what origins give that need not be opened in the window, by origin."""
     lying = {place.origin: place for place in places}
     origins = contents.record.origins
-    given: dict[int, list[LayerData]] = {}
+    given: dict[int, Sequence[LayerData | Layer]] = {}
     for number, origin in enumerate(origins):
         yield number / len(origins)
         place = lying.get(number)
@@ -121,11 +128,13 @@ def _given(contents: Contents, places: Iterable[Place]) -> Shares[dict[int, list
             _note_place(contents, origin, place)
             if not origin.reader:
                 given[number] = _from_file(origin, place.path)
+            elif origin.reader == NAPARI:
+                given[number] = _by_napari(place.path)
     return given
 
 
 def _layers(
-    records: Sequence[LayerRecord], given: Mapping[int, list[LayerData]]
+    records: Sequence[LayerRecord], given: Mapping[int, Sequence[LayerData | Layer]]
 ) -> Shares[dict[int, Layer]]:
     """Make the layers whose origins give what they are made of; by number."""
     layers: dict[int, Layer] = {}
@@ -133,7 +142,8 @@ def _layers(
         yield number / len(records)
         own = given.get(record.origin, [])
         if record.place < len(own):
-            layers[number] = Layer.create(*own[record.place])
+            made = own[record.place]
+            layers[number] = made if isinstance(made, Layer) else Layer.create(*made)
             dress(layers[number], record)
     return layers
 
@@ -148,6 +158,20 @@ def _from_file(origin: Origin, path: Path) -> list[LayerData]:
     if origin.mask:
         return [mask_layer(open_mask(path), Affine2D())]
     return image_layers(open_image(path))
+
+
+def _by_napari(path: Path) -> list[Layer]:
+    """Return the layers that napari's own reader makes of a file; none where it fails.
+
+    Readers of others may look for the window, or for a person, and are asked there.
+    """
+    nowhere = ViewerModel()
+    try:
+        return list(nowhere.open(str(path), plugin=NAPARI))
+    except UNFORESEEN:
+        return []
+    finally:
+        nowhere.layers.clear()
 
 
 def _note_place(contents: Contents, origin: Origin, place: Place) -> None:
