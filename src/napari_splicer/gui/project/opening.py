@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from napari.components import ViewerModel
+import npe2
 from napari.layers import Layer
+from napari.layers._source import layer_source  # there is no public way to tell it
 
 from napari_splicer.errors import UNFORESEEN
 from napari_splicer.gui.display import image_layers, mask_layer
@@ -163,15 +164,15 @@ def _from_file(origin: Origin, path: Path) -> list[LayerData]:
 def _by_napari(path: Path) -> list[Layer]:
     """Return the layers that napari's own reader makes of a file; none where it fails.
 
+    Not by way of a viewer: that would show its progress in whatever window there is, from here.
     Readers of others may look for the window, or for a person, and are asked there.
     """
-    nowhere = ViewerModel()
     try:
-        return list(nowhere.open(str(path), plugin=NAPARI))
+        with layer_source(path=str(path), reader_plugin=NAPARI):
+            given = npe2.read([str(path)], stack=False, plugin_name=NAPARI)
+            return [Layer.create(*described) for described in given]
     except UNFORESEEN:
         return []
-    finally:
-        nowhere.layers.clear()
 
 
 def _note_place(contents: Contents, origin: Origin, place: Place) -> None:
