@@ -135,8 +135,8 @@ FINDINGS = """## What this says
   so about twice the weights of both together. Concat of that width, at the usual temperature,
   reached 0.523 for the object (above).
 - **How wide branches need be**: those of half the primary's width (0.938 and 0.370, three seeds)
-  are within what seeds differ by of those as wide as it (0.944 and 0.377). With a quarter the object
-  lacks two points (0.359), which real and synthetic tissue did not show
+  are within what seeds differ by of those as wide as it (0.944 and 0.377). With a quarter the
+  object lacks two points (0.359), which real and synthetic tissue did not show
   ([tissue probe](tissue_probe.md), [ablations](ablations.md)). So half is the default.
 - Not tried yet: longer training of both, and Concat of width 32 at the sharper temperature."""
 
