@@ -48,13 +48,19 @@ def test_annotations_come_back_and_are_shown(grouped, tmp_path, open_again) -> N
     assert "site of it" not in table.obs
 
 
+def take_sites(session) -> pd.DataFrame:
+    """Bring an annotation of two categories; return what it says."""
+    sites = pd.Categorical.from_codes(np.arange(len(session.ids())) % 2, ["rim", "core"])
+    columns = pd.DataFrame({"site": sites}, index=session.table.obs_names)
+    take_annotations(session, "sites.csv", Annotations(columns, told=len(sites)))
+    return columns
+
+
 def test_colours_that_a_removed_annotation_has_come_back_with_it(
     grouped, tmp_path, open_again
 ) -> None:
     session = grouped.session
-    sites = pd.Categorical.from_codes(np.arange(len(session.ids())) % 2, ["rim", "core"])
-    columns = pd.DataFrame({"site": sites}, index=session.table.obs_names)
-    take_annotations(session, "sites.csv", Annotations(columns, told=len(sites)))
+    take_sites(session)
     session.table.uns["site_colors"] = ["#102030", "#405060"]
     remove_annotation(session, "site")
     grouped.save(tmp_path / "a.splicer")
@@ -67,9 +73,7 @@ def test_annotations_before_a_step_that_are_damaged_cost_the_steps_alone(
     grouped, tmp_path, open_again
 ) -> None:
     session = grouped.session
-    sites = pd.Categorical.from_codes(np.arange(len(session.ids())) % 2, ["rim", "core"])
-    columns = pd.DataFrame({"site": sites}, index=session.table.obs_names)
-    take_annotations(session, "sites.csv", Annotations(columns, told=len(sites)))
+    columns = take_sites(session)
     grouped.save(tmp_path / "a.splicer")
     record = tmp_path / "a.splicer" / "splicer-project.json"
     said = record.read_text()

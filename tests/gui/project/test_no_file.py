@@ -6,6 +6,7 @@ import npe2
 import numpy as np
 import pandas as pd
 import pytest
+from napari.components import ViewerModel
 from opening import show_mask_file
 from same_work import journey, layers
 
@@ -13,9 +14,7 @@ from napari_splicer.config import load_run
 from napari_splicer.events import Finished
 from napari_splicer.gui import commands
 from napari_splicer.gui.docks import open_sample
-from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.reading import OWN
-from napari_splicer.shares import finish
 
 
 def opened_by_napari(new_window, images, name: str = ""):
@@ -46,17 +45,41 @@ def test_an_image_that_napari_opened_is_called_as_its_file(images, new_window) -
 
 
 def test_what_napari_opened_is_read_again_before_the_window_is_touched(
-    images, new_window, tmp_path, open_again
+    images, new_window, tmp_path, open_again, monkeypatch
 ) -> None:
     window = opened_by_napari(new_window, images)
     record = window.save(tmp_path / "a.splicer")
-    read = finish(open_project(Wanted(tmp_path / "a.splicer")))
-    assert set(read.layers) == set(range(len(record.layers)))
+
+    def refuse(*files: object, **how: object) -> None:
+        pytest.fail("read in the window")
+
+    monkeypatch.setattr(ViewerModel, "open", refuse)
     again = open_again(tmp_path / "a.splicer")
     one, other = (opened.viewer.layers["left.ome"] for opened in (window, again))
     np.testing.assert_array_equal(other.data, one.data)
     assert other.source.path == one.source.path
-    assert again.save(tmp_path / "b.splicer").origins[0].reader == record.origins[0].reader
+    kept = again.save(tmp_path / "b.splicer")
+    assert kept.origins[0].reader == record.origins[0].reader
+
+
+@pytest.mark.parametrize("left", [["one", "other"], ["other"]])
+def test_which_layers_of_a_file_are_left_is_still_known_after_two_savings(
+    left, images, new_window, tmp_path, open_again
+) -> None:
+    npe2.PluginManager.instance().discover()
+    window = new_window()
+    path = str(images / "left.ome.tif")
+    for name in ("one", "other"):
+        (layer,) = window.viewer.open(path, plugin="napari")
+        layer.name = name
+    if "one" not in left:
+        window.viewer.layers.remove("one")
+    places = [layer.place for layer in window.save(tmp_path / "a.splicer").layers]
+    assert places == [0, 1][-len(left) :]
+    again = open_again(tmp_path / "a.splicer")
+    assert layers(again) == left
+    assert [layer.place for layer in again.save(tmp_path / "b.splicer").layers] == places
+    assert layers(open_again(tmp_path / "b.splicer")) == left
 
 
 def test_an_image_is_still_called_as_in_the_table_of_a_project_of_before(

@@ -14,7 +14,7 @@ from napari_splicer.gui.display import image_layers, mask_layer
 from napari_splicer.gui.project.contents import read_project
 from napari_splicer.gui.project.layer_records import dress
 from napari_splicer.gui.project.places import find_files
-from napari_splicer.gui.project.record import RECORD, read_record
+from napari_splicer.gui.project.record import NAPARI, RECORD, read_record
 from napari_splicer.gui.reading import OWN
 from napari_splicer.images.image import Affine2D
 from napari_splicer.images.open import open_image, open_mask
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from napari_splicer.gui.project.places import Place
     from napari_splicer.gui.project.record import LayerRecord, Origin
     from napari_splicer.shares import Shares
-
-NAPARI = "napari"
-"""How layers name napari's own reader."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +78,15 @@ class Question:
 class Opened:
     """A project that is ready to be put into a window.
 
-    ``layers`` are those of its layers whose origins need not be opened in the window, by number.
+    ``layers`` are those of its layers whose origins need not be opened by napari, by number;
+    ``read``, by origin, all that napari's own reader makes of others.
     """
 
     wanted: Wanted
     contents: Contents
     places: tuple[Place, ...]
     layers: Mapping[int, Layer]
+    read: Mapping[int, Sequence[Layer]]
 
 
 def open_project(wanted: Wanted) -> Shares[Opened | Question]:
@@ -106,18 +105,17 @@ def open_project(wanted: Wanted) -> Shares[Opened | Question]:
     yield 0.1
     contents = read_project(folder)
     yield 0.2
-    given = yield from part(_given(contents, places), 0.2, 0.6)
+    given = yield from part(_given(contents, places), 0.2, 0.4)
+    read = yield from part(_read_by_napari(contents.record.origins, places), 0.4, 0.6)
     layers = yield from part(_layers(contents.record.layers, given), 0.6, 1.0)
-    return Opened(wanted, contents, places, layers)
+    return Opened(wanted, contents, places, layers, read)
 
 
-def _given(
-    contents: Contents, places: Iterable[Place]
-) -> Shares[dict[int, Sequence[LayerData | Layer]]]:
-    """Return what origins give that need not be opened in the window, by origin."""
+def _given(contents: Contents, places: Iterable[Place]) -> Shares[dict[int, list[LayerData]]]:
+    """Return what origins give that need not be opened by napari, by origin."""
     lying = {place.origin: place for place in places}
     origins = contents.record.origins
-    given: dict[int, Sequence[LayerData | Layer]] = {}
+    given: dict[int, list[LayerData]] = {}
     for number, origin in enumerate(origins):
         yield number / len(origins)
         place = lying.get(number)
@@ -129,13 +127,11 @@ def _given(
             _note_place(contents, origin, place)
             if not origin.reader:
                 given[number] = _from_file(origin, place.path)
-            elif origin.reader == NAPARI:
-                given[number] = _by_napari(place.path)
     return given
 
 
 def _layers(
-    records: Sequence[LayerRecord], given: Mapping[int, Sequence[LayerData | Layer]]
+    records: Sequence[LayerRecord], given: Mapping[int, list[LayerData]]
 ) -> Shares[dict[int, Layer]]:
     """Make the layers whose origins give what they are made of; by number."""
     layers: dict[int, Layer] = {}
@@ -143,8 +139,7 @@ def _layers(
         yield number / len(records)
         own = given.get(record.origin, [])
         if record.place < len(own):
-            made = own[record.place]
-            layers[number] = made if isinstance(made, Layer) else Layer.create(*made)
+            layers[number] = Layer.create(*own[record.place])
             dress(layers[number], record)
     return layers
 
@@ -161,12 +156,23 @@ def _from_file(origin: Origin, path: Path) -> list[LayerData]:
     return image_layers(open_image(path))
 
 
-def _by_napari(path: Path) -> list[Layer]:
-    """Return the layers that napari's own reader makes of a file; none where it fails.
+def _read_by_napari(
+    origins: Sequence[Origin], places: Sequence[Place]
+) -> Shares[dict[int, list[Layer]]]:
+    """Return what napari's own reader makes of files, by origin; nothing of those where it fails.
 
-    Not by way of a viewer: that would show its progress in whatever window there is, from here.
     Readers of others may look for the window, or for a person, and are asked there.
     """
+    read: dict[int, list[Layer]] = {}
+    for count, place in enumerate(places):
+        yield count / len(places)
+        if origins[place.origin].reader == NAPARI and place.status != "missing":
+            read[place.origin] = _by_napari(place.path)
+    return read
+
+
+def _by_napari(path: Path) -> list[Layer]:
+    """Not by way of a viewer, which would show its progress in whatever window there is."""
     try:
         with layer_source(path=str(path), reader_plugin=NAPARI):
             given = npe2.read([str(path)], stack=False, plugin_name=NAPARI)

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from napari.layers import Image, Labels
 from psygnal import Signal
 
-from napari_splicer.gui.project.record import Origin
+from napari_splicer.gui.project.record import NAPARI, Origin
 from napari_splicer.gui.project.state import Pixels
 from napari_splicer.gui.reading import OWN, is_own
 from napari_splicer.gui.strokes import StrokeWatch, strokes_of
@@ -97,7 +97,7 @@ class Provenance:
         if layer.source.sample is not None:
             return Origin(kind="sample", sample=layer.source.sample)
         if layer.source.path is not None:
-            reader = layer.source.reader_plugin or "napari"
+            reader = layer.source.reader_plugin or NAPARI
             return Origin(kind="file", path=_absolute(layer.source.path), reader=reader)
         return None
 

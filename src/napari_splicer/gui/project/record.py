@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 RECORD = PROJECT_RECORD
 SUFFIX = ".splicer"
+NAPARI = "napari"
+"""What layers call the reader of napari itself."""
 _LARGEST = 64 * 2**20  # bytes
 
 Same = Literal["image", "cells", "tiles", "bundle", "table"]

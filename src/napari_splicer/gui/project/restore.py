@@ -169,6 +169,7 @@ class _Given:
         self._opened = opened
         self._places = {place.origin: place for place in opened.places}
         self._layers: dict[int, list[Layer]] = {}
+        self._read = dict(opened.read)
 
     def layer(self, record: LayerRecord) -> Layer | None:
         """Return the layer that a record describes; None where its origin has none such."""
@@ -189,6 +190,10 @@ class _Given:
                 self._viewer.layers.remove(layer)
 
     def _open(self, number: int) -> list[Layer]:
+        """Put all layers of an origin into the viewer, once more if there are some already."""
+        read = self._read.pop(number, None)
+        if read:
+            return [self._viewer.add_layer(layer) for layer in read]
         origin = self._opened.contents.record.origins[number]
         place = self._places.get(number)
         try:
