@@ -26,6 +26,7 @@ from anndata import AnnData
 from sklearn.metrics import adjusted_rand_score
 
 from napari_splicer import pipeline
+from napari_splicer.analysis.space import MANY
 from napari_splicer.config import RunConfig
 from napari_splicer.embedding.stored import LARGE
 from napari_splicer.embedding.table import read_table
@@ -140,21 +141,26 @@ def lines(rows: list[dict[str, float]], landmarks: int) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        compared = "all" if row["landmarks"] >= row["cells"] else f"{row['landmarks']:,.0f}"
+        compared = f"{row['landmarks']:,.0f}" if sampled(row) else "all"
         page.append(
             f"| {row['cells']:,} | {compared} | {row['leiden, s']:.0f} | {row['kmeans, s']:.0f} "
             f"| {row['map, s']:.0f} | {row['groups']} "
             f"| {row['leiden']:.3f} | {row['kmeans']:.3f} | {row['longest wait, s']:.0f} |"
         )
     asked = [row for row in rows if row["landmarks"] == landmarks]
-    sampled = [row for row in asked if row["cells"] > landmarks]
-    if len(sampled) > 1:
+    fewer = [row for row in asked if sampled(row)]
+    if len(fewer) > 1:
         page += [
             "",
             f"Slope of log time over log cells: {slope(asked):.2f}, with landmarks alone "
-            f"{slope(sampled):.2f}; at most 1.05.",
+            f"{slope(fewer):.2f}; at most 1.05.",
         ]
     return [*page, ""]
+
+
+def sampled(row: dict[str, float]) -> bool:
+    """Return whether landmarks stood for the other cells of a table."""
+    return row["cells"] > max(MANY, row["landmarks"])
 
 
 def slope(rows: list[dict[str, float]]) -> float:

@@ -89,6 +89,7 @@ LOSSES = ("simclr", "vicreg", "barlow", "mmcr")
 
 
 SHARP, CONSISTENT, WIDE = {"temperature": 0.1}, {"consistency": 1.0}, {"width": 32}
+NARROWED = {"branches 1/2": {"branch_width": 8}, "branches 1/4": {"branch_width": 4}}
 CHANGES: dict[str, dict[str, float]] = {
     "": {},
     "sharp": SHARP,
@@ -97,10 +98,9 @@ CHANGES: dict[str, dict[str, float]] = {
     "sharp, consistent": SHARP | CONSISTENT,
     "sharp, consistent, wide": SHARP | CONSISTENT | WIDE,
     "sharp, consistent, wide, branches too": SHARP | CONSISTENT | WIDE | {"branch_width": 32},
-    "branches 1/2": {"branch_width": 8},
-    "branches 1/4": {"branch_width": 4},
+    **NARROWED,
 }
-NARROWED = tuple(CHANGES)[-2:]
+REPEATED = ("sharp, consistent, wide", "sharp, consistent, wide, branches too", *NARROWED)
 
 
 EARLIER = """With networks twice as wide (32) and in fp32, measured on 2026-11-21 by this script's
@@ -181,7 +181,7 @@ def runs(seeds: int) -> Iterator[Run]:
     for seed, loss, objective in product(range(1, seeds), LOSSES[:2], OBJECTIVES):
         yield Run(objective, loss, seed=seed)
     for seed in range(1, seeds):
-        for change in tuple(CHANGES)[-4:]:
+        for change in REPEATED:
             yield Run("splicer", "simclr", change=change, seed=seed)
         yield Run("concat", "simclr", change="sharp", seed=seed)
     yield Run("concat", "simclr", width=32, change="sharp")

@@ -59,7 +59,6 @@ TEST_FIELDS = 4
 INTENSITY = "intensity"
 SOURCES = ("representation", "combined")
 UNMASKED, OWN = "without the surroundings", "markers in the own cell"
-LONG = "three times as long"
 SHARP_AND_CONSISTENT = {"model.temperature": 0.1, "model.consistency": 1.0}
 VARIANTS: dict[str, dict[str, object]] = {
     "sharp, consistent": SHARP_AND_CONSISTENT,
@@ -75,7 +74,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "branches 1/4": {"model.branch_width": 8},
     "one scale per image": {"normalization.scope": "image"},
     "branches 1/4, coarse": {"model.branch_width": 8, "model.branch_map": 12},
-    LONG: {"training.epochs": 90},
+    "three times as long": {"training.epochs": 90},
 }
 
 EARLIER = """*By field*: how many of a row's seeds have a value for each field in the raw scores;

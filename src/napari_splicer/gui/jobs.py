@@ -88,7 +88,7 @@ class JobRunner:
             },
             _start_thread=False,
         )
-        # What napari itself does with errors takes none, and fails where PySide6 hands one over.
+        # napari connects with errors what takes none, which fails where PySide6 hands one over.
         worker.errored.disconnect()
         worker.errored.connect(self._on_error)
         worker.start()
