@@ -91,7 +91,7 @@ def plan_blocks(
     for band in _bands(edges[1]):
         x_from = max(0, int(edges[1][band.start]) - side + 1)
         for r, c in itertools.product(range(len(needed)), band):
-            if c == band.start:  # what lies between that which is in use grows else, row by row
+            if c == band.start:  # free memory between what is in use: 0.05 GB by a million cells
                 trim()
             if not needed[r, c]:
                 continue
