@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Layer
 
-from napari_splicer.gui.display import choose_opened, image_layers, selection_kept
-from napari_splicer.gui.mask_layers import bring_mask
+from napari_splicer.gui.display import choose_opened, image_layers, mask_layer, selection_kept
+from napari_splicer.gui.mask_layers import lay_mask
+from napari_splicer.images.image import Affine2D
 from napari_splicer.images.open import open_image, open_mask
 
 if TYPE_CHECKING:
@@ -25,4 +26,4 @@ def show_image_file(link: ViewerLink, path: str) -> None:
 
 def show_mask_file(link: ViewerLink, path: str) -> None:
     """Open a mask file where the image lies, and choose it if it is of the image's size."""
-    bring_mask(link, open_mask(path))
+    lay_mask(link, mask_layer(open_mask(path), Affine2D()))

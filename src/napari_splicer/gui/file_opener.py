@@ -17,14 +17,11 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_splicer.errors import UNFORESEEN, SplicerError
-from napari_splicer.gui.display import (
-    choose_opened,
-    mask_layer,
-)
+from napari_splicer.gui.display import choose_opened, mask_layer
 from napari_splicer.gui.incoming import Cancelled, Opening, add_layers, layers_of
 from napari_splicer.gui.jobs import Errand, tell
-from napari_splicer.gui.mask_layers import lay_mask
-from napari_splicer.gui.snapshot import Notice
+from napari_splicer.gui.mask_layers import hide_preview, lay_mask
+from napari_splicer.gui.snapshot import Notice, same_pixels
 from napari_splicer.images.image import Affine2D
 
 if TYPE_CHECKING:
@@ -34,6 +31,8 @@ if TYPE_CHECKING:
 
     from napari_splicer.gui.display import LayerData
     from napari_splicer.gui.layers import ViewerLink
+    from napari_splicer.images.image import MultiplexImage
+    from napari_splicer.images.masks import LabelMask
     from napari_splicer.shares import Shares
 
 _TURN = 0.1  # s for which something is put into the window before that is heard again; longer
@@ -182,6 +181,16 @@ class FileOpener:
         """Open a mask where the image lies, and choose it; a notice says what went wrong."""
         self._ask_for(Path(path).name, partial(_read_mask, path), self._put_mask)
 
+    def bring_made_mask(self, mask: LabelMask) -> None:
+        """Show a mask made of the chosen image in place of the piece that was shown before.
+
+        Where another image is chosen before it is there, the mask stays in its file.
+        """
+        image = self._link.session.image
+        if image is not None:
+            put = partial(self._put_made_mask, image)
+            self._ask_for(mask.name, partial(_layer_of, mask), put)
+
     def take_apart(self) -> None:
         """Put one layer per channel in the place of the one with all channels, the chosen image."""
         image, layers = self._link.session.image, self._link.image_layers
@@ -218,6 +227,13 @@ class FileOpener:
         yield 0.0
         lay_mask(self._link, described)
 
+    def _put_made_mask(self, image: MultiplexImage, described: LayerData) -> Shares[None]:
+        yield 0.0
+        hide_preview(self._link)
+        now = self._link.session.image
+        if now is not None and same_pixels(image, now):
+            lay_mask(self._link, described, outlined=True)
+
 
 def _take_out(putting: Shares[None]) -> None:
     try:
@@ -235,5 +251,9 @@ def _read_image(path: str) -> Shares[list[Layer]]:
 def _read_mask(path: str) -> Shares[LayerData]:
     from napari_splicer.images.open import open_mask
 
+    return (yield from _layer_of(open_mask(path)))
+
+
+def _layer_of(mask: LabelMask) -> Shares[LayerData]:
     yield 0.0
-    return mask_layer(open_mask(path), Affine2D())
+    return mask_layer(mask, Affine2D())

@@ -213,14 +213,22 @@ class Keeper:
         """Whether there is anything in the window that opening a project would take away."""
         return any(not is_own(layer) for layer in self._link.layers)
 
-    def may_leave(self, folder: Path) -> bool:
-        """Save what is to give way to the project in ``folder``; False, and why, if that fails."""
+    def save_unsaved(self) -> None:
+        """Save now, in a worker, if anything is not saved yet; :attr:`saving` tells."""
+        if self.project is None and not self._timer.isActive():
+            return
+        if not self.would_replace:  # the rest is for may_leave
+            return
+        pending = self._timer.isActive() or self.saving or self.problem
+        if pending or self.state().record != self._written:
+            self.save()
+
+    def may_leave(self) -> bool:
+        """Save what is to give way to a project; False, with :attr:`problem`, if that fails."""
         try:
             self.finish()
         except SplicerError as error:
             self._on_not_saved(error)
-            why = "is not opened: what is open now could not be saved."
-            self.session.notice = Notice("error", f"{folder.name} {why} {error}")
             return False
         return True
 

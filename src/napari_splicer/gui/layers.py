@@ -23,7 +23,6 @@ from napari_splicer.gui.file_opener import FileOpener
 from napari_splicer.gui.ground import Ground
 from napari_splicer.gui.guessing import Guess
 from napari_splicer.gui.lights import Lights
-from napari_splicer.gui.mask_layers import bring_made_mask
 from napari_splicer.gui.mixing import Mixer
 from napari_splicer.gui.painting import Painter
 from napari_splicer.gui.pointing import Pointer
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_splicer.gui.reading import ImageChoice
-    from napari_splicer.images.masks import LabelMask
 
 
 class ViewerLink:
@@ -83,7 +81,7 @@ class ViewerLink:
         self._pointer = Pointer(viewer, self)
         tools = (Drawing(viewer, self), Brush(viewer, self))
         self._parts = (Painter(self), Mixer(self), Lights(self), Alignment(self), *tools)
-        self.session.mask_made.connect(self._take_made_mask)
+        self.session.mask_made.connect(self.opener.bring_made_mask)
         self._guess.choose()
 
     # from layers to the session ----------------------------------------------------------------
@@ -266,9 +264,6 @@ class ViewerLink:
         viewer = self.viewer
         if viewer is not None and layer in viewer.layers:
             viewer.layers.remove(layer)
-
-    def _take_made_mask(self, mask: LabelMask) -> None:
-        bring_made_mask(self, mask)
 
 
 _LINKS: WeakKeyDictionary[Any, ViewerLink] = WeakKeyDictionary()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels, Layer
 
-from napari_splicer.gui.display import mask_layer, place
+from napari_splicer.gui.display import place
 from napari_splicer.gui.painting import linear_of
 from napari_splicer.gui.reading import OWN
 from napari_splicer.images.image import Affine2D
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from napari_splicer.gui.display import LayerData
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.images.image import MultiplexImage
-    from napari_splicer.images.masks import LabelMask
     from napari_splicer.segmentation.preview import Preview
     from napari_splicer.segmentation.segment import Box
 
@@ -25,21 +24,17 @@ LARGEST = 768
 """Side in pixels of the largest piece that is shown before a mask is made."""
 
 
-def bring_mask(link: ViewerLink, mask: LabelMask, *, outlined: bool = False) -> None:
+def lay_mask(link: ViewerLink, described: LayerData, *, outlined: bool = False) -> None:
     """Lay a mask where the image lies, and choose it.
 
     Parameters
     ----------
     link : ViewerLink
-    mask : LabelMask
+    described : tuple
+        Its layer, as :func:`~napari_splicer.gui.display.mask_layer` returns it.
     outlined : bool
         Show the cells' outlines; else the layer is there, but hidden.
     """
-    lay_mask(link, mask_layer(mask, Affine2D()), outlined=outlined)
-
-
-def lay_mask(link: ViewerLink, described: LayerData, *, outlined: bool = False) -> None:
-    """Lay a mask, given as the data of its layer, where the image lies; see :func:`bring_mask`."""
     image = link.session.image
     data, look, kind = described
     there = place(image.transform if image else Affine2D())
@@ -48,12 +43,6 @@ def lay_mask(link: ViewerLink, described: LayerData, *, outlined: bool = False) 
         layer.contour, layer.opacity, layer.visible = 1, 1.0, True
     link.add_layer(layer)
     link.use_mask(layer)
-
-
-def bring_made_mask(link: ViewerLink, mask: LabelMask) -> None:
-    """Show a mask that was made here in place of the piece that was shown before."""
-    hide_preview(link)
-    bring_mask(link, mask, outlined=True)
 
 
 def box_in_sight(link: ViewerLink) -> Box:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,15 @@ from napari_splicer.gui.project.restore import restore
 from napari_splicer.gui.snapshot import Notice
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_splicer.gui.jobs import JobRunner
     from napari_splicer.gui.keeper import Keeper
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.project.opening import Opened, Wanted
     from napari_splicer.shares import Shares
 
+_LOOK = 0.02  # s between two looks at whether a save is done
 _BUSY = "A project can be opened when the work that runs is done, or cancelled."
 
 
@@ -68,10 +72,10 @@ class ProjectOpener:
         else:
             if self._now is not None:
                 self._link.opener.withdraw(self._now)
-            if self._keeper.may_leave(wanted.folder):
-                read, name = partial(open_project, wanted), wanted.folder.name
-                self._now = Opening(name, read, self._put, self._refuse, self._stay)
-                self._link.opener.ask(self._now)
+            self._keeper.save_unsaved()
+            read, name = partial(_read_once_saved, self._keeper, wanted), wanted.folder.name
+            self._now = Opening(name, read, self._put, self._refuse, self._stay)
+            self._link.opener.ask(self._now)
         self._keeper.changed.emit()
 
     def do_not_open(self) -> None:
@@ -88,7 +92,9 @@ class ProjectOpener:
             self.question = result
         elif self._runner.busy:  # begun meanwhile
             self._link.session.notice = Notice("error", _BUSY)
-        elif self._keeper.may_leave(result.wanted.folder):
+        elif not self._keeper.may_leave():
+            self._say_why_not(result.wanted.folder)
+        else:
             now = self._keeper.project
             if now is None or now.path != result.wanted.folder or now.saves == _saves(result):
                 yield from self._take(result)
@@ -123,11 +129,23 @@ class ProjectOpener:
         self._link.session.notice = Notice("error", in_words(error), "open")
         tell(error)
 
+    def _say_why_not(self, folder: Path) -> None:
+        why = f"is not opened: what is open now could not be saved. {self._keeper.problem}"
+        self._link.session.notice = Notice("error", f"{folder.name} {why}")
+
     def _stay(self) -> None:
         """Go on with what is in the window: the project, what was there before, or nothing."""
         self._now, self.putting, project = None, False, self._keeper.project
         self._keeper.in_use.keep_only(None if project is None else project.path)
         self._keeper.changed.emit()
+
+
+def _read_once_saved(keeper: Keeper, wanted: Wanted) -> Shares[Opened | Question]:
+    """Read a project, in a thread; it may be the very one that another thread still saves."""
+    while keeper.saving:
+        yield 0.0
+        time.sleep(_LOOK)
+    return (yield from open_project(wanted))
 
 
 def _saves(opened: Opened) -> int:
