@@ -135,6 +135,16 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return folder
 
 
+@pytest.fixture(autouse=True, scope="module")
+def collections_are_small() -> None:
+    """Leave what earlier files have loaded out of the collections that follow each test.
+
+    That is millions of objects, and to look at them all takes longer than most tests.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def no_widget_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test after which one of this plugin's top-level widgets is still there.
