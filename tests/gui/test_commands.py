@@ -217,14 +217,13 @@ def test_a_cancelled_embedding_leaves_the_table(session, table) -> None:
     assert "as it was" in session.notice.text
 
 
-def test_a_failure_is_noted_and_nothing_follows(session) -> None:
+def test_a_failure_is_noted(session) -> None:
     run = commands.train(session)
     commands.begin(session, run)
     commands.fail(session, run, NoCells("No cells.", "Choose a mask."))
     assert session.job is None
     assert session.notice.kind == "error"
     assert session.notice.text == "No cells. Choose a mask."
-    assert commands.follow_up(session, run) is None
 
 
 def test_what_is_missing_is_refused(session, table, tmp_path) -> None:

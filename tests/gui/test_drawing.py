@@ -75,6 +75,28 @@ def test_choosing_another_layer_ends_it(link, qtbot) -> None:
     assert link.session.notice is None
 
 
+def test_it_ends_where_the_cells_are_others(link, tissue) -> None:
+    session = link.session
+    session.drawing_requested.emit()
+    other = link.viewer.add_labels(np.asarray(tissue.cells.data), name="elsewhere", scale=(3, 3))
+    link.use_mask(other)
+    assert link.own_layer(DRAWING) is None
+    assert session.notice is None
+
+
+def test_of_tiles_the_word_goes_too(link) -> None:
+    session = link.session
+    session.settings = session.settings.with_values({"patches.sites": "grid"})
+    run = commands.embed(session, with_model=False)
+    commands.begin(session, run)
+    commands.apply(session, run, run.events())
+    session.drawing_requested.emit()
+    assert "Draw around tiles" in session.notice.text
+    session.settings = session.settings.with_values({"patches.sites": "cells"})
+    assert link.own_layer(DRAWING) is None
+    assert session.notice is None
+
+
 def test_a_shape_that_comes_when_the_cells_are_gone_is_only_forgotten(link, qtbot) -> None:
     link.session.drawing_requested.emit()
     layer = link.own_layer(DRAWING)

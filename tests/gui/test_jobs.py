@@ -18,7 +18,7 @@ from napari_splicer.gui import commands
 from napari_splicer.gui.failures import in_words
 from napari_splicer.gui.jobs import Errand, JobRunner
 from napari_splicer.gui.session import session_for
-from napari_splicer.gui.snapshot import Snapshot
+from napari_splicer.gui.snapshot import Notice, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -83,6 +83,19 @@ def test_events_reach_the_session_and_then_it_is_idle(runner, qtbot) -> None:
     assert len(session.metrics) == 50
     assert session.job is None
     assert not runner.busy
+
+
+def test_what_is_said_of_something_else_keeps_nothing_from_following(
+    runner, qtbot, monkeypatch
+) -> None:
+    session, followed = runner.session, []
+    monkeypatch.setattr(commands, "follow_up", lambda _, run: followed.append(run.number))
+    runner.start(Script(1, steps=50))
+    session.notice = Notice("error", "There is a channel CD3 already.")
+    finish(runner, qtbot)
+    runner.start(Script(2, error=NoCells("No cells.", "Choose.")))
+    finish(runner, qtbot)
+    assert followed == [1]
 
 
 def test_only_one_runs_at_a_time(runner, qtbot) -> None:

@@ -13,6 +13,8 @@ from napari_splicer.config import CellType, TaughtSettings
 from napari_splicer.events import Finished
 from napari_splicer.gui import commands, editing
 from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.readiness import resolve
+from napari_splicer.gui.snapshot import image_of_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +103,26 @@ def test_a_late_table_does_not_get_the_work_on_another_image(link, table) -> Non
     assert "left group" in session.history.next_undo
 
 
+def test_the_chosen_image_s_results_come_back_from_under_a_late_table(link, table) -> None:
+    session = link.session
+    late = begun(link)
+    choose(link, "left")
+    session.job = None
+    ended(link, begun(link), of(table, "left"))
+    work(link, "left")
+    mine = session.table
+    commands.begin(session, late)
+    ended(link, late, of(table, "right"))
+    assert session.table is not mine
+    assert image_of_cells(session) is None  # pictures of the left image are none of these cells
+    choose(link, "left")
+    assert session.table is mine
+    assert session.groups[0].name == "left group"
+    assert image_of_cells(session) is session.image
+    choose(link, "right")
+    assert [group.name for group in session.groups] == ["1", "2"]
+
+
 def test_a_late_table_of_another_mask_leaves_this_one_s_groups_alone(link, table) -> None:
     """Both masks are of one image, so that groupings could go from one to the other."""
     session, first = link.session, link.mask_layer
@@ -149,6 +171,37 @@ def test_groups_made_for_an_image_that_was_left_forget_no_step_of_the_next(link,
     editing.rename(session, 0, "immune")
     ended(link, run, of(table, "right"))
     assert "immune" in session.history.next_undo
+
+
+def test_a_stroke_on_the_mask_loses_nothing_when_another_image_is_chosen(link, table) -> None:
+    session, mask = link.session, link.mask_layer
+    ended(link, begun(link), of(table, "right"))
+    lesson = work(link, "right")
+    mask.paint((2, 2), 9_999)
+    choose(link, "left")
+    assert session.table is None
+    ended(link, begun(link), of(table, "left"))
+    choose(link, "right")
+    assert session.groups[0].name == "right group"
+    assert session.lesson == lesson
+    assert "right group" in session.history.next_undo
+    assert not session.table_fits
+    assert resolve(session.snapshot()).steps["embed"].status == "stale"
+
+
+def test_groups_of_tiles_wait_for_their_image_though_the_tiles_are_others_by_now(
+    link, table
+) -> None:
+    session = link.session
+    session.settings = session.settings.with_values({"patches.sites": "grid"})
+    ended(link, begun(link), of(table, "right"))
+    editing.rename(session, 0, "stroma")
+    session.settings = session.settings.with_values({"patches.stride": 40})
+    assert not session.table_fits
+    choose(link, "left")
+    assert session.table is None
+    choose(link, "right")
+    assert session.groups[0].name == "stroma"
 
 
 def test_files_may_be_replaced_for_this_image_only(link) -> None:

@@ -107,6 +107,21 @@ def test_regions_are_read_by_name_and_dropped_with_their_layer(viewer, tissue) -
     assert not link.session.regions
 
 
+def test_a_region_keeps_the_name_by_which_components_know_it(viewer, tissue) -> None:
+    link = link_for(viewer)
+    shape = tissue.cells.shape
+    first = viewer.add_labels(np.ones(shape, int), name="Labels")
+    link.use_regions([first])
+    first.name = "tumour"
+    second = viewer.add_labels(np.ones(shape, int), name="Labels")
+    link.use_regions([first, second])
+    assert [*link.session.regions] == ["Labels", "Labels_2"]
+    assert link.region_layers == {"Labels": first, "Labels_2": second}
+    link.use_regions([second])
+    link.use_regions([first, second], {first: "tumour"})
+    assert link.region_layers == {"tumour": first, "Labels_2": second}
+
+
 def test_a_choice_can_be_taken_back(viewer) -> None:
     link = link_for(viewer)
     link.use_image(None)

@@ -22,6 +22,7 @@ from napari_splicer.gui.drawing import DRAWING
 from napari_splicer.gui.layers import ViewerLink, link_for
 from napari_splicer.gui.painting import EXAMPLES, GROUPS, SELECTED
 from napari_splicer.gui.pointing import CELL
+from napari_splicer.gui.snapshot import Facts
 from napari_splicer.gui.widgets.similar_page import SimilarPage
 from napari_splicer.gui.widgets.teach_page import TeachPage
 
@@ -193,11 +194,10 @@ def finest(layer) -> np.ndarray:
     return np.asarray(layer.data[0] if layer.multiscale else layer.data)
 
 
-def click(link: ViewerLink, point: tuple[float, float]) -> None:
+def click(link: ViewerLink, point: tuple[float, float], keys: tuple[str, ...] = ()) -> None:
     """Press and release the left button on a point of the mask, without a move in between."""
-    event = SimpleNamespace(
-        button=1, type="mouse_press", position=link.mask_layer.data_to_world(point), modifiers=()
-    )
+    place = link.mask_layer.data_to_world(point)
+    event = SimpleNamespace(button=1, type="mouse_press", position=place, modifiers=keys)
     drag = link._pointer._on_drag(link.viewer, event)
     next(drag)
     event.type = "mouse_release"
@@ -239,6 +239,39 @@ def test_what_the_table_lacks_is_picked_but_not_asked_about(link, mask, qtbot) -
     click(link, (y, x))
     assert session.picked == missing
     assert session.sought is None
+
+
+def test_a_table_of_other_cells_is_not_asked_about_one_of_the_same_number(
+    link, mask, qtbot
+) -> None:
+    session = link.session
+    page = TeachPage(session)
+    qtbot.addWidget(page)
+    page.show()
+    session.made_from = {"embed": session.snapshot().inputs()}
+    place = {"scale": (4.0, 4.0), "rotate": 10.0}
+    click(link, (6, 40))
+    assert session.picked == int(mask[6, 40])
+    flipped = mask[::-1, ::-1].copy()
+    link.viewer.layers.remove(link.mask_layer)
+    link.viewer.add_labels(flipped, name="better", **place)
+    assert link.mask_layer.name == "better"
+    assert session.table is not None
+    assert not session.table_fits
+    session.facts = Facts(cells=len(session.cells.cells()))
+    y, x = (6, 40)
+    click(link, (y, x), ("Shift",))
+    cell = int(flipped[y, x])
+    assert session.picked == cell
+    assert session.selection.tolist() == []
+    page.example_tools.add_picked(0)
+    assert not session.lesson.types[0].cells
+    assert "not the chosen ones" in page.example_tools.add.toolTip()
+    outline = link.own_layer(CELL)
+    assert outline.scale.tolist() == [4.0, 4.0]
+    inside = np.argwhere(np.asarray(outline.data) > 0)[0]
+    on_mask = link.mask_layer.world_to_data(outline.data_to_world(inside))
+    assert flipped[tuple(np.round(on_mask).astype(int))] == cell
 
 
 def test_the_most_alike_are_outlined_in_the_image(link, mask, qtbot) -> None:

@@ -22,7 +22,7 @@ from napari_splicer.gui.panels import rename_channel, take_panel
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.set_up import MOST_MODELS
-from napari_splicer.gui.snapshot import Notice
+from napari_splicer.gui.snapshot import Notice, same_pixels
 from napari_splicer.images.image import MultiplexImage
 
 NUMBERS = st.lists(st.integers(0, 10**6), min_size=3, max_size=3)
@@ -245,8 +245,10 @@ def test_a_panel_with_groups_is_one_step_with_the_suggestion_that_follows(tmp_pa
     session = begun()
     session.suggested = session.components
     before = held(session)
-    path = panel(tmp_path, session.image.channels, groups="aabb", left_out=("CD8",))
+    image = session.image
+    path = panel(tmp_path, image.channels, groups="aabb", left_out=("CD8",))
     assert take_panel(session, path)
+    assert same_pixels(session.image, image)  # of which only fewer are looked at
     assert session.components == ()
     found = Decomposition.per_channel(session.image.channels)
     composing.begin_with(session, Suggestion("By group", "as the panel says", found))

@@ -265,8 +265,8 @@ def fail(session: Session, run: Run, error: Exception) -> None:
 
 
 def follow_up(session: Session, run: Run) -> Run | None:
-    """Return what comes by itself after ``run``: embedding after training, then a clustering."""
-    if run.cancel.requested or (session.notice is not None and session.notice.kind == "error"):
+    """Return what follows a run that went well: embedding after training, then a clustering."""
+    if run.cancel.requested:
         return None
     if run.stage == "train" and session.bundle is not None:
         state = resolve(session.snapshot()).steps["embed"]

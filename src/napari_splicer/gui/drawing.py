@@ -32,7 +32,7 @@ class Drawing:
     """A layer that selects the cells in every shape drawn on it, and then forgets the shape.
 
     It comes when ``session.drawing_requested`` is emitted, and goes when another layer becomes the
-    active one.
+    active one, or the cells are others.
 
     Parameters
     ----------
@@ -43,7 +43,11 @@ class Drawing:
     def __init__(self, viewer: Viewer, link: ViewerLink) -> None:
         self._link = link
         self._under_way = False
-        link.session.drawing_requested.connect(self._begin)
+        self._said = ""
+        session = link.session
+        session.drawing_requested.connect(self._begin)
+        for signal in (session.events.cells, session.events.tiles):
+            signal.connect(self._end)  # the layer lies over those before
         viewer.layers.selection.events.active.connect(self._on_active)
 
     def _begin(self) -> None:
@@ -65,7 +69,8 @@ class Drawing:
         viewer.layers.selection.active = layer
         self._under_way = True
         layer.mode = "add_polygon_lasso"
-        session.notice = Notice("info", session.words(_HOW))
+        self._said = session.words(_HOW)
+        session.notice = Notice("info", self._said)
 
     @property
     def _layer(self) -> Any:
@@ -105,9 +110,14 @@ class Drawing:
             viewer is not None and layer is not None and viewer.layers.selection.active is layer
         ):
             return
+        self._end()
+
+    def _end(self) -> None:
+        if not self._under_way:
+            return
         self._under_way = False
-        session = self._link.session
-        if session.notice is not None and session.notice.text == _HOW:
+        session, layer = self._link.session, self._layer
+        if session.notice is not None and session.notice.text == self._said:
             session.notice = None
         if layer is not None:
             self._link.remove_layer(layer)

@@ -56,6 +56,7 @@ class JobRunner:
         self._run: Run | None = None
         self._wanted: Run | None = None
         self._said: set[str] = set()
+        self._failed = False
 
     @property
     def busy(self) -> bool:
@@ -75,7 +76,7 @@ class JobRunner:
         return True
 
     def _start(self, run: Run) -> None:
-        self._run = run
+        self._run, self._failed = run, False
         _WAITING.add(self)
         commands.begin(self.session, run)
         worker = create_worker(
@@ -114,6 +115,7 @@ class JobRunner:
         commands.apply(self.session, self._run, events)
 
     def _on_error(self, error: Exception) -> None:
+        self._failed = True
         if isinstance(error, WouldOverwrite):
             error = WouldOverwrite(error.message, _REPLACE)
         if self._run is not None:
@@ -123,7 +125,9 @@ class JobRunner:
     def _on_finished(self) -> None:
         _WAITING.discard(self)
         run, self._run = self._run, None
-        following = commands.follow_up(self.session, run) if run is not None else None
+        following = None
+        if run is not None and not self._failed:
+            following = commands.follow_up(self.session, run)
         wanted, self._wanted = self._wanted, None
         if following is None and wanted is not None:
             self.start(wanted)

@@ -132,7 +132,7 @@ class Keeper:
     def save(self) -> None:
         """Save now, in a worker."""
         self._timer.stop()
-        if self._ended:
+        if self._ended or self._restoring:
             return
         try:
             project, state = self._project_now(), self.state()

@@ -39,7 +39,7 @@ from napari_splicer.gui.view import lie_alike, look_at
 from napari_splicer.gui.watched_mask import WatchedMask, WatchedMasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
@@ -129,6 +129,7 @@ class ViewerLink:
             and choice.layers == self.image_layers
             and choice.layers[0].ndim == 2 + choice.stacked  # no plane to choose anew
         ):
+            self._pair_up()  # its results may have given way to those of a job that ended late
             return  # it is chosen already, perhaps with other names for its channels
         self.image_layers = () if choice is None else choice.layers
         self.session.panel_groups = {}  # a panel is read for one image
@@ -160,7 +161,7 @@ class ViewerLink:
 
     @property
     def region_layers(self) -> dict[str, Labels]:
-        """The layers of further masks, by name."""
+        """The layers of further masks, by the name that components know them by."""
         return self._regions.layers
 
     def use_mask(self, layer: Labels | None) -> None:
@@ -199,9 +200,11 @@ class ViewerLink:
         if self.image_layers and other[0] is not None:
             self.shelf.turn_to((self.image_layers[0], other[0]))
 
-    def use_regions(self, layers: Sequence[Labels]) -> None:
-        """Make these layers the session's further masks, by layer name."""
-        self._regions.watch(layers)
+    def use_regions(
+        self, layers: Sequence[Labels], names: Mapping[Labels, str] | None = None
+    ) -> None:
+        """Make these layers the session's further masks, by layer name or as ``names`` says."""
+        self._regions.watch(layers, names)
         self._read_regions()
 
     def _read_regions(self) -> None:

@@ -79,10 +79,13 @@ class Pointer:
             self._pick(self._cell_at(event.position), event.modifiers)
 
     def _pick(self, cell: int | None, modifiers: Collection[str]) -> None:
-        """Note the cell that was clicked; with Shift, select it too, with Alt, no longer."""
+        """Note the cell that was clicked; with Shift, select it too, with Alt, no longer.
+
+        A table of other cells may have one of the same number.
+        """
         session = self._session
         session.picked = cell
-        if cell is None:
+        if cell is None or not session.table_fits:
             return
         if ADD_IN_IMAGE.among(modifiers):
             session.select(np.append(session.selection, cell))
@@ -105,10 +108,10 @@ class Pointer:
     def _place(self, cell: int) -> tuple[int, int] | None:
         """Return a pixel near the cell: its centroid, or the mouse before cells were counted."""
         session = self._session
-        rows = np.flatnonzero(session.ids() == cell)
-        if session.table is not None and len(rows):
-            known = session.table.obs.iloc[rows[0]]
-            return int(known["y"]), int(known["x"])
+        if session.table is not None and session.table_fits:
+            known = session.table.obs.loc[session.ids() == cell, ["y", "x"]]
+            if len(known):
+                return int(known["y"].iloc[0]), int(known["x"].iloc[0])
         now = session.snapshot()
         if now.units is None or now.count is None:
             return self._near
@@ -155,7 +158,9 @@ class Pointer:
             self._link.add_layer(own)
             return
         own.data = data
-        own.translate = where["translate"]
+        for name, value in where.items():
+            if not np.array_equal(getattr(own, name), value):  # the mask may be another one by now
+                setattr(own, name, value)
         own.visible = True
 
     def _stay_on_top(self, event: Any) -> None:

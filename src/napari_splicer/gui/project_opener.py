@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from napari_splicer.gui.project.opening import Opened, Wanted
     from napari_splicer.shares import Shares
 
-_LOOK = 0.02  # s between two looks at whether a save is done
 _BUSY = "A project can be opened when the work that runs is done, or cancelled."
 
 
@@ -55,25 +53,39 @@ class ProjectOpener:
         self.question: Question | None = None
         self.putting = False
         self._now: Opening | None = None
+        self._wanted: Wanted | None = None  # as soon as what is open now is saved
+        keeper.changed.connect(self._begin)
 
     @property
     def busy(self) -> bool:
         """Whether the opening of a project is under way."""
-        return self._now is not None
+        return self._now is not None or self._wanted is not None
 
     def open(self, wanted: Wanted) -> None:
         """Open a project instead of what is in the window, which is saved before.
 
         Files that are missing or have changed are asked for in :attr:`question`.
         """
-        self.question = None
+        self.question = self._wanted = None
         if self._runner.busy:
             self._link.session.notice = Notice("error", _BUSY)
         else:
             if self._now is not None:
                 self._link.opener.withdraw(self._now)
             self._keeper.save_unsaved()
-            read, name = partial(_read_once_saved, self._keeper, wanted), wanted.folder.name
+            self._wanted = wanted
+        self._keeper.changed.emit()
+
+    def _begin(self) -> None:
+        """Read what is wanted, once what is open now is saved: they may be one and the same."""
+        wanted = self._wanted
+        if wanted is None or self._keeper.saving:
+            return
+        self._wanted = None
+        if self._keeper.problem:
+            self._say_why_not(wanted.folder)
+        else:
+            read, name = partial(open_project, wanted), wanted.folder.name
             self._now = Opening(name, read, self._put, self._refuse, self._stay)
             self._link.opener.ask(self._now)
         self._keeper.changed.emit()
@@ -85,7 +97,7 @@ class ProjectOpener:
 
     def end(self) -> None:
         """Expect no project any more: the window is gone."""
-        self._now = None
+        self._now = self._wanted = None
 
     def _put(self, result: Opened | Question) -> Shares[None]:
         if isinstance(result, Question):
@@ -138,14 +150,6 @@ class ProjectOpener:
         self._now, self.putting, project = None, False, self._keeper.project
         self._keeper.in_use.keep_only(None if project is None else project.path)
         self._keeper.changed.emit()
-
-
-def _read_once_saved(keeper: Keeper, wanted: Wanted) -> Shares[Opened | Question]:
-    """Read a project, in a thread; it may be the very one that another thread still saves."""
-    while keeper.saving:
-        yield 0.0
-        time.sleep(_LOOK)
-    return (yield from open_project(wanted))
 
 
 def _saves(opened: Opened) -> int:

@@ -41,7 +41,7 @@ class _Named:
     others: int
     channels: list[Layer]
     cells: Labels | None
-    regions: list[Labels]
+    regions: dict[str, Labels]
 
 
 def open_run_file(link: ViewerLink, path: Path) -> None:
@@ -64,10 +64,10 @@ def _read(path: Path) -> Shares[_Named]:
     field, others = _first_image(config, path.parent)
     channels = yield from part(layers_of(field.image), 0, _CHANNELS)
     cells = None if field.cells is None else _layer(field.cells, field)
-    regions = []
+    regions = {}
     for name, mask in field.regions.items():
         yield _CHANNELS
-        regions.append(_layer(mask, field, name))
+        regions[name] = _layer(mask, field, name)
     return _Named(config, field.name, others, channels, cells, regions)
 
 
@@ -90,11 +90,14 @@ def _layer(mask: LabelMask, field: MaskedImage, name: str | None = None) -> Labe
 
 
 def _put(link: ViewerLink, path: Path, named: _Named) -> Shares[None]:
-    layers = [*named.channels, *([] if named.cells is None else [named.cells]), *named.regions]
+    layers = [*named.channels, *([] if named.cells is None else [named.cells])]
+    layers += named.regions.values()
     there = yield from add_layers(link, layers)
     if len(there) < len(layers):
         return  # a person took one away, or emptied the window
-    link.use_regions(named.regions)  # or one of them may be taken for the mask of the cells
+    # Or one of them may be taken for the mask of the cells.
+    names = {layer: name for name, layer in named.regions.items()}
+    link.use_regions([*names], names)
     choose_opened(link, named.channels)
     if named.cells is not None:
         link.use_mask(named.cells)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakKeyDictionary
 
 from napari_splicer.gui.cell_work import CellWork, begin_anew
 from napari_splicer.gui.snapshot import of_one_image
@@ -51,10 +52,13 @@ class Shelf:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._now: Pair | None = None
-        self._cells: dict[Pair, LabelMask | None] = {}
+        self._cells: dict[Pair, LabelMask | None] = {}  # as they were seen last
+        self._pairs: WeakKeyDictionary[LabelMask, Pair] = WeakKeyDictionary()
+        self._changed: Pair | None = None  # whose the table is, if that was of a mask as it was
         self._kept: dict[Pair, Kept] = {}
         session.table_comes.connect(self._make_way)
         session.table_left.connect(self._replace)
+        session.events.table.connect(self._note_changed)
 
     @property
     def kept(self) -> Mapping[Pair, Kept]:
@@ -66,8 +70,8 @@ class Shelf:
 
         To be called after image and mask were set on the session.
         """
-        if pair != self._now:
-            if self._now is not None and self._session.settings.export.overwrite:
+        if pair != self._now or pair in self._kept:
+            if self._now not in (None, pair) and self._session.settings.export.overwrite:
                 # That files may be replaced was said of those of the image before.
                 no = {"export.overwrite": False}
                 self._session.settings = self._session.settings.with_values(no)
@@ -76,18 +80,24 @@ class Shelf:
                 self._put_away(owner)
                 self._take_down(pair)
             made = self._session.made_from.get("embed")
-            if made is not None and self._owner() == pair:
+            if made is not None and made.image is not None and self._owner() == pair:
                 # The very objects that the table was made from, not their equals.
                 self._session.panel_groups = made.panel_groups
                 self._session.image = made.image
-                if not made.of_tiles:
+                if not made.of_tiles and self._cells.get(pair) is made.cells:  # not painted on
                     self._session.cells = made.cells
-        self._cells[pair] = self._session.snapshot().units
+        units = self._cells[pair] = self._session.snapshot().units
+        if units is not None:
+            self._pairs.setdefault(units, pair)
 
     def forget(self, layer: Layer) -> None:
         """Let go of what can't be chosen again; results on the session stay there."""
         self._kept = {pair: kept for pair, kept in self._kept.items() if layer not in pair}
         self._cells = {pair: cells for pair, cells in self._cells.items() if layer not in pair}
+        for units in [units for units, pair in self._pairs.items() if layer in pair]:
+            del self._pairs[units]
+        if self._changed is not None and layer in self._changed:
+            self._changed = None
         if self._now is not None and layer in self._now:
             self._now = None
 
@@ -127,13 +137,21 @@ class Shelf:
         session.exported = ()
         begin_anew(session)
 
+    def _note_changed(self) -> None:
+        """Remember whose a table is that does not tell: a project's, of a mask that has changed."""
+        chosen = self._session.snapshot().units is not None
+        self._changed = self._now if chosen and self._session.table is not None else None
+
     def _owner(self) -> Pair | None:
         """Return whose table is on the session: a job may end after another image was chosen."""
         made = self._session.made_from.get("embed")
-        return None if made is None else self._pair_of(made.units)
+        if made is None:
+            return None
+        return self._changed if made.units is None else self._pair_of(made.units)
 
     def _pair_of(self, mask: LabelMask | None) -> Pair | None:
-        return next((pair for pair, cells in self._cells.items() if cells is mask), None)
+        """Return whose cells a mask has, or had before it was painted on."""
+        return None if mask is None else self._pairs.get(mask)
 
     def _take_down(self, pair: Pair) -> None:
         session, kept = self._session, self._kept.pop(pair, None)
@@ -142,6 +160,7 @@ class Shelf:
         kept.work.before_the_table(session)
         session.made_from = {**session.made_from, **kept.made_from}
         session.table = kept.table
+        self._changed = pair  # though another may be chosen by now
         session.clustering = kept.clustering
         session.exported = kept.exported
         kept.work.after_the_table(session)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import Component, PatchSettings
     from napari_splicer.events import Stage
+    from napari_splicer.gui.session import Session
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask, MaskedImage
     from napari_splicer.model.bundle import Bundle
@@ -224,8 +225,20 @@ def cut_for(wanted: PatchSettings, bundle: Bundle) -> PatchSettings:
 
 
 def same_pixels(image: MultiplexImage, other: MultiplexImage) -> bool:
-    """Tell whether the pixels are the same, perhaps with other names for their channels."""
-    return all(a.name == b.name for a, b in zip(image.levels, other.levels, strict=False))
+    """Tell whether the pixels are the same, perhaps with other names for their channels, or fewer.
+
+    What a panel leaves out does not make an image another one.
+    """
+    levels, others = ((one.whole or one).levels for one in (image, other))
+    return all(a.name == b.name for a, b in zip(levels, others, strict=False))
+
+
+def image_of_cells(session: Session) -> MultiplexImage | None:
+    """Return the chosen image, unless the table's cells are of another one."""
+    made, image = session.made_from.get("embed"), session.image
+    if image is None or made is None or made.image is None or same_pixels(made.image, image):
+        return image
+    return None
 
 
 def of_one_image(one: Snapshot, other: Snapshot) -> bool:

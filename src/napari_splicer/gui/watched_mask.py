@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from napari_splicer.gui.naming import free_name
 from napari_splicer.gui.reading import read_mask
 from napari_splicer.gui.strokes import StrokeWatch
 from napari_splicer.images.fingerprint import fingerprint
@@ -90,15 +91,26 @@ class WatchedMasks:
         """Their layers, by name."""
         return {name: mask.layer for name, mask in self._masks.items()}
 
-    def watch(self, layers: Sequence[Labels]) -> None:
-        """Watch these layers; those that were watched before stay what they are."""
-        before = {mask.layer: mask for mask in self._masks.values()}
+    def watch(self, layers: Sequence[Labels], names: Mapping[Labels, str] | None = None) -> None:
+        """Watch these layers.
+
+        Those that were watched before stay what they are, and are called what they were, whatever
+        their layer is called by now: components and models know them by that name. ``names`` says
+        so of others.
+        """
+        before, called = self._masks, {mask.layer: name for name, mask in self._masks.items()}
+        called = {layer: called.get(layer, (names or {}).get(layer, "")) for layer in layers}
+        for layer in layers:
+            called[layer] = called[layer] or free_name(layer.name, called.values())
         self._masks = {
-            layer.name: before.pop(layer) if layer in before else WatchedMask(layer, self._changed)
-            for layer in layers
+            name: before[name]
+            if name in before and before[name].layer is layer
+            else WatchedMask(layer, self._changed)
+            for layer, name in called.items()
         }
-        for mask in before.values():
-            mask.let_go()
+        for name, mask in before.items():
+            if self._masks.get(name) is not mask:
+                mask.let_go()
 
     def read(self, step: Sequence[int], made: Mapping[str, LabelMask]) -> dict[str, LabelMask]:
         """Return the masks as they are now; see :meth:`WatchedMask.read`."""

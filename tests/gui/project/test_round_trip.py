@@ -247,6 +247,7 @@ def test_whether_a_mask_that_the_model_looks_at_has_changed_is_known_again(
     )
     window.run(commands.train(window.session))
     window.run(commands.embed(window.session))
+    tumour.name = "Labels"  # components go on knowing it by its name of then
     if painted:
         tumour.paint((80, 80), 9_999)
     window.save(tmp_path / "a.splicer")

@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QColor, QIcon
 from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QStyle, QStyleOptionViewItem
 
+from napari_splicer.gui import editing
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.widgets.legend import CELLS, COLOUR, NAME, SHOWN, Legend
 from napari_splicer.gui.widgets.swatch import SWATCH, swatch
@@ -72,6 +73,23 @@ def test_swatch_opens_a_dialog_that_recolours(qtbot, legend, session):
     dialog.setCurrentColor(QColor("#123456"))
     dialog.accept()
     assert session.groups[2].colour == "#123456"
+
+
+def test_a_colour_that_comes_late_goes_to_the_group_that_was_asked_about(qtbot, legend, session):
+    first, _, third = (group.name for group in session.groups)
+    legend.choose_colour(2)
+    legend.choose_colour(2)
+    editing.merge(session, [0, 1])
+    early, late = legend.findChildren(QColorDialog)
+    early.setCurrentColor(QColor("#123456"))
+    early.accept()
+    assert [group.name for group in session.groups] == [first, third]
+    assert session.groups[1].colour == "#123456"
+    editing.merge(session, [0, 1])
+    colour = session.groups[0].colour
+    late.setCurrentColor(QColor("#654321"))
+    late.accept()
+    assert session.groups[0].colour == colour
 
 
 @pytest.mark.parametrize("mode", list(QIcon.Mode))

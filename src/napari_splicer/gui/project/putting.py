@@ -91,7 +91,7 @@ class PutField:
             return
         places = record.places
         if places and max(places) < len(image.channels):
-            image = image.select([image.channels[i] for i in places])
+            image = replace(image.select([image.channels[i] for i in places]), whole=image)
         if len(record.channels) == len(image.channels) and record.channels != image.channels:
             image = image.with_channels(record.channels)
         session.image = image

@@ -64,8 +64,9 @@ def restore(link: ViewerLink, opened: Opened) -> Shares[bool]:
         # That files may be replaced was said of those that were there then.
         settings = record.work.settings.with_values({"export.overwrite": False})
         session.settings, session.bundle = settings, contents.bundle
-        regions = [layers.get(number) for number in record.work.regions.values()]
-        link.use_regions([layer for layer in regions if isinstance(layer, Labels)])
+        named = {layers.get(number): name for name, number in record.work.regions.items()}
+        regions = {layer: name for layer, name in named.items() if isinstance(layer, Labels)}
+        link.use_regions([*regions], regions)
         changed = {place.origin for place in opened.places if place.status == "changed"}
         last = len(record.fields) - 1
         for number, field in enumerate(record.fields):

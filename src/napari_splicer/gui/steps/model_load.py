@@ -197,7 +197,10 @@ class LoadPanel(QWidget):
         self.rename.hide()
         if bundle is None and not self._loading.asked:
             self.message.setText(_NOTHING_YET)
-        if bundle is None or image is None:
+        if bundle is None:
+            return
+        if image is None:
+            self.message.setText("The model is loaded. Choose an image in step ① to use it on.")
             return
         match = bundle.decomposition.match(image.channels)
         self.table.show_match(bundle.channels, match)

@@ -19,6 +19,7 @@ from napari_splicer.model.findings import REPEATED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import dask.array as da
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
@@ -119,9 +120,9 @@ class ChunkTable(Panel):
         elif table.n_obs < _FEWEST:
             self.say(f"Too few cells to tell what components hold: {table.n_obs} of {_FEWEST}.")
         else:
-            embedding = np.asarray(table.obsm["X_splicer_chunks"])
+            embedding, names = table.obsm["X_splicer_chunks"], tuple(table.var_names)
             self.say("Measuring what each component tells apart …")
-            self._work.ask(_measure, embedding, chunks, np.asarray(table.X), tuple(table.var_names))
+            self._work.ask(_measure, embedding, chunks, table.X, names)
 
     def _show(self, found: Told) -> None:
         self._found = found
@@ -151,9 +152,9 @@ class ChunkTable(Panel):
 
 
 def _measure(
-    embedding: NDArray[np.float32],
+    embedding: NDArray[np.float32] | da.Array,
     chunks: Mapping[str, slice],
-    intensities: NDArray[np.float32],
+    intensities: NDArray[np.float32] | da.Array,
     markers: tuple[str, ...],
 ) -> Shares[Told]:
     """Ask every component's chunk, of a sample where there are many cells.
@@ -163,16 +164,19 @@ def _measure(
     from napari_splicer.quality import chunk_similarity, marker_r2_by_chunk
 
     rows = np.sort(np.random.default_rng(0).permutation(len(embedding))[:_MOST])
-    known = np.isfinite(intensities[rows])
+    # Only these rows: those of a large table lie on the disk.
+    embedded, bright = np.asarray(embedding[rows]), np.asarray(intensities[rows])
+    known = np.isfinite(bright)
     kept = known.mean(axis=0) > 0.5
-    rows = rows[known[:, kept].all(axis=1) & np.isfinite(embedding[rows]).all(axis=1)]
+    whole = known[:, kept].all(axis=1) & np.isfinite(embedded).all(axis=1)
+    embedded, bright = embedded[whole], bright[whole][:, kept]
     r2 = np.full((len(chunks), len(markers)), np.nan)
     likeness = np.full((len(chunks), len(chunks)), np.nan)
-    if len(rows) >= _FEWEST:
+    if len(embedded) >= _FEWEST:
         yield 0.0
-        likeness = chunk_similarity(embedding[rows], chunks)
+        likeness = chunk_similarity(embedded, chunks)
         if kept.any():
-            found = marker_r2_by_chunk(embedding[rows], chunks, intensities[rows][:, kept])
+            found = marker_r2_by_chunk(embedded, chunks, bright)
             for done, row in enumerate(found):
                 r2[done, kept] = row
                 yield (done + 1) / len(chunks)

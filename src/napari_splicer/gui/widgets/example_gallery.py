@@ -11,6 +11,7 @@ from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.shortcuts import TAKE_EXAMPLE_OUT
+from napari_splicer.gui.snapshot import image_of_cells
 from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
 from napari_splicer.gui.widgets.picture_list import PictureList
@@ -93,14 +94,12 @@ class ExampleGallery(QWidget):
             self._errand.forget()
             self.pictures.clear()
             self._say("Examples of the type chosen on the left will be shown here.")
-        elif session.image is None:
+        elif (image := image_of_cells(session)) is None:
             self._errand.forget()
             self._say("Choose the table's image in step ① Image to see pictures of its cells.")
         else:
             cells = Cells.of(session.table)
-            self._errand.ask(
-                picture, session.image, cells, rows, self.channels.chosen, session.lights
-            )
+            self._errand.ask(picture, image, cells, rows, self.channels.chosen, session.lights)
         self._refresh()
 
     def _say(self, sentence: str) -> None:

@@ -75,8 +75,10 @@ class ExampleTools(QWidget):
 
     def add_picked(self, place: int) -> None:
         """Make the cell that was last clicked, or flown to, an example of a type."""
-        if self._session.picked is not None and 0 <= place < len(self._session.lesson.types):
-            lessons.show(self._session, place, [self._session.picked])
+        session, cell = self._session, self._session.picked
+        there = 0 <= place < len(session.lesson.types)
+        if there and cell is not None and session.table_fits:
+            lessons.show(session, place, [cell])
 
     def _new_type(self) -> None:
         lessons.add_type(self._session)
@@ -114,9 +116,11 @@ class ExampleTools(QWidget):
         )
         self._refresh_paint(chosen, name)
         known = session.picked is not None and session.picked in session.ids()
-        self.add.setEnabled(chosen and known)
+        self.add.setEnabled(chosen and known and session.table_fits)
         if not chosen:
             self.add.setToolTip(_NO_TYPE)
+        elif not session.table_fits:
+            self.add.setToolTip(OTHER_IMAGE)
         elif known:
             key = f" (key {place + 1})" if place < len(SHOW_AS_TYPE.keys) else ""
             self.add.setToolTip(

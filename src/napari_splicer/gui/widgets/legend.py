@@ -175,10 +175,15 @@ class Legend(QTableView):
 
     def choose_colour(self, group: int) -> None:
         """Let the person choose another colour for a group."""
-        old = self._session.groups[group]
-        ask_for_colour(
-            self, old.name, old.colour, lambda new: editing.recolour(self._session, group, new)
-        )
+        session, old = self._session, self._session.groups[group]
+        clustering = session.clustering
+
+        def take(new: str) -> None:
+            names = [each.name for each in session.groups]  # others by now, perhaps
+            if session.clustering == clustering and old.name in names:
+                editing.recolour(session, names.index(old.name), new)
+
+        ask_for_colour(self, old.name, old.colour, take)
 
     def _entered(self, index: QModelIndex) -> None:
         self._session.hovered_group = self._group(index)

@@ -60,9 +60,12 @@ class RegionList(QWidget):
         """List the layers there are, and which are chosen."""
         with QSignalBlocker(self.list):
             self.list.clear()
+            called = {layer: name for name, layer in self._link.region_layers.items()}
             for mask in self._link.masks():
                 if mask is not self._link.mask_layer:
-                    self._add(mask.name, mask, mask in self._link.region_layers.values())
+                    known = called.get(mask, mask.name)
+                    words = mask.name if known == mask.name else f"{mask.name} (mask {known})"
+                    self._add(words, mask, mask in called)
             for shapes, words in self._link.drawn.offered():
                 self._add(words, shapes, ticked=False)
 

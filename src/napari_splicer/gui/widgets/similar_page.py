@@ -18,7 +18,7 @@ from napari_splicer.gui import similar
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.naming import offered_sources, source_words
-from napari_splicer.gui.snapshot import detached
+from napari_splicer.gui.snapshot import detached, image_of_cells
 from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.widgets.alike_selector import AlikeSelector
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
@@ -207,13 +207,14 @@ class SimilarPage(Panel):
         session, found = self._session, self._found
         if found is None or session.table is None:
             return
-        if session.image is None:
+        image = image_of_cells(session)
+        if image is None:
             self.say(self._session.words(_NO_IMAGE))
             return
         rows = np.concatenate([found.asked[:_ASKED], found.order[:_PICTURES]])
         cells = Cells.of(session.table)
         channels, lights = self.channels.chosen, session.lights
-        self._picturing.ask(picture, session.image, cells, rows, channels, lights)
+        self._picturing.ask(picture, image, cells, rows, channels, lights)
 
     def _show(self, thumbnails: Thumbnails) -> None:
         found = self._found

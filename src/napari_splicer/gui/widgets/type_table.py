@@ -110,10 +110,11 @@ class TypeTable(QTableWidget):
 
     def _clicked(self, row: int, column: int) -> None:
         if column == COLOUR:
-            kind = self._session.lesson.types[row]
-            ask_for_colour(
-                self,
-                kind.name,
-                kind.colour or "#808080",
-                lambda new: lessons.recolour_type(self._session, row, new),
-            )
+            session, kind = self._session, self._session.lesson.types[row]
+
+            def take(new: str) -> None:
+                names = [each.name for each in session.lesson.types]  # others by now, perhaps
+                if kind.name in names:
+                    lessons.recolour_type(session, names.index(kind.name), new)
+
+            ask_for_colour(self, kind.name, kind.colour or "#808080", take)
