@@ -7,9 +7,11 @@ for the same steps; a logistic regression on the frozen representation then read
 object.
 
     NAPARI_SPLICER_DATA=... python benchmarks/mnist_cifar.py [--seeds 1] [--report]
+    ... mnist_cifar.py --device cuda --size 32 --encoder timm:resnet18 --epochs 100
 
 What was measured is kept in ``docs/benchmarks/results/mnist_cifar.json``: a run that was stopped
-goes on. Table and figure go to ``docs/benchmarks/``.
+goes on. Table and figure go to ``docs/benchmarks/``. Of patches of another size, or another
+encoder, all of these are called after it.
 """
 
 from __future__ import annotations
@@ -62,7 +64,6 @@ if TYPE_CHECKING:
 
     from napari_splicer.model.splicer import SpliCER
 
-SIZE = 16
 BATCH = 128
 TRAINING = TrainingSettings()
 CHANNELS = ("digit", "red", "green", "blue")
@@ -141,6 +142,23 @@ FINDINGS = """## What this says
 - Not tried yet: longer training of both, and Concat of width 32 at the sharper temperature."""
 
 
+class Scale(NamedTuple):
+    """What all trainings share: patches, encoder, length, and where and how they are computed."""
+
+    size: int
+    encoder: str
+    epochs: int
+    device: str
+    bf16: bool
+
+    @property
+    def name(self) -> str:
+        """Return the name of the page."""
+        usual = (self.size, self.encoder) == (16, "compact")
+        what = f"_{self.size}_{self.encoder.removeprefix('timm:')}"
+        return "mnist_cifar" if usual else f"mnist_cifar{what}"
+
+
 class Run(NamedTuple):
     """One training: what is trained on what, and from which seed."""
 
@@ -157,6 +175,11 @@ class Run(NamedTuple):
         same = {"width": self.width, "branch_width": self.width, "embedding": 256, "hidden": 512}
         asked = {"objective": self.objective, "loss": self.loss}
         return ModelSettings.model_validate(same | asked | CHANGES[self.change])
+
+    @property
+    def is_of_width(self) -> bool:
+        """Return whether it is there to compare networks of another width."""
+        return self.width != 16 or any("width" in name for name in CHANGES[self.change])
 
     @property
     def parts(self) -> Decomposition:
@@ -189,7 +212,7 @@ def runs(seeds: int) -> Iterator[Run]:
         yield Run(objective, "simclr", width=32)
 
 
-def pairs(data: Path, part: str, seed: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+def pairs(data: Path, part: str, seed: int, size: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
     """Return x_BCHW (0 to 1) of digits paired at random with objects, and both labels."""
     with np.load(data / "mnist_cifar.npz") as kept:
         digits, objects = kept[f"digits_{part}"], kept[f"objects_{part}"]
@@ -199,7 +222,7 @@ def pairs(data: Path, part: str, seed: int) -> tuple[Tensor, np.ndarray, np.ndar
     objects_B3HW = torch.from_numpy(objects[order]).float() / 255
     x_BCHW = torch.cat(
         [
-            functional.interpolate(images, SIZE, mode="bilinear", antialias=True)
+            functional.interpolate(images, size, mode="bilinear", antialias=True)
             for images in (digits_B1HW, objects_B3HW)
         ],
         dim=1,
@@ -228,22 +251,24 @@ def arranged(x_BCHW: Tensor, layout: str) -> Tensor:
     return torch.cat([x_BCHW[:, :1].expand(-1, 3, -1, -1), x_BCHW[:, 1:]], dim=2)
 
 
-def train(run: Run, x_BCHW: Tensor, *, epochs: int, bf16: bool) -> SpliCER:
+def train(run: Run, x_BCHW: Tensor, scale: Scale) -> SpliCER:
     """Train a network in a plain loop of its own; the package gives views, parts and loss."""
-    network = build_network(run.settings, run.parts, run.channels, SIZE, seed=run.seed)
+    settings = run.settings.model_copy(update={"encoder": scale.encoder})
+    network = build_network(settings, run.parts, run.channels, scale.size, seed=run.seed)
+    network = network.to(scale.device)
     generator = torch.Generator().manual_seed(run.seed)
-    margin = (padded_size(VIEWS, SIZE) - SIZE) // 2
-    padded_BCHW = functional.pad(x_BCHW, [margin] * 4, mode="reflect")
+    margin = (padded_size(VIEWS, scale.size) - scale.size) // 2
+    padded_BCHW = functional.pad(x_BCHW, [margin] * 4, mode="reflect").to(scale.device)
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(learned, weight_decay=TRAINING.weight_decay)
-    steps = epochs * (len(x_BCHW) // BATCH)
+    steps = scale.epochs * (len(x_BCHW) // BATCH)
     taken = 0
     network.train()
-    for _ in range(epochs):
+    for _ in range(scale.epochs):
         order = torch.randperm(len(x_BCHW), generator=generator)
         for rows in order[: len(order) // BATCH * BATCH].split(BATCH):
-            first, second = (view(padded_BCHW[rows], run, generator) for _ in range(2))
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            first, second = (view(padded_BCHW[rows], run, scale.size, generator) for _ in range(2))
+            with torch.autocast(scale.device, torch.bfloat16, enabled=scale.bf16):
                 terms = network.objective(*seen(network, run, first, second))
             optimizer.zero_grad(set_to_none=True)
             terms.total.backward()
@@ -256,10 +281,10 @@ def train(run: Run, x_BCHW: Tensor, *, epochs: int, bf16: bool) -> SpliCER:
     return network.eval()
 
 
-def view(padded_BCHW: Tensor, run: Run, generator: torch.Generator) -> PatchBatch:
+def view(padded_BCHW: Tensor, run: Run, size: int, generator: torch.Generator) -> PatchBatch:
     """Return one augmented view; digit and object are moved and scaled alike."""
     drawn = sample_augmentation(VIEWS, BATCH, len(CHANNELS), generator=generator)
-    made = apply_augmentation(as_batch(padded_BCHW), drawn, SIZE)
+    made = apply_augmentation(as_batch(padded_BCHW), drawn, size)
     return as_batch(arranged(made.x_BCHW, run.layout))
 
 
@@ -279,12 +304,12 @@ def seen(
 
 
 @torch.inference_mode()
-def represent(network: SpliCER, run: Run, x_BCHW: Tensor) -> np.ndarray:
+def represent(network: SpliCER, run: Run, x_BCHW: Tensor, device: str) -> np.ndarray:
     """Return z_BZ of plain pairs."""
     found = []
     for part in x_BCHW.split(500):
-        batch = as_batch(arranged(part, run.layout))
-        found.append(network.represent(seen(network, run, batch, batch)[0]))
+        batch = as_batch(arranged(part.to(device), run.layout))
+        found.append(network.represent(seen(network, run, batch, batch)[0]).cpu())
     return torch.cat(found).numpy()
 
 
@@ -305,14 +330,14 @@ def neighbours(train_x: np.ndarray, train_y: np.ndarray, x: np.ndarray, y: np.nd
     return float(model.score(scaler.transform(x), y))
 
 
-def measure(run: Run, data: Path, *, epochs: int, bf16: bool) -> dict[str, float]:
+def measure(run: Run, data: Path, scale: Scale) -> dict[str, float]:
     """Train one network and probe both labels on the test pairs."""
-    x_BCHW, digit, thing = pairs(data, "train", run.seed)
-    test_BCHW, test_digit, test_thing = pairs(data, "test", run.seed)
+    x_BCHW, digit, thing = pairs(data, "train", run.seed, scale.size)
+    test_BCHW, test_digit, test_thing = pairs(data, "test", run.seed, scale.size)
     began = time.perf_counter()
-    network = train(run, x_BCHW, epochs=epochs, bf16=bf16)
+    network = train(run, x_BCHW, scale)
     minutes = (time.perf_counter() - began) / 60
-    z_BZ, test_BZ = represent(network, run, x_BCHW), represent(network, run, test_BCHW)
+    z_BZ, test_BZ = (represent(network, run, x, scale.device) for x in (x_BCHW, test_BCHW))
     return {
         "digit": probe(z_BZ, digit, test_BZ, test_digit),
         "object": probe(z_BZ, thing, test_BZ, test_thing),
@@ -320,20 +345,22 @@ def measure(run: Run, data: Path, *, epochs: int, bf16: bool) -> dict[str, float
         "object, neighbours": neighbours(z_BZ, thing, test_BZ, test_thing),
         "rankme": rankme(test_BZ),
         "dimensions": float(test_BZ.shape[1]),
-        "bits": 16.0 if bf16 else 32.0,
+        "bits": 16.0 if scale.bf16 else 32.0,
         "minutes": minutes,
     }
 
 
-def report(measured: pd.DataFrame, epochs: int) -> Iterator[str]:
+def report(measured: pd.DataFrame, scale: Scale) -> Iterator[str]:
     """Yield the lines of the page."""
-    yield "![digit and object by objective](mnist_cifar.png)"
+    compact = scale.encoder == "compact"
+    yield f"![digit and object by objective]({scale.name}.png)"
     yield ""
     yield (
         "Accuracy of a linear probe (in brackets of the 20 nearest neighbours) on the frozen "
         "representation, 4,000 test pairs; mean ± standard deviation over the seeds. Chance is "
-        f"0.10. 20,000 training pairs, {SIZE} × {SIZE} pixels, {epochs} epochs, "
-        f"{precisions(measured)}, the compact encoder of width 16, branches as wide. "
+        f"0.10. 20,000 training pairs, {scale.size} × {scale.size} pixels, {scale.epochs} epochs, "
+        f"{precisions(measured)}, "
+        f"{'the compact encoder of width 16, branches as wide' if compact else scale.encoder}. "
         "*concat* has an encoder per part also when it is used, and a representation twice as "
         "wide: it is the ceiling, not a rival. RankMe: how many dimensions of the representation "
         "are really used."
@@ -341,9 +368,10 @@ def report(measured: pd.DataFrame, epochs: int) -> Iterator[str]:
     yield ""
     yield BUSY
     yield ""
-    yield EARLIER
-    yield ""
-    yield FINDINGS
+    if scale.name == "mnist_cifar":
+        yield EARLIER
+        yield ""
+        yield FINDINGS
     plain = measured["change"] == ""
     narrow = measured["width"] == 16
     channel = measured["layout"] == "channel"
@@ -408,36 +436,40 @@ def figure(measured: pd.DataFrame) -> Figure:
     return drawn
 
 
-def name_of(run: Run, epochs: int) -> str:
+def name_of(run: Run, scale: Scale) -> str:
     """Return the name by which a training's scores are kept."""
     change = f" ({run.change})" if run.change else ""
     what = f"{run.layout}, width {run.width}, {run.loss}, {run.objective}{change}"
-    return f"{what}, {epochs} epochs, seed {run.seed}"
+    return f"{what}, {scale.epochs} epochs, seed {run.seed}"
 
 
 def main() -> None:
     """Measure what is not kept yet, unless asked for the page alone; write page and figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--size", type=int, default=16, help="px, of digit and object")
+    parser.add_argument("--encoder", default="compact", help="or one of timm, which has its width")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", choices=list(CHANGES), help="what was changed so, alone")
     parser.add_argument("--fp32", action="store_true", help="for processors that lack bf16")
     parser.add_argument("--report", action="store_true", help="of what was measured; no training")
     options = parser.parse_args()
     data = Path(os.environ["NAPARI_SPLICER_DATA"])
-    results = Results("mnist_cifar")
+    scale = Scale(options.size, options.encoder, options.epochs, options.device, not options.fp32)
+    results = Results(scale.name, script="mnist_cifar")
     rows = []
     for run in dict.fromkeys(runs(options.seeds)):
-        name = name_of(run, options.epochs)
+        if run.is_of_width and scale.encoder != "compact":
+            continue  # it has its own
+        name = name_of(run, scale)
         wanted = options.only is None or run.change == options.only
         if results.known(name) or (wanted and not options.report):
-            results.add(
-                name, partial(measure, run, data, epochs=options.epochs, bf16=not options.fp32)
-            )
+            results.add(name, partial(measure, run, data, scale))
             rows.append(run._asdict() | results.scores[name])
     measured = pd.DataFrame(rows)
-    results.write_page("MNIST-CIFAR", report(measured, options.epochs))
-    save_figure(figure(measured), PAGES / "mnist_cifar.png", overwrite=True)
+    results.write_page("MNIST-CIFAR", report(measured, scale))
+    save_figure(figure(measured), PAGES / f"{scale.name}.png", overwrite=True)
 
 
 if __name__ == "__main__":

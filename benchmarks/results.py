@@ -57,8 +57,8 @@ class Results:
     measure different configurations do not lose each other's scores.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, script: str = "") -> None:
+        self.name, self.script = name, script or name
         self.path = PAGES / "results" / f"{name}.json"
         self.scores: dict[str, dict[str, float]] = {}
         self._made: dict[str, None] = {}
@@ -101,7 +101,7 @@ class Results:
 
     def write_page(self, title: str, lines: Iterable[str]) -> None:
         """Write the Markdown page, and print it."""
-        made = f"Made by `benchmarks/{self.name}.py` {'; '.join(self._made)}."
+        made = f"Made by `benchmarks/{self.script}.py` {'; '.join(self._made)}."
         raw = f"Raw scores: [`results/{self.name}.json`](results/{self.name}.json)"
         if self._read:
             counted = Counter(self._read.values()).items()
