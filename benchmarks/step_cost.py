@@ -9,7 +9,8 @@ that other programs matter little.
 
     python benchmarks/step_cost.py [--device cuda] [--threads 1]
 
-The table goes to ``docs/benchmarks/step_cost.md``.
+The table goes to ``docs/benchmarks/step_cost.md``; of another device, with how much of its peak in
+bf16 a step reaches, to a page called after it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import ModelSettings
@@ -28,7 +30,7 @@ from napari_splicer.model.objectives import build_network
 from results import PAGES, made_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
 SIZE, BATCH, WIDTH, TURNS = 32, 128, 32, 5
 COUNTS = (1, 2, 4, 8, 16, 32)
@@ -51,7 +53,7 @@ class Way(NamedTuple):
         return f"{width}{MAPS[self.largest_map]} | {run}"
 
 
-def step(way: Way | None, count: int, device: str) -> Callable[[], None]:
+def step(way: Way | None, count: int, device: str, *, bf16: bool = False) -> Callable[[], None]:
     """Return one step with ``count`` single-channel components, or of joint embedding."""
     channels = [f"c{i}" for i in range(count)]
     settings = ModelSettings(objective="je", width=WIDTH, embedding=256)
@@ -71,7 +73,9 @@ def step(way: Way | None, count: int, device: str) -> Callable[[], None]:
     views = [other_BCHW] if network.bank is None else list(other_BCHW.split(1, dim=1))
 
     def run() -> None:
-        network.objective(x_BCHW, views).total.backward()
+        with torch.autocast(device, torch.bfloat16, enabled=bf16):
+            total = network.objective(x_BCHW, views).total
+        total.backward()
         network.zero_grad(set_to_none=True)
         if device != "cpu":
             torch.cuda.synchronize()
@@ -91,6 +95,39 @@ def fastest(
             if turn:  # the first warms up
                 times[name] = min(times[name], clock() - start)
     return times
+
+
+def peak(device: str, side: int = 8192) -> float:
+    """Return the floating-point operations per second of a large bf16 matrix product."""
+    a, b = (torch.rand(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
+
+    def product() -> None:
+        a @ b
+        if device != "cpu":
+            torch.cuda.synchronize()
+
+    (seconds,) = fastest({None: product}, time.perf_counter).values()
+    return 2 * side**3 / seconds
+
+
+def shares(ways: Sequence[Way | None], device: str, side: int = 8192) -> Iterator[str]:
+    """Yield a table of how much of the device's bf16 peak a step reaches."""
+    most = peak(device, side)
+    rate = f"{most / 1e12:,.1f} TFLOP/s"
+    yield f"## In bf16\n\nA product of two {side} × {side} matrices computes {rate}."
+    yield "What a step computes (forward and backward, as torch counts it) in its time, ÷ that:\n"
+    yield "| branches | run | " + " | ".join(f"N = {count}" for count in COUNTS) + " |"
+    yield "|---|---|" + "---|" * len(COUNTS)
+    for way in ways:
+        cells = []
+        for count in COUNTS:
+            run = step(way, count, device, bf16=True)
+            with FlopCounterMode(display=False) as counter:
+                run()
+            (seconds,) = fastest({way: run}, time.perf_counter).values()
+            cells.append(f"{counter.get_total_flops() / seconds / most:.3f}")
+        yield f"| {'joint embedding |' if way is None else way} | {' | '.join(cells)} |"
+    yield ""
 
 
 WHY = """## Which way is taken
@@ -147,7 +184,10 @@ def main() -> None:
         print(count, {str(way): round(values[-1], 2) for way, values in ratios.items()}, flush=True)
     for way, values in ratios.items():
         lines.append(f"| {way} | {' | '.join(f'{ratio:.2f}' for ratio in values)} |")
-    lines += ["", f"A step of JE took {', '.join(f'{ms:.0f}' for ms in baseline)} ms.", "", WHY, ""]
+    lines += ["", f"A step of JE took {', '.join(f'{ms:.0f}' for ms in baseline)} ms.", ""]
+    if options.device != "cpu":
+        lines += shares([None, *(way for way in ways if way.fraction == 2)], options.device)
+    lines += [WHY, ""]
     page = PAGES / f"step_cost{'' if options.device == 'cpu' else '_' + options.device}.md"
     write_text(page, "\n".join(lines), overwrite=True)
     print("\n".join(lines))
