@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QLocale, QSignalBlocker, QSize, QTimer
 from qtpy.QtWidgets import (
-    QAbstractSpinBox,
     QCheckBox,
     QDoubleSpinBox,
     QHBoxLayout,
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
 _DIGITS = 4
 _DECIMALS = 9  # of what can be typed
 _SHORTEST, _FRAME = "00000", 16  # characters, and px around them
+# napari's is as wide as the bar could be. With NoButtons, Qt 6.11.3 leaves a padded one no room.
+_NARROW = """QAbstractSpinBox { min-width: 0px; padding: 1px 3px }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0px; border: none }"""
 _STEPS = 50  # of an arrow key, from one end of the scale to the other
 _REST = 150  # ms without another step: of 10⁶ cells, the image takes half a second to recolour
 _LOW = "Cells of this value, or less, have the darkest colour; type another, or use the arrow keys"
@@ -51,10 +53,8 @@ class ScaleEnd(QDoubleSpinBox):
         self.setDecimals(_DECIMALS)
         self.setRange(-1e15, 1e15)
         self.setKeyboardTracking(False)
-        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        # napari's is as wide as the bar could be
-        self.setStyleSheet("QAbstractSpinBox { min-width: 0px; padding: 1px 3px }")
+        self.setStyleSheet(_NARROW)
 
     def textFromValue(self, value: float) -> str:
         """Return four digits, or all before the point."""
