@@ -109,9 +109,10 @@ class Pointer:
         """Return a pixel near the cell: its centroid, or the mouse before cells were counted."""
         session = self._session
         if session.table is not None and session.table_fits:
-            known = session.table.obs.loc[session.ids() == cell, ["y", "x"]]
-            if len(known):
-                return int(known["y"].iloc[0]), int(known["x"].iloc[0])
+            rows = np.flatnonzero(session.ids() == cell)
+            if len(rows):
+                known = session.table.obs.iloc[rows[0]]
+                return int(known["y"]), int(known["x"])
         now = session.snapshot()
         if now.units is None or now.count is None:
             return self._near
