@@ -157,7 +157,7 @@ class ClusteringSettings(Settings):
     clusters: int = Field(8, ge=2, description="for kmeans: number of groups")
     neighbours: int = Field(15, ge=2, description="for leiden: links per cell")
     landmarks: Landmarks = 50_000
-    seed: int = Field(0, description="the same seed gives the same groups")
+    seed: int = Field(0, ge=0, lt=2**32, description="the same seed gives the same groups")
     edited: EditedGroups | None = Field(
         None, description="what was changed in them by hand, to be made again, see below"
     )
@@ -218,7 +218,7 @@ class ProjectionSettings(Settings):
     neighbours: int = Field(15, ge=2, description="fewer: finer islands; more: the large shape")
     min_dist: float = Field(0.3, ge=0, le=1, description="how tightly points may lie")
     landmarks: Landmarks = 50_000
-    seed: int = Field(0, description="the same seed gives the same map")
+    seed: int = Field(0, ge=0, lt=2**32, description="the same seed gives the same map")
 
     @property
     def sources(self) -> tuple[str, ...]:

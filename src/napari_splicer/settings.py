@@ -158,6 +158,12 @@ class NormalizationSettings(Settings):
         "dataset", description="fit once for all images, or for each one"
     )
 
+    @model_validator(mode="after")
+    def _in_order(self) -> NormalizationSettings:
+        if self.lower >= self.upper:
+            raise ValueError("lower must be smaller than upper")
+        return self
+
 
 class AugmentationSettings(Settings):
     """How two views of the same patch differ. Strengths; 0 or False switches a family off."""

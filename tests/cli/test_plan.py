@@ -9,6 +9,7 @@ import pytest
 from napari_splicer.cli.plan import Plan, parse_assignment
 from napari_splicer.config import ImageInput, RunConfig, load_run
 from napari_splicer.errors import InvalidSettings, WouldOverwrite
+from napari_splicer.training import checkpoint
 
 
 @pytest.fixture
@@ -90,6 +91,17 @@ def test_existing_results_are_named(run_file: Path) -> None:
     plan.folder.model.mkdir(parents=True)
     with pytest.raises(WouldOverwrite, match="model exists already"):
         plan.refuse_to_overwrite(plan.folder.table, plan.folder.model)
+
+
+def test_a_training_that_was_killed_is_not_replaced(run_file: Path, monkeypatch) -> None:
+    plan = Plan.load(run_file)
+    plan.refuse_to_retrain()
+    monkeypatch.setattr(
+        checkpoint, "has_unfinished", lambda folder: folder == plan.folder.checkpoint
+    )
+    with pytest.raises(WouldOverwrite, match="training that was stopped") as refused:
+        plan.refuse_to_retrain()
+    assert "--resume" in refused.value.advice
 
 
 def test_a_report_of_something_else_is_not_replaced(run_file: Path) -> None:

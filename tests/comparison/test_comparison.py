@@ -20,7 +20,13 @@ from napari_splicer.comparison.write import scores_table, summary, write_compari
 from napari_splicer.config import Component, ImageInput, Region, RunConfig
 from napari_splicer.demo.files import write_inputs
 from napari_splicer.embedding.table import note_representation
-from napari_splicer.errors import InvalidComponent, InvalidSettings, UnreadableFile, WouldOverwrite
+from napari_splicer.errors import (
+    InvalidComponent,
+    InvalidSettings,
+    UnreadableFile,
+    UnusableChannel,
+    WouldOverwrite,
+)
 from napari_splicer.events import Cancel, Finished, Metrics, Warned
 from napari_splicer.export.tables import flat_rows
 
@@ -137,6 +143,31 @@ def test_labels_that_do_not_fit_are_told(table, tmp_path, text, words) -> None:
         questions(table, INPUTS, path)
 
 
+def test_labels_are_those_of_the_image(table, tissue, tmp_path) -> None:
+    path, image = tmp_path / "labels.csv", table.obs["region"].iloc[0]
+    types = tissue.types[["id", "type"]]
+    types.assign(image="another").to_csv(path, index=False)
+    with pytest.raises(UnreadableFile, match=f"tells of no cell in {image}"):
+        questions(table, INPUTS, path)
+    other = types.assign(type=types["type"].to_numpy()[::-1], image="another")
+    pd.concat([other, types.assign(image=f"{image}.ome.tif")]).to_csv(path, index=False)
+    (asked,) = (q for q in questions(table, INPUTS, path) if q.name == "type")
+    known = types.set_index("id")["type"]
+    assert (known.loc[table.obs["instance_id"][asked.rows]].to_numpy() == asked.answers).all()
+
+
+def test_cells_that_hold_nothing_are_not_asked(table) -> None:
+    gone = table.copy()
+    gone.X[:5] = np.nan
+    asked = questions(table, INPUTS)
+    found = score(gone, INPUTS, "intensity", asked)
+    assert all(np.isfinite(value) for each in found.values() for value in each.values())
+    (panck,) = (question for question in asked if question.name == "PanCK+")
+    gone.X[panck.answers == "PanCK-"] = np.nan
+    with pytest.raises(UnusableChannel, match="PanCK"):
+        score(gone, INPUTS, "intensity", [panck])
+
+
 def test_without_withheld_markers_or_labels_there_is_nothing_to_ask(table) -> None:
     with pytest.raises(InvalidSettings, match="nothing to compare"):
         questions(table, tuple(table.var_names))
@@ -248,6 +279,20 @@ def test_other_settings_do_not_mix(measured, tissue, place) -> None:
     other = CONFIG.with_values({"training.steps": 4})
     with pytest.raises(WouldOverwrite, match="other settings"):
         next(compare([tissue.field], other, Contest(), place))
+
+
+def test_other_labels_do_not_mix(measured, tissue, place, tmp_path) -> None:
+    path = tmp_path / "labels.csv"
+    tissue.types[["id", "type"]].to_csv(path, index=False)
+    events: list[object] = []
+    with pytest.raises(WouldOverwrite, match="other cells or labels"):
+        pipeline.run(compare([tissue.field], CONFIG, Contest(labels=path), place), events.append)
+    assert events
+    assert not any(isinstance(event, Metrics) for event in events)
+    contest = Contest(objectives=("je",), labels=path)
+    again = compare([tissue.field], CONFIG, contest, place, overwrite=True)
+    *_, found = (event for event in again if isinstance(event, Finished))
+    assert all("type" in scores for each in found.result for scores in each.scores.values())
 
 
 def test_a_comparison_that_was_stopped_goes_on_to_the_same_result(

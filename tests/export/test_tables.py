@@ -93,6 +93,27 @@ def test_a_missing_intensity_is_an_empty_field(clustered: AnnData, tmp_path: Pat
         False, False, True, False]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("write", "read", "name"),
+    [(write_csv, pd.read_csv, "t.csv"), (write_parquet, pd.read_parquet, "t.parquet")],
+)
+def test_a_column_that_begins_with_many_missing_words_is_written(
+    clustered: AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write, read, name
+) -> None:
+    monkeypatch.setattr(tables, "_ROWS", 10)
+    words: list[str | None] = [None] * clustered.n_obs
+    words[-1] = "tumour"
+    clustered.obs["type"] = pd.Categorical(words)
+    clustered.obs["note"] = pd.Series(words, index=clustered.obs_names, dtype=object)
+    clustered.obs["batch"] = pd.Categorical([3] * clustered.n_obs)
+    write(clustered, tmp_path / name)
+    back = read(tmp_path / name)
+    for column in ("type", "note"):
+        assert back[column].isna().sum() == clustered.n_obs - 1
+        assert back[column].iloc[-1] == "tumour"
+    assert (back["batch"] == 3).all()
+
+
 def test_columns_that_the_table_lacks_are_left_out(clustered: AnnData) -> None:
     del clustered.obsm["X_umap"], clustered.obsm["X_splicer"]
     columns = flat_rows(clustered).columns

@@ -58,6 +58,17 @@ def test_values_that_are_no_whole_numbers_are_refused_when_read(value):
         mask.cells()
 
 
+def test_ids_of_64_bits_are_kept_to_the_last_one():
+    first = 2**53 + 1  # which no float64 is
+    pixels = np.array([[0, first], [first + 1, 2**63 - 1]], np.uint64)
+    mask = LabelMask.from_array(pixels)
+    assert mask.read(0, 2, 0, 2).dtype == np.int64
+    assert mask.read(0, 2, 0, 2).tolist() == pixels.tolist()
+    assert mask.cells()["id"].tolist() == [first, first + 1, 2**63 - 1]
+    with pytest.raises(InvalidMask, match="from 2⁶³"):
+        LabelMask.from_array(pixels + np.uint64(1)).cells()
+
+
 @pytest.mark.parametrize("dtype", [np.int16, np.float64])
 def test_negative_ids_are_refused(dtype):
     with pytest.raises(InvalidMask, match="negative"):

@@ -52,6 +52,24 @@ def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path: Path) -> Non
     ]
 
 
+def test_a_folder_whose_name_looks_like_a_pattern_is_itself(tmp_path: Path) -> None:
+    files(tmp_path, "sl [24]/in [1]/a.tif", "sl [24]/in [1]/a_mask.tif", "sl 2/in [1]/b.tif")
+    for start in ("", f"{tmp_path}/"):
+        (one,) = found(tmp_path, f"{start}sl [24]/*/?.tif", "{folder}/{stem}_mask.tif")
+        assert one[0].endswith("sl [24]/in [1]/a.tif")
+        assert Path(one[1]).parts[-3:] == ("sl [24]", "in [1]", "a_mask.tif")
+
+
+def test_a_mask_s_own_pattern_fits_one_file(tmp_path: Path) -> None:
+    files(tmp_path, "a.tif", "cells_7.tif")
+    assert found(tmp_path, "a.tif", "cells*.tif") == [("a.tif", "cells_7.tif")]
+    files(tmp_path, "cells_8.tif")
+    with pytest.raises(UnreadableFile, match="Several files could be the mask"):
+        found(tmp_path, "a.tif", "cells*.tif")
+    with pytest.raises(UnreadableFile, match="There is no mask for 1 of 1 images"):
+        found(tmp_path, "a.tif", "nuclei*.tif")
+
+
 def test_paths_without_patterns_are_left_to_be_opened(tmp_path: Path) -> None:
     assert found(tmp_path, "missing.tif", "gone.tif") == [("missing.tif", "gone.tif")]
 

@@ -102,7 +102,7 @@ def test_numbers_that_are_not_finite_are_left_out(field_of):
     table = fit_normalization([field_of(pixels)], ["c0"], SETTINGS)
     assert 0 < table.lower[0] < table.upper[0] < 1
     pixels[1] = np.nan
-    with pytest.raises(UnusableChannel, match="c1"):
+    with pytest.raises(UnusableChannel, match=r"c1 holds no finite number in .*\."):
         fit_normalization([field_of(pixels)], ["c0", "c1"], SETTINGS)
 
 

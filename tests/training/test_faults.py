@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def learner_of(field, config):
         run.model, Decomposition(run.components), channels, run.patches.size, seed=run.seed
     )
     return Learner(network, data, Views.of_network(network, run, channels), run)
+
+
+def test_weights_beyond_all_numbers_end_in_a_sentence_not_in_a_crash(field, quick):
+    wild = quick.with_values({"training.learning_rate": 1e6, "training.clip": 1e9})
+    learner = learner_of(field, wild)
+    with torch.no_grad():
+        for parameter in learner.network.parameters():
+            parameter.fill_(float("inf"))
+    assert not any(name.startswith("rankme") for name in learner.look())
+    learner.advance()
+    assert all(math.isfinite(v) for curve in learner.history.values() for _, v in curve)
 
 
 def test_a_step_whose_loss_is_not_a_number_is_skipped(field, quick, monkeypatch):

@@ -15,7 +15,7 @@ from napari_splicer.analysis_settings import TABLE_COLUMNS
 from napari_splicer.errors import UnreadableFile, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from anndata import AnnData
@@ -120,7 +120,8 @@ def read_annotations(path: Path, table: AnnData, taken: Collection[str] = ()) ->
         If it can't be read, has no column of cell numbers, tells of a cell twice or of none that
         the table has, or no column is left.
     """
-    rows, remarks = _of_these_images(path, _with_numbers(path, read_rows(path)), table)
+    images = [str(name) for name in table.obs["region"].unique()]
+    rows, remarks = of_images(path, with_numbers(path, read_rows(path)), images)
     keys = [name for name in ("region", "instance_id") if name in rows.columns]
     place = _places(path, rows, table, keys)
     unknown = int((place < 0).sum())
@@ -158,7 +159,8 @@ def read_annotations(path: Path, table: AnnData, taken: Collection[str] = ()) ->
     return Annotations(found, tuple(remarks), len(place) - unknown)
 
 
-def _with_numbers(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+def with_numbers(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows whose ``instance_id`` is int64; raise UnreadableFile where it is no number."""
     if "instance_id" not in rows.columns:
         raise UnreadableFile(
             f"{path} has no column that says which cell a row is about; it has "
@@ -176,11 +178,14 @@ def _with_numbers(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(instance_id=numbers.astype(np.int64))
 
 
-def _of_these_images(
-    path: Path, rows: pd.DataFrame, table: AnnData
+def of_images(
+    path: Path, rows: pd.DataFrame, images: Sequence[str]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the rows of the table's images, which may be called as their files are."""
-    images = [str(name) for name in table.obs["region"].unique()]
+    """Return the rows that tell of these images, which may be called as their files are.
+
+    Beside them, what was left out, in sentences. Raises UnreadableFile where none is left, or it is
+    not said which of several images a cell is in.
+    """
     if "region" not in rows.columns:
         if len(images) > 1:
             raise UnreadableFile(

@@ -13,7 +13,12 @@ from napari_splicer.analysis.groups import groups_of
 from napari_splicer.analysis.projection import add_projection, has_projection, projecting
 from napari_splicer.analysis.sources import check_sources
 from napari_splicer.analysis.space import CellSpace
-from napari_splicer.analysis.teaching import add_taught, check_taught_name, teaching
+from napari_splicer.analysis.teaching import (
+    add_taught,
+    check_examples,
+    check_taught_name,
+    teaching,
+)
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.events import Cancel, Finished, Progress, Started, Warned
 
@@ -45,6 +50,7 @@ def cluster_table(
         check_name(table, settings.name, replace=replace)
     for taught in config.taught:
         check_taught_name(table, taught.name, replace=replace)
+        check_examples(table, taught)
     for sources in _compared(config):
         check_sources(table, sources)
     table = table.copy()

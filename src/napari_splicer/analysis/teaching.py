@@ -24,6 +24,8 @@ from napari_splicer.errors import InvalidSettings
 from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -98,6 +100,12 @@ def teach(table: AnnData, settings: TaughtSettings) -> Taught:
         If nothing differs between the cells.
     """
     return finish(teaching(table, settings))
+
+
+def check_examples(table: AnnData, settings: TaughtSettings) -> None:
+    """Raise InvalidSettings unless a table has examples of at least two types."""
+    lesson = _found(table, settings)
+    _shown(lesson, lesson.types, lesson.remarks)
 
 
 def teaching(table: AnnData, settings: TaughtSettings) -> Shares[Taught]:
@@ -209,13 +217,7 @@ def _usable(lesson: _Lesson, numbers: StandardisedCells) -> tuple[_Lesson, NDArr
             f"{numbers.words}, and {'are' if empty > 1 else 'is'} not used.",
         )
     types = lesson.types[finite]
-    shown = [name for code, name in enumerate(lesson.names) if (types == code).any()]
-    if len(shown) < 2:
-        there = f"there are some of '{shown[0]}' only" if shown else "there are none"
-        raise InvalidSettings(
-            " ".join([f"Examples of two types are needed; so far {there}.", *remarks]),
-            "Show a cell of another type too: for instance one that is none of these.",
-        )
+    shown = _shown(lesson, types, remarks)
     without = [f"'{name}'" for name in lesson.names if name not in shown]
     if without:
         it = "it" if len(without) == 1 else "them"
@@ -223,6 +225,18 @@ def _usable(lesson: _Lesson, numbers: StandardisedCells) -> tuple[_Lesson, NDArr
     codes, types = np.unique(types, return_inverse=True)
     colours = tuple(lesson.colours[code] for code in codes)
     return _Lesson(lesson.rows[finite], types, tuple(shown), colours, remarks), x[finite]
+
+
+def _shown(lesson: _Lesson, types: NDArray[np.int64], remarks: Sequence[str]) -> list[str]:
+    """Return which types there are examples of, by these types of theirs; raise without two."""
+    shown = [name for code, name in enumerate(lesson.names) if (types == code).any()]
+    if len(shown) < 2:
+        there = f"there are some of '{shown[0]}' only" if shown else "there are none"
+        raise InvalidSettings(
+            " ".join([f"Examples of two types are needed; so far {there}.", *remarks]),
+            "Show a cell of another type too: for instance one that is none of these.",
+        )
+    return shown
 
 
 def _tested(

@@ -169,8 +169,11 @@ class Plan:
         WouldOverwrite
             Naming what is there; a training that was stopped can be gone on with.
         """
-        stopped = self.folder.checkpoint.exists()
-        if stopped and self.folder.model.exists():
+        from napari_splicer.training.checkpoint import has_unfinished
+
+        checkpoint = self.folder.checkpoint
+        done = checkpoint.exists() and self.folder.model.exists()
+        if done or has_unfinished(checkpoint):
             raise WouldOverwrite(
                 f"{self.folder.path} holds a training that was stopped.",
                 "Add --resume to go on with it, --overwrite to replace it, or choose another "

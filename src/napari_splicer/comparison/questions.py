@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_splicer.analysis.annotations import read_rows
+from napari_splicer.analysis.annotations import of_images, read_rows, with_numbers
 from napari_splicer.analysis.features import features
 from napari_splicer.analysis.probe import probe, spatial_blocks
 from napari_splicer.analysis_settings import EXPORTED, TABLE_COLUMNS
-from napari_splicer.errors import InvalidSettings, UnreadableFile
+from napari_splicer.errors import InvalidSettings, UnreadableFile, UnusableChannel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,6 +47,13 @@ class Question:
     name: str
     rows: NDArray[np.bool_]
     answers: NDArray[np.str_]
+
+    @property
+    def digest(self) -> str:
+        """Tells whether two questions are of the same cells, and have the same answers."""
+        of = hashlib.sha256(self.rows.tobytes())
+        of.update("\n".join(self.answers.tolist()).encode())
+        return of.hexdigest()
 
 
 def questions(table: AnnData, inputs: Sequence[str], labels: Path | None = None) -> list[Question]:
@@ -81,7 +89,7 @@ def check_askable(
 ) -> None:
     """Refuse what :func:`questions` would, as far as can be told before any cell is measured."""
     if labels is not None:
-        _read_labels(labels, several=len(fields) > 1)
+        _read_labels(labels, [field.image.name for field in fields])
     elif not {name for field in fields for name in field.image.channels}.difference(inputs):
         raise _nothing_to_ask()
 
@@ -105,7 +113,8 @@ def score(
     """Answer questions with one kind of features; return the scores by question.
 
     Logistic regression and the 20 nearest neighbours on standardised features, tested on cells of
-    other images, or of other blocks of the image where there is one (at most 5 folds).
+    other images, or of other blocks of the image where there is one (at most 5 folds). Cells
+    without finite features are not asked.
 
     Parameters
     ----------
@@ -117,14 +126,26 @@ def score(
     asked : sequence of Question
     cancel : Cancel, optional
         Looked at before every question; None is returned once it asks to stop.
+
+    Raises
+    ------
+    UnusableChannel
+        If no two classes of a question are left.
     """
     x = features(table[:, list(inputs)].copy(), source)
+    told: NDArray[np.bool_] = np.asarray(np.isfinite(x).all(axis=1))
     groups = _groups(table)
     found = {}
     for question in asked:
         if cancel is not None and cancel.requested:
             return None
-        known = x[question.rows], question.answers, groups[question.rows]
+        rows, answers = question.rows & told, question.answers[told[question.rows]]
+        if len(np.unique(answers)) < 2:
+            raise UnusableChannel(
+                f"Too few of the cells that {question.name} is asked about hold finite values.",
+                "Leave out images, or channels, that hold none.",
+            )
+        known = x[rows], answers, groups[rows]
         result, near = probe(*known), probe(*known, classifier="knn")
         found[question.name] = {
             "auroc": result.auroc,
@@ -149,7 +170,7 @@ def _withheld(table: AnnData, inputs: Sequence[str]) -> Iterator[Question]:
 
 
 def _labelled(table: AnnData, path: Path) -> Iterator[Question]:
-    known = _read_labels(path, several=table.obs["region"].nunique() > 1)
+    known = _read_labels(path, [str(name) for name in table.obs["region"].unique()])
     keys = [name for name in ("region", "instance_id") if name in known.columns]
     cells = table.obs[keys].astype({key: known[key].dtype for key in keys})
     joined, found = cells.merge(known, on=keys, how="left", validate="one_to_one"), False
@@ -170,18 +191,13 @@ def _labelled(table: AnnData, path: Path) -> Iterator[Question]:
         )
 
 
-def _read_labels(path: Path, *, several: bool) -> Any:
-    known = _without_numbers(read_rows(path))
-    needed = {"instance_id", "region"} if several else {"instance_id"}
-    if missing := sorted(needed - set(known.columns)):
-        raise UnreadableFile(
-            f"{path} lacks the column {' and '.join(missing)}.",
-            "Labels need instance_id (the cell's number in the mask), region (the image's name) "
-            "where there are several images, and a column of classes.",
-        )
-    if known.duplicated([*needed]).any():
+def _read_labels(path: Path, images: Sequence[str]) -> Any:
+    known = with_numbers(path, _without_numbers(read_rows(path)))
+    known, _ = of_images(path, known, images)
+    keys = [name for name in ("region", "instance_id") if name in known.columns]
+    if known.duplicated(keys).any():
         raise UnreadableFile(f"{path} tells of a cell twice.", "Leave one row per cell.")
-    return known if several else known.drop(columns="region", errors="ignore")
+    return known
 
 
 def _without_numbers(known: Any) -> Any:

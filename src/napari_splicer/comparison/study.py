@@ -157,6 +157,14 @@ def compare(
         yield Finished("compare", (), cancelled=True)
         return
     asked = questions(measured.result, inputs, contest.labels)
+    for name, run in runs:
+        _kept(folder, name, run, asked, overwrite=overwrite)
+    seen = np.asarray(measured.result[:, list(inputs)].X)
+    if lost := int((~np.isfinite(seen)).any(axis=1).sum()):
+        cells = f"{lost:,} cell holds" if lost == 1 else f"{lost:,} cells hold"
+        yield Warned(
+            "compare", f"{cells} no finite value of a channel, and may not be asked about."
+        )
     yield Started("compare", total=len(runs), unit="models")
     alone = yield from _scores(measured.result, inputs, ("intensity",), asked, cancel)
     if alone is None:
@@ -164,7 +172,7 @@ def compare(
         return
     found = [Measured(INTENSITY, config.seed, 0.0, float(len(inputs)), alone)]
     for done, (name, run) in enumerate(runs):
-        kept = _kept(folder, name, run, overwrite=overwrite)
+        kept = _kept(folder, name, run, asked, overwrite=overwrite)
         if kept is None:
             began = perf_counter()
             place = folder / _key(name, run)
@@ -180,7 +188,8 @@ def compare(
                 return
             rank = rankme(torch.from_numpy(np.asarray(table.obsm["X_splicer"])))
             kept = Measured(name, run.seed, seconds, rank, scores)
-            text = json.dumps({"config": _deciding(run), "measured": asdict(kept)})
+            about = {"config": _deciding(run), "asked": _digests(asked)}
+            text = json.dumps({**about, "measured": asdict(kept)})
             write_text(folder / f"{_key(name, run)}.json", text, overwrite=True)
             discard(pipeline.RunFolder(place).checkpoint)
         found.append(kept)
@@ -216,18 +225,34 @@ def _scores(
     return found
 
 
-def _kept(folder: Path, name: str, run: RunConfig, *, overwrite: bool) -> Measured | None:
-    """Return what was measured of a run before, None if nothing was."""
+def _digests(asked: Sequence[Question]) -> dict[str, str]:
+    return {question.name: question.digest for question in asked}
+
+
+def _kept(
+    folder: Path,
+    name: str,
+    run: RunConfig,
+    asked: Sequence[Question] | None = None,
+    *,
+    overwrite: bool,
+) -> Measured | None:
+    """Return what was measured of a run before, None if nothing was.
+
+    What is asked about is known only once the cells are measured; until then, it is not compared.
+    """
     path = folder / f"{_key(name, run)}.json"
     if not path.exists():
         return None
     kept = json.loads(path.read_text(encoding="utf-8"))
-    if kept["config"] == _deciding(run):
+    same_settings = kept["config"] == _deciding(run)
+    if same_settings and (asked is None or kept.get("asked") == _digests(asked)):
         return Measured(**kept["measured"])
     if overwrite:
         return None
+    what = "that asks about other cells or labels" if same_settings else "with other settings"
     raise WouldOverwrite(
-        f"{folder} holds a comparison with other settings ({path.name}).",
+        f"{folder} holds a comparison {what} ({path.name}).",
         "Choose another folder, or allow overwriting.",
     )
 

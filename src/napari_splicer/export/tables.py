@@ -180,8 +180,16 @@ def _batches(table: AnnData) -> Iterator[pa.Table]:
     schema = None
     for start in range(0, max(table.n_obs, 1), _ROWS):
         rows = flat_rows(table, start, start + _ROWS)
-        for column in rows.select_dtypes("category"):
-            rows[column] = rows[column].astype(object)
+        for column in rows.select_dtypes(["category", "object"]):
+            # As words, also where all of a piece is missing: another piece may have some.
+            words = _holds_words(table.obs["region" if column == "image" else column])
+            rows[column] = rows[column].astype("string" if words else object)
         piece = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
         schema = piece.schema
         yield piece
+
+
+def _holds_words(column: pd.Series[Any]) -> bool:
+    categorical = isinstance(column.dtype, pd.CategoricalDtype)
+    values = column.cat.categories if categorical else column
+    return pd.api.types.infer_dtype(values, skipna=True) in ("string", "empty")

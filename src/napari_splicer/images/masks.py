@@ -204,24 +204,24 @@ class MaskedImage:
 
 def _checked(level: da.Array, name: str) -> da.Array:
     """Return ``level`` with integer or bool type, whose blocks are checked as they are read."""
-    if level.dtype == bool or level.dtype.kind == "u":
-        return level
+    if level.dtype == bool or (level.dtype.kind == "u" and level.dtype.itemsize < 8):
+        return level  # those of 64 bits don't compare with ids, which are int64
     dtype = level.dtype if level.dtype.kind == "i" else np.dtype(np.int64)
     empty = np.empty((0, 0), dtype=dtype)
     return level.map_blocks(_as_ids, name=None, mask=name, dtype=dtype, meta=empty)
 
 
 def _as_ids(block: NDArray[Any], mask: str) -> NDArray[Any]:
-    if block.dtype.kind == "f":
-        if not (np.isfinite(block) & (np.floor(block) == block)).all():
-            raise InvalidMask(
-                f"{mask} cannot be a mask: some of its values are not whole numbers.",
-                "A mask holds cell ids; this looks like an image or a probability map.",
-            )
+    if block.dtype.kind == "f" and not (np.isfinite(block) & (np.floor(block) == block)).all():
+        raise InvalidMask(
+            f"{mask} cannot be a mask: some of its values are not whole numbers.",
+            "A mask holds cell ids; this looks like an image or a probability map.",
+        )
+    if block.dtype.kind in "fu":
         block = block.astype(np.int64)
     if block.size and block.min() < 0:
         raise InvalidMask(
-            f"{mask} cannot be a mask of cells: it holds negative numbers.",
+            f"{mask} cannot be a mask of cells: it holds negative numbers, or such from 2⁶³.",
             "Cell ids are 1 or more, and background is 0.",
         )
     return block

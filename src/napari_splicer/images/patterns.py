@@ -35,9 +35,9 @@ def expand(inputs: Iterable[ImageInput], folder: Path) -> tuple[ImageInput, ...]
     """Return an entry per image, all its files named, of entries that may be patterns.
 
     An image's path may hold ``*``, ``?``, ``[…]`` and ``**``; what exists by that very name is
-    taken for itself. In the paths of masks, ``{stem}`` stands for the image's name without
-    extensions and ``{folder}`` for the folder that it lies in; what is then still a pattern must
-    fit one file. Images come in natural order: slide 2 before slide 10.
+    taken for itself, a folder in a pattern too. In the paths of masks, ``{stem}`` stands for the
+    image's name without extensions and ``{folder}`` for the folder that it lies in; what is then
+    still a pattern must fit one file. Images come in natural order: slide 2 before slide 10.
 
     Parameters
     ----------
@@ -161,7 +161,8 @@ def _check_own_files(item: ImageInput, images: Sequence[str], files: dict[str, s
 
 def _one_each(what: str, pattern: str, images: Sequence[str], folder: Path) -> list[str]:
     """Return the file that fits ``pattern`` for each image, naming those that have none."""
-    if not any(sign in pattern for sign in _SIGNS):
+    alone = not any(sign in pattern for sign in _SIGNS)
+    if alone and (not glob.has_magic(pattern) or (folder / pattern).exists()):
         return [pattern]
     found = [_only(image, _fitting(pattern, image, folder), what) for image in images]
     lacking = [
@@ -200,8 +201,18 @@ def _fitting(pattern: str, image: str, folder: Path) -> list[str]:
 
 def _glob(pattern: str, folder: Path) -> list[str]:
     # Unlike Path.glob, this takes absolute patterns, and leaves relative paths relative.
-    found = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207
+    found = glob.glob(_plain(pattern, folder), root_dir=folder, recursive=True)  # noqa: PTH207
     return [str(Path(path)) for path in found]
+
+
+def _plain(pattern: str, folder: Path) -> str:
+    """Return a pattern in which folders that are there stand for themselves: "slides [2024]"."""
+    path = Path(pattern)
+    for parent in path.parents:
+        if glob.has_magic(str(parent)) and (folder / parent).is_dir():
+            rest = str(path.relative_to(parent))
+            return str(Path(glob.escape(str(parent))) / rest)
+    return pattern
 
 
 def _filled(pattern: str, image: str) -> str:

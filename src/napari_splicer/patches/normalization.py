@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_splicer.errors import UnusableChannel
+from napari_splicer.errors import UnusableChannel, listed
 from napari_splicer.patches.blocks import block_edges
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _TABLES = {torch.uint8: 2**8, torch.uint16: 2**16}
 
 SAMPLE_PIXELS = 2**18
 SAMPLE_BLOCKS = 32
+_NAMED = 5  # images
 
 
 @dataclass(frozen=True)
@@ -204,8 +205,10 @@ def fit_normalization(
     for channel, values_N, most in zip(channels, sample_CN, most_C, strict=True):
         finite_N = values_N[np.isfinite(values_N)]
         if not finite_N.size:
+            names = [field.image.name for field in fields if channel in field.image.channels]
+            where = f" in {listed(names, _NAMED)}" if names else ""
             raise UnusableChannel(
-                f"Channel {channel} holds no finite number.",
+                f"Channel {channel} holds no finite number{where}.",
                 "Leave it out of all components, or repair the image.",
             )
         bounds.append(_bounds(finite_N, most, settings))

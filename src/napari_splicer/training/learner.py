@@ -157,9 +157,11 @@ class Learner:
                 z_BZ, e_BD = embedded(network, self._views.of_primary(self._data.looked_at()))
         finally:
             self.network.train()
-        values = {"rankme": rankme(z_BZ.float().cpu())}
-        chunks = rankme_per_chunk(e_BD.float().cpu(), network.component_slices)
-        return values | {f"rankme/{name}": rank for name, rank in chunks.items()}
+        z_BZ, e_BD = z_BZ.float().cpu(), e_BD.float().cpu()
+        if not (z_BZ.isfinite().all() and e_BD.isfinite().all()):
+            return {}  # no rank; the loss says what is wrong
+        chunks = rankme_per_chunk(e_BD, network.component_slices)
+        return {"rankme": rankme(z_BZ)} | {f"rankme/{name}": r for name, r in chunks.items()}
 
     def record(self) -> CheckpointRecord:
         """Return where the training stands."""
@@ -284,7 +286,8 @@ class Learner:
 
     def _keep(self, values: Mapping[str, float]) -> None:
         for name, value in values.items():
-            self.history.setdefault(name, []).append((self.step, value))
+            if math.isfinite(value):  # JSON has no other numbers
+                self.history.setdefault(name, []).append((self.step, value))
 
 
 def _optimizer(network: nn.Module, config: RunConfig) -> torch.optim.AdamW:
