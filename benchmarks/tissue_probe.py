@@ -91,11 +91,11 @@ FINDINGS = """## What this says
   SimCLR; the interval over eight fields is wider than that.
 - **Joint embedding alone is worse** than mean intensity by about 0.05, and adds nothing to it. A
   network that was hardly trained (one step, one seed) reaches 0.794, as much as joint embedding
-  (0.786, 0.790): what that learns here is worth no more than random filters are. SpliCER, sum-JE
-  and Concat learn something (0.815 to 0.854).
+  (0.788, 0.773): what that learns here is worth no more than random filters are. SpliCER, sum-JE
+  and Concat learn something (0.815 to 0.848).
 - **With SimCLR, sum-JE does as well as SpliCER**, and Concat a little better: what helps is to
   learn from components, not that each has a chunk. With VICReg the three are level (0.815 to
-  0.820; Concat of one seed).
+  0.828). Three seeds each.
 - **SimCLR is ahead of VICReg** by 0.018 and more, but for joint embedding. That is more than seeds
   differ, and less than fields do.
 - Four test fields tell none of this apart: the interval of every gain there holds zero."""
