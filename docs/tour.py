@@ -38,7 +38,7 @@ DOCS = Path(__file__).parent
 _TILE_STEPS = 60  # each takes as long as four of cells
 NAME = 2  # column of the legend
 WORDS = {
-    "empty": "The SpliCER dock, opened from *Plugins > SpliCER*. It says what to do first.",
+    "empty": "The SpliCER dock (*Plugins > SpliCER > SpliCER*). It says what to do first.",
     "image": (
         "Image and mask are found by themselves. Channels can be renamed, and anything odd is "
         "said in a line."

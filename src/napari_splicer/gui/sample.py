@@ -1,4 +1,4 @@
-"""*File > Open Sample > SpliCER*: the synthetic tissue as one layer per channel, and its mask."""
+"""*File > Open Sample*: the synthetic tissue as one layer per channel, and its mask."""
 
 from __future__ import annotations
 
