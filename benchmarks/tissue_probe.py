@@ -96,8 +96,8 @@ FINDINGS = """## What this says
 - **With SimCLR, sum-JE does as well as SpliCER**, and Concat a little better: what helps is to
   learn from components, not that each has a chunk. With VICReg the three are level (0.815 to
   0.828). Three seeds each.
-- **SimCLR is ahead of VICReg** by 0.018 and more, but for joint embedding. That is more than seeds
-  differ, and less than fields do.
+- **SimCLR is ahead of VICReg** by 0.020 and more, which is more than seeds differ and less than
+  fields do; with joint embedding by 0.015, which seeds differ by, too.
 - Four test fields tell none of this apart: the interval of every gain there holds zero."""
 
 

@@ -96,6 +96,7 @@ def test_existing_results_are_named(run_file: Path) -> None:
 def test_a_training_that_was_killed_is_not_replaced(run_file: Path, monkeypatch) -> None:
     plan = Plan.load(run_file)
     plan.refuse_to_retrain()
+    plan.folder.checkpoint.mkdir(parents=True)
     monkeypatch.setattr(
         checkpoint, "has_unfinished", lambda folder: folder == plan.folder.checkpoint
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,6 @@ from napari_splicer.events import Finished
 from napari_splicer.gui import commands, editing
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.readiness import resolve
-from napari_splicer.gui.snapshot import image_of_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,15 +81,21 @@ def test_cells_described_anew_keep_the_work_on_them_though_another_image_is_chos
         choose(link, "right")
 
 
-def test_a_late_table_does_not_get_the_work_on_another_image(link, table) -> None:
-    session = link.session
+def overtaken(link: ViewerLink, table: AnnData) -> tuple[Run, TaughtSettings]:
+    """Work on the left image while the right one's table is made; return the run that makes it."""
     late = begun(link)
     choose(link, "left")
-    session.job = None
+    link.session.job = None
     ended(link, begun(link), of(table, "left"))
     lesson = work(link, "left")
+    commands.begin(link.session, late)
+    return late, lesson
+
+
+def test_a_late_table_does_not_get_the_work_on_another_image(link, table) -> None:
+    session = link.session
+    late, lesson = overtaken(link, table)
     session.brush = 0
-    commands.begin(session, late)
     ended(link, late, of(table, "right"))
     assert session.lesson == TaughtSettings()
     assert session.brush is None
@@ -105,20 +111,17 @@ def test_a_late_table_does_not_get_the_work_on_another_image(link, table) -> Non
 
 def test_the_chosen_image_s_results_come_back_from_under_a_late_table(link, table) -> None:
     session = link.session
-    late = begun(link)
-    choose(link, "left")
-    session.job = None
-    ended(link, begun(link), of(table, "left"))
-    work(link, "left")
+    late, _ = overtaken(link, table)
     mine = session.table
-    commands.begin(session, late)
     ended(link, late, of(table, "right"))
     assert session.table is not mine
-    assert image_of_cells(session) is None  # pictures of the left image are none of these cells
+    assert (
+        session.snapshot().image_of_cells is None
+    )  # pictures of the left image are none of these cells
     choose(link, "left")
     assert session.table is mine
     assert session.groups[0].name == "left group"
-    assert image_of_cells(session) is session.image
+    assert session.snapshot().image_of_cells is session.image
     choose(link, "right")
     assert [group.name for group in session.groups] == ["1", "2"]
 
@@ -186,6 +189,20 @@ def test_a_stroke_on_the_mask_loses_nothing_when_another_image_is_chosen(link, t
     assert session.lesson == lesson
     assert "right group" in session.history.next_undo
     assert not session.table_fits
+    assert resolve(session.snapshot()).steps["embed"].status == "stale"
+
+
+def test_results_of_a_mask_that_has_changed_since_they_were_saved_wait_too(link, table) -> None:
+    session = link.session
+    ended(link, begun(link), of(table, "right"))
+    # As a project brings them whose files are not what they were.
+    session.made_from = {"embed": replace(session.made_from["embed"], image=None, cells=None)}
+    session.table = session.table.copy()
+    editing.rename(session, 0, "stroma")
+    choose(link, "left")
+    assert session.table is None
+    choose(link, "right")
+    assert session.groups[0].name == "stroma"
     assert resolve(session.snapshot()).steps["embed"].status == "stale"
 
 

@@ -169,11 +169,7 @@ class Plan:
         WouldOverwrite
             Naming what is there; a training that was stopped can be gone on with.
         """
-        from napari_splicer.training.checkpoint import has_unfinished
-
-        checkpoint = self.folder.checkpoint
-        done = checkpoint.exists() and self.folder.model.exists()
-        if done or has_unfinished(checkpoint):
+        if self.folder.checkpoint.exists() and self._holds_a_stopped_training():
             raise WouldOverwrite(
                 f"{self.folder.path} holds a training that was stopped.",
                 "Add --resume to go on with it, --overwrite to replace it, or choose another "
@@ -182,6 +178,11 @@ class Plan:
         self.refuse_to_overwrite(self.folder.model, self.folder.report)
         if self.folder.run_file != self.source:
             self.refuse_to_overwrite(self.folder.run_file)
+
+    def _holds_a_stopped_training(self) -> bool:
+        from napari_splicer.training.checkpoint import has_unfinished
+
+        return self.folder.model.exists() or has_unfinished(self.folder.checkpoint)
 
     def check_components(self) -> None:
         """Refuse to train without components, before images are looked at.

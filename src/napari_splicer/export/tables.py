@@ -177,13 +177,14 @@ def _batches(table: AnnData) -> Iterator[pa.Table]:
     """Yield the flat table in pieces, all with the same schema; one piece if it has no rows."""
     import pyarrow as pa
 
+    words = {name for name in table.obs.columns if _holds_words(table.obs[name])}
     schema = None
     for start in range(0, max(table.n_obs, 1), _ROWS):
         rows = flat_rows(table, start, start + _ROWS)
         for column in rows.select_dtypes(["category", "object"]):
             # As words, also where all of a piece is missing: another piece may have some.
-            words = _holds_words(table.obs["region" if column == "image" else column])
-            rows[column] = rows[column].astype("string" if words else object)
+            worded = ("region" if column == "image" else column) in words
+            rows[column] = rows[column].astype("string" if worded else object)
         piece = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
         schema = piece.schema
         yield piece

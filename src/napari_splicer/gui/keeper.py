@@ -215,9 +215,8 @@ class Keeper:
 
     def save_unsaved(self) -> None:
         """Save now, in a worker, if anything is not saved yet; :attr:`saving` tells."""
-        if self.project is None and not self._timer.isActive():
-            return
-        if not self.would_replace:  # the rest is for may_leave
+        begun = self.project is not None or self._timer.isActive()
+        if not begun or not self.would_replace:  # what an empty window held, may_leave saves
             return
         pending = self._timer.isActive() or self.saving or self.problem
         if pending or self.state().record != self._written:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import Component, PatchSettings
     from napari_splicer.events import Stage
-    from napari_splicer.gui.session import Session
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask, MaskedImage
     from napari_splicer.model.bundle import Bundle
@@ -189,6 +188,13 @@ class Snapshot:
         return None if self.facts is None else self.facts.cells
 
     @property
+    def image_of_cells(self) -> MultiplexImage | None:
+        """The chosen image, unless the table's cells are of another one."""
+        made = self.made_from.get("embed")
+        other = made is not None and made.image is not None and not of_one_image(made, self)
+        return None if other else self.image
+
+    @property
     def patches(self) -> PatchSettings:
         """How patches are cut: where, as is set; how large, as the model has it if there is one."""
         wanted = self.settings.patches
@@ -231,14 +237,6 @@ def same_pixels(image: MultiplexImage, other: MultiplexImage) -> bool:
     """
     levels, others = ((one.whole or one).levels for one in (image, other))
     return all(a.name == b.name for a, b in zip(levels, others, strict=False))
-
-
-def image_of_cells(session: Session) -> MultiplexImage | None:
-    """Return the chosen image, unless the table's cells are of another one."""
-    made, image = session.made_from.get("embed"), session.image
-    if image is None or made is None or made.image is None or same_pixels(made.image, image):
-        return image
-    return None
 
 
 def of_one_image(one: Snapshot, other: Snapshot) -> bool:

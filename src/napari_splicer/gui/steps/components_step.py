@@ -211,13 +211,13 @@ class ComponentsStep(StepPage):
         """Let the person choose another colour for a component."""
         session, component = self.session, self.session.components[place]
         old = component_colours(session.components, session.colours)[place]
-
-        def take(new: str) -> None:
-            names = [each.name for each in session.components]  # others by now, perhaps
-            if component.name in names:
-                composing.recolour(session, names.index(component.name), new)
-
-        ask_for_colour(self, component.name, old, take)
+        ask_for_colour(
+            self,
+            component.name,
+            old,
+            lambda: [each.name for each in session.components],
+            partial(composing.recolour, session),
+        )
 
     def edit(self, place: int) -> None:
         """Open a component in the editor."""

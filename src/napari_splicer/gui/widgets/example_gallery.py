@@ -11,7 +11,6 @@ from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.shortcuts import TAKE_EXAMPLE_OUT
-from napari_splicer.gui.snapshot import image_of_cells
 from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
 from napari_splicer.gui.widgets.picture_list import PictureList
@@ -94,7 +93,7 @@ class ExampleGallery(QWidget):
             self._errand.forget()
             self.pictures.clear()
             self._say("Examples of the type chosen on the left will be shown here.")
-        elif (image := image_of_cells(session)) is None:
+        elif (image := session.snapshot().image_of_cells) is None:
             self._errand.forget()
             self._say("Choose the table's image in step ① Image to see pictures of its cells.")
         else:

@@ -8,7 +8,6 @@ from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
-from napari_splicer.gui.snapshot import image_of_cells
 from napari_splicer.gui.thumbnails import Query, Thumbnails, excerpt, make_thumbnails
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
@@ -106,7 +105,7 @@ class Gallery(Panel):
         session, group = self._session, self.group.currentIndex()
         if session.table is None or not session.groups or group < 0:
             self.say(self._session.words(EMPTY))
-        elif (image := image_of_cells(session)) is None:
+        elif (image := session.snapshot().image_of_cells) is None:
             self.say(self._session.words(NO_IMAGE))
         else:
             if self.message:

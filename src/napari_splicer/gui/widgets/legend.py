@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -178,12 +179,11 @@ class Legend(QTableView):
         session, old = self._session, self._session.groups[group]
         clustering = session.clustering
 
-        def take(new: str) -> None:
-            names = [each.name for each in session.groups]  # others by now, perhaps
-            if session.clustering == clustering and old.name in names:
-                editing.recolour(session, names.index(old.name), new)
+        def names() -> list[str]:
+            same = session.clustering == clustering
+            return [each.name for each in session.groups] if same else []
 
-        ask_for_colour(self, old.name, old.colour, take)
+        ask_for_colour(self, old.name, old.colour, names, partial(editing.recolour, session))
 
     def _entered(self, index: QModelIndex) -> None:
         self._session.hovered_group = self._group(index)

@@ -18,7 +18,7 @@ from napari_splicer.gui import similar
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.naming import offered_sources, source_words
-from napari_splicer.gui.snapshot import detached, image_of_cells
+from napari_splicer.gui.snapshot import detached
 from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.widgets.alike_selector import AlikeSelector
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
@@ -207,7 +207,7 @@ class SimilarPage(Panel):
         session, found = self._session, self._found
         if found is None or session.table is None:
             return
-        image = image_of_cells(session)
+        image = session.snapshot().image_of_cells
         if image is None:
             self.say(self._session.words(_NO_IMAGE))
             return

@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QColorDialog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from qtpy.QtWidgets import QWidget
 
@@ -27,8 +27,16 @@ def swatch(colour: str) -> QIcon:
     return icon
 
 
-def ask_for_colour(parent: QWidget, name: str, old: str, take: Callable[[str], None]) -> None:
+def ask_for_colour(
+    parent: QWidget,
+    name: str,
+    old: str,
+    names: Callable[[], Sequence[str]],
+    take: Callable[[int, str], None],
+) -> None:
     """Open a dialog, which waits for nothing; ``take`` gets the colour that is chosen, if one is.
+
+    By then things may have other places, or be gone: then nothing is coloured.
 
     Parameters
     ----------
@@ -37,10 +45,19 @@ def ask_for_colour(parent: QWidget, name: str, old: str, take: Callable[[str], N
         Of what is to be coloured.
     old : str
         Its colour now, ``"#rrggbb"``.
+    names : callable
+        Says what things there are when a colour is chosen.
     take : callable
+        Gets the place of ``name`` among them, and the colour.
     """
+
+    def chosen(colour: QColor) -> None:
+        there = list(names())
+        if name in there:
+            take(there.index(name), colour.name())
+
     dialog = QColorDialog(QColor(old), parent)
     dialog.setWindowTitle(f"Colour of {name}")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.colorSelected.connect(lambda colour: take(colour.name()))
+    dialog.colorSelected.connect(chosen)
     dialog.show()

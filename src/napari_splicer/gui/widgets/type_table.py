@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt
@@ -111,10 +112,10 @@ class TypeTable(QTableWidget):
     def _clicked(self, row: int, column: int) -> None:
         if column == COLOUR:
             session, kind = self._session, self._session.lesson.types[row]
-
-            def take(new: str) -> None:
-                names = [each.name for each in session.lesson.types]  # others by now, perhaps
-                if kind.name in names:
-                    lessons.recolour_type(session, names.index(kind.name), new)
-
-            ask_for_colour(self, kind.name, kind.colour or "#808080", take)
+            ask_for_colour(
+                self,
+                kind.name,
+                kind.colour or "#808080",
+                lambda: [each.name for each in session.lesson.types],
+                partial(lessons.recolour_type, session),
+            )
