@@ -36,8 +36,9 @@ def planes(one):
     return one.read(0, 1, 0, 1).ravel().tolist()
 
 
-def test_steinbock_panel_by_order(tmp_path):
-    named = panel(tmp_path, STEINBOCK).apply(image(4))
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_steinbock_panel_by_order(tmp_path, separator):
+    named = panel(tmp_path, STEINBOCK.replace(",", separator)).apply(image(4))
     assert named.channels == ("HH3", "SMA", "CD3")
     assert planes(named) == [0, 2, 3]
 

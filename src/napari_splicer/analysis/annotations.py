@@ -13,6 +13,7 @@ from napari_splicer.analysis.clustering import is_exported, uncertainty_column
 from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.analysis_settings import TABLE_COLUMNS
 from napari_splicer.errors import UnreadableFile, listed
+from napari_splicer.separators import separator_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -89,8 +90,7 @@ def read_rows(path: Path) -> pd.DataFrame:
 
 def _read_text(path: Path) -> pd.DataFrame:
     with path.open(encoding="utf-8-sig") as file:
-        first = file.readline()
-    separator = max(",;\t", key=first.count)
+        separator = separator_of(file.readline())
     rows = pd.read_csv(path, sep=separator, encoding="utf-8-sig", low_memory=False)
     for name in rows.select_dtypes(object).columns if separator == ";" else ():
         numbers = pd.to_numeric(rows[name].str.replace(",", ".", regex=False), errors="coerce")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari_splicer.errors import InvalidPanel, UnreadableFile
 from napari_splicer.images.checks import unique_names
 from napari_splicer.images.names import alike, telling
+from napari_splicer.separators import separator_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -177,8 +178,9 @@ def read_panel(path: str | Path) -> Panel:
     Parameters
     ----------
     path : path
-        CSV with a column ``name`` (steinbock: beside ``channel`` and ``keep``) or ``marker_name``
-        (MCMICRO: beside ``channel_number`` and ``remove``); optional column ``group``.
+        CSV, separated by commas, semicolons or tabs, with a column ``name`` (steinbock: beside
+        ``channel`` and ``keep``) or ``marker_name`` (MCMICRO: beside ``channel_number`` and
+        ``remove``); optional column ``group``.
 
     Raises
     ------
@@ -190,7 +192,9 @@ def read_panel(path: str | Path) -> Panel:
     path = Path(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+            separator = separator_of(file.readline())
+            file.seek(0)
+            reader = csv.reader(file, delimiter=separator)
             (_, header), *rows = [
                 (reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)
             ] or [(0, [])]
