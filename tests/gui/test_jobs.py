@@ -291,3 +291,21 @@ def test_a_run_that_ended_is_not_kept_by_the_window(make_napari_viewer, qtbot) -
     del run
     gc.collect()
     assert ended() is None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_has_come_is_not_waited_for(qtbot, fails) -> None:
+    waits: list[bool] = []
+    widget = QWidget()
+    qtbot.addWidget(widget)
+
+    def work() -> None:
+        if fails:
+            raise NoCells("No cells.", "Choose.")
+
+    errand = Errand(widget, *[lambda _: waits.append(errand.asked)] * 2)
+    errand.ask(work)
+    assert errand.asked
+    qtbot.waitUntil(lambda: bool(waits))
+    assert waits == [False]
+    qtbot.waitUntil(lambda: not errand.busy)

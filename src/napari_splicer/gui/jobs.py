@@ -253,10 +253,12 @@ class Errand:
 
     def _on_returned(self, result: Any) -> None:
         if self._wanted and self._next is None:
+            self._wanted = False  # nothing is waited for any more, though the thread has not ended
             self._done(result)
 
     def _on_errored(self, error: Exception) -> None:
         if self._wanted and self._next is None:
+            self._wanted = False
             self._failed(error)
 
     def _on_finished(self) -> None:
