@@ -24,6 +24,8 @@ from qtpy.QtWidgets import QLineEdit, QPushButton
 
 from napari_splicer.config import Region
 from napari_splicer.gui import remembered
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.mixing import ROLE
 from napari_splicer.gui.project import recent
 from napari_splicer.gui.snapshot import MIXTURE
 from napari_splicer.gui.widgets.component_editor import ComponentEditor
@@ -340,7 +342,13 @@ class Tour:
         person.click(tick)
         person.wait(lambda: person.explorer.map.colour_by.currentText() == MIXTURE)
         person.wait(lambda: person.explorer.heat_map.matrix.matrix is not None)
+        person.wait(self._mixed)
         yield "likeness"
+
+    def _mixed(self) -> bool:
+        """Whether the colours that stand for likeness are on the image; they are worked out."""
+        layer = link_for(self.person.viewer).own_layer(ROLE)
+        return layer is not None and layer.visible
 
     def _turn_to(self, title: str) -> None:
         pages = self.person.explorer.pages
