@@ -4,6 +4,8 @@ import gc
 import pickle
 import random
 import re
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,27 @@ def test_ome_tiff_of_any_layout(tmp_path, layout):
 def test_stored_tiles_are_the_chunks(tmp_path):
     image = open_image(write(tmp_path / "a.tif", tile=(32, 48), compression="zlib"))
     assert image.data.chunksize == (1, 32, 48)
+
+
+def test_tiles_are_decoded_side_by_side(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.tif", tile=(32, 48), compression="zlib")
+    decoders = tifffile.TIFF.DECOMPRESSORS
+    decode = decoders[tifffile.COMPRESSION.ADOBE_DEFLATE]
+    both = threading.Barrier(2, timeout=5)
+    met = []
+
+    def with_another(*args, **kwargs):
+        with suppress(threading.BrokenBarrierError):
+            both.wait()
+            met.append(threading.get_ident())
+        return decode(*args, **kwargs)
+
+    monkeypatch.setitem(decoders._codecs, tifffile.COMPRESSION.ADOBE_DEFLATE, with_another)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    image = open_image(path)
+    np.testing.assert_array_equal(image.read(0, 32, 0, 90), PIXELS[:, :32])
+    assert len(met) == 5 * 2
+    assert len(set(met)) > 1
 
 
 def test_pages_that_are_not_tiled_are_decoded_once_per_channel(tmp_path):

@@ -6,6 +6,7 @@ need no more file handles than one.
 
 from __future__ import annotations
 
+import os
 import struct
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,7 @@ class _Compressed:
         store = level.aszarr(
             level=0,
             chunkmode=2 if whole_pages else 0,
-            maxworkers=1,  # dask already reads blocks side by side
+            maxworkers=os.cpu_count() or 1,  # with 1, zarr decodes in the one thread of its loop
             _openfiles=0,  # close the file after every read
         )
         self._array = zarr.open_array(store, mode="r")
