@@ -167,7 +167,7 @@ def main() -> None:
         )
         print(lines[-1], flush=True)
     page = PAGES / f"embedding{'_cuda' if cuda else ''}.md"
-    write_text(page, "\n".join([*lines, "", EARLIER, ""]), overwrite=True)
+    write_text(page, "\n".join([*lines, "", *([] if cuda else [EARLIER, ""])]), overwrite=True)
     print("\n".join(lines))
 
 
