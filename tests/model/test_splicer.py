@@ -279,38 +279,6 @@ def test_the_teacher_follows_slowly_and_gets_no_gradient(loss):
     torch.testing.assert_close(copy, before + 0.5)
 
 
-def test_permuting_components_permutes_chunks_and_nothing_else():
-    turned = Decomposition(PARTS.components[::-1])
-    one = build_network(SMALL, PARTS, CHANNELS, 16)
-    other = build_network(SMALL, turned, CHANNELS, 16)
-    order = [*range(6, 16), *range(6)]
-    state = one.state_dict()
-    for key in ("projector.3.weight", "projector.3.bias"):
-        state[key] = state[key][order]
-    branches = {k: v for k, v in state.items() if k.startswith("bank.branches.")}
-    for key, value in branches.items():
-        _, _, number, rest = key.split(".", 3)
-        state[f"bank.branches.{1 - int(number)}.{rest}"] = value
-    other.load_state_dict(state)
-    first, _, parts = batch()
-    found, expected = other.objective(first, parts[::-1]), one.objective(first, parts)
-    torch.testing.assert_close(found.total, expected.total)
-    for name, value in expected.parts.items():
-        torch.testing.assert_close(found.parts[name], value)
-
-
-def test_a_component_that_no_patch_has_gets_no_gradient():
-    network = build_network(SMALL, PARTS, CHANNELS, 16)
-    first, _, parts = batch()
-    nobody = torch.zeros(8, dtype=torch.bool)
-    terms = network.objective(first, parts, present={"immune": nobody})
-    terms.total.backward()
-    assert terms.parts["immune"].item() == 0
-    epithelium, immune = network.bank.branches
-    assert all(p.grad is None or not p.grad.any() for p in immune.parameters())
-    assert any(p.grad.any() for p in epithelium.parameters())
-
-
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 @pytest.mark.parametrize("objective", ["splicer", "sum-je"])
 def test_branches_can_be_held_against_themselves(loss, objective):

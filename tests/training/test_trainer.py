@@ -16,6 +16,7 @@ from napari_splicer.errors import (
 )
 from napari_splicer.events import Finished, Metrics, Progress, Started, Warned
 from napari_splicer.images.image import MultiplexImage
+from napari_splicer.images.masks import MaskedImage
 from napari_splicer.model.bundle import load_bundle, save_bundle
 from napari_splicer.training import trainer
 from napari_splicer.training.checkpoint import read_record
@@ -143,6 +144,22 @@ def test_constant_channels_are_said_and_blind_components_refused(field, quick):
     flat = replace(flat, image=MultiplexImage.from_array(pixels, channels=field.image.channels))
     with pytest.raises(UnusableChannel, match="'nuclei' has nothing to learn from"):
         list(fit([flat], quick))
+
+
+def test_images_may_have_a_scale_each(field, quick):
+    """Stained twice as strongly, one then looks as the other; on one scale for all it does not."""
+
+    def weights(scope, factor):
+        image = field.image
+        levels = tuple(factor * level.astype("float32") for level in image.levels)
+        stronger = replace(image, name="stronger", levels=levels, planes=None)
+        fields = [field, MaskedImage(image=stronger, cells=field.cells)]
+        config = quick.with_values({"normalization.scope": scope})
+        return list(fit(fields, config))[-1].result.network.state_dict()
+
+    for scope, alike in (("image", True), ("dataset", False)):
+        one, other = weights(scope, 1), weights(scope, 2)
+        assert all(torch.equal(one[key], other[key]) for key in one) == alike
 
 
 def test_no_image_at_all(quick):
