@@ -157,6 +157,22 @@ def test_each_chunk_is_decoded_once(small_blocks):
     assert len(log) == len(set(log)) == 3 * 4 * 5
 
 
+def test_each_stored_chunk_is_fetched_once(small_blocks, monkeypatch):
+    """As files are read: straight from the store, without dask."""
+    field = in_zarr(make_field((256, 320), 64, count=400), (64, 64), shards=False)
+    assert field.image.planes is not None
+    fetched, get = [], zarr.storage.MemoryStore.get
+
+    def counting(store, key, *args, **kwargs):
+        fetched.append(key)
+        return get(store, key, *args, **kwargs)
+
+    monkeypatch.setattr(zarr.storage.MemoryStore, "get", counting)
+    sites = cell_sites([field])
+    read_all(PatchReader([field], sites, channels=CHANNELS, side=32, size=32, batch=64))
+    assert len(fetched) == len(set(fetched)) == 3 * 4 * 5
+
+
 def test_chunks_without_patches_are_not_read(small_blocks):
     log = []
     field = make_field((256, 320), 64, log=log)
