@@ -249,3 +249,16 @@ def test_follows_napari_from_dark_to_light(qtbot, viewer, table):
     qtbot.waitUntil(lambda: explorer.map.plot.backgroundBrush().color().lightnessF() > 0.7)
     assert dark < 0.3
     assert explorer.heat_map.matrix.theme.is_dark is False
+
+
+def test_every_page_fits_into_300_px(qtbot, viewer, table):
+    explorer = _open(viewer)
+    session_for(viewer).table = table
+    _ready(qtbot, explorer)
+    viewer.window._qt_window.resizeDocks([explorer.parentWidget()], [300], Qt.Orientation.Vertical)
+    for number in range(explorer.pages.count()):
+        explorer.pages.setCurrentIndex(number)
+        qtbot.wait(20)
+        title = explorer.pages.tabText(number)
+        assert explorer.minimumSizeHint().height() <= 300, title
+        assert explorer.height() <= 300, title

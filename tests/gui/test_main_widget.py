@@ -10,6 +10,7 @@ import pytest
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QApplication, QPushButton, QToolButton
+from superqt import QCollapsible
 
 from napari_splicer.gui import composing
 from napari_splicer.gui.explorer_widget import ExplorerWidget
@@ -265,6 +266,9 @@ def test_nothing_sticks_out_of_a_narrow_dock(viewer, widget, qtbot) -> None:
         open_step(widget, qtbot, name)
         qtbot.wait(20)
         page = widget.pages[name]
+        for fold in page.findChildren(QCollapsible):
+            fold.expand(animate=False)
+        qtbot.wait(20)
         assert page.minimumSizeHint().width() <= 352, name
 
 
