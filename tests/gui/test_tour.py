@@ -22,14 +22,7 @@ def test_from_the_first_pixel_to_the_exported_table(make_napari_viewer, tmp_path
     seen = list(Tour(person, str(tmp_path), SMALL).scenes())
     assert seen == [name for name in WORDS if name not in OTHERS]
     _check_export(person)
-    session = person.session
-    groups, selection, undo = session.groups, session.selection, session.history.next_undo
-    person.close()
-    other = Person(make_napari_viewer(show=True))
-    restore(other)
-    assert other.session.groups == groups
-    assert other.session.selection.tolist() == selection.tolist()
-    assert other.session.history.next_undo == undo
+    _check_restoring(person, make_napari_viewer)
 
 
 @pytest.mark.real_data
@@ -40,6 +33,7 @@ def test_on_a_field_of_breast_tissue(make_napari_viewer, data_folder: Path, tmp_
     seen = list(Tour(person, str(tmp_path), SMALL, files).scenes())
     assert seen == [name for name in WORDS if name not in OTHERS]
     _check_export(person)
+    _check_restoring(person, make_napari_viewer)
 
 
 def _check_export(person: Person) -> None:
@@ -49,3 +43,14 @@ def _check_export(person: Person) -> None:
     groups = set(table.obs[session.clusterings[0]].cat.categories)
     assert "my cells" in groups
     assert any("merge" in words for words in table.uns["splicer"]["edits"][session.clusterings[0]])
+
+
+def _check_restoring(person: Person, make_napari_viewer) -> None:
+    session = person.session
+    groups, selection, undo = session.groups, session.selection, session.history.next_undo
+    person.close()
+    other = Person(make_napari_viewer(show=True))
+    restore(other)
+    assert other.session.groups == groups
+    assert other.session.selection.tolist() == selection.tolist()
+    assert other.session.history.next_undo == undo
