@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
+from scipy import sparse
 
 from napari_splicer.embedding import rows, stored
 from napari_splicer.embedding.embed import embed_cells
@@ -288,6 +291,49 @@ def test_what_clustering_adds_is_written_without_the_matrices(
     np.testing.assert_array_equal(found.X, embedded.X)
     assert (_files(path) == before) == links
     assert [p.name for p in tmp_path.iterdir()] == ["table.zarr"]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_what_another_program_added_stays_in_either_version_of_zarr(
+    embedded: AnnData, tmp_path: Path, version: int
+) -> None:
+    path, count = tmp_path / "table.zarr", len(embedded)
+    embedded.raw = embedded.copy()
+    embedded.layers["scaled"] = embedded.X * 2
+    embedded.obsp["distances"] = sparse.identity(count, format="csr")
+    embedded.varm["loadings"] = np.ones((embedded.n_vars, 2))
+    embedded.varp["together"] = np.eye(embedded.n_vars)
+    with warnings.catch_warnings(), anndata.settings.override(zarr_write_format=version):
+        warnings.simplefilter("ignore")  # that version 3 is new
+        embedded.write_zarr(path)
+    table = read_table(path)
+    table.obs["group"] = pd.Categorical(np.where(np.arange(count) % 2, "a", "b"))
+    stored.write_changes(table, path)
+    found = anndata.read_zarr(path)
+    assert list(found.obs["group"].cat.categories) == ["a", "b"]
+    assert_same(found[:, embedded.var_names], table)
+    np.testing.assert_array_equal(found.raw.X, embedded.X)
+    np.testing.assert_array_equal(found.layers["scaled"], embedded.layers["scaled"])
+    assert (found.obsp["distances"] != embedded.obsp["distances"]).nnz == 0
+    for kept, expected in ((found.varm, embedded.varm), (found.varp, embedded.varp)):
+        assert list(kept) == list(expected)
+        for name in kept:
+            np.testing.assert_array_equal(kept[name], expected[name])
+    assert zarr.open_group(path, mode="r").metadata.zarr_format == version
+
+
+def test_a_matrix_that_can_not_be_taken_over_keeps_the_table_as_it_was(
+    embedded: AnnData, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.zarr"
+    write_zarr(embedded, path)
+    table = read_table(path)
+    (path / "X/.zarray").rename(path / "X/.zarray.lost")
+    (path / "X/.zattrs").rename(path / "X/.zattrs.lost")
+    before = sorted(path.rglob("*"))
+    with pytest.raises(CannotWrite, match="X can't be read"):
+        stored.write_changes(table, path)
+    assert sorted(path.rglob("*")) == before
 
 
 def _no_links(*_: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from napari_splicer.config import RunConfig, as_kept
 from napari_splicer.embedding.rows import PIECE
 from napari_splicer.embedding.table import read_table, record, take_rows
-from napari_splicer.errors import InvalidSettings, UnreadableFile
+from napari_splicer.errors import CannotWrite, InvalidSettings, UnreadableFile
 from napari_splicer.files import check_writable, name_finished, remove, telling, written
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ _PLACES = {"X": "X", "X_splicer": "obsm/X_splicer", "X_splicer_chunks": "obsm/X_
 _SAME_ROWS = {"region": str, "instance_id": np.int64, "y": np.float64, "x": np.float64}
 _SAME_SETTINGS = ("patches", "normalization", "seed", "precision")
 _ROOM = 1.1
+_CHANGED = ("obs", "var", "obsm", "uns")
+"""Parts of a table that clustering changes; all others are another program's, or ``X``."""
 
 
 class StoredTable:
@@ -186,35 +189,46 @@ def write_changes(table: AnnData, path: Path) -> None:
     """Write a table over the one it was made from, without writing its matrices anew.
 
     Clusterings and maps change rows' columns and notes; ``X``, the representation and the embedding
-    (nearly all of a large table) are taken over as files, by links where the disk knows them.
+    (nearly all of a large table), and whatever else another program has put beside them (layers,
+    neighbours, ``raw``), are taken over as files, by links where the disk knows them.
 
     Parameters
     ----------
     table : AnnData (n cells)
         With the matrices of the table at ``path``.
     path : Path
-        A ``.zarr`` folder; replaced at the end, as it was before if this fails.
+        A ``.zarr`` folder; replaced at the end, as it was before if this fails. Stays of its
+        version of the zarr format.
 
     Raises
     ------
     CannotWrite
-        See :func:`napari_splicer.files.written`.
+        See :func:`napari_splicer.files.written`; also if what is taken over can't be read.
     """
     import zarr
     from anndata import AnnData
     from anndata.io import write_elem
 
     kept = [place for place in _PLACES.values() if (path / place).is_dir()]
+    others = {part.name for part in path.iterdir() if part.is_dir()} - {*_CHANGED, *kept}
     rest = {name: value for name, value in table.obsm.items() if f"obsm/{name}" not in kept}
     light = AnnData(obs=table.obs, var=table.var, obsm=rest, uns=table.uns)
-    with written(path, overwrite=True) as temporary:
-        group = zarr.open_group(temporary, mode="w", zarr_format=2)
+    with written(path, overwrite=True) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that version 3 is new, and may change
+        version = zarr.open_group(path, mode="r").metadata.zarr_format
+        group = zarr.open_group(temporary, mode="w", zarr_format=version)
         write_elem(group, "/", light)
-        for place in kept:
+        for place in (*kept, *sorted(others)):
             if place in group:
                 del group[place]
             shutil.copytree(path / place, temporary / place, copy_function=_link)
-        zarr.consolidate_metadata(group.store, zarr_format=2)
+        found = zarr.consolidate_metadata(group.store, zarr_format=version)
+        # A matrix that lies there and can't be opened would be lost with the table of before.
+        if lost := [place for place in kept if place not in found]:
+            raise CannotWrite(
+                f"{path} can't be written: {', '.join(lost)} can't be read.",
+                "The table is as it was; make it anew with 'embed' (--overwrite).",
+            )
 
 
 def _link(source: str, target: str) -> None:
