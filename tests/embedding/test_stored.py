@@ -235,6 +235,54 @@ def test_too_small_a_disk_is_told_before_the_work(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_pixels_of_another_size_do_not_go_on_with_it(
+    fields: list[MaskedImage], config: RunConfig, tmp_path: Path
+) -> None:
+    cancel, place = Cancel(), Place(tmp_path / "table.zarr", resume=True)
+    unknown = [replace(f, image=replace(f.image, pixel_size=None)) for f in fields]
+    stopped_after(embed_cells(unknown, None, config, place=place, cancel=cancel), cancel, 1)
+    told = [unknown[0], replace(fields[1], image=replace(fields[1].image, pixel_size=(0.5, 0.5)))]
+    with pytest.raises(InvalidSettings, match="pixels had another size"):
+        last(embed_cells(told, None, config, place=place))
+    assert last(embed_cells(unknown, None, config, place=place)).result is not None
+
+
+def test_a_table_that_could_not_be_begun_leaves_nothing_behind(
+    fields: list[MaskedImage], config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("anndata.io.write_elem", full)
+        with pytest.raises(CannotWrite, match="no room"):
+            last(embed_cells(fields, None, config, place=Place(tmp_path / "table.zarr")))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_what_was_killed_before_a_table_could_be_filled_was_not_begun(
+    fields: list[MaskedImage], config: RunConfig, tmp_path: Path, *, resume: bool
+) -> None:
+    place = Place(tmp_path / "table.zarr", resume=resume)
+    zarr.open_group(place.partial, mode="w", zarr_format=2)
+    assert last(embed_cells(fields, None, config, place=place)).result is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["table.zarr"]
+
+
+def test_what_was_begun_gives_its_room_to_what_takes_its_place(
+    fields: list[MaskedImage], config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path / "table.zarr", overwrite=True)
+    zarr.open_group(place.partial, mode="w", zarr_format=2).create_group("uns/done")
+
+    def free(_: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=0 if place.partial.exists() else 10**9)
+
+    monkeypatch.setattr("napari_splicer.files.shutil.disk_usage", free)
+    assert last(embed_cells(fields, None, config, place=place)).result is not None
+
+
 _KILLED = """
 import os, signal, sys
 from napari_splicer import pipeline, synthetic_tissue

@@ -11,6 +11,9 @@ from napari_splicer.files import check_free
 if TYPE_CHECKING:
     from pathlib import Path
 
+DONE = "uns/done"
+"""Where a table notes, while it grows, which of its cells are done."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -39,7 +42,12 @@ class Place:
     @property
     def begun(self) -> bool:
         """Whether there is a table to go on with, and it is asked for."""
-        return self.resume and self.partial.exists()
+        return self.resume and self._has_begun
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether any cell may be done: else it ended before there was a table to fill."""
+        return (self.partial / DONE).exists()
 
     def check(self) -> None:
         """Refuse to begin a table where one is, begun or whole.
@@ -50,7 +58,7 @@ class Place:
             As :func:`napari_splicer.files.check_free`.
         """
         check_free(self.path, overwrite=self.overwrite)
-        if self.partial.exists() and not (self.overwrite or self.resume):
+        if self._has_begun and not (self.overwrite or self.resume):
             raise WouldOverwrite(
                 f"A table was begun in {self.partial} and not finished.",
                 "Go on with it (--resume), or begin anew (--overwrite).",

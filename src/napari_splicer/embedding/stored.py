@@ -6,11 +6,13 @@ import json
 import os
 import shutil
 import warnings
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_splicer.config import RunConfig, as_kept
+from napari_splicer.embedding.place import DONE
 from napari_splicer.embedding.rows import PIECE
 from napari_splicer.embedding.table import read_table, record, take_rows
 from napari_splicer.errors import CannotWrite, InvalidSettings, UnreadableFile
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 LARGE = 200_000
 """Cells above which a table's matrices are not read into memory as a whole."""
 
-_DONE = "uns/done"
 _PLACES = {"X": "X", "X_splicer": "obsm/X_splicer", "X_splicer_chunks": "obsm/X_splicer_chunks"}
 _SAME_ROWS = {"region": str, "instance_id": np.int64, "y": np.float64, "x": np.float64}
 _SAME_SETTINGS = ("patches", "normalization", "seed", "precision")
@@ -50,7 +51,7 @@ class StoredTable:
         self._group = group
         self._arrays = {name: group[place] for name, place in _PLACES.items() if place in group}
         self.widths: Mapping[str, int] = {n: int(a.shape[1]) for n, a in self._arrays.items()}
-        self.done: NDArray[np.bool_] = np.asarray(group[_DONE][:], bool)
+        self.done: NDArray[np.bool_] = np.asarray(group[DONE][:], bool)
 
     @classmethod
     def begin(cls, place: Place, table: AnnData, widths: Mapping[str, int]) -> StoredTable:
@@ -75,10 +76,12 @@ class StoredTable:
 
         place.check()
         count = table.n_obs
+        check_writable(place.path.parent)
+        remove(place.partial)  # before room is asked for: it takes some itself
         check_writable(place.path.parent, room=int(_ROOM * 4 * count * sum(widths.values())))
-        remove(place.partial)
         shape = (min(PIECE, count),)
-        with telling(place.path, "Nothing was kept."):
+        with telling(place.path, "Nothing was kept."), ExitStack() as failing:
+            failing.callback(remove, place.partial)
             group = zarr.open_group(place.partial, mode="w", zarr_format=2)
             write_elem(group, "/", table)
             for name, width in widths.items():
@@ -91,8 +94,10 @@ class StoredTable:
                     overwrite=True,
                 )
                 array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
-            done = group.create_array(_DONE, shape=(count,), chunks=shape, dtype="bool")
+            # Last: what has it can be gone on with.
+            done = group.create_array(DONE, shape=(count,), chunks=shape, dtype="bool")
             done.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+            failing.pop_all()
         return cls(place, group)
 
     @classmethod
@@ -137,6 +142,12 @@ class StoredTable:
                 "other settings.",
                 "Use the images, model and settings of then, or begin anew (--overwrite).",
             )
+        if not _same_sizes(noted["pixel_sizes"], now["pixel_sizes"]):
+            raise InvalidSettings(
+                f"The table that was begun in {place.partial} is of images whose pixels had "
+                "another size in µm.",
+                "Give the pixel size of then, or begin anew (--overwrite).",
+            )
         return stored
 
     def read(self, name: str, rows: slice) -> NDArray[np.float32]:
@@ -155,7 +166,7 @@ class StoredTable:
             for name, matrix in values.items():
                 self._arrays[name][rows] = matrix
             # Last, so that what is noted as done is there wherever this is interrupted.
-            self._group[_DONE][rows] = self.done[rows]
+            self._group[DONE][rows] = self.done[rows]
 
     def so_far(self) -> AnnData | None:
         """Return the rows that are done; None if there is none."""
@@ -180,9 +191,16 @@ class StoredTable:
         # Only now: what is noted as done must be there to go on with if the name can't be given.
         with telling(path, f"All cells are kept in {path}."):
             group = zarr.open_group(path, mode="r+")
-            del group[_DONE]
+            del group[DONE]
             zarr.consolidate_metadata(group.store, zarr_format=2)
         return read_table(path, lazy_above=LARGE)
+
+
+def _same_sizes(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether every image has the size of its pixels, or none is known of it, as before."""
+    return list(before["region"]) == list(now["region"]) and all(
+        np.array_equal(before[side], now[side], equal_nan=True) for side in ("y_um", "x_um")
+    )
 
 
 def write_changes(table: AnnData, path: Path) -> None:
