@@ -97,6 +97,22 @@ def test_markers_without_a_name_take_the_channels(tmp_path):
     assert panel(tmp_path, text).apply(image(2)).channels == ("In113", "CD3")
 
 
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        (("1,2,DNA2", "2,2,CD8", "1,1,DNA1", "2,1,CD3"), ("DNA1", "CD3", "DNA2", "CD8")),
+        (("1,,DNA1", "2,,CD3", "1,,DNA2", "2,,CD8"), ("DNA1", "CD3", "DNA2", "CD8")),
+        (("1,1,DNA1", "2,1,CD3", "1,1,DNA2", "2,1,CD8"), ("DNA1", "CD3", "DNA2", "CD8")),
+        (("4,1,CD8", "1,2,DNA1", "3,1,DNA2", "2,2,CD3"), ("DNA1", "CD3", "DNA2", "CD8")),
+    ],
+)
+def test_numbers_of_channels_that_begin_anew_in_every_cycle_do_not_mix_the_cycles(
+    tmp_path, rows, names
+):
+    text = "\n".join(("channel_number,cycle_number,marker_name", *rows))
+    assert panel(tmp_path, text).apply(image(4)).channels == names
+
+
 def test_a_marker_without_name_is_grouped_by_its_channel(tmp_path):
     text = "channel,name,group\nEr170,CD3,immune\nYb171,,immune\n"
     assert panel(tmp_path, text).groups == {"immune": ("CD3", "Yb171")}

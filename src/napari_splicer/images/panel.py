@@ -225,10 +225,24 @@ def read_panel(path: str | Path) -> Panel:
     ]
     if not records:
         raise InvalidPanel(f"The panel file {path} lists no marker.", "Add one row per channel.")
-    if all(record.get("channel_number", "").isdecimal() for _, record in records):
-        records.sort(key=lambda numbered: int(numbered[1]["channel_number"]))
-    markers = tuple(_marker(record, line) for line, record in records)
+    markers = tuple(_marker(record, line) for line, record in _in_order(records))
     return Panel(markers, source=f"The panel {path}")
+
+
+def _in_order(records: list[tuple[int, dict[str, str]]]) -> list[tuple[int, dict[str, str]]]:
+    """Return rows by the numbers of their channels, where these tell all of them apart.
+
+    Numbers that begin anew in every cycle do so beside the cycle's; else the file's order counts.
+    """
+    for columns in (("channel_number",), ("cycle_number", "channel_number")):
+        numbers = [tuple(record.get(column, "") for column in columns) for _, record in records]
+        if not all(number.isdecimal() for row in numbers for number in row):
+            continue
+        keys = [tuple(map(int, row)) for row in numbers]
+        if len(set(keys)) == len(keys):
+            order = sorted(range(len(keys)), key=keys.__getitem__)
+            return [records[place] for place in order]
+    return records
 
 
 def _marker(record: Mapping[str, str], line: int) -> Marker:
