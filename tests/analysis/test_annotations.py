@@ -88,6 +88,17 @@ def test_cells_that_the_table_lacks_are_counted_and_columns_it_has_are_left_alon
     assert found.columns["site"].isna().sum() == 5
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_images_that_are_called_by_numbers_keep_their_noughts(tmp_path, separator) -> None:
+    table, path = make_table(), tmp_path / "cells.csv"
+    table.obs["region"] = pd.Categorical(np.where(np.arange(90) % 2 == 0, "001", "002"))
+    table.obs_names = [f"{name}-{i}" for name, i in table.obs[["region", "instance_id"]].to_numpy()]
+    rows = known(table, Image=table.obs["region"].to_numpy(), site="core")
+    rows.to_csv(path, index=False, sep=separator)
+    found = read_annotations(path, table)
+    assert (found.told, found.remarks) == (90, ())
+
+
 def test_of_several_images_each_cell_is_known_by_both(tmp_path) -> None:
     one, other = make_table(), make_table()
     other.obs["region"] = pd.Categorical(["second"] * 90)

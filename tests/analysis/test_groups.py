@@ -30,6 +30,12 @@ def test_groups_without_colours_get_the_palettes(table):
     assert colours_of(table, "kind") == list(group_colours(2))
 
 
+@pytest.mark.parametrize("left", [["#112233", "#445566", "#778899"], ["#112233"]])
+def test_colours_of_other_groups_than_there_are_do_not_count(table, left):
+    table.uns["kind_colors"] = np.array(left)
+    assert colours_of(table, "kind") == list(group_colours(2))
+
+
 @pytest.mark.parametrize("name", ["size", "nothing"])
 def test_what_is_no_clustering_is_refused(table, name):
     with pytest.raises(InvalidSettings, match=f"no clustering '{name}'"):

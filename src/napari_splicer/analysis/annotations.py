@@ -80,19 +80,24 @@ def read_rows(path: Path) -> pd.DataFrame:
             f"{path} can't be read as a table ({error}).", "It should be a CSV or Parquet file."
         ) from error
     rows.columns = rows.columns.astype(str).str.strip()
-    small = {str(name).lower(): name for name in reversed(rows.columns)}
     for ours, others in (("instance_id", _IDS), ("region", _IMAGES)):
-        found = next((small[name] for name in others if name in small), None)
-        if found is not None:
-            rows = rows.rename(columns={found: ours})
+        rows = rows.rename(columns={_first(rows.columns, others): ours})
     return rows
+
+
+def _first(columns: pd.Index[Any], names: Sequence[str]) -> Any:
+    small = {str(column).strip().lower(): column for column in reversed(columns)}
+    return next((small[name] for name in names if name in small), None)
 
 
 def _read_text(path: Path) -> pd.DataFrame:
     with path.open(encoding="utf-8-sig") as file:
         separator = separator_of(file.readline())
-    rows = pd.read_csv(path, sep=separator, encoding="utf-8-sig", low_memory=False)
-    for name in rows.select_dtypes(object).columns if separator == ";" else ():
+    how: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig"}
+    image = _first(pd.read_csv(path, nrows=0, **how).columns, _IMAGES)
+    words = {} if image is None else {image: str}  # 001 is another image than 1
+    rows = pd.read_csv(path, low_memory=False, dtype=words, **how)
+    for name in rows.select_dtypes(object).columns.difference([image]) if separator == ";" else ():
         numbers = pd.to_numeric(rows[name].str.replace(",", ".", regex=False), errors="coerce")
         if not (numbers.isna() & rows[name].notna()).any():
             rows[name] = numbers
@@ -197,10 +202,9 @@ def of_images(
     said = rows["region"].astype(str)
     own = said.map({**called, **{name: name for name in images}})
     if own.isna().all():
-        there = [str(name) for name in said.unique()]
         raise UnreadableFile(
             f"{path} tells of no cell in {listed(images, _NAMED)}; its images are "
-            f"{listed(there, _NAMED)}.",
+            f"{listed([*said.unique()], _NAMED)}.",
             "Give the images the same names, or leave out that column.",
         )
     left = said[own.isna()].unique()

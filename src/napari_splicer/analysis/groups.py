@@ -35,13 +35,17 @@ def groups_of(table: AnnData, clustering: str) -> pd.Series[Any]:
 def colours_of(table: AnnData, clustering: str) -> list[str]:
     """Return one colour per group (``"#RRGGBB"``): the table's, or the palette's without any.
 
+    The table's count where they are as many as the groups: other programs that merge groups leave
+    the colours of before.
+
     Raises
     ------
     InvalidSettings
         If the table has no such clustering.
     """
     count = len(groups_of(table, clustering).cat.categories)
-    return [str(colour) for colour in table.uns.get(f"{clustering}_colors", group_colours(count))]
+    kept = table.uns.get(f"{clustering}_colors", ())
+    return [str(colour) for colour in (kept if len(kept) == count else group_colours(count))]
 
 
 def clustering_names(table: AnnData) -> tuple[str, ...]:
