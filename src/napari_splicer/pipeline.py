@@ -225,6 +225,7 @@ def embed(
     config: RunConfig,
     *,
     place: Place | None = None,
+    earlier: AnnData | None = None,
     scheduler: str | None = None,
     cancel: Cancel | None = None,
 ) -> Iterator[Event]:
@@ -232,12 +233,21 @@ def embed(
 
     With ``bundle=None`` the table holds mean intensities only: enough to cluster cells when there
     are too few to train on. With a ``place`` the table grows on the disk, and what was stopped can
-    be gone on with; else in memory. With a ``scheduler``, the address of one of dask.distributed,
-    its workers do it: the images must lie in files that all of them see.
+    be gone on with; else in memory, and what was stopped is gone on with as ``earlier``. With a
+    ``scheduler``, the address of one of dask.distributed, its workers do it: the images must lie in
+    files that all of them see.
     """
     from napari_splicer.embedding.embed import embed_cells
 
-    yield from embed_cells(fields, bundle, config, place=place, scheduler=scheduler, cancel=cancel)
+    yield from embed_cells(
+        fields,
+        bundle,
+        config,
+        place=place,
+        earlier=earlier,
+        scheduler=scheduler,
+        cancel=cancel,
+    )
 
 
 def cluster(

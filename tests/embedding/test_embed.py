@@ -139,6 +139,33 @@ def test_cancelling_keeps_the_cells_done_so_far(
     np.testing.assert_array_equal(part.obs["instance_id"], same.obs["instance_id"])
 
 
+def test_what_was_stopped_is_gone_on_with(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
+) -> None:
+    whole = table_of([*embed_cells(fields, bundle, config)])
+    cancel = Cancel()
+    part = None
+    for event in embed_cells(fields, bundle, config, cancel=cancel):
+        if isinstance(event, Progress) and event.unit == "cells":
+            cancel.request()
+        if isinstance(event, Finished):
+            part = event.result
+    part.obsm["X_splicer"][:] = 7  # to be seen again: these cells are not described anew
+    events = [*embed_cells(fields, bundle, config, earlier=part)]
+    assert next(e for e in events if isinstance(e, Progress) and e.unit == "cells").done > 50
+    table = table_of(events)
+    assert table.obs_names.equals(whole.obs_names)
+    kept = table.obs_names.isin(part.obs_names)
+    assert (table.obsm["X_splicer"][kept] == 7).all()
+    np.testing.assert_allclose(
+        table.obsm["X_splicer"][~kept], whole.obsm["X_splicer"][~kept], atol=1e-6
+    )
+    np.testing.assert_array_equal(table.X, whole.X)
+
+    with pytest.raises(InvalidSettings, match="another model"):
+        list(embed_cells(fields, None, config, earlier=part))
+
+
 def test_cancelling_at_once_leaves_no_table(
     fields: list[MaskedImage], bundle: Bundle, config: RunConfig
 ) -> None:

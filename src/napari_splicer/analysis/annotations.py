@@ -96,7 +96,7 @@ def _read_text(path: Path) -> pd.DataFrame:
     how: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig"}
     image = _first(pd.read_csv(path, nrows=0, **how).columns, _IMAGES)
     words = {} if image is None else {image: str}  # 001 is another image than 1
-    rows = pd.read_csv(path, low_memory=False, dtype=words, **how)
+    rows: pd.DataFrame = pd.read_csv(path, low_memory=False, dtype=words, **how)
     for name in rows.select_dtypes(object).columns.difference([image]) if separator == ";" else ():
         numbers = pd.to_numeric(rows[name].str.replace(",", ".", regex=False), errors="coerce")
         if not (numbers.isna() & rows[name].notna()).any():

@@ -46,6 +46,7 @@ def embed_cells(
     config: RunConfig,
     *,
     place: Place | None = None,
+    earlier: AnnData | None = None,
     scheduler: str | None = None,
     cancel: Cancel | None = None,
 ) -> Iterator[Event]:
@@ -70,6 +71,9 @@ def embed_cells(
     place : Place, optional
         Where the table grows on the disk; memory then holds a small part of it. Of a large one
         (:data:`napari_splicer.embedding.stored.LARGE`) the result's matrices are dask arrays.
+    earlier : AnnData, optional
+        Without a ``place``: what a run of the same images, model and settings gave when it was
+        stopped. Its cells are not described again.
     scheduler : str, optional
         Address of a dask.distributed scheduler, whose workers describe the cells piece by piece;
         see :mod:`napari_splicer.embedding.distributed`. Progress then comes by the piece.
@@ -82,7 +86,7 @@ def embed_cells(
     SplicerError
         Before anything is read: an image that lacks channels of the model
         and can't do without (``MissingChannels``), two images of one name, no cells; a place that
-        is taken.
+        is taken; an ``earlier`` table of something else.
     """
     cancel = cancel or Cancel()
     if place is not None:
@@ -106,7 +110,7 @@ def embed_cells(
         table = _rows(fields, reader, bundle, run, widths)
         record(table)["warnings"] = np.array(said, dtype=str)
         channels = tuple(table.var_names)
-        store = _store(table, {"X": len(channels), **widths}, place)
+        store = _store(table, {"X": len(channels), **widths}, place, earlier)
         del table
         if len(reader.sites) > LARGE:  # of a million cells 0.15 GB, which refer to one another
             gc.collect()
@@ -167,7 +171,11 @@ def _describer(
     return Workers.connected(scheduler, fields, bundle, config)
 
 
-def _store(table: AnnData, widths: Mapping[str, int], place: Place | None) -> Store:
+def _store(
+    table: AnnData, widths: Mapping[str, int], place: Place | None, earlier: AnnData | None
+) -> Store:
+    if place is None and earlier is not None:
+        return InMemory.go_on(table, widths, earlier)
     if place is None:
         return InMemory(table, widths)
     if place.begun:

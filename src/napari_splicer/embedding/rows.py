@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from napari_splicer.embedding.table import take_rows
+from napari_splicer.embedding.begun import why_other
+from napari_splicer.embedding.table import record, take_rows
+from napari_splicer.errors import InvalidSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +65,27 @@ class InMemory:
             name: np.full((table.n_obs, width), np.nan, np.float32)
             for name, width in widths.items()
         }
+
+    @classmethod
+    def go_on(cls, table: AnnData, widths: Mapping[str, int], earlier: AnnData) -> InMemory:
+        """Begin with the cells that an embedding of ``table`` had described when it was stopped.
+
+        Raises
+        ------
+        InvalidSettings
+            If they are of other images or masks, another model or other settings.
+        """
+        why = why_other(earlier.obs, earlier.var_names, record(earlier), table)
+        if why:
+            raise InvalidSettings(
+                f"The cells that were described before are {why}.", "Describe all cells anew."
+            )
+        made = cls(table, widths)
+        rows = table.obs_names.get_indexer(earlier.obs_names)
+        for name, matrix in made._matrices.items():
+            matrix[rows] = earlier.X if name == "X" else earlier.obsm[name]
+        made.done[rows] = True
+        return made
 
     def read(self, name: str, rows: slice) -> NDArray[np.float32]:
         """Return some rows of a matrix."""

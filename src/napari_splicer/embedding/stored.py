@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import warnings
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_splicer.config import RunConfig, as_kept
+from napari_splicer.embedding.begun import OTHER, why_other
 from napari_splicer.embedding.place import DONE
 from napari_splicer.embedding.rows import PIECE
-from napari_splicer.embedding.table import read_table, record, take_rows
+from napari_splicer.embedding.table import read_table, take_rows
 from napari_splicer.errors import CannotWrite, InvalidSettings, UnreadableFile
 from napari_splicer.files import check_writable, name_finished, remove, telling, written
 
@@ -32,8 +31,6 @@ LARGE = 200_000
 """Cells above which a table's matrices are not read into memory as a whole."""
 
 _PLACES = {"X": "X", "X_splicer": "obsm/X_splicer", "X_splicer_chunks": "obsm/X_splicer_chunks"}
-_SAME_ROWS = {"region": str, "instance_id": np.int64, "y": np.float64, "x": np.float64}
-_SAME_SETTINGS = ("patches", "normalization", "seed", "precision")
 _ROOM = 1.1
 _CHANGED = ("obs", "var", "obsm", "uns")
 """Parts of a table that clustering changes; all others are another program's, or ``X``."""
@@ -118,35 +115,17 @@ class StoredTable:
             group = zarr.open_group(place.partial, mode="r+")
             rows, noted = read_elem(group["obs"]), read_elem(group["uns/splicer"])
             stored = cls(place, group)
-            config = RunConfig.model_validate(as_kept(json.loads(noted["config"])))
-            channels = read_elem(group["var"]).index
+            why = why_other(rows, read_elem(group["var"]).index, noted, table)
         except (OSError, KeyError, ValueError) as error:
             raise UnreadableFile(
                 f"The table that was begun in {place.partial} can't be read: {error}.",
                 "Begin anew (--overwrite).",
             ) from error
-        now = record(table)
-        asked = RunConfig.model_validate_json(now["config"])
-        same = (
-            len(rows) == table.n_obs
-            and channels.equals(table.var_names)
-            and noted["bundle"] == now["bundle"]
-        )
-        same &= all(getattr(config, key) == getattr(asked, key) for key in _SAME_SETTINGS)
-        if not same or not all(
-            np.array_equal(rows[name].to_numpy(kind), table.obs[name].to_numpy(kind))
-            for name, kind in _SAME_ROWS.items()
-        ):
+        if why or len(rows) != table.n_obs:
             raise InvalidSettings(
-                f"The table that was begun in {place.partial} is of other cells, another model or "
-                "other settings.",
-                "Use the images, model and settings of then, or begin anew (--overwrite).",
-            )
-        if not _same_sizes(noted["pixel_sizes"], now["pixel_sizes"]):
-            raise InvalidSettings(
-                f"The table that was begun in {place.partial} is of images whose pixels had "
-                "another size in µm.",
-                "Give the pixel size of then, or begin anew (--overwrite).",
+                f"The table that was begun in {place.partial} is {why or OTHER}.",
+                "Use the images, model, settings and pixel size of then, or begin anew "
+                "(--overwrite).",
             )
         return stored
 
@@ -194,13 +173,6 @@ class StoredTable:
             del group[DONE]
             zarr.consolidate_metadata(group.store, zarr_format=2)
         return read_table(path, lazy_above=LARGE)
-
-
-def _same_sizes(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether every image has the size of its pixels, or none is known of it, as before."""
-    return list(before["region"]) == list(now["region"]) and all(
-        np.array_equal(before[side], now[side], equal_nan=True) for side in ("y_um", "x_um")
-    )
 
 
 def write_changes(table: AnnData, path: Path) -> None:
