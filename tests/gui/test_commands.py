@@ -12,6 +12,7 @@ from napari_splicer.events import Finished, Metrics, Progress, Started, Warned
 from napari_splicer.gui import commands, editing
 from napari_splicer.gui.earlier import look
 from napari_splicer.gui.readiness import resolve
+from napari_splicer.gui.training_report import MOST
 
 if TYPE_CHECKING:
     from napari_splicer.gui.commands import Run
@@ -111,6 +112,30 @@ def test_results_of_an_older_run_are_refused(session) -> None:
     assert session.bundle is None
     assert session.notice is None
     assert session.job.run == new.number
+
+
+def test_curves_of_a_long_training_stay_short(session: Session) -> None:
+    run = commands.train(session)
+    commands.begin(session, run)
+    ranks, length = {999, 40_000}, 100_000
+    for start in range(1, length, 50):
+        steps = range(start, start + 50)
+        commands.apply(
+            session,
+            run,
+            [
+                Metrics("train", n, {"loss": 1 / n} | ({"rankme": 3.0} if n in ranks else {}))
+                for n in steps
+            ],
+        )
+        assert len(session.metrics) < MOST + 50
+    kept = [event.step for event in session.metrics]
+    assert len(kept) > MOST / 2
+    assert kept == sorted(set(kept))
+    assert kept[-1] == length
+    assert {event.step for event in session.metrics if "rankme" in event.values} == ranks
+    often, _ = np.histogram(kept, 10)  # as many at the end as at the beginning
+    assert often.max() <= 1.1 * often.min()
 
 
 def test_cancelled_training_keeps_the_model_and_says_so(session) -> None:

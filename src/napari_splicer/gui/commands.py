@@ -21,6 +21,7 @@ from napari_splicer.gui.naming import free_name
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.results import keep
 from napari_splicer.gui.snapshot import Job, Notice, detached, warning_after
+from napari_splicer.gui.training_report import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -204,7 +205,7 @@ def begin(session: Session, run: Run) -> None:
         session.notice = None
     session.job = Job(run.number, run.stage)
     if run.stage == "train":
-        session.metrics = () if run.resume is None else run.resume.metrics
+        session.metrics = () if run.resume is None else thinned(run.resume.metrics)
 
 
 def request_cancel(session: Session, run: Run) -> None:
@@ -232,7 +233,7 @@ def apply(session: Session, run: Run, events: Iterable[Event]) -> None:
         return
     metrics = tuple(event for event in events if isinstance(event, Metrics))
     if metrics:
-        session.metrics = (*session.metrics, *metrics)
+        session.metrics = thinned((*session.metrics, *metrics))
     for event in events:
         if session.job is None:
             return

@@ -15,8 +15,36 @@ if TYPE_CHECKING:
 
 Series: TypeAlias = dict[str, tuple[list[int], list[float]]]
 
+MOST = 1000
+"""Steps of a training that curves keep: more than a plot has pixels."""
+
 _FEW = 25  # points before anything is said
 _STILL = 0.01  # relative fall of the loss, last fifth against the one before, that counts
+
+
+def thinned(metrics: Sequence[Metrics]) -> tuple[Metrics, ...]:
+    """Return what curves need of many steps: as many at the end as at the beginning.
+
+    Steps that tell more than the loss (ranks, the loss on cells kept apart) stay, and the last one.
+
+    Examples
+    --------
+    >>> from napari_splicer.events import Metrics
+    >>> kept = thinned([Metrics("train", step, {"loss": 1.0}) for step in range(1, 100_000)])
+    >>> len(kept), kept[-1].step
+    (782, 99999)
+    """
+    if not metrics:
+        return ()
+    every, last = 1, metrics[-1]
+    while last.step - metrics[0].step >= MOST * every:
+        every *= 2
+    usual = min(len(event.values) for event in metrics)
+    return tuple(
+        event
+        for event in metrics
+        if event.step % every == 0 or event is last or len(event.values) > usual
+    )
 
 
 def series(metrics: Sequence[Metrics], prefix: str) -> Series:

@@ -12,7 +12,6 @@ from opening import show_image_file, show_mask_file
 
 from napari_splicer.analysis.teaching import taught_settings, teach
 from napari_splicer.errors import CannotWrite
-from napari_splicer.events import Metrics
 from napari_splicer.gui import commands, editing, lessons
 from napari_splicer.gui.naming import rename_channels
 from napari_splicer.gui.project import record
@@ -169,18 +168,6 @@ def test_examples_by_the_thousand_are_kept_once(plain, tmp_path, open_again) -> 
     while again.session.history.undo():
         session.history.undo()
         assert again.session.lesson == session.lesson
-
-
-def test_a_long_training_keeps_its_curve_and_little_more(window, tmp_path) -> None:
-    rank = {999, 40_000}
-    window.session.metrics = tuple(
-        Metrics("train", n, {"loss": 1 / n} | ({"rank": 3.0} if n in rank else {}))
-        for n in range(1, 40_001)
-    )
-    kept = window.save(tmp_path / "a.splicer").work.metrics
-    assert 900 < len(kept) < 1100
-    assert {step for step, values in kept if "rank" in values} == rank
-    assert kept[-1][0] == 40_000
 
 
 def test_a_taught_group_can_not_take_the_name_of_a_type_without_cells(taught) -> None:

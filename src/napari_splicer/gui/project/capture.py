@@ -28,12 +28,12 @@ from napari_splicer.gui.snapshot import Snapshot
 from napari_splicer.gui.view import camera_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
     from anndata import AnnData
     from napari.layers import Layer
 
-    from napari_splicer.events import Metrics, Stage
+    from napari_splicer.events import Stage
     from napari_splicer.gui.history import Step
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.project.provenance import Provenance
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from napari_splicer.gui.project.state import Pixels
     from napari_splicer.gui.session import Session
     from napari_splicer.images.image import MultiplexImage
-
-_MOST_METRICS = 1_000  # about as many steps of a training are kept, for its curve
 
 
 @dataclass
@@ -266,17 +264,8 @@ def _work(session: Session, link: ViewerLink, layers: _Layers) -> WorkRecord:
         segmentation=session.segmentation,
         hidden=_sorted(session.hidden),
         picked=session.picked,
-        metrics=tuple((m.step, _finite(m.values)) for m in _some(session.metrics)),
+        metrics=tuple((m.step, _finite(m.values)) for m in session.metrics),
     )
-
-
-def _some(metrics: Sequence[Metrics]) -> Iterator[Metrics]:
-    """Yield what a curve needs of very many steps: some of them, and those that say more."""
-    every = len(metrics) // _MOST_METRICS + 1
-    usual = min((len(m.values) for m in metrics), default=0)
-    for number, m in enumerate(metrics, 1):
-        if number % every == 0 or number == len(metrics) or len(m.values) > usual:
-            yield m
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:
