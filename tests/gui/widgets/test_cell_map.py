@@ -133,6 +133,43 @@ def test_one_marker_against_another(qtbot, cell_map, session):
     assert x1 - x0 < 10
 
 
+def test_the_cell_nearest_on_screen_is_under_the_mouse_whatever_the_axes_span(
+    qtbot, cell_map, session
+):
+    axes, count = cell_map.axes, session.table.n_obs
+    random = np.random.default_rng(0)
+    wide, flat = random.uniform(0, 5000, count), random.uniform(0, 1, count)
+    session.measures = {"wide": wide, "flat": flat}
+    axes.kind.setCurrentIndex(axes.kind.findData("numbers"))
+    axes.kind.activated.emit(axes.kind.currentIndex())
+    for x, y in (("wide", "flat"), ("flat", "wide")):
+        axes.x.setCurrentText(x)
+        axes.y.setCurrentText(y)
+        axes.y.activated.emit(axes.y.currentIndex())
+        _settle(qtbot, cell_map)
+        places = np.stack([session.measures[x], session.measures[y]], axis=1)
+        for row in range(12):
+            pixel = _pixel(cell_map, *places[row]) + QPointF(0, 3)
+            on_screen = [_pixel(cell_map, *place) - pixel for place in places]
+            distance = [np.hypot(apart.x(), apart.y()) for apart in on_screen]
+            _send(cell_map, QEvent.Type.MouseMove, pixel, NO_BUTTON, NO_BUTTON, NONE)
+            assert session.hovered == session.ids()[int(np.argmin(distance))]
+        low = places[places[:, 1].argmin()]
+        below = _pixel(cell_map, *low) + QPointF(0, 10)  # out of reach, where y goes down
+        _send(cell_map, QEvent.Type.MouseMove, below, NO_BUTTON, NO_BUTTON, NONE)
+        assert session.hovered is None
+
+
+def test_axes_follow_annotations_that_come_and_go(cell_map, session):
+    axes = cell_map.axes
+    session.table.obs["age"] = np.arange(session.table.n_obs, dtype=float)
+    session.clusterings_changed.emit()
+    assert axes.x.findText("age") >= 0
+    del session.table.obs["age"]
+    session.clusterings_changed.emit()
+    assert axes.x.findText("age") < 0
+
+
 def test_axes_follow_a_measure_that_changes_or_goes(cell_map, session):
     axes = cell_map.axes
     session.measures = {"likeness": np.zeros(90)}

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _REACH = 8  # screen pixels within which a cell is under the mouse
 _DIMMED = 0.25
+_SAME_SHAPE = 0.02  # share by which the shape of a pixel may differ from that of the tree
 _RING, _PULSE = 14, 44  # screen pixels
 
 
@@ -61,6 +62,7 @@ class CellMap(QWidget):
         self._placed: NDArray[np.bool_] = np.empty(0, bool)
         self._ids = np.empty(0, np.int64)
         self._tree: Any = None
+        self._stretch = 1.0  # how much y is stretched in the tree
         self._grid: PointGrid | None = None
         self._colouring = colouring_of(session)
         self._build()
@@ -270,14 +272,18 @@ class CellMap(QWidget):
         super().leaveEvent(event)
 
     def _cell_at(self, x: float, y: float) -> int | None:
-        """Return the id of the nearest drawn cell within reach of a place on the map."""
+        """Return the id of the drawn cell that is nearest on screen to a place, within reach."""
         from scipy.spatial import cKDTree
 
         rows = np.flatnonzero(self._drawn())
         if not len(rows):
             return None
-        if self._tree is None:
-            self._tree = cKDTree(self._points[rows], balanced_tree=False, compact_nodes=False)
-        reach = _REACH * self.view.viewPixelSize()[0]
-        distance, nearest = self._tree.query((x, y), distance_upper_bound=reach)
+        width, height = self.view.viewPixelSize()  # axes with a meaning differ in scale
+        if self._tree is None or abs(width / height / self._stretch - 1) > _SAME_SHAPE:
+            self._stretch = width / height
+            seen = self._points[rows] * (1, self._stretch)
+            self._tree = cKDTree(seen, balanced_tree=False, compact_nodes=False)
+        reach = _REACH * width
+        place = (x, y * self._stretch)
+        distance, nearest = self._tree.query(place, distance_upper_bound=reach)
         return int(self._ids[rows[nearest]]) if np.isfinite(distance) else None

@@ -88,6 +88,7 @@ class MapAxes(QWidget):
         layout.addLayout(line)
         bind(self, session.events.table, self._new_table)
         bind(self, session.events.measures, self._list_numbers)
+        bind(self, session.clusterings_changed, self._list_numbers)  # annotations, too
         self._new_table()
 
     def _new_table(self) -> None:
