@@ -106,6 +106,13 @@ def test_a_shape_that_comes_when_the_cells_are_gone_is_only_forgotten(link, qtbo
     assert link.session.selection.tolist() == []
 
 
+def test_in_3d_nothing_is_drawn_but_it_is_said_where_to(link) -> None:
+    link.viewer.dims.ndisplay = 3
+    link.session.drawing_requested.emit()
+    assert link.own_layer(DRAWING) is None
+    assert "flat view" in link.session.notice.text
+
+
 def test_without_cells_there_is_nothing_to_draw_around(make_napari_viewer) -> None:
     link = link_for(make_napari_viewer())
     link.session.drawing_requested.emit()

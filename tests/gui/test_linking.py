@@ -162,6 +162,14 @@ def test_examples_are_outlined_in_the_image_by_id(link, mask, qtbot) -> None:
     qtbot.waitUntil(lambda: link.own_layer(EXAMPLES) is None)
 
 
+def test_in_3d_no_stroke_begins(link) -> None:
+    link.session.brush = 0
+    link.viewer.dims.ndisplay = 3
+    (callback,) = link.own_layer(BRUSH).mouse_drag_callbacks
+    event = SimpleNamespace(button=1, type="mouse_press", position=(6.0, 6.0), modifiers=())
+    assert next(callback(link.own_layer(BRUSH), event), "done") == "done"
+
+
 def test_the_brush_comes_and_goes(link, qtbot) -> None:
     session, viewer = link.session, link.viewer
     session.brush = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_splicer.gui.painting import place_of
+from napari_splicer.gui.painting import PAINTED, place_of
 from napari_splicer.gui.pointing import CELL
 from napari_splicer.gui.reading import OWN, is_own
 
@@ -54,14 +54,16 @@ class Alignment:
         link, mask = self._link, self._link.mask_layer
         if link.ground.layer is not mask or mask is None:
             return
-        place = place_of(mask)
+        # What is painted is one plane of a mask with several; what one draws on has all of them.
+        whole, painted = place_of(mask), place_of(mask, link.ground.plane)
         for layer in link.layers:
             if not is_own(layer) or layer.ndim != mask.ndim:
                 continue
-            if layer.metadata[OWN]["role"] == CELL:  # lies at a place of its own within
+            role = layer.metadata[OWN]["role"]
+            if role == CELL:  # lies at a place of its own within
                 link.remove_layer(layer)
                 continue
-            for name, value in place.items():
+            for name, value in (painted if role in PAINTED else whole).items():
                 setattr(layer, name, value)
 
 

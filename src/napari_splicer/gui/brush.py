@@ -115,7 +115,9 @@ class Brush:
 
     def _on_drag(self, layer: Shapes, event: Any) -> Iterator[None]:
         """Follow the mouse from press to release; a click is a stroke of one point."""
-        if event.button != 1:
+        viewer = self._link.viewer
+        flat = viewer is not None and viewer.dims.ndisplay == 2
+        if event.button != 1 or not flat:  # in 3D nothing tells which cells a stroke is over
             return
         takes = UNPAINT.among(event.modifiers)
         path = [np.asarray(layer.world_to_data(event.position), float)]
@@ -125,7 +127,8 @@ class Brush:
             self._draw(layer, path, takes)
             yield
         layer.data = []
-        self._apply(np.array(path)[:, -2:], takes)
+        if self._link.ground.holds(path[0]):
+            self._apply(np.array(path)[:, -2:], takes)
 
     def _draw(self, layer: Shapes, path: Sequence[Any], takes: bool) -> None:
         place, viewer = self._session.brush, self._link.viewer

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 DRAWING = "drawing"
 _NAME = "SpliCER drawing"
+_FLAT_ONLY = (
+    "Cells are drawn around in napari's flat view, not in 3D. Go back to it (the cube below the "
+    "list of layers, or Ctrl+Y) and choose this again."
+)
 _HOW = (
     "Draw around cells on the image to select them. Shift adds to the selection, Alt takes away. "
     "Choose another layer to end."
@@ -54,6 +58,9 @@ class Drawing:
         viewer, mask, session = self._link.viewer, self._link.ground.layer, self._link.session
         if viewer is None or mask is None or session.table is None:
             return
+        if viewer.dims.ndisplay == 3:
+            session.notice = Notice("info", session.words(_FLAT_ONLY))
+            return
         layer = self._layer
         if layer is None:
             layer = Shapes(
@@ -80,10 +87,11 @@ class Drawing:
         layer = self._layer
         if layer is None or event.action != "added" or not layer.data:
             return
-        corners = np.asarray(layer.data[-1])[:, -2:]
+        corners, here = np.asarray(layer.data[-1])[:, -2:], layer.data[-1][0]
         is_ellipse = layer.shape_type[-1] == "ellipse"
         session = self._link.session
-        if session.table is not None and session.table_fits:  # another image may be chosen by now
+        fits = session.table_fits and self._link.ground.holds(here)
+        if session.table is not None and fits:  # another image may be chosen by now
             places = session.table.obs[["y", "x"]].to_numpy(float)
             within = in_ellipse(places, corners) if is_ellipse else inside(places, corners)
             chosen = session.ids()[within]

@@ -12,6 +12,8 @@ from napari_splicer.gui.display import place
 from napari_splicer.gui.reading import OWN
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.images.image import Affine2D
     from napari_splicer.patches.tile_mask import TileMask
@@ -50,6 +52,20 @@ class Ground:
         if self._tiles is None or self._made_of != made_of:
             self._tiles, self._made_of = tile_layer(*made_of), made_of
         return self._tiles
+
+    @property
+    def plane(self) -> tuple[int, ...]:
+        """Which of the layer's planes is meant, where it has several."""
+        return () if self._link.session.of_tiles else self._link.mask_plane
+
+    def holds(self, place: ArrayLike) -> bool:
+        """Return whether a place in the layer's pixels lies in the plane that is meant.
+
+        In another plane the same number may be another cell, and in napari's 3D display nothing
+        tells which cell the mouse is over.
+        """
+        viewer, plane = self._link.viewer, np.floor(np.asarray(place)[:-2] + 0.5)
+        return viewer is not None and viewer.dims.ndisplay == 2 and tuple(plane) == self.plane
 
     def _show(self) -> None:
         """Show the tiles while they are chosen: what is made of them takes their place."""

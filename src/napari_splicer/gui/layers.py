@@ -134,6 +134,8 @@ class ViewerLink:
         self.image_layers = () if choice is None else choice.layers
         self.session.panel_groups = {}  # a panel is read for one image
         self.session.image = None if choice is None else read_image(choice, self._step())
+        if choice is not None:
+            self._turn_masks()
         if (
             choice is not None
             and self.mask_layer is not None
@@ -142,6 +144,13 @@ class ViewerLink:
             self.use_mask(self._guess.likely_mask())
         self._pair_up()
         self.changed.emit()
+
+    def _turn_masks(self) -> None:
+        """Let masks with several planes follow the image to the plane on screen."""
+        if self._mask is not None and self._mask.turn(self._step()):
+            self._read_mask()
+        if self._regions.turn(self._step()):
+            self._read_regions()
 
     def read_image_again(self) -> None:
         """Take what the chosen layers say of themselves now, but keep the channels' names."""
@@ -158,6 +167,11 @@ class ViewerLink:
     def mask_layer(self) -> Labels | None:
         """The layer of the cells."""
         return None if self._mask is None else self._mask.layer
+
+    @property
+    def mask_plane(self) -> tuple[int, ...]:
+        """Which plane of that layer holds the cells, where it has several."""
+        return () if self._mask is None else self._mask.plane or ()
 
     @property
     def region_layers(self) -> dict[str, Labels]:

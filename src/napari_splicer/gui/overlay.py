@@ -210,13 +210,14 @@ def outlined(codes_YX: NDArray[Any], width: int) -> NDArray[Any]:
     """Return only what lies within ``width`` pixels (city block) of the background, 0.
 
     As ``contour`` of a napari layer draws where there is one code, and in a twentieth of its time.
+    Of an array with further axes before these two, plane by plane.
     """
     left_YX = codes_YX != 0
     for _ in range(width):
         inner_YX = left_YX.copy()
-        inner_YX[1:] &= left_YX[:-1]
-        inner_YX[:-1] &= left_YX[1:]
-        inner_YX[:, 1:] &= left_YX[:, :-1]
-        inner_YX[:, :-1] &= left_YX[:, 1:]
+        inner_YX[..., 1:, :] &= left_YX[..., :-1, :]
+        inner_YX[..., :-1, :] &= left_YX[..., 1:, :]
+        inner_YX[..., 1:] &= left_YX[..., :-1]
+        inner_YX[..., :-1] &= left_YX[..., 1:]
         left_YX = inner_YX
     return np.where(left_YX, codes_YX.dtype.type(0), codes_YX)

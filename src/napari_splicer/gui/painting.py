@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
 
+import dask.array as da
 import numpy as np
 from napari.layers import Labels
 from napari.utils.transforms import Affine
@@ -23,6 +24,8 @@ from napari_splicer.gui.snapshot import MIXTURE
 from napari_splicer.gui.tints import tinted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from napari_splicer.images.masks import LabelMask
 
 GROUPS, SELECTED, EXAMPLES = "groups", "selected", "examples"
+PAINTED = (GROUPS, SELECTED, EXAMPLES)
 _TITLES = {
     GROUPS: "SpliCER groups",
     SELECTED: "SpliCER selection",
@@ -43,13 +47,18 @@ class _Painted(NamedTuple):
     """What a layer was made from; ``cells`` is another object after every stroke on the mask."""
 
     pixels: Any
+    plane: tuple[int, ...]
     cells: LabelMask | None
     lookup: ClusterLookup
 
     def is_like(self, other: _Painted) -> bool:
         """Whether every pixel has the same code."""
-        same = self.pixels is other.pixels and self.cells is other.cells
+        same = self.lies_as(other) and self.cells is other.cells
         return same and self.lookup.paints_as(other.lookup)
+
+    def lies_as(self, other: _Painted) -> bool:
+        """Whether it lies in the same plane of the same layer."""
+        return self.pixels is other.pixels and self.plane == other.plane
 
 
 class Painter:
@@ -138,7 +147,8 @@ class Painter:
         if mask is None:
             return
         if len(mask.features.columns) == 0 or mask.metadata.get(OWN, {}).get("features"):
-            few = len(lookup.index) <= _MOST_DESCRIBED
+            # In other planes the same number may be another cell.
+            few = len(lookup.index) <= _MOST_DESCRIBED and mask.ndim == 2
             mask.features = lookup.cell_features() if few else None
             mask.metadata[OWN] = {**mask.metadata.get(OWN, {}), "features": True}
 
@@ -184,19 +194,21 @@ class Painter:
         if mask is None:
             return
         layer = self._link.own_layer(role)
-        painted = _Painted(mask.data, self._session.snapshot().units, lookup)
+        plane = self._link.ground.plane
+        painted = _Painted(mask.data, plane, self._session.snapshot().units, lookup)
         before = self._painted.get(role)
         if layer is not None and before is not None and painted.is_like(before):
             layer.colormap = colormap  # which is far cheaper than to look every pixel up again
             layer.features = lookup.features()
             return
-        masks = list(mask.data) if mask.multiscale else [mask.data]
+        masks = [_cut(level, plane) for level in (mask.data if mask.multiscale else [mask.data])]
         # Where a mask is read as it is looked at, outlines would need the pieces beside, too.
         ours = role == SELECTED and all(isinstance(level, np.ndarray) for level in masks)
         levels = lookup.overlay(masks, outline=contour if ours else 0)
         data = levels if mask.multiscale else levels[0]
         self._painted[role] = painted
-        if layer is not None and layer.multiscale != mask.multiscale:
+        other = layer is not None and layer.multiscale != mask.multiscale
+        if layer is not None and (other or layer.ndim != mask.ndim):
             self._link.remove_layer(layer)
             layer = None
         if layer is None:
@@ -210,7 +222,7 @@ class Painter:
                 metadata={OWN: {"role": role}},
                 multiscale=mask.multiscale,
                 colormap=colormap,
-                **place_of(mask),
+                **place_of(mask, plane),
                 opacity=opacity,
             )
             layer.editable = False
@@ -221,8 +233,8 @@ class Painter:
         if role == SELECTED:  # that of groups is as a person may have set it
             layer.contour = 0 if ours else contour
         layer.data = data
-        if before is None or before.pixels is not mask.data:  # over another mask than before
-            for name, value in place_of(mask).items():
+        if before is None or not before.lies_as(painted):  # over another mask than before
+            for name, value in place_of(mask, plane).items():
                 setattr(layer, name, value)
         if role != SELECTED:  # whose colour never changes: napari would trace outlines once more
             layer.colormap = colormap
@@ -243,11 +255,20 @@ class Painter:
             self._link.remove_layer(layer)
 
 
-def place_of(layer: Labels) -> dict[str, Any]:
-    """Return everything that says where a layer lies, to lay another one there."""
+def place_of(layer: Labels, first: Sequence[int] = ()) -> dict[str, Any]:
+    """Return everything that says where a layer lies, to lay another one there.
+
+    Parameters
+    ----------
+    layer : Labels
+    first : sequence of int
+        The pixel at which the other one begins, along as many axes as are given.
+    """
+    shift = np.zeros(layer.ndim)
+    shift[: len(first)] = first
     return {
         "scale": layer.scale,
-        "translate": layer.translate,
+        "translate": layer.translate + linear_of(layer) @ shift,
         "rotate": layer.rotate,
         "shear": layer.shear,
         "affine": layer.affine,
@@ -260,6 +281,15 @@ def linear_of(layer: Labels) -> NDArray[np.float64]:
     """Return what a layer does to distances, (ndim, ndim), but for its affine transform."""
     own = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim)
     return np.asarray(own.linear_matrix, float)
+
+
+def _cut(level: Any, plane: tuple[int, ...]) -> Any:
+    """Return one plane of a level, with as many axes as the level has."""
+    if not plane:
+        return level
+    lazy = level if isinstance(level, np.ndarray) else da.asanyarray(level)
+    at = tuple(min(place, n - 1) for place, n in zip(plane, level.shape, strict=False))
+    return lazy[at][(None,) * len(plane)]
 
 
 def _timer(slot: Any) -> QTimer:

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_splicer.gui.painting import linear_of, place_of
+from napari_splicer.gui.painting import place_of
 from napari_splicer.gui.reading import OWN, is_own
 from napari_splicer.gui.shortcuts import ADD_IN_IMAGE, TAKE_IN_IMAGE
 from napari_splicer.gui.view import camera_of
@@ -98,7 +98,10 @@ class Pointer:
         layer, mask = self._link.ground.layer, self._session.snapshot().units
         if layer is None or mask is None:
             return None
-        y, x = (int(np.floor(v + 0.5)) for v in layer.world_to_data(position)[-2:])
+        place = layer.world_to_data(position)
+        if not self._link.ground.holds(place):
+            return None
+        y, x = (int(np.floor(v + 0.5)) for v in place[-2:])
         if not (0 <= y < mask.shape[0] and 0 <= x < mask.shape[1]):
             return None
         self._near = (y, x)
@@ -139,10 +142,7 @@ class Pointer:
         self._draw((mask.read(y0, y1, x0, x1) == cell).astype(np.uint8), (y0, x0), layer)
 
     def _draw(self, crop: NDArray[np.uint8], corner: tuple[int, int], mask: Labels) -> None:
-        where = place_of(mask)
-        shift = np.zeros(mask.ndim)
-        shift[-2:] = corner
-        where["translate"] = mask.translate + linear_of(mask) @ shift
+        where = place_of(mask, (*self._link.ground.plane, *corner))
         data = crop.reshape((1,) * (mask.ndim - 2) + crop.shape)
         own = self._link.own_layer(CELL)
         if own is None:
@@ -174,9 +174,9 @@ class Pointer:
         viewer, layer, place = self._link.viewer, self._link.ground.layer, self._place(cell)
         if viewer is None or layer is None or place is None:
             return
-        at = np.zeros(layer.ndim)
-        at[-2:] = place
-        world = layer.data_to_world(at)
+        world = layer.data_to_world((*self._link.ground.plane, *place))
+        for axis, value in enumerate(world[:-2], viewer.dims.ndim - layer.ndim):
+            viewer.dims.set_point(axis, float(value))
         camera = camera_of(viewer)
         camera.center = (0.0, float(world[-2]), float(world[-1]))
         camera.zoom = max(camera.zoom, _ZOOM / float(layer.scale[-1]))

@@ -9,6 +9,8 @@ import numpy as np
 from napari_splicer.images.image import Affine2D
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.layers import Layer
     from numpy.typing import NDArray
 
@@ -30,6 +32,20 @@ def transform_of(layer: Layer) -> Affine2D:
         affine=None if _is(affine, np.eye(3)) else _rows(affine),
         units=(str(layer.units[-2]), str(layer.units[-1])),
     )
+
+
+def plane_at(layer: Layer, step: Sequence[int]) -> tuple[int, ...]:
+    """Return which (Y, X) plane of a layer is on screen, as its place along each axis before these.
+
+    Parameters
+    ----------
+    layer : Layer
+    step : sequence of int
+        The viewer's current step along each of its axes.
+    """
+    shape = layer.data[0].shape if getattr(layer, "multiscale", False) else layer.data.shape
+    offset, spare = len(step) - len(shape), len(shape) - 2
+    return tuple(min(int(step[offset + axis]), shape[axis] - 1) for axis in range(spare))
 
 
 def pixel_size_of(layer: Layer) -> PixelSize | None:

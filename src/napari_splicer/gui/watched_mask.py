@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from napari_splicer.gui.naming import free_name
 from napari_splicer.gui.reading import read_mask
 from napari_splicer.gui.strokes import StrokeWatch
+from napari_splicer.gui.transforms import plane_at
 from napari_splicer.images.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class WatchedMask:
     """A mask that is read anew after every stroke.
 
     Where all strokes are undone, the very mask that a result was made from comes back: it fits.
+    Of several planes, it is one: ``plane``, the one on screen when it was read first.
 
     Parameters
     ----------
@@ -35,7 +37,13 @@ class WatchedMask:
         self._strokes = StrokeWatch(changed)
         self._strokes.watch(layer)
         self._fresh = True
-        self._read_at: WeakValueDictionary[int, LabelMask] = WeakValueDictionary()
+        self.plane: tuple[int, ...] | None = None
+        self._read_at: WeakValueDictionary[Any, LabelMask] = WeakValueDictionary()
+
+    def turn(self, step: Sequence[int]) -> bool:
+        """Turn to the plane on screen; return whether it is another than before."""
+        before, self.plane = self.plane, plane_at(self.layer, step)
+        return before != self.plane
 
     def read(self, step: Sequence[int], made: LabelMask | None) -> LabelMask:
         """Return the mask as it is now.
@@ -48,15 +56,19 @@ class WatchedMask:
             What the results were made from. Only this is taken up again: what another mask knows of
             its cells may have been found out after the next stroke, in the same pixels.
         """
-        known = self._read_at.get(self._strokes.state)
+        if self.plane is None:
+            self.turn(step)
+        at = self._strokes.state, self.plane
+        known = self._read_at.get(at)
         if known is not None and known is made:
             return known
-        mask = read_mask(self.layer, step)
+        # Whichever plane is on screen by now: cells of another one may have the same numbers.
+        mask = read_mask(self.layer, (*(self.plane or ()), 0, 0))
         # Only before the first stroke, of which napari tells before it changes the pixels.
         if self._fresh and made is not None and _opened_again(mask, made):
             mask = made
         self._fresh = False
-        self._read_at[self._strokes.state] = mask
+        self._read_at[at] = mask
         return mask
 
     def let_go(self) -> None:
@@ -111,6 +123,11 @@ class WatchedMasks:
         for name, mask in before.items():
             if self._masks.get(name) is not mask:
                 mask.let_go()
+
+    def turn(self, step: Sequence[int]) -> bool:
+        """Turn to the plane on screen; return whether it is another than before for any."""
+        turned = [mask.turn(step) for mask in self._masks.values()]
+        return any(turned)
 
     def read(self, step: Sequence[int], made: Mapping[str, LabelMask]) -> dict[str, LabelMask]:
         """Return the masks as they are now; see :meth:`WatchedMask.read`."""
