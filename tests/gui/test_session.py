@@ -141,3 +141,14 @@ def test_names_that_come_back_from_a_table_are_taken(session, table, name) -> No
     session.table = table
     assert editing.rename(session, 0, name)
     assert session.groups[0].name == name
+
+
+def test_no_group_is_under_the_mouse_that_is_not_there_any_more(session, table) -> None:
+    session.table = table
+    session.hovered_group = 1
+    editing.merge(session, [0, 1])
+    assert len(session.groups) == 1
+    assert session.hovered_group is None
+    session.hovered_group = 0
+    session.clustering = None
+    assert session.hovered_group is None

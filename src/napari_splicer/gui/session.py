@@ -276,11 +276,11 @@ class Session:
         self._refresh_groups()
 
     def _refresh_groups(self) -> None:
-        if self.table is None or self.clustering is None:
-            self.groups = ()
-            return
-        hidden = self._hidden.get(self.clustering, frozenset())
-        self.groups = legend(self.table, self.clustering, self.codes(), hidden)
+        table, name, codes = self.table, self.clustering, self.codes()
+        hidden = self._hidden.get(name or "", frozenset())
+        self.groups = () if table is None or name is None else legend(table, name, codes, hidden)
+        if (self.hovered_group or 0) >= len(self.groups):
+            self.hovered_group = None
 
 
 _SESSIONS: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
