@@ -297,3 +297,8 @@ def test_what_is_merged_named_and_coloured_can_be_made_again(session) -> None:
     assert edited_groups(session.table, "first").groups[0].found == ("1", "2")
     editing.split(session, "1", np.array([0, 1, 0, 1, 0, 1]))
     assert edited_groups(session.table, "first") is None
+
+
+def test_a_name_that_only_looks_like_a_number_does_not_count(session) -> None:
+    editing.rename(session, 1, "²")
+    assert editing.free_group_name(session) == "2"

@@ -95,7 +95,7 @@ def free_group_name(session: Session) -> str:
 
     A lower one that is free may have been the name of other cells.
     """
-    numbers = [int(group.name) for group in session.groups if group.name.isdigit()]
+    numbers = [int(group.name) for group in session.groups if group.name.isdecimal()]
     return str(max(numbers, default=0) + 1)
 
 
