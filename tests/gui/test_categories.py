@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from napari_splicer.gui.categories import (
     colour_names,
     said_of,
 )
+from napari_splicer.gui.numbers import values_of
 from napari_splicer.gui.session import Session
 from napari_splicer.gui.widgets.colouring import NOTHING, colouring_of
 
@@ -99,3 +101,26 @@ def test_a_million_cells_have_their_colours_at_once(session):
     found = colouring_of(session)
     assert time.perf_counter() - start < 1
     assert len(found.codes) == count
+
+
+def test_a_marker_on_disk_is_read_once_for_all_its_colours(table) -> None:
+    reads: list[int] = []
+
+    def read(block: np.ndarray) -> np.ndarray:
+        reads.append(len(block))
+        return block
+
+    values = np.asarray(table.X)
+    meta = np.empty((0, 0), values.dtype)
+    table.X = da.from_array(values, chunks=(3, 2)).map_blocks(read, meta=meta)
+    session = Session(table=table)
+    for group in (None, 0, 1, 0):
+        session.hovered_group = group
+        for _ in range(2):
+            np.testing.assert_array_equal(values_of(session, "PanCK"), values[:, 1])
+    assert len(reads) == 2  # a block each
+    np.testing.assert_array_equal(values_of(session, "CD3"), values[:, 0])
+    other = table.copy()
+    other.X = da.from_array(values + 1)
+    session.table = other
+    np.testing.assert_array_equal(values_of(session, "PanCK"), values[:, 1] + 1)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from numpy.typing import ArrayLike, NDArray
 
     from napari_splicer.gui.session import Session
+
+_MOST_READ = 4  # columns of a matrix that is not in memory: 32 MB of a million cells
+
+
+class _Column(NamedTuple):
+    matrix: Any
+    name: str
+    values: NDArray[np.float64]
+
+
+_READ: WeakKeyDictionary[Session, deque[_Column]] = WeakKeyDictionary()
 
 _RANGE = (1, 99)  # percentiles that end the scale, so that one bright cell does not darken all
 
@@ -24,8 +38,28 @@ def values_of(session: Session, name: str) -> NDArray[np.float64]:
     if name not in table.var_names:
         known = name in table.obs  # a grouping's uncertainty goes when the grouping is removed
         return np.asarray(table.obs[name], np.float64) if known else np.full(table.n_obs, np.nan)
-    column = table.X[:, table.var_names.get_loc(name)]
-    return np.asarray(column.toarray() if hasattr(column, "toarray") else column, float).ravel()
+    return _intensities(session, table, name)
+
+
+def _intensities(session: Session, table: AnnData, name: str) -> NDArray[np.float64]:
+    """Return a column of the table's matrix; of one that is not in memory, those read last stay.
+
+    Colours are asked for again whenever a group is under the mouse: that may not read a file.
+    """
+    matrix, place = table.X, table.var_names.get_loc(name)
+    if isinstance(matrix, np.ndarray):
+        return np.asarray(matrix[:, place], float)
+    known = _READ.setdefault(session, deque(maxlen=_MOST_READ))
+    if known and known[0].matrix is not matrix:
+        known.clear()
+    for column in known:
+        if column.name == name:
+            return column.values
+    column = matrix[:, place]
+    values = np.array(column.toarray() if hasattr(column, "toarray") else column, float).ravel()
+    values.setflags(write=False)
+    known.append(_Column(matrix, name, values))
+    return values
 
 
 def further_numbers(session: Session) -> tuple[str, ...]:
