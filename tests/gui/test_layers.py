@@ -466,3 +466,32 @@ def test_in_3d_no_cell_is_under_the_mouse(viewer, tissue) -> None:
     assert link.session.hovered is None
     click(viewer, world)
     assert link.session.picked is None
+
+
+def test_layers_that_a_person_has_selected_stay_selected(viewer, tissue) -> None:
+    link = link_for(viewer)
+    chosen = set(viewer.layers[1:4])
+    viewer.layers.selection.clear()
+    viewer.layers.selection.update(chosen)
+    inside = np.argwhere(np.asarray(tissue.cells.data) > 0)[0]
+    hover(viewer, viewer.layers["cells"].data_to_world(inside))
+    assert link.own_layer(CELL) is not None
+    assert set(viewer.layers.selection) == chosen
+
+
+def test_a_large_cell_is_outlined_whole(qtbot) -> None:
+    cells = np.zeros((700, 900), int)
+    cells[40:60, 20:880] = cells[40:660, 20:40] = 3  # its middle is not in it
+    cells[300:420, 300:800] = 7
+    cells[:30] = 9  # up to the image's edge
+    viewer = ViewerModel()
+    viewer.add_image(np.arange(cells.size).reshape(cells.shape), name="CD3")
+    viewer.add_labels(cells, name="cells")
+    link = link_for(viewer)
+    link.session.facts = examine(link.session.image, link.session.cells)
+    for cell in (3, 7, 9):
+        link.session.picked = cell
+        outline = link.own_layer(CELL)
+        assert outline.data.sum() == (cells == cell).sum()
+        at = outline.data_to_world(np.argwhere(outline.data)[0])
+        np.testing.assert_array_equal(at, np.argwhere(cells == cell)[0])

@@ -16,7 +16,7 @@ from psygnal import Signal
 from napari_splicer.gui.alignment import Alignment
 from napari_splicer.gui.brush import Brush
 from napari_splicer.gui.dask_cache import share_between_threads
-from napari_splicer.gui.display import set_visible
+from napari_splicer.gui.display import selection_kept, set_visible
 from napari_splicer.gui.drawing import Drawing
 from napari_splicer.gui.drawn_regions import DrawnRegions
 from napari_splicer.gui.file_opener import FileOpener
@@ -267,14 +267,11 @@ class ViewerLink:
         return next((layer for layer in own if layer.metadata[OWN]["role"] == role), None)
 
     def add_layer(self, layer: Layer) -> None:
-        """Put a layer on top, leaving the person's choice of active layer alone."""
+        """Put a layer on top, leaving alone which layers the person has selected."""
         viewer = self.viewer
-        if viewer is None:
-            return
-        active = viewer.layers.selection.active
-        viewer.add_layer(layer)
-        if active is not None:
-            viewer.layers.selection.active = active
+        if viewer is not None:
+            with selection_kept(viewer):
+                viewer.add_layer(layer)
 
     def remove_layer(self, layer: Layer) -> None:
         """Take a layer away if it is there."""

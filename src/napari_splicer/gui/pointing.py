@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CELL = "cell"
 _TILE = 512  # side in px of the blocks of mask that are kept while the mouse moves
-_REACH = 64  # px around the mouse in which a cell's outline is looked for
+_REACH, _FARTHEST = 64, 1024  # px around its middle in which a cell is looked for
 _ZOOM = 5.0  # screen pixels per image pixel after flying to a cell
 _LOOKING = ("pan_zoom", "transform", "pick")
 
@@ -137,9 +137,7 @@ class Pointer:
                 own.visible = False
             return
         reach = max(_REACH, mask.reach) if isinstance(mask, TileMask) else _REACH
-        y0, x0 = (max(0, at - reach) for at in place)
-        y1, x1 = (min(n, at + reach) for n, at in zip(mask.shape, place, strict=True))
-        self._draw((mask.read(y0, y1, x0, x1) == cell).astype(np.uint8), (y0, x0), layer)
+        self._draw(*_pixels_of(cell, mask, place, reach), layer)
 
     def _draw(self, crop: NDArray[np.uint8], corner: tuple[int, int], mask: Labels) -> None:
         where = place_of(mask, (*self._link.ground.plane, *corner))
@@ -181,6 +179,22 @@ class Pointer:
         camera.center = (0.0, float(world[-2]), float(world[-1]))
         camera.zoom = max(camera.zoom, _ZOOM / float(layer.scale[-1]))
         self._session.picked = cell
+
+
+def _pixels_of(
+    cell: int, mask: LabelMask, place: tuple[int, int], reach: int
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Return a cell's pixels, and where they begin: the more of the mask, the larger it is."""
+    while True:
+        y0, x0 = (max(0, at - reach) for at in place)
+        y1, x1 = (min(n, at + reach) for n, at in zip(mask.shape, place, strict=True))
+        crop = mask.read(y0, y1, x0, x1) == cell
+        beyond = y0, x0, mask.shape[0] - y1, mask.shape[1] - x1
+        edges = crop[:1], crop[:, :1], crop[-1:], crop[:, -1:]
+        goes_on = any(more and edge.any() for more, edge in zip(beyond, edges, strict=True))
+        if reach >= _FARTHEST or (crop.any() and not goes_on):
+            return crop.astype(np.uint8), (y0, x0)
+        reach *= 2
 
 
 def _read_tile(mask: LabelMask, row: int, column: int) -> NDArray[np.int64]:
