@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
+
 from napari_splicer.gui.painting import PAINTED, place_of
 from napari_splicer.gui.pointing import CELL
 from napari_splicer.gui.reading import OWN, is_own
@@ -26,6 +28,9 @@ class Alignment:
         self._link = link
         self._image: Layer | None = None
         self._mask: Layer | None = None
+        # Many parts of a place may change at once; lists may then say something else of a mask.
+        self._due = QTimer(singleShot=True, interval=0)
+        self._due.timeout.connect(link.changed.emit)
         link.changed.connect(self._watch)
         self._watch()
 
@@ -47,11 +52,13 @@ class Alignment:
     def _image_moved(self) -> None:
         """Take the pixel size anew as long as nothing is made of the one before."""
         session = self._link.session
+        self._due.start()
         if session.bundle is None and session.table is None:
             self._link.read_image_again()
 
     def _mask_moved(self) -> None:
         link, mask = self._link, self._link.mask_layer
+        self._due.start()
         if link.ground.layer is not mask or mask is None:
             return
         # What is painted is one plane of a mask with several; what one draws on has all of them.

@@ -48,6 +48,43 @@ def plane_at(layer: Layer, step: Sequence[int]) -> tuple[int, ...]:
     return tuple(min(int(step[offset + axis]), shape[axis] - 1) for axis in range(spare))
 
 
+def lie_together(layer: Layer, other: Layer, shape: tuple[int, int]) -> bool:
+    """Return whether the same pixels of two layers lie at the same place, to within half of one.
+
+    Parameters
+    ----------
+    layer, other : Layer
+    shape : (int, int)
+        Height and width of both in pixels.
+    """
+    corners = [_corners(each, shape) for each in (layer, other)]
+    pixel = np.linalg.norm(corners[0][1:] - corners[0][0], axis=1) / shape
+    return bool((np.abs(corners[0] - corners[1]) <= pixel.min() / 2).all())
+
+
+def _corners(layer: Layer, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return where three corners of the layer's (Y, X) plane lie, (3, 2)."""
+    spare = (0,) * (layer.ndim - 2)
+    places = [(0, 0), (shape[0], 0), (0, shape[1])]
+    return np.array([layer.data_to_world((*spare, *place))[-2:] for place in places], float)
+
+
+def lay_over(layer: Layer, other: Layer) -> None:
+    """Lay a layer's (Y, X) planes where those of another lie, with its scale and units."""
+    there, spare = transform_of(other), layer.ndim - 2
+    layer.units = (*layer.units[:spare], *there.units)
+    layer.scale = (*layer.scale[:spare], *there.scale)
+    layer.translate = (*layer.translate[:spare], *there.translate)
+    for name, side in (("rotate", layer.ndim), ("affine", layer.ndim + 1)):
+        whole, part = np.eye(side), getattr(there, name)
+        if part is not None:
+            whole[spare:, spare:] = part
+        setattr(layer, name, whole)
+    shear = np.zeros(len(layer.shear))
+    shear[-1] = 0 if there.shear is None else there.shear[-1]
+    layer.shear = shear
+
+
 def pixel_size_of(layer: Layer) -> PixelSize | None:
     """Return the pixel's height and width in µm; None where the layer's units are no lengths."""
     if not all(unit.is_compatible_with("micrometer") for unit in layer.units[-2:]):

@@ -64,6 +64,35 @@ def test_a_guess_is_shown_with_its_facts(step, viewer, tissue, qtbot) -> None:
     assert "pixel size is unknown" in step.remarks.text()
 
 
+@pytest.mark.parametrize("planes", [0, 2])
+def test_a_mask_that_lies_elsewhere_is_said_to_and_laid_on_the_image(
+    step, viewer, tissue, qtbot, planes
+) -> None:
+    add_tissue(viewer, tissue)
+    image, cells = viewer.layers["field"], np.asarray(tissue.cells.data)
+    assert step.elsewhere.isHidden()
+    image.scale, image.translate, image.rotate = (1, 0.5, 0.5), (0, 10, 20), (0, 0, 30)
+    image.units = ("pixel", "um", "um")
+    qtbot.waitUntil(lambda: not step.elsewhere.isHidden())
+    assert "The mask cells has the image's size" in step.elsewhere.words.text()
+    if planes:
+        viewer.layers.remove("cells")
+        viewer.add_labels(np.stack([cells] * planes), name="planes", scale=(3, 1, 1))
+        assert not step.elsewhere.isHidden()
+    mask = step._link.mask_layer
+    step.elsewhere.button.click()
+    qtbot.waitUntil(lambda: step.elsewhere.isHidden())
+    for place in ((0, 0), (160, 0), (40, 160)):
+        np.testing.assert_allclose(
+            mask.data_to_world((*(0,) * (mask.ndim - 2), *place))[-2:],
+            image.data_to_world((0, *place))[-2:],
+        )
+    if planes:
+        assert mask.scale[0] == 3
+    mask.translate = (*mask.translate[:-1], 500)
+    qtbot.waitUntil(lambda: not step.elsewhere.isHidden())
+
+
 def test_channels_without_signal_are_named(step, viewer, qtbot) -> None:
     pixels = np.zeros((2, 16, 16), np.uint8)
     pixels[0, 3, 3] = 1

@@ -28,6 +28,7 @@ from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.apart_offer import ApartOffer
 from napari_splicer.gui.steps.channel_names import ChannelNames
 from napari_splicer.gui.steps.describe_form import DescribeForm
+from napari_splicer.gui.steps.lay_offer import LayOffer
 from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.page import StepPage, fold, heading, narrow_form, text, with_button
 from napari_splicer.gui.steps.pixel_size_box import PixelSizeBox
@@ -144,6 +145,8 @@ class ImageStep(StepPage):
         layout.addLayout(form)
         self.apart = ApartOffer(self._link)
         layout.addWidget(self.apart)
+        self.elsewhere = LayOffer(self._link)
+        layout.addWidget(self.elsewhere)
         self.facts = text()
         self.remarks = text(small=True)
         self.disguised = text()
