@@ -171,6 +171,16 @@ def test_outlines_are_those_that_napari_traces(width) -> None:
     assert not outlined(whole, width).any()
 
 
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_cells_that_touch_have_an_outline_each(width) -> None:
+    labels = np.repeat(np.repeat(np.arange(1, 13).reshape(3, 4), 11, 0), 9, 1)
+    labels[::11] = 0
+    lookup = ClusterLookup.from_groups([2, 3, 6, 7, 12], ["chosen"] * 5)
+    (drawn,) = lookup.overlay([labels], outline=width)
+    alone = [outlined((labels == cell).astype(np.uint8), width) for cell in (2, 3, 6, 7, 12)]
+    np.testing.assert_array_equal(drawn, np.sum(alone, axis=0))
+
+
 def test_only_masks_in_memory_are_outlined_here() -> None:
     labels = np.zeros((9, 9), np.uint16)
     labels[2:7, 2:7] = 4
