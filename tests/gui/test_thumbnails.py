@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_splicer.gui.crops import read_crops, shrunk_crops
 from napari_splicer.gui.snapshot import Light
 from napari_splicer.gui.thumbnails import (
     Cells,
@@ -16,7 +17,6 @@ from napari_splicer.gui.thumbnails import (
     make_thumbnails,
     outstanding,
     picture,
-    read_crops,
 )
 from napari_splicer.images.image import MultiplexImage
 
@@ -124,3 +124,41 @@ def test_excerpt_does_not_follow_later_changes(table):
     taken = excerpt(table)
     table.obs["y"] = 0.0
     assert taken.obs["y"].max() > 0
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+@pytest.mark.parametrize("tiles", [False, True])
+def test_large_cells_and_tiles_are_shown_whole_and_shrunk(table, levels, tiles):
+    y, x = np.mgrid[:1200, :1200].astype(np.float32)
+    finest = np.stack([y, x])
+    pyramid = [finest]
+    for _ in range(levels - 1):
+        last = pyramid[-1]
+        pyramid.append(last.reshape(2, last.shape[1] // 2, 2, -1, 2).mean(axis=(2, 4)))
+    image = MultiplexImage.from_array(pyramid, ["row", "column"])
+    places = np.array([[600.0, 500.0]])
+    span = 640
+    shown = shrunk_crops(image, places, span, ("row", "column"))[0]
+    assert shown.shape == (2, 160, 160)
+    for drawn, middle in zip(shown, places[0], strict=True):
+        assert abs(drawn.min() - (middle - span / 2)) < 5
+        assert abs(drawn.max() - (middle + span / 2)) < 5
+        assert abs(drawn[80, 80] - middle) < 5
+    area = span**2 if tiles else np.pi * (span / 6) ** 2
+    count = len(table)
+    cells = Cells(
+        table.X,
+        ("row", "column", "flat"),
+        np.arange(count) + 1,
+        np.full(count, 600.0),
+        np.full(count, 500.0),
+        np.full(count, area),
+        tiles,
+    )
+    lights = {"row": Light("#ff0000", 0, 1200), "column": Light("#00ff00", 0, 1200)}
+    pictures = picture(image, cells, np.array([3]), ("row", "column"), lights).pictures
+    assert pictures.shape == (1, 160, 160, 3)
+    assert abs(int(pictures[0, 0, 0, 0]) - 255 * 280 / 1200) < 3  # the top of what is around
+    uneven = shrunk_crops(image, places, 500, ("row",))[0, 0]
+    assert uneven.shape[0] <= 160
+    assert abs(np.ptp(uneven) - 500) < 12

@@ -12,6 +12,7 @@ from napari_splicer.analysis.exemplars import borderline_cells, typical_cells
 from napari_splicer.analysis.features import Scale, features
 from napari_splicer.analysis.sources import available_sources
 from napari_splicer.embedding.table import holds_tiles
+from napari_splicer.gui.crops import shrunk_crops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -158,10 +159,10 @@ def picture(
         limits = np.array([[lights[name].low, lights[name].high] for name in channels]).T
     else:
         references = np.random.default_rng(0).permutation(len(cells.ids))[:_REFERENCES]
-        limits = _contrast(read_crops(image, _places(cells, references), side, channels))
+        limits = _contrast(shrunk_crops(image, _places(cells, references), side, channels))
     gammas = [lights[name].gamma if name in lights else 1.0 for name in channels]
     hues = hues_of(channels, lights)
-    crops = read_crops(image, _places(cells, rows), side, channels)
+    crops = shrunk_crops(image, _places(cells, rows), side, channels)
     ids = cells.ids[rows].astype(np.int64)
     return Thumbnails(ids, composite(crops, limits, hues, gammas), channels, hues)
 
@@ -229,22 +230,6 @@ def outstanding(
     return tuple(cells.markers[i] for i in best) or image.channels[:count]
 
 
-def read_crops(
-    image: MultiplexImage, places: NDArray[np.float64], side: int, channels: tuple[str, ...]
-) -> NDArray[np.float32]:
-    """Return squares around places (n, 2; y, x), float32 (n, C, side, side); 0 beyond the edge."""
-    crops = np.zeros((len(places), len(channels), side, side), np.float32)
-    height, width = image.shape
-    corners = np.rint(places).astype(int) - side // 2
-    for crop, (top, left) in zip(crops, corners, strict=True):
-        y0, x0 = max(top, 0), max(left, 0)
-        y1, x1 = min(top + side, height), min(left + side, width)
-        if y0 < y1 and x0 < x1:
-            pixels = image.read(y0, y1, x0, x1, channels)
-            crop[:, y0 - top : y1 - top, x0 - left : x1 - left] = np.nan_to_num(pixels)
-    return crops
-
-
 def composite(
     crops: NDArray[np.float32],
     limits: NDArray[np.floating[Any]],
@@ -286,6 +271,6 @@ def _contrast(crops: NDArray[np.float32]) -> NDArray[np.float64]:
 def _side(cells: Cells) -> int:
     """Return three times the diameter of a usual cell, or the side of a usual tile, in pixels."""
     if cells.tiles:
-        return int(np.clip(round(float(np.sqrt(np.median(cells.area)))), 8, 160))
+        return max(8, round(float(np.sqrt(np.median(cells.area)))))
     diameter = np.sqrt(float(np.median(cells.area)) * 4 / np.pi)
-    return int(np.clip(round(3 * diameter), 16, 160))
+    return max(16, round(3 * float(diameter)))
