@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from napari_splicer import pipeline
 from napari_splicer.config import ClusteringSettings
 from napari_splicer.errors import NoCells
 from napari_splicer.events import Finished, Metrics, Progress, Started, Warned
 from napari_splicer.gui import commands, editing
 from napari_splicer.gui.earlier import look
 from napari_splicer.gui.readiness import resolve
+from napari_splicer.gui.stopped import Stopped
 from napari_splicer.gui.training_report import MOST
 
 if TYPE_CHECKING:
@@ -240,6 +242,46 @@ def test_a_cancelled_embedding_leaves_the_table(session, table) -> None:
     commands.apply(session, run, [Finished("embed", result=None, cancelled=True)])
     assert session.table is table
     assert "as it was" in session.notice.text
+
+
+def test_an_embedding_that_was_stopped_is_gone_on_with(session) -> None:
+    session.settings = session.settings.with_values({"embedding.batch": 20})
+    carry_out(session, commands.train(session))
+    whole = pipeline.run(commands.embed(session).events())
+
+    def stop() -> None:
+        run = commands.embed(session)
+        commands.begin(session, run)
+        for event in run.events():
+            commands.apply(session, run, [event])
+            if isinstance(event, Progress):
+                commands.request_cancel(session, run)
+
+    stop()
+    assert session.table is None
+    assert session.stopped.table.n_obs == 20
+    assert f"20 of {whole.n_obs} cells are described already" in session.notice.text
+    stop()
+    assert session.stopped.table.n_obs == 40, "the second goes on from the first"
+    carry_out(session, commands.embed(session))
+    assert session.stopped is None
+    assert session.table.obs_names.equals(whole.obs_names)
+    np.testing.assert_array_equal(session.table.X, whole.X)
+    np.testing.assert_allclose(
+        session.table.obsm["X_splicer"], whole.obsm["X_splicer"], rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("change", ["patches.size", "seed", "cells"])
+def test_cells_described_otherwise_are_not_gone_on_with(session, change) -> None:
+    session.stopped = Stopped(session.snapshot().inputs(), table=object())
+    assert session.stopped.is_of(session.snapshot())
+    assert commands.embed(session).earlier is not None
+    if change == "cells":
+        session.cells = replace(session.cells, name="another mask")
+    else:
+        session.settings = session.settings.with_values({change: 24})
+    assert commands.embed(session).earlier is None
 
 
 def test_a_failure_is_noted(session) -> None:

@@ -7,7 +7,6 @@ does in a loop.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from napari_splicer.gui.naming import free_name
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.results import keep
 from napari_splicer.gui.snapshot import Job, Notice, detached, warning_after
+from napari_splicer.gui.threads import with_spare_threads
 from napari_splicer.gui.training_report import thinned
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Run:
         Where training keeps its checkpoint, or export its files.
     resume : Earlier or None
         The training whose checkpoint this one goes on from.
+    earlier : AnnData or None
+        The cells that an embedding had described when it was stopped.
     replace : bool
         Whether a clustering of the same name is made anew.
     group : str or None
@@ -70,6 +72,7 @@ class Run:
     config: RunConfig
     folder: Path | None = None
     resume: Earlier | None = None
+    earlier: AnnData | None = None
     replace: bool = False
     group: str | None = None
     follows: bool = False
@@ -88,7 +91,9 @@ class Run:
                 fields, self.config, folder=self.folder, resume=resume, cancel=self.cancel
             )
         if self.stage == "embed":
-            return pipeline.embed(fields, self.inputs.bundle, self.config, cancel=self.cancel)
+            return pipeline.embed(
+                fields, self.inputs.bundle, self.config, earlier=self.earlier, cancel=self.cancel
+            )
         if self.table is None:
             raise RuntimeError(f"there is no table to {self.stage}")
         if self.stage == "cluster" and self.group is not None:
@@ -121,7 +126,7 @@ def estimate(config: RunConfig, cells: int) -> Mapping[str, float]:
     """Return how many seconds each preset takes; trains a few steps on noise and loads torch."""
     from napari_splicer.training.estimate import estimate_seconds
 
-    return estimate_seconds(_with_spare_threads(config), cells)
+    return estimate_seconds(with_spare_threads(config), cells)
 
 
 def train(session: Session, *, resume: Earlier | None = None, more: int = 0) -> Run:
@@ -133,14 +138,20 @@ def train(session: Session, *, resume: Earlier | None = None, more: int = 0) -> 
 
 
 def embed(session: Session, *, with_model: bool = True) -> Run:
-    """Prepare embedding; without a model, the table holds mean intensities only."""
+    """Prepare embedding; without a model, the table holds mean intensities only.
+
+    It goes on with the cells that were described when one of the same was stopped.
+    """
     run = _run(session, "embed")
-    if with_model:
+    if not with_model:
+        config = run.config
+        if run.inputs.of_tiles:  # those that lie on the image are as large as the model has them
+            config = config.model_copy(update={"patches": run.inputs.patches})
+        run = replace(run, config=config, inputs=replace(run.inputs, bundle=None))
+    stopped = session.stopped
+    if stopped is None or not stopped.is_of(run.inputs):
         return run
-    config = run.config
-    if run.inputs.of_tiles:  # those that lie on the image are as large as the model has them
-        config = config.model_copy(update={"patches": run.inputs.patches})
-    return replace(run, config=config, inputs=replace(run.inputs, bundle=None))
+    return replace(run, earlier=stopped.table)
 
 
 def cluster(session: Session, settings: ClusteringSettings = DEFAULT_CLUSTERING) -> Run:
@@ -180,23 +191,10 @@ def export(session: Session, folder: Path) -> Run:
 
 def _run(session: Session, stage: Stage, *, folder: Path | None = None) -> Run:
     inputs = session.snapshot()
-    config = _with_spare_threads(inputs.config)
+    config = with_spare_threads(inputs.config)
     read = inputs.table if stage in ("cluster", "export") else None
     table = None if read is None else detached(read)
     return Run(session.next_run(), stage, inputs, config, folder, table=table)
-
-
-def _with_spare_threads(config: RunConfig) -> RunConfig:
-    return config.model_copy(update={"threads": config.threads or spare_threads()})
-
-
-def spare_threads() -> int:
-    """Return how many CPU threads a stage may take so that the GUI keeps one.
-
-    A busy GUI on the same cores makes torch's threads wait for each other: far slower than one
-    thread fewer.
-    """
-    return max(1, (os.cpu_count() or 2) - 1)
 
 
 def begin(session: Session, run: Run) -> None:
@@ -283,7 +281,10 @@ def _finish(session: Session, run: Run, event: Finished) -> None:
     if event.result is not None:
         keep(session, run, event)
     if event.cancelled:
-        kept = "" if run.stage == "embed" else event.message  # which is of the table that was left
+        kept = event.message
+        if run.stage == "embed":
+            stopped = session.stopped
+            kept = "" if stopped is None or event.result is None else stopped.words(run.inputs)
         not_begun = run.stage == "train" and event.result is None and event.message
         words = event.message if not_begun else f"{_CANCELLED[run.stage]} {kept}".strip()
         session.notice = Notice("info", words, run.stage)

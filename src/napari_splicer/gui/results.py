@@ -21,6 +21,7 @@ from napari_splicer.gui.snapshot import (
     warning_after,
     without_warning,
 )
+from napari_splicer.gui.stopped import Stopped
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -40,7 +41,10 @@ def keep(session: Session, run: Run, event: Finished) -> None:
         _forget_replaced(session, run)
     elif run.stage == "segment":
         _take_mask(session, run, event)
-    elif run.stage == "embed" and not event.cancelled:
+    elif run.stage == "embed" and event.cancelled:
+        session.stopped = Stopped(run.inputs.inputs(), event.result)
+    elif run.stage == "embed":
+        session.stopped = None
         _take_table(session, run, event.result)
     elif run.stage == "cluster" and run.group is not None and not event.cancelled:
         _take_parts(session, run, event.result)

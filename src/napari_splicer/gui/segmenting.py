@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from napari_splicer import pipeline
 from napari_splicer.files import file_name
-from napari_splicer.gui.commands import Run, run_folder, spare_threads
+from napari_splicer.gui.commands import Run, run_folder
 from napari_splicer.gui.naming import free_name
+from napari_splicer.gui.threads import spare_threads
 from napari_splicer.segmentation.settings import SegmentationSettings
 
 if TYPE_CHECKING:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from napari_splicer.config import Component
     from napari_splicer.events import Metrics, Stage
     from napari_splicer.gui.snapshot import Facts, Group, Job, Light, Notice, Sought
+    from napari_splicer.gui.stopped import Stopped
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask
     from napari_splicer.model.bundle import Bundle
@@ -162,6 +163,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._runs = 0
+        self.stopped: Stopped | None = None  # an embedding, whose cells are gone on with
         self._hidden: dict[str, frozenset[str]] = {}
         self.tiling = Tiling(self)
         self.events.table.connect(self._table_changed)
@@ -186,8 +188,6 @@ class Session:
         made = self.made_from.get("embed")
         units = self.snapshot().units
         return units is not None and (made is None or made.units is units)
-
-    # cells or tiles ----------------------------------------------------------------------------
 
     @property
     def of_tiles(self) -> bool:

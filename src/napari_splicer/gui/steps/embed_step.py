@@ -55,7 +55,12 @@ class EmbedStep(StepPage):
         self.why = text()
         self.column.addWidget(self.why)
         self.column.addWidget(
-            ProgressPanel(runner, "embed", "The table stays as it was before.", self)
+            ProgressPanel(
+                runner,
+                "embed",
+                "The table stays as it was before; embedding goes on later from where it is.",
+                self,
+            )
         )
         self.result = text()
         self.column.addWidget(self.result)
@@ -110,7 +115,11 @@ class EmbedStep(StepPage):
         """Enable what can be done now."""
         state = readiness.steps["embed"]
         allow(self.button, state, self.session.words("Describe every cell by the model's numbers"))
-        self.why.setText(state.why if state.status in ("blocked", "stale") else "")
+        why = state.why if state.status in ("blocked", "stale") else ""
+        now, stopped = self.session.snapshot(), self.session.stopped
+        if stopped is not None and state.allowed and stopped.is_of(now):
+            why = f"{why} {self.session.words(stopped.words(now))}".strip()
+        self.why.setText(why)
         self.why.setVisible(bool(self.why.text()))
         running = self.session.job is not None
         image = readiness.steps["image"]
