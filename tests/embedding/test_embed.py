@@ -20,10 +20,12 @@ from napari_splicer.export.tables import write_h5ad
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.patches import blocks
+from napari_splicer.patches.normalization import fit_normalization
 from napari_splicer.patches.reader import PatchReader
 from napari_splicer.patches.sites import cell_sites
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from anndata import AnnData
@@ -348,6 +350,88 @@ def test_a_model_of_a_computer_with_bf16_does_not_crawl_on_one_without(
     assert any("trained in bf16, which takes this computer far longer" in s for s in said) == slow
     asked = config.with_values({"precision": "bf16"})
     assert resolving.resolve(asked, server).precision == "bf16"
+
+
+def test_a_precision_that_belongs_to_the_other_device_is_not_said_to_be_slow(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
+) -> None:
+    values = {"precision": "bf16", "device": "cuda:0"}
+    server = replace(bundle, config=bundle.config.with_values(values))
+    auto = config.with_values({"precision": "auto"})
+    run = resolving.resolve(auto, server)
+    assert (run.device, run.precision) == ("cpu", "fp32")
+    said = " ".join(resolving.remarks(fields, auto, run, server))
+    assert "trained in bf16, and on cpu fp32 is used" in said
+    assert "far longer" not in said
+
+
+def test_the_precision_is_kept_on_the_same_kind_of_device(
+    bundle: Bundle, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolving, "resolve_device", torch.device)
+    trained = bundle.config.with_values({"device": "cuda:0", "precision": "fp32"})
+    other = config.with_values({"device": "cuda:1", "precision": "auto"})
+    assert resolving.resolve_where(other, trained) == ("cuda:1", "fp32")
+
+
+def rescaled(
+    field: MaskedImage, change: Callable[[da.Array], da.Array], name: str = ""
+) -> MaskedImage:
+    image = MultiplexImage.from_array(
+        change(field.image.data),
+        field.image.channels,
+        name=name or field.name,
+        pixel_size=field.image.pixel_size,
+    )
+    return replace(field, image=image)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda x: x, False),
+        (lambda x: x * 3, False),
+        (lambda x: x / 3, False),
+        (lambda x: x / x.max(), True),
+        (lambda x: (x / x.max() * 255).astype(np.uint8), True),
+        (lambda x: x * 16, True),
+    ],
+)
+def test_an_image_on_another_scale_of_intensities_is_named(
+    fields: list[MaskedImage],
+    bundle: Bundle,
+    config: RunConfig,
+    change: Callable[[da.Array], da.Array],
+    told: bool,
+) -> None:
+    sixteen_bit = [rescaled(field, lambda x: x.astype(np.float32)) for field in fields[1:]]
+    channels, settings = bundle.channels, bundle.config.normalization
+    scale = fit_normalization(sixteen_bit, channels, settings, seed=0)
+    model = replace(bundle, normalization=scale)
+    other = [rescaled(sixteen_bit[0], change, "other"), *sixteen_bit]
+    events = [*embed_cells(other, model, config)]
+    said = [e.message for e in events if isinstance(e, Warned) and "another scale" in e.message]
+    assert len(said) == told
+    if told:
+        assert said[0].startswith("other: CD8, GZMB, PanCK are on another scale")
+        assert "Export the images as those were" in said[0]
+        assert "normalization.scope = 'image'" in said[0]
+        assert said[0] in record(table_of(events))["warnings"].tolist()
+    by_itself = replace(model, config=model.config.with_values({"normalization.scope": "image"}))
+    events = [*embed_cells(other, by_itself, config)]
+    assert "another scale" not in warnings_of(events)
+
+
+def test_one_marker_that_is_absent_is_no_other_scale(
+    fields: list[MaskedImage], bundle: Bundle, config: RunConfig
+) -> None:
+    pixels = fields[1].image.read(0, 128, 0, 128)
+    pixels[fields[1].image.channels.index("GZMB")] = 0
+    image = MultiplexImage.from_array(
+        pixels, fields[1].image.channels, name="without", pixel_size=fields[1].image.pixel_size
+    )
+    without = replace(fields[1], image=image)
+    assert warnings_of([*embed_cells([fields[0], without], bundle, config)]) == ""
 
 
 def test_tiles_are_embedded_like_cells(

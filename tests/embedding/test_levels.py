@@ -12,6 +12,7 @@ import torch
 from pyramids import at_full_resolution, with_pyramid
 
 from napari_splicer.config import RunConfig
+from napari_splicer.embedding import resolve as embedding_resolve
 from napari_splicer.embedding import streams
 from napari_splicer.embedding.embed import embed_cells
 from napari_splicer.embedding.place import Place
@@ -220,6 +221,9 @@ def test_full_resolution_is_read_once_and_the_level_about_once(
     assert {chunk[1] for chunk in log} == {0}, "one channel tells what the levels hold"
     assert len(log) <= 20
     monkeypatch.setattr(training_resolve, "is_subsampled", lambda image, level: False)
+    list(embedding_resolve._said_of_scale([slide], bundle))
+    assert len({chunk[2:] for chunk in log if chunk[0] == 0}) <= 32, "a few tell the scale"
+    monkeypatch.setattr(embedding_resolve, "_said_of_scale", lambda fields, bundle: iter(()))
     log.clear()
     embedded([slide], bundle, config)
     for level, shape in ((0, (5, 5)), (1, (3, 3))):

@@ -52,7 +52,8 @@ def embed_cells(
 ) -> Iterator[Event]:
     """Measure every cell (or tile) of ``fields`` and send its patch through the trained network.
 
-    Every chunk of the images is read once, and where patches are of a smaller resolution, those of
+    Every chunk of the images is read once (some of them once before, to tell whether their
+    intensities are on the model's scale), and where patches are of a smaller resolution, those of
     that one too (see :mod:`napari_splicer.patches.levels`). Rows stand in the order in which cells
     are read: by image, then by chunk, then by id. Yields at every batch. ``Finished.result`` is an
     AnnData: rows as :func:`napari_splicer.embedding.table.rows_without_values` describes them;

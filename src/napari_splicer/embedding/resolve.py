@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_splicer.components.matching import match_channels
-from napari_splicer.errors import InvalidSettings, MissingChannels
+from napari_splicer.errors import InvalidSettings, MissingChannels, UnusableChannel, listed
+from napari_splicer.patches.normalization import SAMPLE_BLOCKS, fit_normalization
 from napari_splicer.training.device import resolve_device, resolve_precision
 from napari_splicer.training.resolve import said_of_sizes
 from napari_splicer.training.speed import slow_in_bf16
@@ -29,6 +30,11 @@ _NOT_THERE = (
     "If it has the channel under another name, rename it with a panel; a model trained with "
     "training.component_dropout does without. Its channels are:"
 )
+
+_OTHER_SCALE = 10.0
+"""Times brighter or dimmer than at training, from which on it is not the staining any more."""
+
+_COMPARED, _NAMED = 32, 8  # images whose scale is looked at; images and channels that are named
 
 _OF_THE_MODEL = ("seed", "components", "normalization", "augmentation", "model", "training")
 
@@ -97,10 +103,14 @@ def resolve_where(config: RunConfig, trained: RunConfig) -> tuple[str, Precision
             raise
         device = resolve_device("auto")
     precision = config.precision
-    if precision == "auto" and str(device) == trained.device:
+    if precision == "auto" and device.type == _kind(trained.device):
         hopeless = trained.precision == "bf16" and slow_in_bf16(device)
         precision = "fp32" if hopeless else trained.precision
     return str(device), resolve_precision(precision, device)
+
+
+def _kind(device: str) -> str:
+    return device.partition(":")[0]
 
 
 def remarks(
@@ -127,16 +137,80 @@ def remarks(
             "used; the last digits of the results may differ."
         )
     elif config.precision == "auto" and run.precision != trained.precision:
+        slow = _kind(run.device) == _kind(trained.device)
+        reason = "which takes this computer far longer, so" if slow else f"and on {run.device}"
         yield (
-            f"The model was trained in {trained.precision}, which takes this computer far longer, "
-            f"so {run.precision} is used; the last digits of the results may differ."
+            f"The model was trained in {trained.precision}, {reason} {run.precision} is used; the "
+            "last digits of the results may differ."
         )
+    yield from _said_of_scale(fields, bundle)
     yield from said_of_sizes(run, fields)
     if run.patches.size_um is None and any(field.image.pixel_size for field in fields):
         yield (
             "The pixel size of the model's own images was not known, so patches are "
             f"{run.patches.size} px wide here too, whatever that is in µm."
         )
+
+
+def _said_of_scale(fields: Sequence[MaskedImage], bundle: Bundle) -> Iterator[str]:
+    """Say which images are on another scale than the model's: all of their cells look alike to it.
+
+    Of many images some are looked at, and one of each type of pixels, so that this takes no longer
+    than a few blocks of them to read.
+    """
+    if bundle.config.normalization.scope == "image":
+        return
+    spread = [fields[i] for i in range(0, len(fields), -(-len(fields) // _COMPARED))]
+    of_types = {field.image.dtype: field for field in reversed(fields)}
+    looked_at = {field.name: field for field in (*spread, *of_types.values())}
+    few = max(1, SAMPLE_BLOCKS // len(looked_at))
+    found: dict[tuple[str, ...], list[str]] = {}
+    for field in fields:
+        if field.name not in looked_at or not _on_another_scale(field, bundle, few):
+            continue
+        # The few blocks may be of glass alone: what they show is looked at again in many.
+        if channels := _on_another_scale(field, bundle, SAMPLE_BLOCKS):
+            found.setdefault(channels, []).append(field.name)
+    for channels, names in found.items():
+        yield (
+            f"{listed(names, _NAMED)}: {listed(channels, _NAMED)} "
+            f"{'are' if len(channels) > 1 else 'is'} on another scale of intensities than in the "
+            "images that the model was trained on, so that cells look alike to it and their groups "
+            "mean nothing. Export the images as those were exported (bit depth, no rescaling), or "
+            "train a model that scales each image by itself (normalization.scope = 'image')."
+        )
+
+
+def _on_another_scale(field: MaskedImage, bundle: Bundle, blocks: int) -> tuple[str, ...]:
+    """Return the channels of an image whose scale is not the model's; none unless half of them.
+
+    A single marker may well be absent, or much brighter, where all others are as ever.
+    """
+    model, settings = bundle.normalization, bundle.config.normalization
+    bounds = zip(model.channels, zip(model.lower, model.upper, strict=True), strict=True)
+    known = {
+        name: scale
+        for name, scale in bounds
+        if name in field.image.channels and name not in model.constant
+    }
+    if not known:
+        return ()
+    try:
+        here = fit_normalization(
+            [field], tuple(known), settings, seed=bundle.config.seed, blocks=blocks
+        )
+    except UnusableChannel:
+        return ()
+    other = tuple(
+        name
+        for (name, (lower, upper)), darkest, brightest in zip(
+            known.items(), here.lower, here.upper, strict=True
+        )
+        if brightest <= lower
+        or darkest >= upper
+        or (upper > 0 and not upper / _OTHER_SCALE <= brightest <= upper * _OTHER_SCALE)
+    )
+    return other if 2 * len(other) >= len(known) else ()
 
 
 def _different_panels(fields: Sequence[MaskedImage]) -> Iterator[str]:

@@ -182,11 +182,12 @@ def fit_normalization(
     settings: NormalizationSettings,
     *,
     seed: int = 0,
+    blocks: int = SAMPLE_BLOCKS,
 ) -> Normalization:
     """Fit the scale of ``channels`` on a random sample of pixels, the same share of every field.
 
-    At most ``SAMPLE_PIXELS`` pixels are kept, from at most ``SAMPLE_BLOCKS`` blocks (one per field
-    at least), each read once. Where the upper quantile does not exceed the lower one, as in sparse
+    At most ``SAMPLE_PIXELS`` pixels are kept, from at most ``blocks`` blocks (one per field at
+    least), each read once. Where the upper quantile does not exceed the lower one, as in sparse
     ion counts, it is taken over the pixels above the lower one; failing that, it is the maximum.
     A field that lacks a channel says nothing about it.
 
@@ -196,7 +197,7 @@ def fit_normalization(
         If a channel holds no finite number in any sampled pixel.
     """
     rng = np.random.default_rng(seed)
-    blocks = max(1, SAMPLE_BLOCKS // len(fields))
+    blocks = max(1, blocks // len(fields))
     pixels = max(1, SAMPLE_PIXELS // len(fields))
     samples = [_sample(f.image, channels, blocks, pixels, rng=rng) for f in fields]
     sample_CN = np.concatenate([values_CN for values_CN, _ in samples], axis=1)
