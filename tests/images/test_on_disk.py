@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_splicer.config import ImageInput
 from napari_splicer.errors import InvalidSettings, UnreadableFile
@@ -30,6 +32,11 @@ def folder(tmp_path: Path) -> Path:
         tifffile.imwrite(tmp_path / "channels" / f"{name}.tif", plane)
     (tmp_path / "panel.csv").write_text(PANEL, encoding="utf-8")
     return tmp_path
+
+
+def write_plain_zarr(path: Path) -> None:
+    array = zarr.create_array(path, shape=PIXELS.shape, dtype=PIXELS.dtype, zarr_format=2)
+    array[:] = PIXELS
 
 
 def elsewhere(field: MaskedImage) -> MaskedImage:
@@ -93,9 +100,43 @@ def test_what_lies_in_no_file_is_refused(folder: Path) -> None:
 
 
 def test_channels_that_can_not_be_told_are_refused(folder: Path) -> None:
-    image = open_image(folder / "channels", panel=folder / "panel.csv")
+    image = replace(open_image(folder / "channels", panel=folder / "panel.csv"), places=None)
     with pytest.raises(InvalidSettings, match=r"channels has channels of .* under other names"):
         FieldOnDisk.of(MaskedImage(image))
+
+
+@pytest.mark.parametrize("names", ["wxyz", "bacd"])
+def test_channels_of_a_folder_are_told_by_their_places_not_by_new_names(
+    folder: Path, names: str
+) -> None:
+    rows = "".join(f"{name},{int(name != 'y')}\n" for name in names)
+    (folder / "panel.csv").write_text(f"name,keep\n{rows}", encoding="utf-8")
+    opened = open_input(ImageInput(image="channels", mask="cells.tif"), folder)
+    image = opened.image.with_channels(list(names))
+    panelled = ImageInput(image="channels", mask="cells.tif", panel="panel.csv")
+    for field in (
+        replace(opened, image=image),
+        replace(opened, image=image.select(list(names)[2:0:-1])),
+        open_input(panelled, folder),
+    ):
+        assert_same(elsewhere(field), field)
+
+
+@pytest.mark.parametrize("image", ["roi.ome.tif", "channels", "roi.zarr"])
+def test_what_is_written_anew_under_the_same_name_is_not_taken_for_what_was_there(
+    image: str, folder: Path
+) -> None:
+    write_plain_zarr(folder / "roi.zarr")
+    before = FieldOnDisk.of(open_input(ImageInput(image=image, mask="cells.tif"), folder))
+    assert FieldOnDisk.of(open_input(ImageInput(image=image, mask="cells.tif"), folder)) == before
+    written = next((folder / image).glob("[.az]*")) if image != "roi.ome.tif" else folder / image
+    for file in (written, folder / "cells.tif"):
+        time = file.stat().st_mtime_ns
+        os.utime(file, ns=(time, time + 10**9))
+        assert FieldOnDisk.of(open_input(ImageInput(image=image, mask="cells.tif"), folder)) != (
+            before
+        )
+        os.utime(file, ns=(time, time))
 
 
 def test_another_image_under_the_same_path_is_told(folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_splicer.errors import InvalidSettings, UnreadableFile
 from napari_splicer.images.masks import MaskedImage
+from napari_splicer.images.ome_zarr import MARKERS, is_zarr
 from napari_splicer.images.open import open_image, open_mask
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ class MaskOnDisk:
     name : str
     path : str
         Absolute.
+    state : tuple of int
+        See :func:`_state`.
     """
 
     name: str
     path: str
+    state: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class FieldOnDisk:
         Height and width in pixels.
     cells : MaskOnDisk, optional
     regions : tuple of MaskOnDisk
+    state : tuple of int
+        See :func:`_state`.
     """
 
     name: str
@@ -63,6 +69,7 @@ class FieldOnDisk:
     shape: tuple[int, int]
     cells: MaskOnDisk | None
     regions: tuple[MaskOnDisk, ...]
+    state: tuple[int, ...]
 
     @classmethod
     def of(cls, field: MaskedImage) -> FieldOnDisk:
@@ -75,9 +82,10 @@ class FieldOnDisk:
             channels it has.
         """
         image = field.image
+        path = _path(image.source, f"The image {image.name}")
         return cls(
             name=image.name,
-            path=_path(image.source, f"The image {image.name}"),
+            path=path,
             order=_order(image),
             channels=image.channels,
             pixel_size=image.pixel_size,
@@ -86,6 +94,7 @@ class FieldOnDisk:
             regions=tuple(
                 replace(_mask(mask, field.name), name=name) for name, mask in field.regions.items()
             ),
+            state=_state(Path(path)),
         )
 
     @property
@@ -120,7 +129,8 @@ class FieldOnDisk:
 
 
 def _mask(mask: LabelMask, field: str) -> MaskOnDisk:
-    return MaskOnDisk(mask.name, _path(mask.source, f"The mask {mask.name} of {field}"))
+    path = _path(mask.source, f"The mask {mask.name} of {field}")
+    return MaskOnDisk(mask.name, path, _state(Path(path)))
 
 
 def _path(source: str | None, what: str) -> str:
@@ -129,15 +139,30 @@ def _path(source: str | None, what: str) -> str:
     return str(Path(source).absolute())
 
 
+def _state(path: Path) -> tuple[int, ...]:
+    """Return size and time of change of a file, of a folder those of the files that lie in it.
+
+    What was written anew under the same name differs from what a worker has opened of it. Of a
+    zarr, whose pieces may be many, the files that say what it holds.
+    """
+    files = [path]
+    if path.is_dir():
+        files = [path / marker for marker in MARKERS] if is_zarr(path) else sorted(path.iterdir())
+    states = [file.stat() for file in files if file.is_file()]
+    return tuple(number for state in states for number in (state.st_size, state.st_mtime_ns))
+
+
 def _order(image: MultiplexImage) -> tuple[int, ...]:
     """Return which of its file's channels an image has: as it reads them, else by their names."""
     if image.planes is not None:
         return image.planes.order
+    if image.places is not None:
+        return image.places
     names = open_image(image.source).channels
-    if all(name in names for name in image.channels):
-        return tuple(names.index(name) for name in image.channels)
     if len(names) == len(image.channels):
         return tuple(range(len(names)))
+    if all(name in names for name in image.channels):
+        return tuple(names.index(name) for name in image.channels)
     raise InvalidSettings(
         f"{image.name} has channels of {image.source} under other names, and not all of them.",
         "Save it as one OME-TIFF or OME-Zarr with these names, or embed it without a scheduler.",
