@@ -83,7 +83,7 @@ def test_answers_are_those_of_the_same_cells_in_whatever_order_they_are_read(
     other = table[np.random.default_rng(0).permutation(table.n_obs)].copy()
     other.obsm["X_splicer"] = np.asarray(other.X)  # which knows all answers
 
-    def read_otherwise(*_: object):
+    def read_otherwise(*_: object, **__: object):
         yield from ()
         return other
 
@@ -244,7 +244,7 @@ def test_a_chunk_that_is_the_same_for_all_cells_is_told_and_left_out(
     dead.obsm["X_splicer_chunks"] = np.ones((dead.n_obs, 3), np.float32)
     note_representation(dead, dead.n_vars, {"immune": slice(0, 3)})
 
-    def collapsed(*_: object):
+    def collapsed(*_: object, **__: object):
         yield from ()
         return dead
 
@@ -311,6 +311,43 @@ def test_a_comparison_that_was_stopped_goes_on_to_the_same_result(
     (again,) = (m for m in events[-1].result if m.name == "splicer, vicreg")
     (whole,) = (m for m in measured if m.name == "splicer, vicreg")
     assert again.scores == whole.scores
+
+
+def _stopped(field, folder) -> None:
+    cancel = Cancel()
+    contest = Contest(objectives=("splicer",))
+    for event in compare([field], CONFIG, contest, folder, cancel=cancel):
+        if isinstance(event, Metrics) and event.step == 2:
+            cancel.request()
+    assert event.cancelled
+
+
+def test_a_comparison_that_was_stopped_begins_anew_with_other_settings_if_asked_to(
+    tissue, tmp_path
+) -> None:
+    _stopped(tissue.field, tmp_path)
+    other, contest = CONFIG.with_values({"model.width": 8}), Contest(objectives=("splicer",))
+    refused = compare([tissue.field], other, contest, tmp_path)
+    with pytest.raises(WouldOverwrite, match=r"other settings.*allow overwriting"):
+        next(refused)
+    events = list(compare([tissue.field], other, contest, tmp_path, overwrite=True))
+    assert min(event.step for event in events if isinstance(event, Metrics)) == 1
+    assert [found.name for found in events[-1].result] == [INTENSITY, "splicer, vicreg"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
+        "splicer-vicreg-seed-0.json"
+    ]
+
+
+def test_a_comparison_that_was_stopped_begins_anew_on_other_images_if_asked_to(
+    tissue, tmp_path
+) -> None:
+    _stopped(tissue.field, tmp_path)
+    other = synthetic_tissue(size=320, seed=2, name=tissue.field.name).field
+    contest = Contest(objectives=("splicer",))
+    with pytest.raises(WouldOverwrite, match=r"other images.*allow overwriting"):
+        list(compare([other], CONFIG, contest, tmp_path))
+    events = list(compare([other], CONFIG, contest, tmp_path, overwrite=True))
+    assert [found.name for found in events[-1].result] == [INTENSITY, "splicer, vicreg"]
 
 
 def test_the_page_tells_every_score(measured, tmp_path) -> None:

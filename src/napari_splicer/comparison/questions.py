@@ -12,6 +12,7 @@ import numpy as np
 from napari_splicer.analysis.annotations import of_images, read_rows, with_numbers
 from napari_splicer.analysis.features import features
 from napari_splicer.analysis.probe import probe, spatial_blocks
+from napari_splicer.analysis.sources import available_sources
 from napari_splicer.analysis_settings import EXPORTED, TABLE_COLUMNS
 from napari_splicer.errors import InvalidSettings, UnreadableFile, UnusableChannel
 
@@ -54,6 +55,16 @@ class Question:
         of = hashlib.sha256(self.rows.tobytes())
         of.update("\n".join(self.answers.tolist()).encode())
         return of.hexdigest()
+
+
+def digests(asked: Sequence[Question]) -> dict[str, str]:
+    """Return what tells of each question, by its name, whether another is the same."""
+    return {question.name: question.digest for question in asked}
+
+
+def sources_of(table: AnnData) -> tuple[str, ...]:
+    """Return what a model's table is asked by: the whole, beside intensity, and every chunk."""
+    return tuple(source for source in available_sources(table) if source != "intensity")
 
 
 def questions(table: AnnData, inputs: Sequence[str], labels: Path | None = None) -> list[Question]:

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 
 from napari_splicer import pipeline
-from napari_splicer.analysis.sources import available_sources
 from napari_splicer.analysis_settings import component_of
-from napari_splicer.comparison.questions import Question, check_askable, questions, score
+from napari_splicer.comparison import questions as ask
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import ModelSettings, RunConfig
 from napari_splicer.errors import InvalidSettings, UnusableChannel, WouldOverwrite
@@ -151,12 +150,12 @@ def compare(
         raise InvalidSettings("There are no components to compare with.", "Define components.")
     for _, run in runs:
         seen_channels(run, fields)
-    check_askable(fields, inputs, contest.labels)
+    ask.check_askable(fields, inputs, contest.labels)
     measured = yield from through(pipeline.embed(fields, None, config, cancel=cancel))
     if measured.cancelled:
         yield Finished("compare", (), cancelled=True)
         return
-    asked = questions(measured.result, inputs, contest.labels)
+    asked = ask.questions(measured.result, inputs, contest.labels)
     for name, run in runs:
         _kept(folder, name, run, asked, overwrite=overwrite)
     seen = np.asarray(measured.result[:, list(inputs)].X)
@@ -176,44 +175,40 @@ def compare(
         if kept is None:
             began = perf_counter()
             place = folder / _key(name, run)
-            table = yield from _train_and_embed(fields, run, place, cancel)
+            noted, about = folder / f"{place.name}.json", {"config": _deciding(run)}
+            write_text(noted, json.dumps(about), overwrite=True)  # as what it was begun
+            table = yield from _train_and_embed(fields, run, place, cancel, overwrite=overwrite)
             scores = None
             if table is not None:
                 seconds = perf_counter() - began
                 # Rows stand in the order of reading, which the size of patches decides.
                 table = table[measured.result.obs_names].copy()
-                scores = yield from _scores(table, inputs, _sources(table), asked, cancel)
+                scores = yield from _scores(table, inputs, ask.sources_of(table), asked, cancel)
             if table is None or scores is None:
                 yield Finished("compare", tuple(found), cancelled=True)
                 return
             rank = rankme(torch.from_numpy(np.asarray(table.obsm["X_splicer"])))
             kept = Measured(name, run.seed, seconds, rank, scores)
-            about = {"config": _deciding(run), "asked": _digests(asked)}
-            text = json.dumps({**about, "measured": asdict(kept)})
-            write_text(folder / f"{_key(name, run)}.json", text, overwrite=True)
+            text = json.dumps({**about, "asked": ask.digests(asked), "measured": asdict(kept)})
+            write_text(noted, text, overwrite=True)
             discard(pipeline.RunFolder(place).checkpoint)
         found.append(kept)
         yield Progress("compare", done + 1, len(runs), "models", message=name)
     yield Finished("compare", tuple(found))
 
 
-def _sources(table: AnnData) -> tuple[str, ...]:
-    """Return what a model's table is asked by: the whole, beside intensity, and every chunk."""
-    return tuple(source for source in available_sources(table) if source != "intensity")
-
-
 def _scores(
     table: AnnData,
     inputs: Sequence[str],
     sources: Sequence[str],
-    asked: Sequence[Question],
+    asked: Sequence[ask.Question],
     cancel: Cancel | None,
 ) -> Generator[Event, None, dict[str, Scores] | None]:
     """Return the scores by source, or None if it was stopped before."""
     found = {}
     for source in sources:
         try:
-            scores = score(table, inputs, source, asked, cancel=cancel)
+            scores = ask.score(table, inputs, source, asked, cancel=cancel)
         except UnusableChannel as error:
             if component_of(source) is None:
                 raise
@@ -225,15 +220,11 @@ def _scores(
     return found
 
 
-def _digests(asked: Sequence[Question]) -> dict[str, str]:
-    return {question.name: question.digest for question in asked}
-
-
 def _kept(
     folder: Path,
     name: str,
     run: RunConfig,
-    asked: Sequence[Question] | None = None,
+    asked: Sequence[ask.Question] | None = None,
     *,
     overwrite: bool,
 ) -> Measured | None:
@@ -246,9 +237,10 @@ def _kept(
         return None
     kept = json.loads(path.read_text(encoding="utf-8"))
     same_settings = kept["config"] == _deciding(run)
-    if same_settings and (asked is None or kept.get("asked") == _digests(asked)):
+    whole = "measured" in kept  # else it was stopped
+    if same_settings and whole and (asked is None or kept.get("asked") == ask.digests(asked)):
         return Measured(**kept["measured"])
-    if overwrite:
+    if overwrite or (same_settings and not whole):
         return None
     what = "that asks about other cells or labels" if same_settings else "with other settings"
     raise WouldOverwrite(
@@ -267,25 +259,37 @@ def _deciding(run: RunConfig) -> dict[str, Any]:
         ("output", "export", "clusterings", "taught", "projection", "device", "threads",
          "own_process"), True
     )  # fmt: skip
-    data: dict[str, Any] = json.loads(
-        run.model_dump_json(exclude={**aside, "training": {"devices"}})
-    )
-    return data
+    return dict(json.loads(run.model_dump_json(exclude={**aside, "training": {"devices"}})))
 
 
 def _train_and_embed(
-    fields: Sequence[MaskedImage], run: RunConfig, folder: Path, cancel: Cancel | None
+    fields: Sequence[MaskedImage],
+    run: RunConfig,
+    folder: Path,
+    cancel: Cancel | None,
+    *,
+    overwrite: bool,
 ) -> Generator[Event, None, AnnData | None]:
     """Return the table of cells, or None if it was stopped before.
 
     The checkpoint stays: a model that has not been asked yet is not trained again.
     """
-    place = pipeline.RunFolder(folder)
-    trained = yield from through(
-        pipeline.train(
-            fields, run, folder=folder, resume=has_begun(place.checkpoint), cancel=cancel
+    place = pipeline.RunFolder(folder).checkpoint
+    begun = has_begun(place)
+    try:
+        trained = yield from through(
+            pipeline.train(fields, run, folder=folder, resume=begun, cancel=cancel)
         )
-    )
+    except InvalidSettings as error:  # it was begun on other images, or with other settings
+        if not begun:
+            raise
+        if not overwrite:
+            raise WouldOverwrite(
+                f"{folder} holds a training that was stopped. {error.message}",
+                "Choose another folder, or allow overwriting.",
+            ) from error
+        discard(place)
+        trained = yield from through(pipeline.train(fields, run, folder=folder, cancel=cancel))
     if trained.cancelled:
         return None
     bundle: Bundle = trained.result
