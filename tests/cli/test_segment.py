@@ -61,6 +61,20 @@ def test_masks_made_before_are_no_images(slides: Path) -> None:
     assert call(["segment", str(slides / "c*.ome.zarr"), "--channel", "Channel 1"]) == 6
 
 
+def test_an_image_that_can_not_be_segmented_does_not_keep_the_others_from_it(
+    slides: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (slides / "a.ome.tif").write_bytes(b"no image")
+    (slides / "a0.ome.tif").write_bytes(b"no image either")
+    assert call(["segment", str(slides / "*.ome.tif"), "--diameter", "6"]) == 3
+    told = capsys.readouterr()
+    assert f"mask: {slides / 'b_cells.ome.zarr'}" in told.out
+    words = " ".join(told.err.split())
+    assert "2 of 3 images have no mask" in words
+    assert "a.ome.tif:" in words
+    assert "a0.ome.tif:" in words
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

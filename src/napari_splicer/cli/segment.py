@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from napari_splicer.cli.options import Nuclei, Overwrite, Screen
-from napari_splicer.errors import InvalidSettings
+from napari_splicer.errors import CannotWrite, InvalidSettings, SplicerError
 
 _ENDING = "_cells.ome.zarr"
 
@@ -45,14 +45,32 @@ def segment(
     places = {image: place for image, place in places.items() if image not in made}
     for place in places.values():
         check_free(place, overwrite=overwrite)
+    failed: dict[Path, SplicerError] = {}
     for image, place in places.items():
-        opened = open_image(image, pixel_size=nuclei.pixel_size, panel=panel)
-        events = pipeline.segment(
-            opened, settings, path=place, overwrite=overwrite, cancel=screen.cancel
-        )
-        if screen.play(events) is None:
-            return
+        try:
+            opened = open_image(image, pixel_size=nuclei.pixel_size, panel=panel)
+            events = pipeline.segment(
+                opened, settings, path=place, overwrite=overwrite, cancel=screen.cancel
+            )
+            if screen.play(events) is None:
+                return
+        except SplicerError as error:
+            if len(places) == 1 or isinstance(error, CannotWrite):  # a full disk is one for all
+                raise
+            failed[image] = error
+            screen.display.note(f"{image.name} gets no mask: {error.message}")
+            continue
         screen.wrote("mask", place)
+    if failed:
+        raise _told(failed, len(places))
+
+
+def _told(failed: dict[Path, SplicerError], count: int) -> SplicerError:
+    """Return one error, of the first one's kind, that tells what is wrong with each image."""
+    first, *_ = failed.values()
+    each = " ".join(f"{image.name}: {error.message}" for image, error in failed.items())
+    have = "has" if len(failed) == 1 else "have"
+    return type(first)(f"{len(failed)} of {count} images {have} no mask. {each}", first.advice)
 
 
 def _all(images: tuple[Path, ...]) -> list[Path]:
