@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -109,6 +110,31 @@ def test_a_folder_is_asked_before_the_work(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "")
     with pytest.raises(CannotWrite, match=r"run can't be used for results: .*file is a file"):
         check_writable(tmp_path / "file" / "run")
+
+
+def test_a_drive_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where there are no drives, something of every path is there.
+    monkeypatch.setattr("napari_splicer.files.os.access", lambda *_: False)
+    with pytest.raises(CannotWrite, match="no such drive or folder"):
+        check_writable(Path("Z:/run"))
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_a_file_that_another_program_holds_is_not_put_down_to_its_folder(
+    tmp_path: Path, number: int
+) -> None:
+    write_text(tmp_path / "cells.csv", "old")
+    with (
+        pytest.raises(CannotWrite, match=r"cells.csv can't be replaced: it is open in another"),
+        written(tmp_path / "cells.csv", overwrite=True),
+    ):
+        raise PermissionError(number, os.strerror(number))
+    assert (tmp_path / "cells.csv").read_text() == "old"
+    with (
+        pytest.raises(CannotWrite, match="you may not change the folder"),
+        written(tmp_path / "more.csv", overwrite=True),
+    ):
+        raise PermissionError(number, os.strerror(number))
 
 
 def test_room_is_made_sure_of_before_anything_is_written(

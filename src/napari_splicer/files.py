@@ -162,9 +162,14 @@ def check_writable(folder: Path, *, room: int = 0) -> None:
     Raises
     ------
     CannotWrite
-        If a file stands in the way, the folder may not be changed, or the disk is too full.
+        If a file stands in the way, or the disk is not there, too full, or not to be changed.
     """
-    there = next(place for place in (folder, *folder.parents) if os.access(place, os.F_OK))
+    there = next((p for p in (folder, *folder.parents) if os.access(p, os.F_OK)), None)
+    if there is None:
+        raise CannotWrite(
+            f"{folder} can't be used: there is no such drive or folder.",
+            "Connect the drive, or choose another folder.",
+        )
     if not there.is_dir():
         raise CannotWrite(
             f"{folder} can't be used for results: {there} is a file.", "Choose another folder."
@@ -196,6 +201,11 @@ def _try_room(path: Path, room: int) -> None:
 
 
 def _forbidden(path: Path, folder: Path) -> CannotWrite:
+    if path.exists() and os.access(folder, os.W_OK):
+        return CannotWrite(
+            f"{path} can't be replaced: it is open in another program, or protected.",
+            "Close it there and try again, or choose another name.",
+        )
     return CannotWrite(
         f"{path} can't be written: you may not change the folder {folder}.",
         "Choose another folder.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -64,3 +66,10 @@ def test_a_folder_that_is_not_there_yet_has_a_disk(tmp_path):
     assert disk_folder(tmp_path / "run" / "checkpoint") == tmp_path
     with pytest.raises(CannotWrite, match="No such file"):
         PatchFile(LIKE, tmp_path / "run")
+
+
+def test_a_drive_that_is_not_there_is_told(monkeypatch):
+    # Where there are no drives, something of every path is there.
+    monkeypatch.setattr("napari_splicer.patches.patch_file.Path.is_dir", lambda _: False)
+    with pytest.raises(CannotWrite, match="no such drive or folder"):
+        disk_folder(Path("Z:/run"))

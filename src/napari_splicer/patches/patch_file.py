@@ -158,10 +158,22 @@ def room_on_disk(folder: Path) -> int:
 
 
 def disk_folder(folder: Path | None) -> Path:
-    """Return a folder that exists, on the same disk: of temporary files, if none is given."""
+    """Return a folder that exists, on the same disk: of temporary files, if none is given.
+
+    Raises
+    ------
+    CannotWrite
+        If there is no such disk.
+    """
     if folder is None:
         return Path(tempfile.gettempdir())
-    return next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    for place in (folder, *folder.absolute().parents):
+        if place.is_dir():
+            return place
+    raise CannotWrite(
+        f"Nothing can be kept in {folder}: there is no such drive or folder.",
+        "Connect the drive, or choose another folder.",
+    )
 
 
 def _row_bytes(like: Tensor) -> int:
