@@ -123,3 +123,16 @@ def test_an_ellipse_is_no_box() -> None:
     turned = np.array([[0, 2], [2, 0], [4, 2], [2, 4]], float)  # a circle's box, on its corner
     points = np.array([[2, 2], [2, 3.3], [0.2, 2], [3.2, 3.2]])
     assert in_ellipse(points, turned).tolist() == [True, True, False, False]
+
+
+def test_layers_selected_together_stay_so_in_the_window(link, qtbot) -> None:
+    viewer = link.viewer
+    chosen = set(viewer.layers[1:4])
+    viewer.layers.selection.clear()
+    viewer.layers.selection.update(chosen)
+    link.session.picked = int(link.session.ids()[0])
+    link.session.select(link.session.ids()[:2])
+    qtbot.waitUntil(lambda: link.own_layer("selected") is not None)
+    QApplication.processEvents()
+    assert link.own_layer("cell") is not None
+    assert set(viewer.layers.selection) == chosen

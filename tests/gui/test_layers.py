@@ -453,6 +453,12 @@ def test_a_mask_with_planes_stays_in_its_plane_until_the_image_is_chosen_again(v
     link.use_image(link.images()[0])
     np.testing.assert_array_equal(np.asarray(link.session.cells.data), layer.data[0])
     assert link.ground.plane == (0,)
+    volume.dims.set_current_step(0, 3)
+    volume.layers["stack"].scale = (3.0, 1.0, 0.5)  # as its place is read, so is its plane
+    np.testing.assert_array_equal(
+        np.asarray(link.session.image.data[0]), volume.layers["stack"].data[3]
+    )
+    np.testing.assert_array_equal(np.asarray(link.session.cells.data), layer.data[3])
 
 
 def test_in_3d_no_cell_is_under_the_mouse(viewer, tissue) -> None:

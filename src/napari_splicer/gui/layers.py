@@ -162,6 +162,7 @@ class ViewerLink:
                     names = [read.channels[place] for place in image.places]
                     read = replace(read.select(names), whole=read)
                 self.session.image = read.with_channels(image.channels)
+                self._turn_masks()
 
     @property
     def mask_layer(self) -> Labels | None:
