@@ -20,7 +20,9 @@ def trained(field, config, folder, **options):
     return list(fit([field], config, folder=folder, **options))
 
 
-@pytest.mark.parametrize("more", [{}, {"model.loss": "byol"}, {"training.ema": 0.9}])
+@pytest.mark.parametrize(
+    "more", [{}, {"model.loss": "byol"}, {"training.ema": 0.9}, {"training.patience": 9}]
+)
 def test_continued_is_what_its_own_run_file_trains_from_the_start(field, quick, tmp_path, more):
     quick = quick.with_values({"device": "cpu", **more})
     trained(field, quick, tmp_path)
@@ -34,6 +36,25 @@ def test_continued_is_what_its_own_run_file_trains_from_the_start(field, quick, 
     assert not has_unfinished(tmp_path)
     again = list(fit([field], continued.config))[-1].result
     assert same(again, continued)
+
+
+def test_with_patience_a_training_given_more_steps_is_the_one_from_the_start(
+    field, quick, tmp_path, monkeypatch
+):
+    """Also where the loss had stopped falling just at its end, and looks then lie further apart."""
+    monkeypatch.setattr("napari_splicer.training.schedule.LOOKS", 3)
+    monkeypatch.setattr("napari_splicer.training.schedule.CURVE_POINTS", 3)
+    monkeypatch.setattr("napari_splicer.training.plateau.LEAST_FALL", 1e9)  # it never falls
+    patient = quick.with_values({"device": "cpu", "training.patience": 2})
+    trained(field, patient, tmp_path)
+    assert read_record(tmp_path).step == 6
+    config = with_more_steps(read_record(tmp_path), 12)
+    continued = trained(field, config, tmp_path, resume=True)[-1].result
+    again = list(fit([field], continued.config))[-1].result
+    assert again.history["loss"][-1][0] == 18
+    assert [step for step, _ in again.history["held_out_loss"]] == [2, 4, 6, 10, 14, 18]
+    assert same(again, continued)
+    assert again.history == continued.history
 
 
 def test_continued_twice_and_stopped_in_between(field, quick, tmp_path):

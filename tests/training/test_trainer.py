@@ -18,7 +18,7 @@ from napari_splicer.events import Finished, Metrics, Progress, Started, Warned
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.model.bundle import load_bundle, save_bundle
-from napari_splicer.training import trainer
+from napari_splicer.training import schedule
 from napari_splicer.training.checkpoint import read_record
 from napari_splicer.training.continuing import with_more_steps
 from napari_splicer.training.trainer import fit
@@ -168,8 +168,8 @@ def test_no_image_at_all(quick):
 
 
 def test_long_trainings_keep_short_curves(field, quick, monkeypatch):
-    monkeypatch.setattr("napari_splicer.training.learner.CURVE_POINTS", 2)
-    monkeypatch.setattr(trainer, "LOOKS", 1)
+    monkeypatch.setattr("napari_splicer.training.schedule.CURVE_POINTS", 2)
+    monkeypatch.setattr(schedule, "LOOKS", 1)
     history = list(fit([field], quick))[-1].result.history
     assert [step for step, _ in history["loss"]] == [3, 6]
     assert [step for step, _ in history["rankme"]] == [6]

@@ -12,6 +12,7 @@ import torch
 from napari_splicer.errors import InvalidModel, TrainingFailed
 from napari_splicer.model.record import NormalizationRecord
 from napari_splicer.quality import rankme, rankme_per_chunk
+from napari_splicer.training import schedule
 from napari_splicer.training.ahead import Ahead
 from napari_splicer.training.averaging import Average
 from napari_splicer.training.checkpoint import CheckpointRecord, sorted_out
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 SMALLEST_BATCH = 8
 MOST_IN_A_ROW = 5
-CURVE_POINTS = 250
-"""About how many steps of a training are kept in its history."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,7 @@ class Learner:
         self._optimizer = _optimizer(network, config)
         decay = config.training.ema
         self._average = Average(self.network, decay) if decay else None
+        self.settings = config.training
         self.steps = config.training.steps or 0
         self.checkpoint_every = config.training.checkpoint_every
         self.step = 0
@@ -143,7 +143,7 @@ class Learner:
     def _looked(self) -> tuple[dict[str, float], float | None, int]:
         values: dict[str, float] = {}
         try:
-            values = self._ranks() | self._plateau.look(self.model, self.batch)
+            values = self._ranks() | self._plateau.look(self.model, self.batch, self.step)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):  # else this look is left out, for the steps to go on
                 raise
@@ -217,7 +217,7 @@ class Learner:
         self._optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
         self.step, self.batch = record.step, record.batch
         self._skipped, self._in_a_row = record.skipped, record.in_a_row
-        self._plateau.best, self._plateau.waited = record.best, record.waited
+        self._plateau.go_on(record.best, record.waited, record.step)
         self.history = {name: list(curve) for name, curve in record.history.items()}
 
     def _learn(self) -> dict[str, float]:
@@ -281,7 +281,7 @@ class Learner:
         )
 
     def _remember(self, values: Mapping[str, float]) -> None:
-        if self.step % math.ceil(self.steps / CURVE_POINTS) == 0 or self.step == self.steps:
+        if schedule.due_for_the_curve(self.settings, self.step, self.steps):
             self._keep(values)
 
     def _keep(self, values: Mapping[str, float]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_splicer.training.device import autocast, seeded
-from napari_splicer.training.schedule import Draws, derive_seed
+from napari_splicer.training.schedule import Draws, derive_seed, warms_up
 
 if TYPE_CHECKING:
     from napari_splicer.config import RunConfig
@@ -55,9 +55,10 @@ class Plateau:
         """Whether waiting longer is not worth while; never without patience."""
         return 0 < self._config.training.patience <= self.waited
 
-    def look(self, network: SpliCER, batch: int) -> dict[str, float]:
+    def look(self, network: SpliCER, batch: int, step: int | None = None) -> dict[str, float]:
         """Return ``held_out_loss`` and remember it; nothing where no patch is held out.
 
+        After a ``step`` at which training warms up it does not count: the loss may well rise.
         ``batch`` patches are looked at together, as many as are trained on together.
 
         The network's buffers are as before afterwards.
@@ -65,11 +66,22 @@ class Plateau:
         if not len(self._data.held_out):
             return {}
         loss = self._loss(network, batch)
-        if math.isfinite(loss) and (self.best is None or loss < self.best - self._least_fall()):
+        training = self._config.training
+        if step is not None and warms_up(training, step, training.steps or 0):
+            pass
+        elif math.isfinite(loss) and (self.best is None or loss < self.best - self._least_fall()):
             self.best, self.waited = loss, 0
         else:
             self.waited += 1
+        if step in training.restarts:
+            self.begin_anew()
         return {"held_out_loss": loss} if math.isfinite(loss) else {}
+
+    def go_on(self, best: float | None, waited: int, step: int) -> None:
+        """Wait on as at a ``step`` of an earlier training; anew, where it was given more steps."""
+        self.best, self.waited = best, waited
+        if step in self._config.training.restarts:
+            self.begin_anew()
 
     def begin_anew(self) -> None:
         """Forget the losses so far: of batches of another size, many losses are of another size."""

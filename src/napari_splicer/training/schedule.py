@@ -28,6 +28,12 @@ LONGER = {"quick": 1, "standard": 4, "thorough": 16}
 AFFORDED = {"cuda": 4}
 """Times as many steps that a preset takes on this kind of device: they still end sooner there."""
 
+LOOKS = 25
+"""How often ranks, and the loss on held-out patches, are looked at up to the end or a restart."""
+
+CURVE_POINTS = 250
+"""About how many steps, up to the end or a restart, are kept in a training's history."""
+
 HELD_OUT = 0.1
 HELD_OUT_PATCHES = (8, 1024)
 """Fewest and most patches that are not trained on, where a plateau is looked for."""
@@ -75,6 +81,34 @@ def _within(settings: TrainingSettings, step: int, steps: int) -> tuple[int, int
     bounds = (0, *settings.restarts, steps)
     start = max(bound for bound in bounds[:-1] if bound <= step)
     return step - start, bounds[bounds.index(start) + 1] - start
+
+
+def due_for_a_look(settings: TrainingSettings, step: int, steps: int) -> bool:
+    """Return whether ranks and the loss on held-out patches are looked at after ``step`` steps.
+
+    As everything here, counted from the last restart, so that a training that is given more steps
+    has looked where one with the same restarts looks from its start.
+    """
+    done, length = _done(settings, step, steps)
+    return done % max(1, length // LOOKS) == 0 or done == length
+
+
+def due_for_the_curve(settings: TrainingSettings, step: int, steps: int) -> bool:
+    """Return whether the metrics of a step are kept in the history, once ``step`` are taken."""
+    done, length = _done(settings, step, steps)
+    return done % math.ceil(length / CURVE_POINTS) == 0 or done == length
+
+
+def warms_up(settings: TrainingSettings, step: int, steps: int) -> bool:
+    """Return whether after ``step`` steps the learning rate still rises."""
+    done, length = _done(settings, step, steps)
+    return done < round(settings.warmup * length)
+
+
+def _done(settings: TrainingSettings, step: int, steps: int) -> tuple[int, int]:
+    """Return how many steps between two restarts have been taken, and of how many."""
+    before, length = _within(settings, max(0, step - 1), steps)
+    return before + 1, length
 
 
 def count_held_out(settings: TrainingSettings, patches: int) -> int:

@@ -43,6 +43,7 @@ from napari_splicer.training.diagnosis import diagnose
 from napari_splicer.training.group import ALONE
 from napari_splicer.training.learner import Learner
 from napari_splicer.training.resolve import remarks, resolve, seen_channels
+from napari_splicer.training.schedule import due_for_a_look
 from napari_splicer.training.views import Views
 from napari_splicer.training.widths import needs_trial, try_out_widths
 
@@ -56,10 +57,6 @@ if TYPE_CHECKING:
     from napari_splicer.model.splicer import SpliCER
     from napari_splicer.training.checkpoint import CheckpointRecord
     from napari_splicer.training.group import Group
-
-LOOKS = 25
-"""How often ranks, and the loss on held-out patches, are looked at in the course of a training."""
-
 
 _PAUSE = 60.0  # seconds of a pause after which the processes of a training hear of each other
 
@@ -229,7 +226,7 @@ def _go_on(learner: Learner, folder: Path, record: CheckpointRecord | None) -> I
 
 def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Event]:
     """Take the steps that are left; stop early if asked to."""
-    looks, where = max(1, learner.steps // LOOKS), f"On {in_words(learner.device)}"
+    where = f"On {in_words(learner.device)}"
     begun, first = time.perf_counter(), learner.step
     try:
         while not (learner.step == learner.steps or learner.on_a_plateau or cancel.requested):
@@ -239,8 +236,9 @@ def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Ev
             before = learner.step
             outcome = learner.advance()
             values = outcome.values
-            at_a_look = learner.step % looks == 0 or learner.step == learner.steps
-            if at_a_look and learner.step > before:
+            if learner.step > before and due_for_a_look(
+                learner.settings, learner.step, learner.steps
+            ):
                 values = values | learner.look()
             if outcome.remark:
                 yield Warned("train", outcome.remark)
