@@ -160,3 +160,24 @@ def test_what_counts_for_nothing_is_grey_and_says_why(
     changed(session, *of_use)
     assert box.isEnabled()
     assert why not in box.toolTip()
+
+
+def test_what_does_not_go_with_another_setting_is_told_and_taken_back(boxes, session) -> None:
+    changed(session, "model.embedding", 256)
+    boxes["model.shared"].setValue(300)
+    assert session.notice is not None
+    assert session.notice.kind == "error"
+    assert value(session, "model.shared") == boxes["model.shared"].value() == 0
+
+
+def test_preset_and_epochs_take_the_place_of_steps_that_were_set(boxes, session) -> None:
+    lengths = {"training.steps": 900, "training.restarts": (500,)}
+    session.settings = session.settings.with_values(lengths)
+    boxes["panel"].presets["thorough"].click()
+    training = session.settings.training
+    assert (training.preset, training.steps, training.restarts) == ("thorough", None, ())
+    session.settings = session.settings.with_values(lengths)
+    spins = boxes["panel"].findChildren(QSpinBox)
+    next(box for box in spins if "every patch is seen" in box.toolTip()).setValue(7)
+    training = session.settings.training
+    assert (training.epochs, training.steps, training.restarts) == (7, None, ())

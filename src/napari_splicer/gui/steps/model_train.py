@@ -160,8 +160,9 @@ class TrainPanel(QWidget):
         return variation
 
     def _choose(self, preset: str) -> None:
+        unset = {"training.epochs": None, "training.steps": None, "training.restarts": ()}
         self._session.settings = self._session.settings.with_values(
-            {"training.preset": preset, "training.epochs": None, "training.steps": None}
+            {"training.preset": preset, **unset}
         )
 
     def _show_preset(self) -> None:

@@ -18,7 +18,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_splicer.config import RunConfig
+from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.failures import in_words
+from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.page import heading, narrow_form
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.wording import Wording
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from napari_splicer.gui.session import Session
+
+
+# What would override a setting, and so gives way when it is set.
+_OVERRIDES = {"training.epochs": {"training.steps": None, "training.restarts": ()}}
 
 
 class SettingsForm(QWidget):
@@ -246,8 +253,14 @@ class SettingsForm(QWidget):
         return value
 
     def _set(self, key: str, value: Any) -> None:
-        if value != self._value(key):
-            self._session.settings = self._session.settings.with_values({key: value})
+        if value == self._value(key):
+            return
+        also = _OVERRIDES.get(key, {})
+        try:
+            self._session.settings = self._session.settings.with_values({key: value, **also})
+        except SplicerError as error:  # it does not go with another setting
+            self._session.notice = Notice("error", in_words(error))
+            self._refresh()
 
 
 def describe(key: str) -> str:
