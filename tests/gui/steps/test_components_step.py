@@ -67,6 +67,21 @@ def test_rows_can_be_duplicated_removed_and_edited_by_mouse(step, session, qtbot
     assert step._editor is not None
 
 
+def test_the_click_that_ends_typing_in_the_editor_is_not_lost(session, qtbot) -> None:
+    step = shown(session, qtbot)
+    step.activateWindow()
+    qtbot.mouseClick(rows(step)[0].findChildren(QToolButton)[0], LEFT)
+    name = step._editor.name
+    qtbot.waitUntil(name.hasFocus)
+    name.selectAll()
+    qtbot.keyClicks(name, "lymphocytes")
+    qtbot.mousePress(pressed := rows(step)[1].findChildren(QToolButton)[1], LEFT)
+    pressed.setFocus(Qt.FocusReason.MouseFocusReason)  # as a window in front does
+    qtbot.wait(50)
+    qtbot.mouseRelease(pressed, LEFT)
+    assert names(session) == ["lymphocytes", "around", "around_2"]
+
+
 def test_the_editor_changes_name_channels_and_region_at_once(step, session, qtbot) -> None:
     step.edit(0)
     editor = step._editor

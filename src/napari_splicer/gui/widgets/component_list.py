@@ -48,12 +48,18 @@ class ComponentList(QWidget):
         self, components: Sequence[Component], colours: Sequence[str], editing: int | None
     ) -> None:
         """Show these components, one of which may be in the editor."""
+        shown = list(zip(components, colours, strict=True))
+        if len(shown) == len(self.rows):
+            # New rows would take away the button that ends typing in the editor by being pressed.
+            for place, (row, (component, colour)) in enumerate(zip(self.rows, shown, strict=True)):
+                row.show_component(component, colour, editing=place == editing)
+            return
         had = self._focused()
         for row in self.rows:
             self._column.removeWidget(row)
             row.deleteLater()
         self.rows = []
-        for place, (component, colour) in enumerate(zip(components, colours, strict=True)):
+        for place, (component, colour) in enumerate(shown):
             row = ComponentRow(component, colour, editing=place == editing)
             row.edit.connect(lambda i=place: self.edit.emit(i))
             row.duplicate.connect(lambda i=place: self.duplicate.emit(i))

@@ -101,23 +101,16 @@ class ComponentRow(QFrame):
         self.setObjectName("component_row")
         self.setStyleSheet("#component_row:focus { border: 1px solid palette(highlight) }")
         self.handle = DragHandle()
-        colours = _button("", "Click to change the colour", self.recolour)
-        colours.setIcon(swatch(colour))
-        colours.setIconSize(QSize(SWATCH, SWATCH))
-        where = "edited below" if editing else component.region.describe()
-        if component.width is not None:
-            where += f", {component.width} numbers"
-        if component.weight != 1:
-            where += f", counts {component.weight:g} ×"
-        name = QElidingLabel(component.name)
-        name.setTextFormat(Qt.TextFormat.PlainText)
-        name.setToolTip(html.escape(component.name))
-        bold = name.font()
+        self._colours = _button("", "Click to change the colour", self.recolour)
+        self._colours.setIconSize(QSize(SWATCH, SWATCH))
+        self._name = QElidingLabel()
+        self._name.setTextFormat(Qt.TextFormat.PlainText)
+        bold = self._name.font()
         bold.setBold(True)
-        name.setFont(bold)
-        channels = QLabel(f"<i>{html.escape(where)}:</i> {_chips(component.channels)}")
-        channels.setWordWrap(True)
-        channels.setToolTip(html.escape(", ".join(component.channels)))
+        self._name.setFont(bold)
+        self._channels = QLabel()
+        self._channels.setWordWrap(True)
+        self.show_component(component, colour, editing=editing)
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
         for sign, tip, signal in (
@@ -132,10 +125,23 @@ class ComponentRow(QFrame):
         middle, top = Qt.AlignmentFlag.AlignHCenter, Qt.AlignmentFlag.AlignTop
         layout.addLayout(buttons, 0, 2)
         layout.addWidget(self.handle, 0, 0, middle)
-        layout.addWidget(colours, 1, 0, middle | top)
-        layout.addWidget(name, 0, 1)
-        layout.addWidget(channels, 1, 1, 1, 2)
+        layout.addWidget(self._colours, 1, 0, middle | top)
+        layout.addWidget(self._name, 0, 1)
+        layout.addWidget(self._channels, 1, 1, 1, 2)
         layout.setColumnStretch(1, 1)
+
+    def show_component(self, component: Component, colour: str, *, editing: bool) -> None:
+        """Show a component, or how it is by now; the buttons stay, one of which may be pressed."""
+        self._colours.setIcon(swatch(colour))
+        where = "edited below" if editing else component.region.describe()
+        if component.width is not None:
+            where += f", {component.width} numbers"
+        if component.weight != 1:
+            where += f", counts {component.weight:g} ×"
+        self._name.setText(component.name)
+        self._name.setToolTip(html.escape(component.name))
+        self._channels.setText(f"<i>{html.escape(where)}:</i> {_chips(component.channels)}")
+        self._channels.setToolTip(html.escape(", ".join(component.channels)))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move up or down with Alt and an arrow."""
