@@ -109,3 +109,14 @@ def test_a_comparison_that_is_stopped_can_be_asked_for_again(qtbot, twice, monke
     going_on.set()
     qtbot.waitUntil(panel.moved.isEnabled, timeout=60_000)
     assert panel.message == ""
+
+
+def test_another_pair_takes_the_matrix_of_the_one_before_away(qtbot, twice) -> None:
+    panel = Comparison(twice)
+    qtbot.addWidget(panel)
+    qtbot.waitUntil(lambda: panel.matrix.matrix is not None, timeout=60_000)
+    panel._changed()  # the same two once more: their matrix is still right, and can be asked
+    assert panel.matrix.matrix.tip(0, 0)
+    panel.first.setCurrentText(panel.second.currentText())
+    panel.first.activated.emit(panel.first.currentIndex())
+    assert panel.matrix.matrix is None

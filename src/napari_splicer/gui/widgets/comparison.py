@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +50,7 @@ class Comparison(Panel):
         super().__init__("", self.matrix, parent)
         self._session = session
         self._found: Agreement | None = None
+        self._names = ("", "")  # of the groupings that are compared
         self._work = self.working(self._show, self._ask)
         self._work.stopped.connect(self._stopped)
         self.first, self.second = NarrowBox(), NarrowBox()
@@ -66,8 +68,8 @@ class Comparison(Panel):
         self.tools.addWidget(SaveButton(self.matrix, "Groups × groups"))
         self.moved.clicked.connect(self._select_moved)
         self.matrix.cell_clicked.connect(self._select_both)
-        self.matrix.row_clicked.connect(lambda name: self._select_group(self.first, name))
-        self.matrix.column_clicked.connect(lambda name: self._select_group(self.second, name))
+        self.matrix.row_clicked.connect(lambda name: self._select_group(0, name))
+        self.matrix.column_clicked.connect(lambda name: self._select_group(1, name))
         events = session.events
         for signal in (events.table, events.clustering, events.groups, session.clusterings_changed):
             bind(self, signal, self._changed)
@@ -93,6 +95,7 @@ class Comparison(Panel):
     def _ask(self) -> None:
         table = self._session.table
         names = (self.first.currentText(), self.second.currentText())
+        other, self._names = names != self._names, names
         self._found = None
         self.moved.setEnabled(False)
         if table is None or len(self._session.clusterings) < 2:
@@ -104,6 +107,9 @@ class Comparison(Panel):
             self.say(self._session.words(EMPTY))
             return
         self.moved.setToolTip("Two groupings are being compared: one moment")
+        if other:
+            self.index.clear()
+            self.matrix.set_matrix(None)  # that of two others
         if self.message:
             self.say("Comparing …")
         self._work.ask(_compare, _excerpt(table, names), names)
@@ -126,35 +132,39 @@ class Comparison(Panel):
         shares = found.counts.div(found.counts.sum(axis=1).clip(lower=1), axis=0)
         self.matrix.set_matrix(
             Matrix(
-                found.counts, shares.to_numpy(np.float64), scale_colours(), self._tip, counts=True
+                found.counts,
+                shares.to_numpy(np.float64),
+                scale_colours(),
+                partial(_tip, found),
+                counts=True,
             )
         )
         self.show_content()
 
-    def _tip(self, row: int, column: int) -> str:
-        assert self._found is not None
-        counts = self._found.counts
-        cells = int(counts.to_numpy()[row, column])
-        total = int(counts.iloc[row].sum())
-        return (
-            f"{cells:,} of the {total:,} cells of group {counts.index[row]} "
-            f"are in group {counts.columns[column]}"
-        )
-
-    def _members(self, box: NarrowBox, group: str) -> NDArray[np.bool_]:
+    def _members(self, which: int, group: str) -> NDArray[np.bool_]:
         assert self._session.table is not None
-        return np.asarray(self._session.table.obs[box.currentText()].astype(str) == group)
+        return np.asarray(self._session.table.obs[self._names[which]].astype(str) == group)
 
     def _select_both(self, row: str, column: str) -> None:
-        both = self._members(self.first, row) & self._members(self.second, column)
+        both = self._members(0, row) & self._members(1, column)
         self._session.select(self._session.ids()[both])
 
-    def _select_group(self, box: NarrowBox, group: str) -> None:
-        self._session.select(self._session.ids()[self._members(box, group)])
+    def _select_group(self, which: int, group: str) -> None:
+        self._session.select(self._session.ids()[self._members(which, group)])
 
     def _select_moved(self) -> None:
         if self._found is not None:
             self._session.select(self._session.ids()[self._found.moved])
+
+
+def _tip(found: Agreement, row: int, column: int) -> str:
+    counts = found.counts
+    cells = int(counts.to_numpy()[row, column])
+    total = int(counts.iloc[row].sum())
+    return (
+        f"{cells:,} of the {total:,} cells of group {counts.index[row]} "
+        f"are in group {counts.columns[column]}"
+    )
 
 
 def _excerpt(table: AnnData, names: tuple[str, str]) -> AnnData:
