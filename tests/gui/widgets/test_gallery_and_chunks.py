@@ -109,6 +109,14 @@ def test_gallery_says_what_is_missing(qtbot, session):
     assert without_image.message == gallery.NO_IMAGE
 
 
+def test_pictures_that_come_after_their_image_has_gone_are_not_shown(qtbot, shown, session):
+    shown.group.setCurrentIndex(2)
+    session.image = None
+    shown._ask()
+    qtbot.waitUntil(lambda: not shown._errand.busy)
+    assert shown.message == gallery.NO_IMAGE
+
+
 def test_chunks_tell_the_markers_that_they_hold(qtbot, session, make_table):
     session.table = make_table(cells=240)
     chunks = ChunkTable(session)

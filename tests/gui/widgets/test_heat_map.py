@@ -182,3 +182,11 @@ def test_the_heading_makes_room_for_the_ends_of_the_scale(qtbot, heat_map):
 def test_numbers_can_be_read_on_every_colour_of_a_scale(name) -> None:
     for colour in scale_colours(name):
         assert contrast(readable_on(colour), colour) >= 4.5
+
+
+def test_what_was_asked_of_a_table_that_is_gone_is_not_shown(qtbot, heat_map, session):
+    heat_map._ask()
+    session.table = None
+    qtbot.waitUntil(lambda: not heat_map._errand.busy, timeout=60_000)
+    assert heat_map.message == EMPTY
+    assert heat_map.matrix.matrix is None

@@ -168,3 +168,14 @@ def test_without_an_image_it_says_so(qtbot, page, session):
     session.cell_clicked.emit(int(session.ids()[5]))
     qtbot.waitUntil(lambda: "step ① Image" in page.message)
     assert session.colour_by is not None
+
+
+def test_pictures_come_back_with_the_image(qtbot, page, session):
+    image = session.image
+    _click(qtbot, page, session, 5)
+    session.image = None
+    page._picture()
+    assert page.message
+    session.image = image
+    page._picture()
+    qtbot.waitUntil(lambda: not page.message)

@@ -104,8 +104,10 @@ class Gallery(Panel):
     def _ask(self) -> None:
         session, group = self._session, self.group.currentIndex()
         if session.table is None or not session.groups or group < 0:
+            self._errand.forget()
             self.say(self._session.words(EMPTY))
         elif (image := session.snapshot().image_of_cells) is None:
+            self._errand.forget()  # or pictures of the image before would still come
             self.say(self._session.words(NO_IMAGE))
         else:
             if self.message:

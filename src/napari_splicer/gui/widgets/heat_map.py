@@ -88,6 +88,8 @@ class HeatMap(Panel):
         self.everything.setVisible(not all(group.visible for group in self._session.groups))
         table, clustering = self._session.table, self._session.clustering
         if table is None or clustering is None:
+            self._due.stop()
+            self._errand.forget()  # or what was asked of the table before would still be shown
             self._profiles = None
             self.matrix.set_matrix(None)
             self.say(self._session.words(EMPTY))

@@ -209,6 +209,7 @@ class SimilarPage(Panel):
             return
         image = session.snapshot().image_of_cells
         if image is None:
+            self._picturing.forget()
             self.say(self._session.words(_NO_IMAGE))
             return
         rows = np.concatenate([found.asked[:_ASKED], found.order[:_PICTURES]])
@@ -227,6 +228,7 @@ class SimilarPage(Panel):
         tips += [f"number {i}, similarity {v:.3f}" for i, v in enumerate(nearest, 1)]
         self.pictures.show_pictures(thumbnails, captions, tips)
         self.channels.explain(thumbnails)
+        self.show_content()  # which another image may have taken the place of
 
     # what follows from it ----------------------------------------------------------------------
 
