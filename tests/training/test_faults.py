@@ -16,6 +16,7 @@ from napari_splicer.errors import (
     TrainingFailed,
 )
 from napari_splicer.events import Cancel, Metrics, Warned
+from napari_splicer.model.losses.registry import LOSSES
 from napari_splicer.model.objectives import build_network
 from napari_splicer.model.splicer import SpliCER
 from napari_splicer.training.data import TrainingData
@@ -75,6 +76,20 @@ def test_a_step_whose_loss_is_not_a_number_is_skipped(field, quick, monkeypatch)
     bundle = events[-1].result
     assert [step for step, _ in bundle.history["loss"]] == [1, 2, 4, 5, 6]
     assert all(torch.isfinite(value).all() for value in bundle.network.state_dict().values())
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_with_every_loss_a_step_on_what_is_no_number_is_skipped(loss, field, quick):
+    values = {"model.loss": loss}
+    if "predictor" in type(quick.model).model_fields:
+        values["model.predictor"] = "direct"
+    learner = learner_of(field, quick.with_values(values))
+    weights = next(learner.network.parameters()).data
+    kept = weights.clone()
+    weights.fill_(float("nan"))
+    assert "Step 1 was skipped" in learner.advance().remark
+    weights.copy_(kept)
+    assert not learner.advance().remark
 
 
 def test_training_that_cannot_go_on_says_so(field, quick, monkeypatch):

@@ -52,6 +52,8 @@ def mmcr(a_BK: Tensor, b_BK: Tensor) -> Tensor:
     (the loss without the term inside manifolds).
     """
     centroid_BK = (F.normalize(a_BK, dim=1) + F.normalize(b_BK, dim=1)) / 2
+    if not centroid_BK.isfinite().all():  # torch refuses these; the step is then skipped
+        return centroid_BK.sum() * float("nan")
     norm: Tensor = torch.linalg.matrix_norm(centroid_BK, ord="nuc")
     return -norm
 

@@ -63,6 +63,8 @@ class DirectPredictor(nn.Module):
 @torch.no_grad()
 def direct_weights(correlation_KK: Tensor, epsilon: float) -> Tensor:
     """Return the weights of :class:`DirectPredictor`, (K, K), symmetric."""
+    if not correlation_KK.isfinite().all():  # torch refuses these; the step is then skipped
+        return torch.full_like(correlation_KK, float("nan"))
     s_K, u_KK = torch.linalg.eigh(correlation_KK)
     s_K = s_K.clamp(min=0)
     p_K = s_K.sqrt() + epsilon * s_K.max()
