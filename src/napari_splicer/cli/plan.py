@@ -210,8 +210,9 @@ class Plan:
         """
         config = self.config
         names = [component.name for component in config.components]
-        names += ["shared"] if config.model.shared else []
-        chunks = [chunk_of(name) for name in names if config.model.objective == "splicer"]
+        objective = config.model.objective
+        names += ["shared"] if config.model.shared and objective == "splicer" else []
+        chunks = [chunk_of(name) for name in names if objective in ("splicer", "concat")]
         asked = {f"clusterings.{i}.source": c.sources for i, c in enumerate(config.clusterings)}
         asked |= {f"taught.{i}.sources": taught.sources for i, taught in enumerate(config.taught)}
         asked["projection.source"] = config.projection.sources
