@@ -24,7 +24,7 @@ from napari_splicer.gui.threads import with_spare_threads
 from napari_splicer.gui.training_report import thinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from anndata import AnnData
 
@@ -122,11 +122,11 @@ def export_folder(session: Session) -> Path:
     return exports if session.image is None else exports / file_name(session.image.name)
 
 
-def estimate(config: RunConfig, cells: int) -> Mapping[str, float]:
+def estimate(config: RunConfig, cells: int, channels: Sequence[str] = ()) -> Mapping[str, float]:
     """Return how many seconds each preset takes; trains a few steps on noise and loads torch."""
     from napari_splicer.training.estimate import estimate_seconds
 
-    return estimate_seconds(with_spare_threads(config), cells)
+    return estimate_seconds(with_spare_threads(config), cells, channels)
 
 
 def train(session: Session, *, resume: Earlier | None = None, more: int = 0) -> Run:

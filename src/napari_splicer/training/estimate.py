@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from napari_splicer.config import RunConfig
 
 
-def estimate_seconds(config: RunConfig, patches: int) -> dict[str, float]:
+def estimate_seconds(
+    config: RunConfig, patches: int, channels: Sequence[str] = ()
+) -> dict[str, float]:
     """Return how long each preset would train on so many patches, by the preset's name.
 
     Measured by a few steps on noise, a trial of widths included; reading the patches comes on top.
+    ``channels`` are the image's, which JE sees all of where there are no components.
 
     Raises
     ------
@@ -33,7 +36,8 @@ def estimate_seconds(config: RunConfig, patches: int) -> dict[str, float]:
             "steps": None,
         }
     )
-    device, channels = resolve_device(config.device), Decomposition(config.components).channels
+    device = resolve_device(config.device)
+    channels = Decomposition(config.components).channels or tuple(channels)
     fitting = config.model_copy(update={"training": training, "device": str(device)})
     if fitting.precision == "auto":
         precision = faster_precision(fitting, channels)

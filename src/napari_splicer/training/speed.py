@@ -23,6 +23,7 @@ from napari_splicer.training.device import (
     is_out_of_memory,
     resolve_device,
     resolve_precision,
+    seeded,
     threads,
 )
 from napari_splicer.training.views import Views
@@ -118,7 +119,7 @@ def measure_step(
     views = Views.of_network(network, config, channels)
     batch = _noise(config, len(channels), len(views.regions), device)
     times = []
-    with threads(config.threads):
+    with threads(config.threads), seeded(0, device):  # some losses draw at random
         for step in range(1 + _TIMED):
             start = clock()
             viewed = views(batch, seed=step)

@@ -207,7 +207,8 @@ class TrainPanel(QWidget):
             for card in self.presets.values():
                 if card.note == _UNKNOWN:
                     card.set_note("measuring …")
-            self._timing.ask(commands.estimate, now.config, now.count)
+            channels = now.image.channels if now.image is not None else ()
+            self._timing.ask(commands.estimate, now.config, now.count, channels)
 
     def _show_estimates(self, seconds: Mapping[str, float]) -> None:
         for preset, card in self.presets.items():
