@@ -15,6 +15,7 @@ from napari_splicer.errors import CannotWrite, InvalidModel, InvalidSettings, Un
 from napari_splicer.files import written
 from napari_splicer.model.record import History, NormalizationRecord
 from napari_splicer.model.storage import pack, read_about, read_tensors
+from napari_splicer.training.device import resolve_device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,7 +197,7 @@ def as_begun(config: RunConfig, past: RunConfig) -> RunConfig:
         read = {key: getattr(past.patches, key) for key in ("resolution", "levels")}
         patches = config.patches.model_copy(update=read)
         config = config.model_copy(update={"patches": patches})
-    if config.device not in ("auto", past.device, past.device.partition(":")[0]):
+    if resolve_device(config.device).type != past.device.partition(":")[0]:
         return config
     precision = past.precision if config.precision == "auto" else config.precision
     threads = config.threads or past.threads

@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from napari_splicer.components.decomposition import Decomposition
+from napari_splicer.errors import TrainingFailed
 from napari_splicer.events import Event, Progress, Warned
 from napari_splicer.model.objectives import chunk_room
 from napari_splicer.training.group import ALONE
@@ -127,7 +128,8 @@ def try_out_widths(
     Raises
     ------
     TrainingFailed
-        If the loss stays not a number, or the device's memory does not hold a small batch.
+        If the loss stays not a number, no rank can be told, or the device's memory does not hold a
+        small batch.
     """
     steps = count_trial_steps(run.training.steps or 0)
     short = run.training.model_copy(update={"steps": steps, "ema": 0.0, "patience": 0})
@@ -141,6 +143,13 @@ def try_out_widths(
                 yield Warned("train", outcome.remark)
             yield Progress("train", trial.step, steps, "trial steps", message="Trying out widths")
         looked = trial.look()
+    if any(f"rankme/{component.name}" not in looked for component in run.components):
+        raise TrainingFailed(
+            "The trial that finds how wide chunks are ended with a network that makes what is no "
+            "number, or without the memory to look at it.",
+            "Lower the learning rate (training.learning_rate), check the image for extreme values, "
+            'or let all chunks be equally wide (model.widths = "equal").',
+        )
     ranks = [looked[f"rankme/{component.name}"] for component in run.components]
     found = _with_widths(run, ranks)
     yield Warned("train", _told(run, found, ranks))
