@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_splicer.components.decomposition import OWN_CELL, Decomposition
+from napari_splicer.components.matching import match_channels
 from napari_splicer.errors import listed
 from napari_splicer.gui.snapshot import representation
 from napari_splicer.model_settings import FEWEST_PATCHES
@@ -112,7 +113,7 @@ def missing(now: Snapshot) -> tuple[str, ...]:
     parts = now.bundle.decomposition
     if now.bundle.can_do_without and parts.without(now.image.channels) != parts.names:
         return ()
-    return parts.match(now.image.channels).missing
+    return match_channels(now.bundle.channels, now.image.channels).missing
 
 
 def part_that_needs_cells(now: Snapshot) -> str:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_splicer.components.matching import match_channels
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.composing import take_model
@@ -202,7 +203,7 @@ class LoadPanel(QWidget):
         if image is None:
             self.message.setText("The model is loaded. Choose an image in step ① to use it on.")
             return
-        match = bundle.decomposition.match(image.channels)
+        match = match_channels(bundle.channels, image.channels)
         self.table.show_match(bundle.channels, match)
         self.rename.setVisible(bool(self.table.boxes))
         self._allow_renaming()
