@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QApplication, QPushButton, QToolButton
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QPushButton,
+    QScrollBar,
+    QToolButton,
+)
 from superqt import QCollapsible
 
 from napari_splicer.gui import composing
@@ -253,6 +263,25 @@ def test_themes_reach_the_plots(viewer, qtbot) -> None:
     dark = curves.backgroundBrush().color().lightnessF()
     viewer.theme = "light"
     qtbot.waitUntil(lambda: curves.backgroundBrush().color().lightnessF() > dark + 0.3)
+
+
+def test_every_control_says_what_it_is_for(viewer, widget, qtbot) -> None:
+    """In words, several of them; so a button that can't be pressed says why."""
+    qtbot.waitUntil(lambda: bool(widget.session.components), timeout=30_000)
+    kinds = (QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QAbstractSlider)
+    said = {}
+    for name in STEPS:
+        open_step(widget, qtbot, name)
+        page = widget.pages[name]
+        for fold in page.findChildren(QCollapsible):
+            fold.expand(animate=False)
+        qtbot.wait(20)
+        for control in (each for kind in kinds for each in page.findChildren(kind)):
+            part = isinstance(control, QScrollBar) or isinstance(control.parent(), kinds)
+            if control.isVisible() and not part:
+                said[control] = control.toolTip()
+    assert len(said) > 60
+    assert not {control: tip for control, tip in said.items() if len(tip.split()) < 4}
 
 
 def test_nothing_sticks_out_of_a_narrow_dock(viewer, widget, qtbot) -> None:

@@ -178,6 +178,6 @@ def test_preset_and_epochs_take_the_place_of_steps_that_were_set(boxes, session)
     assert (training.preset, training.steps, training.restarts) == ("thorough", None, ())
     session.settings = session.settings.with_values(lengths)
     spins = boxes["panel"].findChildren(QSpinBox)
-    next(box for box in spins if "every patch is seen" in box.toolTip()).setValue(7)
+    next(box for box in spins if "training.epochs" in box.toolTip()).setValue(7)
     training = session.settings.training
     assert (training.epochs, training.steps, training.restarts) == (7, None, ())

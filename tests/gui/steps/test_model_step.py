@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -69,13 +70,14 @@ def test_longer_presets_take_longer(session) -> None:
 
 def test_details_are_two_way(step, session) -> None:
     spins = step.train_panel.findChildren(QSpinBox)
-    boxes = {box.toolTip().splitlines()[0]: box for box in spins}
-    batch = boxes["Patches per step"]
+    keys = [re.search(r"In run files: (\S+)", box.toolTip()) for box in spins]
+    boxes = {key[1]: box for key, box in zip(keys, spins, strict=True) if key}
+    batch = boxes["training.batch"]
     batch.setValue(64)
     assert session.settings.training.batch == 64
     session.settings = session.settings.with_values({"training.batch": 32})
     assert batch.value() == 32
-    epochs = boxes["Times every patch is seen; unset: preset"]
+    epochs = boxes["training.epochs"]
     assert epochs.text() == "by preset"
     epochs.setValue(5)
     assert session.settings.training.epochs == 5

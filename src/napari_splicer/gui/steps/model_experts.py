@@ -28,7 +28,7 @@ def _add_network(form: SettingsForm) -> None:
         "model.encoder",
         "Kind",
         _ENCODERS,
-        _tip(
+        with_key(
             "model.encoder",
             "compact is made for patches as small as cells. Or a network of the timm library, "
             "if that is installed, for large patches: timm: and its name, e.g. timm:resnet18",
@@ -38,7 +38,7 @@ def _add_network(form: SettingsForm) -> None:
         "model.width",
         "Width",
         (4, 1024),
-        tip=_tip(
+        tip=with_key(
             "model.width",
             "How much the network can take in. A wider one can tell finer differences apart where "
             "there are many cells to learn from; training and embedding take longer",
@@ -50,7 +50,7 @@ def _add_network(form: SettingsForm) -> None:
         "Width of branches",
         (3, 1024),
         unset="half",
-        tip=_tip(
+        tip=with_key(
             "model.branch_width",
             "The same for the small networks that each see one component, in training only. Widen "
             "them where components have many markers",
@@ -67,7 +67,7 @@ def _add_parts(form: SettingsForm) -> None:
         100.0,
         0.1,
         "by the loss",
-        _tip(
+        with_key(
             "model.decorrelation",
             "How strongly components' parts of the description are kept from telling the same. "
             "0: not at all. Left to the loss, VICReg, Barlow Twins, SSL-EY and LeJEPA do so "
@@ -82,7 +82,7 @@ def _add_parts(form: SettingsForm) -> None:
         (0.0, 100.0),
         decimals=2,
         lowest="not",
-        tip=_tip(
+        tip=with_key(
             "model.consistency",
             "Above 0, what is learned of each component by itself must also stay the same however "
             "a cell is varied, with this weight beside the rest; training takes longer",
@@ -94,7 +94,7 @@ def _add_parts(form: SettingsForm) -> None:
         "Shared part",
         (0, 4095),
         lowest="none",
-        tip=_tip(
+        tip=with_key(
             "model.shared",
             "So many numbers of the description are learned from the whole patch instead of any "
             "component: for what only shows in all markers together",
@@ -106,7 +106,7 @@ def _add_parts(form: SettingsForm) -> None:
         "Temperature",
         (0.01, 10.0),
         decimals=2,
-        tip=_tip(
+        tip=with_key(
             "model.temperature",
             "The lower, the harder the model must tell very similar cells apart; too low, and "
             "cells of one kind scatter",
@@ -122,7 +122,7 @@ def _add_training(form: SettingsForm) -> None:
         "Stop early after",
         (0, 25),
         lowest="never",
-        tip=_tip(
+        tip=with_key(
             "training.patience",
             "Keeps a tenth of the cells apart, looks about 25 times how well the model predicts "
             "them, and stops when so many looks in a row were no better",
@@ -135,7 +135,7 @@ def _add_training(form: SettingsForm) -> None:
         (0.0, 0.9999),
         decimals=4,
         lowest="not taken",
-        tip=_tip(
+        tip=with_key(
             "training.ema",
             "The model becomes an average of how it was over its last steps, about 1,000 with "
             "0.999, which evens out what the very last cells did to it; for long trainings",
@@ -147,7 +147,7 @@ def _add_training(form: SettingsForm) -> None:
         0.95,
         0.05,
         "as needed",
-        _tip(
+        with_key(
             "training.component_dropout",
             "How often a cell is shown without one of the components, so that the model can "
             "describe images that were not stained for it. As needed: 10 % if an image that is "
@@ -160,7 +160,7 @@ def _add_training(form: SettingsForm) -> None:
         "normalization.scope",
         "Brightness scaled",
         _SCOPES,
-        _tip(
+        with_key(
             "normalization.scope",
             "Which intensities are dark and which are bright: found once, so that images stay "
             "comparable, or for each image, where stainings differ more than tissues do",
@@ -168,7 +168,8 @@ def _add_training(form: SettingsForm) -> None:
     )
 
 
-def _tip(key: str, words: str) -> str:
+def with_key(key: str, words: str) -> str:
+    """Return a row's tooltip, which ends with the setting's name in run files."""
     return f"{words}\nIn run files: {key}"
 
 

@@ -11,8 +11,8 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.earlier import Earlier, look
 from napari_splicer.gui.fitness import too_few_to_train
 from napari_splicer.gui.jobs import Errand
-from napari_splicer.gui.losses import offered_losses
 from napari_splicer.gui.readiness import StepState, resolve
+from napari_splicer.gui.steps.model_details import add_detail_rows
 from napari_splicer.gui.steps.model_experts import add_expert_rows
 from napari_splicer.gui.steps.model_variation import VariationPanel
 from napari_splicer.gui.steps.page import allow, fold, text
@@ -33,19 +33,7 @@ _PRESETS = {
     "standard": ("Standard", "What most questions need"),
     "thorough": ("Thorough", "For results to publish, and for models to keep"),
 }
-_OBJECTIVES = {
-    "splicer": "SpliCER: every component gets its part",
-    "je": "Joint embedding: the whole patch (to compare)",
-    "sum-je": "Whole embedding, all components (to compare)",
-    "concat": "A network per component (to compare)",
-}
-
 _UNKNOWN = "time unknown"
-_OWN_PROCESS = (
-    "Train in a process of its own: when it ends, other programs get all the memory that it held, "
-    "that of the GPU too. The model is the same; starting takes some seconds longer, and an image "
-    "that is in memory is there twice meanwhile"
-)
 _TRAIN_ON = (
     "The model goes on learning from where it ended. The learning rate rises and falls once more "
     "over these steps, so the loss may rise a little before it falls further. Run files say so, "
@@ -113,22 +101,7 @@ class TrainPanel(QWidget):
 
     def _details(self) -> QWidget:
         form = SettingsForm(self._session)
-        form.add_choice("model.objective", "Trained for", _OBJECTIVES)
-        form.add_choice("model.loss", "Loss", offered_losses())
-        form.add_number("training.epochs", "Epochs", (0, 10_000), unset="by preset")
-        form.add_number("training.batch", "Batch", (4, 4096))
-        form.add_real("training.learning_rate", "Learning rate", (1e-5, 1.0))
-        form.add_number("patches.size", "Patch side (px)", (8, 512))
-        unset, limits = "as many pixels of the image", (0.0, 5000.0)
-        form.add_real("patches.size_um", "Patch side (µm)", limits, unset, decimals=1)
-        resolutions = {"fitting": "As fine as the network sees", "full": "Full"}
-        form.add_choice("patches.resolution", "Resolution read", resolutions)
-        form.add_number("model.embedding", "Embedding size", (8, 4096))
-        widths = {"equal": "Equal", "automatic": "Automatic: a short trial first"}
-        form.add_choice("model.widths", "Widths of the chunks", widths)
-        form.add_choice("device", "Computed on", _devices())
-        form.add_switch("own_process", "Give memory back", _OWN_PROCESS)
-        form.add_number("seed", "Seed", (0, 2**31 - 1))
+        add_detail_rows(form)
         add_expert_rows(form)
         tip = "What else decides the training; the defaults suit most images"
         details = fold("Details for experts", tip)
@@ -246,13 +219,3 @@ class TrainPanel(QWidget):
         self.button.setText("Train again" if self._session.bundle is not None else "Train")
         self.why.setText(state.why if state.status in ("blocked", "stale") else "")
         self.why.setVisible(bool(self.why.text()))
-
-
-def _devices() -> dict[str, str]:
-    """Return devices to choose from; whether they are there is checked when training starts."""
-    return {
-        "auto": "the fastest that is there",
-        "cpu": "CPU",
-        "cuda": "NVIDIA GPU",
-        "mps": "Apple GPU",
-    }
