@@ -116,7 +116,7 @@ def test_held_out_patches_are_never_trained_on(field, patient, monkeypatch):
 
 def test_training_stops_on_a_plateau_and_says_so(field, patient, losses, tmp_path):
     losses[:] = [3.0]
-    long = patient.with_values({"training.steps": 25})
+    long = patient.with_values({"training.steps": 25, "training.warmup": 0})
     events = list(fit([field], long, folder=tmp_path))
     last = events[-1]
     assert isinstance(last, Finished)

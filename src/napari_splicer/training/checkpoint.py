@@ -197,7 +197,8 @@ def as_begun(config: RunConfig, past: RunConfig) -> RunConfig:
         read = {key: getattr(past.patches, key) for key in ("resolution", "levels")}
         patches = config.patches.model_copy(update=read)
         config = config.model_copy(update={"patches": patches})
-    if resolve_device(config.device).type != past.device.partition(":")[0]:
+    device = config.device if config.device != "auto" else resolve_device("auto").type
+    if device.partition(":")[0] != past.device.partition(":")[0]:
         return config
     precision = past.precision if config.precision == "auto" else config.precision
     threads = config.threads or past.threads

@@ -72,7 +72,7 @@ class ExportStep(StepPage):
         self.folder.textChanged.connect(self._allow)
         self.folder.setToolTip("Folder for the files; it is made if it is not there")
         choose = QPushButton("Choose …")
-        choose.setToolTip("Choose the folder")
+        choose.setToolTip("Choose the folder for the files")
         choose.clicked.connect(self._choose)
         line = QHBoxLayout()
         line.addWidget(self.folder, 1)

@@ -136,10 +136,12 @@ class ImageStep(StepPage):
         self.image_box.activated.connect(self._choose_image)
         self.mask_box.activated.connect(self._choose_mask)
         form = narrow_form()
-        form.addRow("Image", with_button(self.image_box, "Open an image", self._ask_for_image))
+        open_image = "Open an image from a file; its mask is asked for next"
+        form.addRow("Image", with_button(self.image_box, open_image, self._ask_for_image))
         self.describe = DescribeForm(self.session)
         form.addRow("Describe", self.describe)
-        form.addRow("Cell mask", with_button(self.mask_box, "Open a mask", self._ask_for_mask))
+        open_mask = "Open the mask of its cells from a file"
+        form.addRow("Cell mask", with_button(self.mask_box, open_mask, self._ask_for_mask))
         self.pixel_size = PixelSizeBox(self._link)
         form.addRow("Pixel size", self.pixel_size)
         layout.addLayout(form)
