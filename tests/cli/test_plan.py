@@ -111,3 +111,22 @@ def test_a_report_of_something_else_is_not_replaced(run_file: Path) -> None:
     plan.folder.report.write_text("mine", encoding="utf-8")
     with pytest.raises(WouldOverwrite, match=r"report\.html exists already"):
         plan.refuse_to_retrain()
+
+
+@pytest.mark.parametrize(
+    ("objective", "refused"), [("splicer", ""), ("concat", ""), ("sum-je", "chunk:a")]
+)
+def test_cells_are_compared_by_chunks_that_the_training_makes(
+    run_file: Path, objective: str, refused: str
+) -> None:
+    changes = [
+        "components=[{name='a', channels=['x']}, {name='b', channels=['y']}]",
+        f"model.objective={objective}",
+        "clusterings.0.source=chunk:a",
+    ]
+    plan = Plan.load(run_file, changes)
+    if not refused:
+        plan.check_sources()
+        return
+    with pytest.raises(InvalidSettings, match=refused):
+        plan.check_sources()

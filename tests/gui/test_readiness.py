@@ -209,3 +209,17 @@ def test_while_a_job_runs_nothing_else_starts_and_all_say_why(session) -> None:
 def test_cancelling_says_what_is_kept(session) -> None:
     session.job = Job(1, "train", cancelling=True)
     assert "kept" in resolve(session.snapshot()).advice
+
+
+def test_a_model_without_components_needs_its_channels(session) -> None:
+    names = (*session.image.channels[:2], "FOXP3")
+    settings = session.settings.model.model_copy(update={"objective": "je"})
+    nothing = Decomposition(())
+    session.bundle = Bundle(
+        network=build_network(settings, nothing, names, session.settings.patches.size),
+        decomposition=nothing,
+        channels=names,
+        normalization=Normalization(names, (0.0,) * 3, (1.0,) * 3, 5.0),
+        config=session.settings.with_values({"model.objective": "je"}),
+    )
+    assert "FOXP3" in resolve(session.snapshot()).steps["embed"].why

@@ -6,6 +6,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from napari_splicer.errors import CannotWrite
 from napari_splicer.events import Cancel, Progress
@@ -47,3 +48,11 @@ def test_several_devices_go_on_in_the_precision_of_the_first(quick):
     now = quick.with_values({"device": "cuda", "precision": "auto", "training.devices": 4})
     assert as_begun(now, past).precision == "bf16"
     check_same_settings(past, now)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_where_the_gpu_is_gone_precision_and_threads_are_chosen_anew(quick):
+    past = quick.with_values({"device": "cuda", "precision": "bf16", "threads": 16})
+    now = quick.with_values({"device": "auto", "precision": "auto", "threads": None})
+    begun = as_begun(now, past)
+    assert (begun.precision, begun.threads) == ("auto", None)

@@ -62,3 +62,14 @@ def test_a_step_that_memory_does_not_hold_is_no_reason_not_to_begin(field, quick
     run = resolve(quick, [field])
     monkeypatch.setattr(estimate, "measure_step", too_large)
     assert expected_seconds(run, seen_channels(run, [field])) is None
+
+
+def test_je_without_components_is_timed_on_the_channels_of_the_image(field, quick):
+    config = quick.with_values({"components": (), "model.objective": "je"})
+    assert estimate_seconds(config, 100, field.image.channels)["quick"] > 0
+
+
+def test_measuring_leaves_random_numbers_alone_whatever_the_loss_draws(field, quick):
+    before = torch.get_rng_state()
+    measure_step(quick.with_values({"model.loss": "lejepa"}), field.image.channels[:3])
+    assert torch.equal(torch.get_rng_state(), before)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import ModelSettings, TrainingSettings, parse_run
-from napari_splicer.errors import InvalidComponent, InvalidSettings
+from napari_splicer.errors import InvalidComponent, InvalidSettings, TrainingFailed
 from napari_splicer.events import Cancel, Metrics, Progress, Warned
 from napari_splicer.training import widths
 from napari_splicer.training.checkpoint import as_begun
 from napari_splicer.training.estimate import estimate_seconds
+from napari_splicer.training.learner import Learner
 from napari_splicer.training.resolve import resolve
 from napari_splicer.training.trainer import fit
 from napari_splicer.training.widths import count_trial_steps, needs_trial, widths_by_rank
@@ -265,3 +266,10 @@ def test_the_estimate_counts_the_trial(asked, monkeypatch):
     equal = asked.with_values({"model.widths": "equal"})
     without, with_trial = (estimate_seconds(config, 200) for config in (equal, asked))
     assert with_trial == {preset: seconds + 0.5 * 4 for preset, seconds in without.items()}
+
+
+def test_a_trial_that_finds_no_rank_ends_in_a_sentence(field, quick, monkeypatch):
+    monkeypatch.setattr(Learner, "look", lambda _: {})
+    config = quick.with_values({"model.widths": "automatic", "training.steps": 40})
+    with pytest.raises(TrainingFailed, match="trial that finds how wide chunks are"):
+        list(fit([field], config))
