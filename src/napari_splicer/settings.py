@@ -35,6 +35,11 @@ class Rectangle(Settings):
             raise ValueError("the rectangle is empty: bottom must exceed top, and right left")
         return self
 
+    @property
+    def aside(self) -> bool:
+        """Whether its middle is not the patch's."""
+        return abs(self.top + self.bottom - 1) > 1e-6 or abs(self.left + self.right - 1) > 1e-6
+
 
 class Ring(Settings):
     """A ring around the patch's centre; radii as fractions of half its side."""
@@ -55,7 +60,8 @@ class Region(Settings):
 
     ``whole`` patch; ``cell``: the patch's own cell; ``surroundings``: everything but the own cell;
     ``other_cells``; ``background``: outside all cells; ``inside`` / ``outside`` the mask named
-    ``mask``; a geometric ``section``.
+    ``mask``; a geometric ``section``, of which a side of the patch means something only where
+    patches are not turned (``augmentation.rotate`` and ``augmentation.flip`` off).
     """
 
     kind: RegionKind = Field("whole", description="where it looks, see above")

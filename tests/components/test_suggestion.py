@@ -205,6 +205,25 @@ def test_large_panels_are_not_left_in_two_groups():
     assert all(len({i < 20 for i in group}) == 1 for group in groups)
 
 
+@pytest.mark.parametrize(
+    ("there", "reason"),
+    [(5, "more groups than 5 are told apart no better"), (12, "than 8 are not suggested")],
+)
+def test_the_reason_tells_how_the_number_of_groups_was_found(there, reason):
+    rng = np.random.default_rng(0)
+    means = np.repeat(rng.random((500, there)), 4, axis=1) + 0.1 * rng.random((500, 4 * there))
+    found = by_correlation(means, [f"marker {i}" for i in range(4 * there)], cells=False)
+    assert reason in found.reason
+
+
+def test_the_number_of_groups_is_chosen_in_very_large_panels_too():
+    rng = np.random.default_rng(0)
+    groups, _ = group_channels(
+        np.repeat(rng.random((500, 10)), 9, axis=1) + 0.1 * rng.random((500, 90))
+    )
+    assert len(groups) == 10
+
+
 def test_groups_are_named_by_their_typical_channels():
     rng = np.random.default_rng(0)
     core = rng.random((300, 1))

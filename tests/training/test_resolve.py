@@ -179,3 +179,26 @@ def test_a_pyramid_of_single_pixels_is_said_to_be_noisy(field, quick):
     assert f"smaller resolutions of {slide.name} hold single pixels instead of averages" in said
     full = asked.with_values({"patches.resolution": "full"})
     assert "single pixels" not in " ".join(remarks(full, resolve(full, [thinned]), [thinned]))
+
+
+@pytest.mark.parametrize(
+    ("section", "turned", "said"),
+    [
+        ({"shape": "rectangle", "right": 0.5}, {}, True),
+        ({"shape": "rectangle", "right": 0.5}, {"rotate": False, "flip": False}, False),
+        ({"shape": "rectangle", "right": 0.5}, {"rotate": False}, True),
+        ({"shape": "rectangle", "left": 0.25, "right": 0.75}, {}, False),
+        ({"shape": "ring", "inner": 0.5}, {}, False),
+    ],
+)
+def test_a_side_of_a_patch_that_is_turned_is_said(field, quick, section, turned, said):
+    side = {"kind": "section", "section": section}
+    components = [
+        {"name": "left", "channels": [field.image.channels[0]], "region": side},
+        {"name": "all", "channels": list(field.image.channels[:2])},
+    ]
+    asked = quick.with_values({"components": components})
+    asked = asked.with_values({f"augmentation.{key}": value for key, value in turned.items()})
+    words = [text for text in remarks(asked, resolve(asked, [field]), [field]) if "turned" in text]
+    assert len(words) == said
+    assert all(text.startswith("left: a side of the patch") for text in words)

@@ -27,6 +27,7 @@ GROUP_SIZE = 10
 """Groups hold no more channels than this on average: in a large one, dim markers drown again."""
 
 MOST_GROUPS = 8
+"""Groups that are suggested at most, where so many do not get too large."""
 
 NEARLY = 0.02
 """Difference in mean silhouette below which fewer groups are preferred."""
@@ -218,9 +219,13 @@ def by_correlation(
             Component(name=_group_name(typical), channels=tuple(channels[i] for i in members))
         )
     seen, count = "cells" if cells else "places", len(parts)
+    more = (
+        f"more groups than {count} are not suggested, as each makes training longer."
+        if count == max(_counts(len(channels)))
+        else f"more groups than {count} are told apart no better."
+    )
     reason = (
-        f"Markers of a group rise and fall together over {len(means_NC):,} {seen} looked at; "
-        f"more groups than {count} are told apart no better."
+        f"Markers of a group rise and fall together over {len(means_NC):,} {seen} looked at; {more}"
     )
     if nuclei:
         parts.append(Component(name=NUCLEI, channels=tuple(nuclei)))
@@ -230,6 +235,12 @@ def by_correlation(
         reason + without,
         _with_surroundings(parts, cells),
     )
+
+
+def _counts(channels: int) -> range:
+    """Return the numbers of groups that are tried: several, however many channels there are."""
+    least = max(2, -(-channels // GROUP_SIZE))
+    return range(least, max(least, min(max(MOST_GROUPS, least + 2), channels - 1)) + 1)
 
 
 def group_channels(
@@ -246,11 +257,7 @@ def group_channels(
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), method="complete")
     channels = len(distance)
-    least = max(2, -(-channels // GROUP_SIZE))
-    trials = [
-        fcluster(tree, count, criterion="maxclust")
-        for count in range(least, max(least, min(MOST_GROUPS, channels - 1)) + 1)
-    ]
+    trials = [fcluster(tree, count, criterion="maxclust") for count in _counts(channels)]
     # Channels that are alike to the last pixel can't be told apart: then there are fewer groups.
     trials = [codes for codes in trials if 2 <= codes.max() < channels]
     if not trials:

@@ -9,7 +9,7 @@ import torch
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.components.matching import common_channels
-from napari_splicer.errors import InvalidComponent, InvalidSettings, NoCells
+from napari_splicer.errors import InvalidComponent, InvalidSettings, NoCells, listed
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.images.pyramid import image_at
 from napari_splicer.images.subsampled import is_subsampled
@@ -19,6 +19,7 @@ from napari_splicer.patches.cache import capacity
 from napari_splicer.patches.levels import choose_level, with_levels
 from napari_splicer.patches.presence import Presence, absent_components, said_of_absent
 from napari_splicer.patches.sites import patch_sides
+from napari_splicer.settings import Rectangle
 from napari_splicer.training.device import resolve_device
 from napari_splicer.training.reading import trained_components, training_reader
 from napari_splicer.training.schedule import count_held_out, count_steps
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 ALWAYS_READ = 20_000
 """Patches that are read even if a training looks at fewer: it may be given more steps."""
+
+_NAMED = 8  # components that a sentence names
 
 DROPOUT = 0.1
 """Chance that a component is dropped where images lack some and nothing else is asked for."""
@@ -100,7 +103,20 @@ def remarks(asked: RunConfig, resolved: RunConfig, fields: Sequence[MaskedImage]
             f"{asked.training.batch} make a batch. Results may vary from run to run."
         )
     yield from said_of_absent(fields, Decomposition(resolved.components))
+    yield from _said_of_turned(resolved)
     yield from said_of_sizes(resolved, fields)
+
+
+def _said_of_turned(resolved: RunConfig) -> Iterator[str]:
+    """Say which components look at a side of patches that are turned before."""
+    sections = [(part.name, part.region.section) for part in resolved.components]
+    sides = [name for name, section in sections if isinstance(section, Rectangle) and section.aside]
+    if sides and (resolved.augmentation.rotate or resolved.augmentation.flip):
+        yield (
+            f"{listed(sides, _NAMED)}: a side of the patch, but patches are turned and mirrored at "
+            "random, so that every side shows the same. Switch both off (in napari under How cells "
+            "are varied, in run files augmentation.rotate and augmentation.flip), or choose a ring."
+        )
 
 
 def said_of_sizes(resolved: RunConfig, fields: Sequence[MaskedImage]) -> Iterator[str]:
