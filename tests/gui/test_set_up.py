@@ -188,6 +188,7 @@ def test_the_work_on_the_table_stays_whatever_is_taken_back_of_the_set_up() -> N
 def test_a_model_fits_again_when_components_are_as_it_was_trained_with(session) -> None:
     parts = SimpleNamespace(
         decomposition=Decomposition(session.components),
+        channels=Decomposition(session.components).channels,
         can_do_without=False,
         hash="1",
         config=session.settings,
@@ -348,7 +349,11 @@ def two_models(session):
     def model(components, name: str) -> SimpleNamespace:
         parts = Decomposition(tuple(components))
         return SimpleNamespace(
-            decomposition=parts, can_do_without=False, hash=name, config=session.settings
+            decomposition=parts,
+            channels=parts.channels,
+            can_do_without=False,
+            hash=name,
+            config=session.settings,
         )
 
     own, loaded = model(session.components, "own"), model(session.components[:1], "loaded")

@@ -116,8 +116,12 @@ def test_a_stroke_on_a_mask_that_the_model_looks_at_makes_results_out_of_date_un
     session = link.session
     link.use_regions([tumour, other])
     parts = [Component(name="in", channels=("CD3",), region=Region(kind="inside", mask="tumour"))]
+    decomposition = Decomposition(tuple(parts))
     session.bundle = SimpleNamespace(
-        decomposition=Decomposition(tuple(parts)), hash="", can_do_without=False
+        decomposition=decomposition,
+        channels=decomposition.channels,
+        hash="",
+        can_do_without=False,
     )
     session.made_from = {"embed": replace(session.snapshot(), table=None)}
     table.obsm["X_splicer"] = np.zeros((table.n_obs, 2), np.float32)
