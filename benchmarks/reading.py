@@ -54,13 +54,12 @@ FEW = 100
 SIZES = (32, 64)
 LIMIT, OURS = "every chunk decoded once, nothing else (the limit)", "napari-splicer"
 GOALS = """\
-Goals: 0.8 of the limit, and three times harpy-analysis. Neither is reached where nothing else
-wants the cores: harpy-analysis, which takes all of them for every step, then gains most, while the
-limit leaves no core to cut out with. On the same computer with other work beside it (2026-11-26)
-they were 0.85 (32 px) and 0.74 (64 px), and 3.9 and 4.2 times, finding cells included. Done for it
-so far: tiles decoded straight into the memory that patches are cut from, which is used again; one
-tile decoded while the last is cut; a row of pixels copied at a time, straight into the batch. What
-is left is the copying: at 64 px 1.6 GB of patches, and labels of 64 bits.
+Goals: 0.8 of the limit, and three times harpy-analysis. Measured so far on one computer: with
+nothing else to do (2026-11-28) 0.73 and 0.68 of the limit (32 and 64 px), and 2.65 and 2.56 times
+harpy-analysis, finding cells included; with other work beside it (2026-11-26) 0.85 and 0.74, and
+3.9 and 4.2 times. Done for it: tiles decoded straight into the memory that patches are cut from,
+which is used again; one tile decoded while the last is cut; a row of pixels copied at a time,
+straight into the batch.
 
 What is compared: napari-splicer gives patches and labels of all cells, mirrored at the image's
 border. harpy-analysis gives patches, not labels (its own `extract_mask` is off); finding cells is

@@ -127,6 +127,8 @@ def test_curves_of_a_long_training_stay_short(session: Session) -> None:
             run,
             [
                 Metrics("train", n, {"loss": 1 / n} | ({"rankme": 3.0} if n in ranks else {}))
+                if n != 60_000
+                else Metrics("train", n)  # a step that was skipped
                 for n in steps
             ],
         )
@@ -281,6 +283,14 @@ def test_cells_described_otherwise_are_not_gone_on_with(session, change) -> None
         session.cells = replace(session.cells, name="another mask")
     else:
         session.settings = session.settings.with_values({change: 24})
+    assert commands.embed(session).earlier is None
+
+
+def test_going_on_that_fails_is_not_tried_again(session) -> None:
+    session.stopped = Stopped(session.snapshot().inputs(), table=object())
+    run = commands.embed(session)
+    commands.begin(session, run)
+    commands.fail(session, run, NoCells("They are of other cells.", "Describe all cells anew."))
     assert commands.embed(session).earlier is None
 
 

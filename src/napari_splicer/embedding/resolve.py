@@ -35,6 +35,7 @@ _OTHER_SCALE = 10.0
 """Times brighter or dimmer than at training, from which on it is not the staining any more."""
 
 _COMPARED, _NAMED = 32, 8  # images whose scale is looked at; images and channels that are named
+_AT_FIRST = 4  # blocks of them that are read to begin with: more take seconds of every run
 
 _OF_THE_MODEL = ("seed", "components", "normalization", "augmentation", "model", "training")
 
@@ -163,7 +164,7 @@ def _said_of_scale(fields: Sequence[MaskedImage], bundle: Bundle) -> Iterator[st
     spread = [fields[i] for i in range(0, len(fields), -(-len(fields) // _COMPARED))]
     of_types = {field.image.dtype: field for field in reversed(fields)}
     looked_at = {field.name: field for field in (*spread, *of_types.values())}
-    few = max(1, SAMPLE_BLOCKS // len(looked_at))
+    few = max(1, _AT_FIRST // len(looked_at))
     found: dict[tuple[str, ...], list[str]] = {}
     for field in fields:
         if field.name not in looked_at or not _on_another_scale(field, bundle, few):

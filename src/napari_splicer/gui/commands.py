@@ -148,10 +148,9 @@ def embed(session: Session, *, with_model: bool = True) -> Run:
         if run.inputs.of_tiles:  # those that lie on the image are as large as the model has them
             config = config.model_copy(update={"patches": run.inputs.patches})
         run = replace(run, config=config, inputs=replace(run.inputs, bundle=None))
-    stopped = session.stopped
-    if stopped is None or not stopped.is_of(run.inputs):
-        return run
-    return replace(run, earlier=stopped.table)
+    if session.stopped is not None and session.stopped.is_of(run.inputs):
+        run = replace(run, earlier=session.stopped.table)
+    return run
 
 
 def cluster(session: Session, settings: ClusteringSettings = DEFAULT_CLUSTERING) -> Run:
@@ -260,6 +259,8 @@ def fail(session: Session, run: Run, error: Exception) -> None:
     if not _is_current(session, run):
         return
     session.notice = Notice("error", in_words(error), run.stage, details_of(error))
+    if run.earlier is not None:  # or trying again would always end like this
+        session.stopped = None
     session.job = None
 
 
@@ -281,9 +282,8 @@ def _finish(session: Session, run: Run, event: Finished) -> None:
     if event.result is not None:
         keep(session, run, event)
     if event.cancelled:
-        kept = event.message
+        kept, stopped = event.message, session.stopped
         if run.stage == "embed":
-            stopped = session.stopped
             kept = "" if stopped is None or event.result is None else stopped.words(run.inputs)
         not_begun = run.stage == "train" and event.result is None and event.message
         words = event.message if not_begun else f"{_CANCELLED[run.stage]} {kept}".strip()

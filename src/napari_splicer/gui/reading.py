@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels
 
 from napari_splicer.errors import SplicerError
-from napari_splicer.gui.transforms import pixel_size_of, said_of_scale, transform_of
+from napari_splicer.gui.transforms import pixel_size_of, plane_at, said_of_scale, transform_of
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.lazy import as_levels
 from napari_splicer.images.masks import LabelMask
@@ -256,9 +256,7 @@ def _on_screen(
     spare = levels[0].ndim - keep
     if spare == 0:
         return levels, ()
-    colours = 1 if getattr(layer, "rgb", False) else 0
-    offset = len(step) - (levels[0].ndim - colours)
-    at = [int(step[offset + axis]) for axis in range(spare)]
+    at = plane_at(layer, step, keep)
     cut = tuple(
         level[tuple(min(i, n - 1) for i, n in zip(at, level.shape, strict=False))]
         for level in levels

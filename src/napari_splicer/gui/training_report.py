@@ -18,6 +18,8 @@ Series: TypeAlias = dict[str, tuple[list[int], list[float]]]
 MOST = 1000
 """Steps of a training that curves keep: more than a plot has pixels."""
 
+_LOOKED = {"rankme", "held_out_loss"}  # what comes a few times in a training alone
+
 _FEW = 25  # points before anything is said
 _STILL = 0.01  # relative fall of the loss, last fifth against the one before, that counts
 
@@ -39,11 +41,10 @@ def thinned(metrics: Sequence[Metrics]) -> tuple[Metrics, ...]:
     every, last = 1, metrics[-1]
     while last.step - metrics[0].step >= MOST * every:
         every *= 2
-    usual = min(len(event.values) for event in metrics)
     return tuple(
         event
         for event in metrics
-        if event.step % every == 0 or event is last or len(event.values) > usual
+        if event.step % every == 0 or event is last or not _LOOKED.isdisjoint(event.values)
     )
 
 

@@ -34,18 +34,23 @@ def transform_of(layer: Layer) -> Affine2D:
     )
 
 
-def plane_at(layer: Layer, step: Sequence[int]) -> tuple[int, ...]:
-    """Return which (Y, X) plane of a layer is on screen, as its place along each axis before these.
+def plane_at(layer: Layer, step: Sequence[int], keep: int = 2) -> tuple[int, ...]:
+    """Return which part of a layer is on screen, as its place along each axis but the last ones.
 
     Parameters
     ----------
     layer : Layer
     step : sequence of int
         The viewer's current step along each of its axes.
+    keep : int
+        How many axes a part has: 2 for a (Y, X) plane, 3 with channels or colours.
     """
-    shape = layer.data[0].shape if getattr(layer, "multiscale", False) else layer.data.shape
-    offset, spare = len(step) - len(shape), len(shape) - 2
-    return tuple(min(int(step[offset + axis]), shape[axis] - 1) for axis in range(spare))
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    colours = 1 if getattr(layer, "rgb", False) else 0  # an axis that the viewer does not have
+    offset = len(step) - (len(shape) - colours)
+    return tuple(
+        min(int(step[offset + axis]), n - 1) for axis, n in enumerate(shape[: len(shape) - keep])
+    )
 
 
 def lie_together(layer: Layer, other: Layer, shape: tuple[int, int]) -> bool:

@@ -16,7 +16,7 @@ _PARTED = ("splicer", "sum-je")  # objectives with a branch per component
 
 
 def add_expert_rows(form: SettingsForm) -> None:
-    """Add what advice and run files name and the rows above lack; each says its name there."""
+    """Add what advice and run files name and the rows above lack."""
     _add_network(form)
     _add_parts(form)
     _add_training(form)
@@ -28,21 +28,15 @@ def _add_network(form: SettingsForm) -> None:
         "model.encoder",
         "Kind",
         _ENCODERS,
-        with_key(
-            "model.encoder",
-            "compact is made for patches as small as cells. Or a network of the timm library, "
-            "if that is installed, for large patches: timm: and its name, e.g. timm:resnet18",
-        ),
+        "compact is made for patches as small as cells. Or a network of the timm library, "
+        "if that is installed, for large patches: timm: and its name, e.g. timm:resnet18",
     )
     width = form.add_number(
         "model.width",
         "Width",
         (4, 1024),
-        tip=with_key(
-            "model.width",
-            "How much the network can take in. A wider one can tell finer differences apart where "
-            "there are many cells to learn from; training and embedding take longer",
-        ),
+        tip="How much the network can take in. A wider one can tell finer differences apart where "
+        "there are many cells to learn from; training and embedding take longer",
     )
     form.only_where(width, _not_compact)
     branches = form.add_number(
@@ -50,11 +44,8 @@ def _add_network(form: SettingsForm) -> None:
         "Width of branches",
         (3, 1024),
         unset="half",
-        tip=with_key(
-            "model.branch_width",
-            "The same for the small networks that each see one component, in training only. Widen "
-            "them where components have many markers",
-        ),
+        tip="The same for the small networks that each see one component, in training only. Widen "
+        "them where components have many markers",
     )
     form.only_where(branches, _no_branches)
 
@@ -67,13 +58,10 @@ def _add_parts(form: SettingsForm) -> None:
         100.0,
         0.1,
         "by the loss",
-        with_key(
-            "model.decorrelation",
-            "How strongly components' parts of the description are kept from telling the same. "
-            "0: not at all. Left to the loss, VICReg, Barlow Twins, SSL-EY and LeJEPA do so "
-            "with strength 1, the others do not. Raise it where the program says that chunks "
-            "hardly differ",
-        ),
+        "How strongly components' parts of the description are kept from telling the same. "
+        "0: not at all. Left to the loss, VICReg, Barlow Twins, SSL-EY and LeJEPA do so "
+        "with strength 1, the others do not. Raise it where the program says that chunks "
+        "hardly differ",
     )
     form.only_where(apart, _no_chunks)
     steady = form.add_real(
@@ -82,11 +70,8 @@ def _add_parts(form: SettingsForm) -> None:
         (0.0, 100.0),
         decimals=2,
         lowest="not",
-        tip=with_key(
-            "model.consistency",
-            "Above 0, what is learned of each component by itself must also stay the same however "
-            "a cell is varied, with this weight beside the rest; training takes longer",
-        ),
+        tip="Above 0, what is learned of each component by itself must also stay the same however "
+        "a cell is varied, with this weight beside the rest; training takes longer",
     )
     form.only_where(steady, _no_branches)
     shared = form.add_number(
@@ -94,11 +79,8 @@ def _add_parts(form: SettingsForm) -> None:
         "Shared part",
         (0, 4095),
         lowest="none",
-        tip=with_key(
-            "model.shared",
-            "So many numbers of the description are learned from the whole patch instead of any "
-            "component: for what only shows in all markers together",
-        ),
+        tip="So many numbers of the description are learned from the whole patch instead of any "
+        "component: for what only shows in all markers together",
     )
     form.only_where(shared, _no_chunks)
     sharpness = form.add_real(
@@ -106,11 +88,8 @@ def _add_parts(form: SettingsForm) -> None:
         "Temperature",
         (0.01, 10.0),
         decimals=2,
-        tip=with_key(
-            "model.temperature",
-            "The lower, the harder the model must tell very similar cells apart; too low, and "
-            "cells of one kind scatter",
-        ),
+        tip="The lower, the harder the model must tell very similar cells apart; too low, and "
+        "cells of one kind scatter",
     )
     form.only_where(sharpness, _not_simclr)
 
@@ -122,11 +101,8 @@ def _add_training(form: SettingsForm) -> None:
         "Stop early after",
         (0, 25),
         lowest="never",
-        tip=with_key(
-            "training.patience",
-            "Keeps a tenth of the cells apart, looks about 25 times how well the model predicts "
-            "them, and stops when so many looks in a row were no better",
-        ),
+        tip="Keeps a tenth of the cells apart, looks about 25 times how well the model predicts "
+        "them, and stops when so many looks in a row were no better",
     )
     patience.setSuffix(" looks")
     form.add_real(
@@ -135,11 +111,8 @@ def _add_training(form: SettingsForm) -> None:
         (0.0, 0.9999),
         decimals=4,
         lowest="not taken",
-        tip=with_key(
-            "training.ema",
-            "The model becomes an average of how it was over its last steps, about 1,000 with "
-            "0.999, which evens out what the very last cells did to it; for long trainings",
-        ),
+        tip="The model becomes an average of how it was over its last steps, about 1,000 with "
+        "0.999, which evens out what the very last cells did to it; for long trainings",
     )
     dropout = form.add_open(
         "training.component_dropout",
@@ -147,12 +120,9 @@ def _add_training(form: SettingsForm) -> None:
         0.95,
         0.05,
         "as needed",
-        with_key(
-            "training.component_dropout",
-            "How often a cell is shown without one of the components, so that the model can "
-            "describe images that were not stained for it. As needed: 10 % if an image that is "
-            "trained on lacks one, else never",
-        ),
+        "How often a cell is shown without one of the components, so that the model can "
+        "describe images that were not stained for it. As needed: 10 % if an image that is "
+        "trained on lacks one, else never",
         percent=True,
     )
     form.only_where(dropout, _all_parts_needed)
@@ -160,17 +130,9 @@ def _add_training(form: SettingsForm) -> None:
         "normalization.scope",
         "Brightness scaled",
         _SCOPES,
-        with_key(
-            "normalization.scope",
-            "Which intensities are dark and which are bright: found once, so that images stay "
-            "comparable, or for each image, where stainings differ more than tissues do",
-        ),
+        "Which intensities are dark and which are bright: found once, so that images stay "
+        "comparable, or for each image, where stainings differ more than tissues do",
     )
-
-
-def with_key(key: str, words: str) -> str:
-    """Return a row's tooltip, which ends with the setting's name in run files."""
-    return f"{words}\nIn run files: {key}"
 
 
 def _not_compact(settings: RunConfig) -> str:

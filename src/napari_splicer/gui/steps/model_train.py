@@ -100,7 +100,7 @@ class TrainPanel(QWidget):
         return presets
 
     def _details(self) -> QWidget:
-        form = SettingsForm(self._session)
+        form = SettingsForm(self._session, named=True)
         add_detail_rows(form)
         add_expert_rows(form)
         tip = "What else decides the training; the defaults suit most images"

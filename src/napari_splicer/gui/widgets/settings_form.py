@@ -42,11 +42,15 @@ class SettingsForm(QWidget):
     Parameters
     ----------
     session : Session
+    named : bool
+        Whether each row says what it is called in run files, too.
     """
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, parent: QWidget | None = None, *, named: bool = False
+    ) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._named = session, named
         self._form = narrow_form(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._shown: list[Callable[[], None]] = []
@@ -212,7 +216,8 @@ class SettingsForm(QWidget):
         self, key: str, title: str, box: QWidget, show: Callable[[], None], tip: str = ""
     ) -> None:
         words = tip or describe(key)
-        words = words[:1].upper() + words[1:] + _range_of(box)
+        name = f"\nIn run files: {key}" if self._named else ""
+        words = words[:1].upper() + words[1:] + name + _range_of(box)
         self._wording.put(lambda said: self._say(box, said), words)
         box.setMinimumWidth(80)
 
