@@ -6,17 +6,18 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
+from mouse import click, hover
 from napari.components import ViewerModel
 from napari.layers import Layer
 from napari.layers.labels._labels_utils import get_contours
-from vispy.util.keys import ALT, SHIFT, Key
+from vispy.util.keys import ALT, SHIFT
 
 from napari_splicer.gui import editing, painting
 from napari_splicer.gui.facts import examine
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.numbers import set_range
 from napari_splicer.gui.painting import GROUPS, SELECTED
-from napari_splicer.gui.pointing import CELL, Pointer
+from napari_splicer.gui.pointing import CELL
 from napari_splicer.gui.sample import open_sample
 
 
@@ -297,19 +298,6 @@ def test_the_cell_under_the_mouse_is_found_and_outlined(viewer, tissue) -> None:
     assert not outline.visible
 
 
-def click(viewer, position, *keys: Key, drag: bool = False) -> None:
-    event = SimpleNamespace(position=position, button=1, type="mouse_press", modifiers=keys)
-    own = [c for c in viewer.mouse_drag_callbacks if isinstance(getattr(c, "__self__", 0), Pointer)]
-    running = [callback(viewer, event) for callback in own]
-    for generator in running:
-        next(generator, None)
-        if drag:
-            event.type = "mouse_move"
-            next(generator, None)
-        event.type = "mouse_release"
-        next(generator, None)
-
-
 def test_a_click_picks_a_cell_and_a_drag_does_not(viewer, tissue) -> None:
     link = link_for(viewer)
     inside = np.argwhere(np.asarray(tissue.cells.data) > 0)[0]
@@ -371,94 +359,6 @@ def test_a_lazy_pyramid_is_painted_lazily(tissue, table, qtbot) -> None:
     link.session.show_group(0, False)
     link.session.show_group(1, False)
     qtbot.waitUntil(lambda: not np.asarray(layer.data[1]).any())
-
-
-PLANE = 2
-VOLUME = {"scale": (3.0, 0.5, 0.5), "translate": (6.0, 10.0, 20.0)}
-
-
-@pytest.fixture(params=["in memory", "lazy"])
-def volume(request, tissue) -> ViewerModel:
-    """A stack and a mask in every plane; each plane has other cells of the same numbers."""
-    made = ViewerModel()
-    labels = np.asarray(tissue.cells.data)
-    planes = np.stack([np.roll(labels, 20 * turn, axis=1) for turn in range(4)])
-    planes[PLANE] = labels
-    made.add_image(np.random.default_rng(0).random(planes.shape), name="stack", **VOLUME)
-    made.add_labels(
-        da.from_array(planes, chunks=(1, 64, 64)) if request.param == "lazy" else planes,
-        name="cells",
-        **VOLUME,
-    )
-    made.dims.set_current_step(0, PLANE)
-    return made
-
-
-def hover(viewer, world) -> None:
-    for callback in viewer.mouse_move_callbacks:
-        callback(viewer, SimpleNamespace(position=tuple(world), is_dragging=False))
-
-
-def test_of_a_mask_with_planes_only_the_analysed_one_is_painted_and_pointed_at(
-    volume, tissue, table, qtbot
-) -> None:
-    link = link_for(volume)
-    session, mask = link.session, volume.layers["cells"]
-    np.testing.assert_array_equal(np.asarray(session.cells.data), np.asarray(tissue.cells.data))
-    cells = tissue.cells.cells().iloc[:6]
-    table.obs["instance_id"] = cells["id"].to_numpy()
-    table.obs["y"], table.obs["x"] = cells["y"].to_numpy(), cells["x"].to_numpy()
-    session.table = table
-    session.select(session.ids()[:2])
-    qtbot.waitUntil(lambda: link.own_layer(SELECTED) is not None)
-    groups = link.own_layer(GROUPS)
-    painted = np.argwhere(np.asarray(groups.data))
-    assert groups.data.shape == (1, *tissue.cells.shape)
-    np.testing.assert_array_equal(
-        np.asarray(groups.data[0]) > 0, np.isin(np.asarray(tissue.cells.data), session.ids())
-    )
-    expected = mask.data_to_world((PLANE, *painted[0][1:]))
-    np.testing.assert_allclose(groups.data_to_world(painted[0]), expected)
-    cell = int(session.ids()[0])
-    place = np.argwhere(np.asarray(mask.data[PLANE]) == cell)[0]
-    hover(volume, mask.data_to_world((PLANE, *place)))
-    assert session.hovered == cell
-    outline = link.own_layer(CELL)
-    np.testing.assert_allclose(
-        outline.data_to_world(np.argwhere(outline.data)[0]), mask.data_to_world((PLANE, *place))
-    )
-    for plane in (0, 1, 3):
-        there = np.argwhere(np.asarray(mask.data[plane]) == cell)[0]
-        hover(volume, mask.data_to_world((plane, *there)))
-        assert session.hovered is None
-        click(volume, mask.data_to_world((plane, *there)))
-        assert session.picked is None
-    volume.dims.set_current_step(0, 0)
-    session.cell_requested.emit(cell)
-    assert volume.dims.current_step[0] == PLANE
-    mask.translate = (9.0, 10.0, 20.0)  # what is painted moves with it
-    np.testing.assert_allclose(
-        link.own_layer(GROUPS).data_to_world(painted[0]), np.add(expected, (3, 0, 0))
-    )
-
-
-def test_a_mask_with_planes_stays_in_its_plane_until_the_image_is_chosen_again(volume) -> None:
-    link = link_for(volume)
-    layer = volume.layers["cells"]
-    if isinstance(layer.data, da.Array):
-        return  # can't be painted on
-    volume.dims.set_current_step(0, 0)
-    layer.paint((0, 5, 5), 9)
-    np.testing.assert_array_equal(np.asarray(link.session.cells.data), layer.data[PLANE])
-    link.use_image(link.images()[0])
-    np.testing.assert_array_equal(np.asarray(link.session.cells.data), layer.data[0])
-    assert link.ground.plane == (0,)
-    volume.dims.set_current_step(0, 3)
-    volume.layers["stack"].scale = (3.0, 1.0, 0.5)  # as its place is read, so is its plane
-    np.testing.assert_array_equal(
-        np.asarray(link.session.image.data[0]), volume.layers["stack"].data[3]
-    )
-    np.testing.assert_array_equal(np.asarray(link.session.cells.data), layer.data[3])
 
 
 def test_in_3d_no_cell_is_under_the_mouse(viewer, tissue) -> None:
