@@ -34,6 +34,7 @@ class Script:
     stage: str = "train"
     follows: bool = False
     resume: None = None
+    earlier: None = None
     folder: None = None
     inputs: Snapshot = field(default_factory=Snapshot)
     config: Any = None
