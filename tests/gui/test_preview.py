@@ -121,7 +121,7 @@ def test_the_views_are_those_that_training_makes(session, of_a_level) -> None:
     first, second = training_views(session.snapshot(), cell, seed=0, draw=11)
     reader = training_reader(session.snapshot().fields(), config, channels)
     batch = next(iter(reader.at(np.flatnonzero(reader.sites.id == cell))))
-    scale = _normalization(session.image, channels, config.normalization)
+    scale = _normalization((session.image,), channels, config.normalization)
     batch = type(batch)(**{**vars(batch), "x_BCHW": scale.apply(batch.x_BCHW)})
     x_BCHW, parts, *_ = Views(config, channels, whole=False)(batch, 11)
     torch.testing.assert_close(first.x_BCHW, x_BCHW, rtol=0, atol=0)

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from napari_splicer.gui.crops import read_crops, shrunk_crops
+from napari_splicer.gui.numbering import shown_cells
+from napari_splicer.gui.session import Session
 from napari_splicer.gui.snapshot import Light
 from napari_splicer.gui.thumbnails import (
     Cells,
@@ -71,18 +73,18 @@ def test_composite_adds_light_within_limits():
 
 
 def test_channels_that_stand_out_are_those_highest_in_the_group(image, table):
-    assert outstanding(Cells.of(table), np.arange(10), image, count=1) == ("row",)
-    assert outstanding(Cells.of(table), np.arange(10, 20), image, count=1) == ("column",)
-    assert outstanding(Cells.of(table), np.array([4]), image, count=1) == ("row",)
+    assert outstanding(Cells.of(table, table.obs), np.arange(10), image, count=1) == ("row",)
+    assert outstanding(Cells.of(table, table.obs), np.arange(10, 20), image, count=1) == ("column",)
+    assert outstanding(Cells.of(table, table.obs), np.array([4]), image, count=1) == ("row",)
 
 
 def test_a_constant_channel_does_not_stand_out(image, table):
-    assert "flat" not in outstanding(Cells.of(table), np.arange(10), image, count=1)
+    assert "flat" not in outstanding(Cells.of(table, table.obs), np.arange(10), image, count=1)
 
 
 def test_thumbnails_belong_to_the_groups_cells(image, table):
     codes = np.repeat([0, 1], 10)
-    query = Query(image, excerpt(table), codes, 1, False, (), count=6)
+    query = Query(image, excerpt(table, table.obs), codes, 1, False, (), count=6)
     thumbnails = make_thumbnails(query)
     assert set(thumbnails.ids) <= set(table.obs["instance_id"].to_numpy()[10:])
     assert len(thumbnails.ids) == 6
@@ -91,16 +93,18 @@ def test_thumbnails_belong_to_the_groups_cells(image, table):
     assert len(thumbnails.hues) == len(thumbnails.channels) == 2  # the third is flat
     assert thumbnails.pictures.shape[0] == 6
 
-    chosen = make_thumbnails(Query(image, excerpt(table), codes, 1, True, ("flat",), count=2))
+    chosen = make_thumbnails(
+        Query(image, excerpt(table, table.obs), codes, 1, True, ("flat",), count=2)
+    )
     assert chosen.channels == ("flat",)
 
 
 def test_pictures_come_in_the_order_that_is_asked_for(image, table):
     rows = np.array([13, 12, 7])
-    shown = picture(image, Cells.of(table), rows, (), {})
+    shown = picture(image, Cells.of(table, table.obs), rows, (), {})
     assert shown.ids.tolist() == table.obs["instance_id"].to_numpy()[rows].tolist()
     assert shown.channels[0] == "column"  # in which they stand out
-    alone = picture(image, Cells.of(table), rows[2:], shown.channels, {})
+    alone = picture(image, Cells.of(table, table.obs), rows[2:], shown.channels, {})
     np.testing.assert_array_equal(alone.pictures[0], shown.pictures[2])
 
 
@@ -110,7 +114,7 @@ def test_colours_and_contrast_are_the_viewers(image, table):
         "column": Light("#00ff00", 0, 10, gamma=0.5),
         "flat": Light("#ffffff", 0, 1),
     }
-    cells, row = Cells.of(table), np.array([3])
+    cells, row = Cells.of(table, table.obs), np.array([3])
     shown = picture(image, cells, row, ("row", "column"), lights)
     assert shown.hues == ("#0000ff", "#00ff00")
     crop = read_crops(image, np.array([[cells.y[3], cells.x[3]]]), 18, ("row", "column"))[0]
@@ -121,7 +125,7 @@ def test_colours_and_contrast_are_the_viewers(image, table):
 
 
 def test_excerpt_does_not_follow_later_changes(table):
-    taken = excerpt(table)
+    taken = excerpt(table, shown_cells(Session(table=table)))
     table.obs["y"] = 0.0
     assert taken.obs["y"].max() > 0
 

@@ -12,6 +12,7 @@ from napari_splicer.config import Component
 from napari_splicer.gui import commands, lessons, similar
 from napari_splicer.gui.facts import summary
 from napari_splicer.gui.fitness import too_few_to_train
+from napari_splicer.gui.numbering import shown_cells
 from napari_splicer.gui.preview import make_preview
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.snapshot import Facts
@@ -177,7 +178,9 @@ def test_a_preview_shows_the_tile_that_was_asked_for(tiled) -> None:
 def test_a_picture_of_a_tile_is_the_tile(tiled) -> None:
     run(tiled, commands.embed(tiled, with_model=False))
     row = int(np.flatnonzero(tiled.ids() == 12)[0])
-    thumbnails = picture(tiled.image, Cells.of(tiled.table), np.array([row]), ("CD45",), {})
+    thumbnails = picture(
+        tiled.image, Cells.of(tiled.table, shown_cells(tiled)), np.array([row]), ("CD45",), {}
+    )
     assert thumbnails.pictures.shape[1:3] == (16, 16)
     tile = tiled.tiles.cells().iloc[11]
     pixels = tiled.image.read(

@@ -113,10 +113,19 @@ def in_words(name: str) -> str:
 
 def said_of(session: Session, row: int) -> str:
     """Say which cell a row of the table is, and what its colour stands for: category, or group."""
-    said, name = session.words(f"cell {session.ids()[row]}"), session.colour_by
+    said, name = session.words(_which(session, row)), session.colour_by
     shown = None if name is None else categories_of(session, name)
     if shown is None:
         code = int(session.codes()[row])
         return f"{said} · {session.groups[code].name}" if code >= 0 else said
     code = int(shown.codes[row])
     return f"{said} · {shown.names[code]}" if code >= 0 else said
+
+
+def _which(session: Session, row: int) -> str:
+    """Return the number of a cell; of several images, by its own mask, and which of them it is."""
+    image = session.snapshot().image_of_cells
+    if session.table is None or image is None or image.sheet is None:
+        return f"cell {session.ids()[row]}"
+    cell = session.table.obs.iloc[row]
+    return f"cell {cell['instance_id']} of {cell['region']}"

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_splicer.config import TaughtSettings
 from napari_splicer.gui.history import without
+from napari_splicer.gui.numbering import shown_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -81,17 +82,18 @@ def keep_to_cells(session: Session, new: AnnData | None, old: AnnData | None) ->
     if new is None or old is None or new.obs_names.equals(old.obs_names):
         session.selection = np.intersect1d(session.selection, session.ids())
         return
-    session.selection = _still_there(session.selection, new, old)
-    if session.picked is not None and not len(_still_there([session.picked], new, old)):
+    session.selection = _still_there(session, session.selection, new, old)
+    if session.picked is not None and not len(_still_there(session, [session.picked], new, old)):
         session.picked = None
-    sought = session.sought
-    if sought is not None and len(_still_there(sought.cells, new, old)) < len(sought.cells):
+    sought = () if session.sought is None else session.sought.cells
+    if len(_still_there(session, sought, new, old)) < len(sought):
         session.sought = None
 
 
-def _still_there(cells: Iterable[int], new: AnnData, old: AnnData) -> NDArray[np.int64]:
+def _still_there(
+    session: Session, cells: Iterable[int], new: AnnData, old: AnnData
+) -> NDArray[np.int64]:
     """Return those of the cells of a table, by label id, that another has too; sorted."""
-    before = np.isin(old.obs["instance_id"], np.fromiter(cells, np.int64))
+    before = np.isin(shown_ids(session, old.obs), np.fromiter(cells, np.int64))
     rows = new.obs_names.get_indexer(old.obs_names[before])
-    there: NDArray[np.int64] = np.asarray(new.obs["instance_id"], np.int64)[rows[rows >= 0]]
-    return np.sort(there)
+    return np.sort(shown_ids(session, new.obs)[rows[rows >= 0]])

@@ -73,6 +73,7 @@ def image_layers(image: MultiplexImage, first: Sequence[str] = ()) -> list[Layer
                     "grids": image.grids,
                     "pixel_size": image.pixel_size,
                     "opening": opening,
+                    "sheet": image.sheet,
                 }
             },
             **place(image.transform),
@@ -126,7 +127,7 @@ def mask_layer(mask: LabelMask, transform: Affine2D) -> LayerData:
         "opacity": 0.3,
         "visible": False,
         "multiscale": len(levels) > 1,
-        "metadata": {OWN: {"path": mask.source}},
+        "metadata": {OWN: {"path": mask.source, "sheet": mask.sheet}},
         **place(transform),
     }
     return (levels if len(levels) > 1 else levels[0], settings, "labels")

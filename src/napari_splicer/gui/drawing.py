@@ -9,6 +9,7 @@ from napari.layers import Shapes
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
+from napari_splicer.gui.numbering import shown_places
 from napari_splicer.gui.painting import place_of
 from napari_splicer.gui.reading import OWN
 from napari_splicer.gui.snapshot import Notice
@@ -92,7 +93,7 @@ class Drawing:
         session = self._link.session
         fits = session.table_fits and self._link.ground.holds(here)
         if session.table is not None and fits:  # another image may be chosen by now
-            places = session.table.obs[["y", "x"]].to_numpy(float)
+            places = shown_places(session, session.table.obs)
             within = in_ellipse(places, corners) if is_ellipse else inside(places, corners)
             chosen = session.ids()[within]
             session.select(combine(session.selection, chosen, QApplication.keyboardModifiers()))

@@ -38,7 +38,8 @@ def examine(image: MultiplexImage, mask: LabelMask | None) -> Facts:
         return replace(facts, problem=str(error))
     if len(cells) == 1:
         return replace(facts, cells=1, problem=_one_id(mask, int(cells["id"].iloc[0])))
-    at_border = int(cells["touches_border"].sum())
+    sheet = image.sheet
+    at_border = int(cells["touches_border"].sum()) if sheet is None else sheet.at_border(cells)
     return replace(facts, cells=len(cells), at_border=at_border, scattered=scattered(cells))
 
 
@@ -85,6 +86,8 @@ def summary(image: MultiplexImage, facts: Facts | None, tiles: TileMask | None =
     """Return what an image holds in one line; cells are being counted where there are no facts."""
     height, width = image.shape
     parts = [count(len(image.channels), "channel"), f"{height:,} × {width:,} px"]
+    if image.sheet is not None:
+        parts.insert(0, count(len(image.sheet.spots), "image"))
     if image.pixel_size is not None:
         parts.append(f"{image.pixel_size[0]:.3g} µm/px")
     if tiles is not None:
@@ -108,7 +111,8 @@ def remarks(image: MultiplexImage, facts: Facts | None) -> list[str]:
         )
     if facts is not None and facts.at_border:
         touch = "touches" if facts.at_border == 1 else "touch"
-        found.append(f"{count(facts.at_border, 'cell')} {touch} the image's border.")
+        whose = "the image's border" if image.sheet is None else "the border of their image"
+        found.append(f"{count(facts.at_border, 'cell')} {touch} {whose}.")
     if facts is not None and facts.scattered:
         found.append(_in_pieces(facts.scattered))
     return found

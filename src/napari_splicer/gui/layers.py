@@ -34,6 +34,7 @@ from napari_splicer.gui.reading import (
     read_image,
 )
 from napari_splicer.gui.session import session_for, unwrapped
+from napari_splicer.gui.sheet_names import SheetNames
 from napari_splicer.gui.shelf import Shelf
 from napari_splicer.gui.view import lie_alike, look_at
 from napari_splicer.gui.watched_mask import WatchedMask, WatchedMasks
@@ -80,7 +81,8 @@ class ViewerLink:
         self.opener = FileOpener(self)
         self._pointer = Pointer(viewer, self)
         tools = (Drawing(viewer, self), Brush(viewer, self))
-        self._parts = (Painter(self), Mixer(self), Lights(self), Alignment(self), *tools)
+        drawn = (Painter(self), Mixer(self), Lights(self), Alignment(self), SheetNames(self))
+        self._parts = (*drawn, *tools)
         self.session.mask_made.connect(self.opener.bring_made_mask)
         self._guess.choose()
 

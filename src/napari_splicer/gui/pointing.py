@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_splicer.gui.numbering import shown_places
 from napari_splicer.gui.painting import place_of
 from napari_splicer.gui.reading import OWN, is_own
 from napari_splicer.gui.shortcuts import ADD_IN_IMAGE, TAKE_IN_IMAGE
@@ -114,8 +115,8 @@ class Pointer:
         if session.table is not None and session.table_fits:
             rows = np.flatnonzero(session.ids() == cell)
             if len(rows):
-                known = session.table.obs.iloc[rows[0]]
-                return int(known["y"]), int(known["x"])
+                y, x = shown_places(session, session.table.obs.iloc[rows[:1]])[0]
+                return int(y), int(x)
         now = session.snapshot()
         if now.units is None or now.count is None:
             return self._near

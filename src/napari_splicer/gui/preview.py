@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.gui.component_colours import component_colours
+from napari_splicer.gui.numbering import shown_sites
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from napari_splicer.config import NormalizationSettings
     from napari_splicer.gui.snapshot import Snapshot
     from napari_splicer.images.image import MultiplexImage
-    from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.normalization import Normalization
     from napari_splicer.patches.reader import PatchBatch
     from napari_splicer.patches.sites import Sites
@@ -79,12 +79,11 @@ def make_preview(inputs: Snapshot, cell: int | None, seed: int, draw: int | None
     SplicerError
         If the mask holds no cells, or a component does not fit the image.
     """
-    fields = inputs.fields()
-    Decomposition(inputs.components).validate(fields[0], sites=inputs.settings.patches.sites)
+    Decomposition(inputs.components).validate(inputs.whole(), sites=inputs.settings.patches.sites)
     if draw is None:
         sites = _sites(inputs, cell, seed)
         patch = _read_patches(inputs, sites, inputs.settings.patches.size)
-        cell_id = int(sites.id[0])
+        cell_id = int(shown_sites(inputs, inputs.fields(), sites)[0])
         what = "tile" if inputs.of_tiles else "cell"
         whole = Tile(_TOGETHER, f"{what} {cell_id}", _composite(patch, inputs))
         return Preview(cell_id, (whole, *_parts(patch, inputs)))
@@ -95,7 +94,7 @@ def make_preview(inputs: Snapshot, cell: int | None, seed: int, draw: int | None
         tiles += _parts(second, inputs)
     if model.objective == "je" or (model.objective == "splicer" and model.shared):
         tiles.append(Tile(_TOGETHER, "second variation", _composite(second, inputs)))
-    shown = int(_sites(inputs, cell, seed).id[0])
+    shown = int(shown_sites(inputs, inputs.fields(), _sites(inputs, cell, seed))[0])
     return Preview(shown, tuple(tiles), inputs.words(_IN_TRAINING[model.objective]))
 
 
@@ -147,19 +146,19 @@ def _read_patches(inputs: Snapshot, sites: Sites, size: int) -> PatchBatch:
         batch=len(sites),
     )
     batch = next(iter(reader))
-    scale = _normalization(fields[0].image, decomposition.channels, settings.normalization)
+    images = tuple(field.image for field in fields)
+    scale = _normalization(images, decomposition.channels, settings.normalization)
     return replace(batch, x_BCHW=scale.apply(batch.x_BCHW))
 
 
 @lru_cache(maxsize=4)
 def _normalization(
-    image: MultiplexImage, channels: tuple[str, ...], settings: NormalizationSettings
+    images: tuple[MultiplexImage, ...], channels: tuple[str, ...], settings: NormalizationSettings
 ) -> Normalization:
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.normalization import fit_normalization
 
-    fields: tuple[MaskedImage, ...] = (MaskedImage(image),)
-    return fit_normalization(fields, channels, settings)
+    return fit_normalization(tuple(map(MaskedImage, images)), channels, settings)
 
 
 def _sites(
@@ -170,7 +169,7 @@ def _sites(
 
     fields, patches = inputs.fields(), inputs.settings.patches
     sites = find_sites(fields, patches, patch_sides(fields, patches))
-    rows = np.flatnonzero(sites.id == cell) if cell is not None else np.empty(0, int)
+    rows = np.flatnonzero(shown_sites(inputs, fields, sites) == cell)
     if not len(rows):
         rows = np.random.default_rng(seed).integers(0, len(sites), 1)
     strangers = np.delete(np.arange(len(sites)), rows[0])

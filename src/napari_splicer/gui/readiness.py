@@ -124,7 +124,7 @@ def _image(now: Snapshot) -> StepState:
             _channels(now),
         )
     try:
-        now.fields()
+        now.whole()
         if now.of_tiles:
             TileMask.of(now.image, now.patches)
     except SplicerError as error:
@@ -171,7 +171,7 @@ def _components(now: Snapshot) -> StepState:
     if foreign:
         return StepState("ready", foreign, count)
     try:
-        Decomposition(now.components).validate(now.fields()[0], sites=now.settings.patches.sites)
+        Decomposition(now.components).validate(now.whole(), sites=now.settings.patches.sites)
     except SplicerError as error:
         return StepState("ready", str(error), count)
     return StepState("done", "", count)

@@ -150,18 +150,20 @@ def read_image(choice: ImageChoice, step: Sequence[int]) -> MultiplexImage:
     parts = [_part(layer, choice.stacked, step) for layer in choice.layers]
     paths = {_path_of(layer) for layer in choice.layers}
     source = paths.pop() if len(paths) == 1 else None
-    if len(parts) == 1:
-        return replace(parts[0], source=source)
-    image = stack_channels(parts, name=parts[0].name)
-    names = [_unnumbered(layer.name) for layer in choice.layers]
-    named = image.with_channels(names) if len(set(names)) == len(names) else image
-    return replace(named, source=source)
+    image = parts[0]
+    if len(parts) > 1:
+        names = [_unnumbered(layer.name) for layer in choice.layers]
+        image = stack_channels(parts, name=image.name)
+        image = image.with_channels(names) if len(set(names)) == len(names) else image
+    told = tuple(layer.metadata.get(OWN, {}).get("place") for layer in choice.layers)
+    return replace(image, source=source, places=told if image.sheet else None)
 
 
 def read_mask(layer: Labels, step: Sequence[int]) -> LabelMask:
     """Wrap a Labels layer's data, lazily."""
-    levels, _ = _on_screen(layer, step, keep=2)
-    return LabelMask.from_array(levels, name=layer.name, axes="YX", source=_path_of(layer))
+    levels = _on_screen(layer, step, keep=2)[0]
+    mask = LabelMask.from_array(levels, name=layer.name, axes="YX", source=_path_of(layer))
+    return replace(mask, sheet=layer.metadata.get(OWN, {}).get("sheet"))
 
 
 def _part(layer: Image, stacked: bool, step: Sequence[int]) -> MultiplexImage:
@@ -183,9 +185,9 @@ def _part(layer: Image, stacked: bool, step: Sequence[int]) -> MultiplexImage:
     )
     told = own.get("grids", () if file is None else file.grids)
     grids = tuple(told) if len(told) == len(image.levels) else ()
-    odd = _other_order(image) if stacked else ()
-    odd += said_of_scale(layer) if image.pixel_size is None else ()
-    return replace(image, remarks=(*image.remarks, *remarks, *odd), grids=grids)
+    remarks = image.remarks + remarks + (_other_order(image) if stacked else ())
+    remarks += said_of_scale(layer) if image.pixel_size is None else ()
+    return replace(image, remarks=remarks, grids=grids, sheet=own.get("sheet"))
 
 
 def _other_order(image: MultiplexImage) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from napari_splicer.config import RunConfig, TaughtSettings
 from napari_splicer.gui.categories import colour_names
 from napari_splicer.gui.cell_work import keep_to_cells
 from napari_splicer.gui.history import History
+from napari_splicer.gui.numbering import shown_ids
 from napari_splicer.gui.set_up import SetUpHistory
 from napari_splicer.gui.snapshot import Snapshot, legend, representation
 from napari_splicer.gui.tiling import Tiling
@@ -217,9 +218,7 @@ class Session:
 
     def ids(self) -> NDArray[np.int64]:
         """Return the label ids of the table's cells, row by row."""
-        if self.table is None:
-            return _no_cells()
-        return np.asarray(self.table.obs["instance_id"], np.int64)
+        return _no_cells() if self.table is None else shown_ids(self, self.table.obs)
 
     def codes(self) -> NDArray[np.int64]:
         """Return the group index (into :attr:`groups`) of the table's cells; -1 where none."""

@@ -205,8 +205,8 @@ class Snapshot:
         """The settings with the components: what the pipeline's verbs take."""
         return self.settings.model_copy(update={"components": self.components})
 
-    def fields(self) -> tuple[MaskedImage, ...]:
-        """Return the image with its masks, sizes checked.
+    def whole(self) -> MaskedImage:
+        """Return what is seen: the image with its masks, sizes checked.
 
         Raises
         ------
@@ -216,8 +216,25 @@ class Snapshot:
         from napari_splicer.images.masks import MaskedImage
 
         if self.image is None:
+            raise RuntimeError("no image is chosen")
+        return MaskedImage(image=self.image, cells=self.cells, regions=dict(self.regions))
+
+    def fields(self) -> tuple[MaskedImage, ...]:
+        """Return what the pipeline's verbs take: the image, or each of those on its sheet.
+
+        Of a sheet, the mask is read; so in a worker.
+
+        Raises
+        ------
+        SizeMismatch
+            If a mask is of another size than the image.
+        """
+        if self.image is None:
             return ()
-        return (MaskedImage(image=self.image, cells=self.cells, regions=dict(self.regions)),)
+        whole = self.whole()
+        if self.image.sheet is None:
+            return (whole,)
+        return self.image.sheet.fields(self.image, self.cells, self.regions)
 
     def inputs(self) -> Snapshot:
         """Return this without results, to be kept beside the result made from it."""

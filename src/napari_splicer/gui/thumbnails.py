@@ -100,20 +100,20 @@ class Cells:
     tiles: bool = False
 
     @classmethod
-    def of(cls, table: AnnData) -> Cells:
-        """Take them from a table, in no time however large it is."""
-        ids, y, x, area = (table.obs[name].to_numpy() for name in ("instance_id", "y", "x", "area"))
+    def of(cls, table: AnnData, shown: pd.DataFrame) -> Cells:
+        """Take them from a table and from what :func:`shown_cells` returns of it."""
+        ids, y, x, area = (shown[name].to_numpy() for name in ("instance_id", "y", "x", "area"))
         markers = tuple(map(str, table.var_names))
         return cls(table.X, markers, ids, y, x, area, holds_tiles(table))
 
 
-def excerpt(table: AnnData) -> AnnData:
+def excerpt(table: AnnData, shown: pd.DataFrame) -> AnnData:
     """Return a table of its own with what thumbnails need; arrays that never change are shared."""
     from anndata import AnnData
 
     return AnnData(
         table.X,
-        obs=table.obs[["instance_id", "y", "x", "area"]].copy(),
+        obs=shown,
         var=pd.DataFrame(index=table.var_names),
         obsm={key: table.obsm[key] for key in ("X_splicer",) if key in table.obsm},
         uns={"splicer": {"sites": "grid" if holds_tiles(table) else "cells"}},
@@ -126,7 +126,7 @@ def make_thumbnails(query: Query) -> Thumbnails:
     source = "representation" if "representation" in available_sources(table) else "intensity"
     choose = borderline_cells if query.borderline else typical_cells
     rows = choose(features(table, source), query.codes, query.group, query.count)
-    cells, members = Cells.of(table), np.flatnonzero(query.codes == query.group)
+    cells, members = Cells.of(table, table.obs), np.flatnonzero(query.codes == query.group)
     channels = query.channels or outstanding(cells, members, query.image)
     return picture(query.image, cells, rows, channels, query.lights)
 

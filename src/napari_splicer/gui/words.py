@@ -1,4 +1,4 @@
-"""Sentences about cells, said of tiles; how many there are of a thing; names that wrap."""
+"""Sentences about cells, said of tiles; how many there are of a thing; names that wrap, or are cut."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def count(number: int, thing: str) -> str:
     ('1 channel', '1,200 cells')
     """
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def shortened(name: str, letters: int) -> str:
+    """Return a name without its middle, where it is longer than so many letters.
+
+    Examples
+    --------
+    >>> shortened("Point2314_pt2002_20703", 16), shortened("core 7", 16)
+    ('Point2314_…20703', 'core 7')
+    """
+    end = letters // 3
+    return name if len(name) <= letters else f"{name[: letters - end - 1]}…{name[-end:]}"
 
 
 def breakable(name: str) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_splicer.images.grid import Grid
+    from napari_splicer.images.sheet import Sheet
 
 PixelSize: TypeAlias = tuple[float, float]
 """Height and width of a pixel in µm."""
@@ -86,10 +87,10 @@ class MultiplexImage:
         The levels as they are stored, where they can be read from there.
     grids : tuple of Grid
         Where the pixels of each level lie, as the file tells; empty where it does not.
-    places : tuple of int, optional
-        Which channels of the source these are, where :meth:`select` left some out.
-    whole : MultiplexImage, optional
-        The one with those, where they may be asked for again.
+    places, whole : tuple of int, MultiplexImage, optional
+        Which channels these are of the source, where :meth:`select` left some out; it with those.
+    sheet : Sheet, optional
+        What it shows, where that is several images side by side.
     """
 
     name: str
@@ -104,6 +105,7 @@ class MultiplexImage:
     grids: tuple[Grid, ...] = ()
     places: tuple[int, ...] | None = None
     whole: MultiplexImage | None = None
+    sheet: Sheet | None = None
 
     def __post_init__(self) -> None:
         check_count(self.name, len(self.channels), self.levels[0].shape[0])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_splicer.images.image import MultiplexImage
+    from napari_splicer.images.sheet import Sheet
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +39,15 @@ class LabelMask:
         Path; None for arrays.
     planes : Planes, optional
         The levels as they are stored, where they can be read from there.
+    sheet : Sheet, optional
+        Of several images side by side, where the cells are those of their own masks.
     """
 
     name: str
     levels: tuple[da.Array, ...]
     source: str | None = None
     planes: Planes | None = None
+    sheet: Sheet | None = None
 
     @classmethod
     def from_array(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari_splicer.errors import NoCells
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import LabelMask, MaskedImage
 from napari_splicer.images.panel import Panel, read_panel
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from napari_splicer.config import ImageInput
     from napari_splicer.images.image import PixelSize
+
+RUN_FILE = ".toml"
 
 _OPENED: WeakKeyDictionary[MaskedImage, tuple[ImageInput, Path | None]] = WeakKeyDictionary()
 """What images were opened as, as long as they live."""
@@ -37,7 +40,8 @@ def open_image(
     ----------
     source : path, array, sequence of arrays, or MultiplexImage
         OME-TIFF, plain or ImageJ TIFF, a folder of one TIFF per channel, OME-Zarr, ``.zarr``
-        or ``.npy``; or numpy, dask or zarr arrays (C, Y, X).
+        or ``.npy``; a run file (``.toml``), for all its images side by side
+        (:class:`~napari_splicer.images.sheet.Sheet`); or numpy, dask or zarr arrays (C, Y, X).
     name : str, optional
         Default: the file's name.
     channels : sequence of str, optional
@@ -100,6 +104,8 @@ def open_mask(source: Any, *, name: str | None = None) -> LabelMask:
     if not isinstance(source, (str, os.PathLike)):
         return LabelMask.from_array(source, name=name or "mask")
     path = Path(source)
+    if path.suffix.lower() == RUN_FILE:
+        return _of_sheet(path)
     stored = read_path(path, labels=True)
     return LabelMask.from_array(
         stored.levels, name=name or stem(path), axes=stored.axes, source=str(path)
@@ -146,7 +152,20 @@ def opened_as(field: MaskedImage) -> tuple[ImageInput, Path | None] | None:
     return _OPENED.get(field)
 
 
+def _of_sheet(path: Path) -> LabelMask:
+    from napari_splicer.images.side_by_side import open_sheet
+
+    mask = open_sheet(path).cells()
+    if mask is None:
+        raise NoCells(f"{path} names no mask of cells.", "Add a 'mask' to its images.")
+    return mask
+
+
 def _open_path(path: Path, name: str | None) -> MultiplexImage:
+    if path.suffix.lower() == RUN_FILE:
+        from napari_splicer.images.side_by_side import open_sheet
+
+        return open_sheet(path).image()
     stored = read_path(path)
     image = MultiplexImage.from_array(
         stored.levels, name=name or stem(path), axes=stored.axes, pixel_size=stored.pixel_size

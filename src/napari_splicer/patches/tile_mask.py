@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 
+from napari_splicer.errors import InvalidSettings
 from napari_splicer.images.masks import LabelMask, MaskedImage
 from napari_splicer.patches.sites import patch_sides, tile_centres
 
@@ -56,8 +57,14 @@ class TileMask(LabelMask):
         Raises
         ------
         InvalidSettings
-            As :func:`~napari_splicer.patches.sites.patch_sides`.
+            As :func:`~napari_splicer.patches.sites.patch_sides`; for several images side by side.
         """
+        if image.sheet is not None:
+            raise InvalidSettings(
+                "In the window, tiles are described of one image at a time, not of several side by "
+                "side.",
+                "Open one of the images, or describe the tiles of all with 'napari-splicer run'.",
+            )
         side = patch_sides((MaskedImage(image),), settings)[0]
         step = settings.stride or side
         y, x = (tile_centres(length, side, step) for length in image.shape)

@@ -41,8 +41,12 @@ _TIMED = 3
 WORTH_WHILE = 0.8
 """Share of the fp32 step that a bf16 step may take at most for bf16 to be chosen."""
 
-_HOPELESS = 1.5
-"""Share of the fp32 time that one layer may take in bf16; beyond it no whole network is tried."""
+_HOPELESS = 4.0
+"""Share of the fp32 time that one layer may take in bf16; beyond it no whole network is tried.
+
+Without instructions for bf16 it takes twenty times as long; with them, on a computer that others
+use at the same time, once in a while twice.
+"""
 
 _known: dict[str, Precision] = {}
 

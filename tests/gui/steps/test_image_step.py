@@ -310,9 +310,10 @@ def test_the_panels_groups_become_components(step, viewer, tissue, tmp_path, qtb
 
 def test_file_dialogs_begin_beside_the_image(step, viewer, tissue, tmp_path, monkeypatch) -> None:
     begun: list[str] = []
-    monkeypatch.setattr(
-        QFileDialog, "getOpenFileName", lambda _, __, folder, *___: (begun.append(folder), "")[::-1]
-    )
+    for ask in ("getOpenFileName", "getOpenFileNames"):
+        monkeypatch.setattr(
+            QFileDialog, ask, lambda _, __, folder, *___: (begun.append(folder), "")[::-1]
+        )
     add_tissue(viewer, tissue)
     step._ask_for_mask()
     path = tmp_path / "slide.tif"

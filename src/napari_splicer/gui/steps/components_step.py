@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_splicer.config import Component
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
+    from napari_splicer.gui.snapshot import Snapshot
     from napari_splicer.gui.widgets.theme import Theme
 
 _YOURS, _UNTIL = "Your own", "They were here before the model was loaded."
@@ -122,13 +123,7 @@ class ComponentsStep(StepPage):
             self._suggestion.forget()
             self._offer(())  # those of the image before do not fit this one
             return
-        try:
-            fields = session.snapshot().fields()
-        except SplicerError:
-            return  # the Image step says what does not fit
-        if session.of_tiles:  # which no component may tell from a cell
-            fields = tuple(replace(field, cells=None) for field in fields)
-        self._suggestion.ask(suggestions, fields, dict(session.panel_groups))
+        self._suggestion.ask(_suggested, session.snapshot())
 
     def _on_tiles(self) -> None:
         """Suggest anew for tiles, or for cells again; how tiles lie does not matter."""
@@ -289,3 +284,11 @@ class ComponentsStep(StepPage):
 
 def _channels(session: Session) -> tuple[str, ...]:
     return () if session.image is None else session.image.channels
+
+
+def _suggested(now: Snapshot) -> tuple[Suggestion, ...]:
+    """Find suggestions, in a worker."""
+    fields = now.fields()
+    if now.of_tiles:  # which no component may tell from a cell
+        fields = tuple(replace(field, cells=None) for field in fields)
+    return suggestions(fields, now.panel_groups)

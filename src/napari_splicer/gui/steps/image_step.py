@@ -32,6 +32,7 @@ from napari_splicer.gui.steps.lay_offer import LayOffer
 from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.page import StepPage, fold, heading, narrow_form, text, with_button
 from napari_splicer.gui.steps.pixel_size_box import PixelSizeBox
+from napari_splicer.gui.together import open_together
 from napari_splicer.gui.widgets.file_drop import FileDrop, is_panel
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.region_list import RegionList
@@ -110,8 +111,11 @@ class ImageStep(StepPage):
         sample = QPushButton("Open the synthetic sample")
         sample.setToolTip("A made-up tissue with twelve markers and about 1,500 cells, to try with")
         sample.clicked.connect(self._open_sample)
-        files = QPushButton("Open an image …")
-        files.setToolTip("OME-TIFF or TIFF; its mask is opened next. Or drag files into napari.")
+        files = QPushButton("Open images …")
+        files.setToolTip(
+            "OME-TIFF or TIFF; its mask is opened next. Choose several files to see them side by "
+            "side, with the masks that lie beside them. Or drag files into napari."
+        )
         files.clicked.connect(self._ask_for_image)
         layout.addWidget(sample)
         layout.addWidget(files)
@@ -136,7 +140,7 @@ class ImageStep(StepPage):
         self.image_box.activated.connect(self._choose_image)
         self.mask_box.activated.connect(self._choose_mask)
         form = narrow_form()
-        open_image = "Open an image from a file; its mask is asked for next"
+        open_image = "Open an image, or choose several files to see those side by side"
         form.addRow("Image", with_button(self.image_box, open_image, self._ask_for_image))
         self.describe = DescribeForm(self.session)
         form.addRow("Describe", self.describe)
@@ -221,11 +225,13 @@ class ImageStep(StepPage):
             self.session.notice = Notice("info", words, "open")
 
     def _ask_for_image(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Open an image", folder_of_image(self.session), _FILES
+        paths, _ = QFileDialog.getOpenFileNames(
+            self, "Open an image, or several side by side", folder_of_image(self.session), _FILES
         )
-        if path:
-            self._link.opener.open_image(path)
+        if len(paths) > 1:
+            open_together(self._link, paths)
+        elif paths:
+            self._link.opener.open_image(paths[0])
 
     def _ask_for_run_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a run file", "", "Run files (*.toml)")

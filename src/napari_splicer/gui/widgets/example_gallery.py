@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVB
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.numbering import shown_cells
 from napari_splicer.gui.shortcuts import TAKE_EXAMPLE_OUT
 from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
@@ -97,7 +98,7 @@ class ExampleGallery(QWidget):
             self._errand.forget()
             self._say("Choose the table's image in step ① Image to see pictures of its cells.")
         else:
-            cells = Cells.of(session.table)
+            cells = Cells.of(session.table, shown_cells(session))
             self._errand.ask(picture, image, cells, rows, self.channels.chosen, session.lights)
         self._refresh()
 

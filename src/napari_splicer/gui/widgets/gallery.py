@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.numbering import shown_cells
 from napari_splicer.gui.thumbnails import Query, Thumbnails, excerpt, make_thumbnails
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
@@ -116,7 +117,7 @@ class Gallery(Panel):
                 make_thumbnails,
                 Query(
                     image=image,
-                    table=excerpt(session.table),
+                    table=excerpt(session.table, shown_cells(session)),
                     codes=session.codes(),
                     group=group,
                     borderline=self.kind.currentText() == BORDERLINE,

@@ -18,6 +18,7 @@ from napari_splicer.gui import similar
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.naming import offered_sources, source_words
+from napari_splicer.gui.numbering import shown_cells
 from napari_splicer.gui.snapshot import detached
 from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.widgets.alike_selector import AlikeSelector
@@ -213,7 +214,7 @@ class SimilarPage(Panel):
             self.say(self._session.words(_NO_IMAGE))
             return
         rows = np.concatenate([found.asked[:_ASKED], found.order[:_PICTURES]])
-        cells = Cells.of(session.table)
+        cells = Cells.of(session.table, shown_cells(session))
         channels, lights = self.channels.chosen, session.lights
         self._picturing.ask(picture, image, cells, rows, channels, lights)
 

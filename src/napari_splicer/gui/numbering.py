@@ -1,0 +1,61 @@
+"""Numbers and places of a table's cells as the window shows them. No Qt, no napari.
+
+A table knows a cell by its image and its number there. Where several images lie on one sheet, the
+layers have one number for each cell of all of them, and one place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_splicer.gui.session import Session
+    from napari_splicer.gui.snapshot import Snapshot
+    from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.patches.sites import Sites
+
+
+def shown_ids(session: Session, obs: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the number that each row of a table has in the mask's layer, int64 (n,)."""
+    made = session.made_from.get("embed")
+    units = (made and made.units) or (session.tiles if session.of_tiles else session.cells)
+    sheet = None if units is None else units.sheet
+    ids: NDArray[np.int64] = obs["instance_id"].to_numpy(np.int64)
+    return ids if sheet is None else ids + sheet.added(obs["region"])[2]
+
+
+def shown_sites(now: Snapshot, fields: Sequence[MaskedImage], sites: Sites) -> NDArray[np.int64]:
+    """Return the number that each site has in the mask's layer, int64 (n,)."""
+    sheet = None if now.units is None else now.units.sheet
+    if sheet is None:
+        return sites.id
+    names = np.array([field.name for field in fields])[sites.field]
+    added: NDArray[np.int64] = sheet.added(pd.Series(names))[2]
+    return sites.id + added
+
+
+def shown_places(session: Session, obs: pd.DataFrame) -> NDArray[np.float64]:
+    """Return y and x of each row of a table in pixels of the image's layers, float64 (n, 2)."""
+    made = session.made_from.get("embed")
+    image = (made and made.image) or session.image
+    places: NDArray[np.float64] = obs[["y", "x"]].to_numpy(np.float64)
+    if image is None or image.sheet is None:
+        return places
+    return places + image.sheet.added(obs["region"])[:2].T
+
+
+def shown_cells(session: Session) -> pd.DataFrame:
+    """Return number, place and area of the table's cells as the window shows them, a copy."""
+    if session.table is None:
+        return pd.DataFrame(columns=["instance_id", "y", "x", "area"])
+    obs = session.table.obs
+    y, x = shown_places(session, obs).T
+    shown = {"instance_id": shown_ids(session, obs), "y": y, "x": x, "area": obs["area"]}
+    return pd.DataFrame(shown, index=obs.index)

@@ -1,0 +1,242 @@
+"""Several images side by side in one window: seen as one, described each by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anndata
+import numpy as np
+import pytest
+import tifffile
+from kept_work import is_saved, wait
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QFileDialog
+
+from napari_splicer import pipeline
+from napari_splicer.config import load_run
+from napari_splicer.gui import commands
+from napari_splicer.gui.categories import categories_of, said_of
+from napari_splicer.gui.jobs import runner_for
+from napari_splicer.gui.keeper import keeper_for
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.numbering import shown_cells, shown_places
+from napari_splicer.gui.preview import make_preview
+from napari_splicer.gui.project.opening import Wanted
+from napari_splicer.gui.readiness import resolve
+from napari_splicer.gui.run_files import open_run_file
+from napari_splicer.gui.sheet_names import NAMES
+from napari_splicer.gui.steps.image_step import ImageStep
+from napari_splicer.gui.thumbnails import Cells, picture
+from napari_splicer.samples import synthetic_tissue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN = """
+output = "results"
+seed = 3
+threads = 1
+[[inputs]]
+image = "*.ome.tif"
+mask = "{folder}/{stem}_mask.tif"
+[[components]]
+name = "immune"
+channels = ["CD45", "CD3", "CD8"]
+[[components]]
+name = "around"
+channels = ["PanCK"]
+region = { kind = "surroundings" }
+[patches]
+size = 16
+[training]
+steps = 4
+batch = 16
+[model]
+width = 4
+embedding = 16
+hidden = 16
+"""
+
+
+@pytest.fixture
+def study(tmp_path) -> Path:
+    """A run file beside two fields of different size with their masks."""
+    for seed, (name, size) in enumerate((("left", 160), ("right", 144))):
+        field = synthetic_tissue(size=size, seed=seed).field
+        tifffile.imwrite(
+            tmp_path / f"{name}.ome.tif",
+            np.asarray(field.image.data),
+            ome=True,
+            metadata={
+                "axes": "CYX",
+                "Channel": {"Name": list(field.image.channels)},
+                "PhysicalSizeX": 0.5,
+                "PhysicalSizeY": 0.5,
+            },
+        )
+        tifffile.imwrite(tmp_path / f"{name}_mask.tif", np.asarray(field.cells.data))
+    (tmp_path / "study.toml").write_text(RUN)
+    return tmp_path / "study.toml"
+
+
+@pytest.fixture
+def viewers() -> list[ViewerModel]:
+    """Windows, which a link holds weakly."""
+    return [ViewerModel(), ViewerModel()]
+
+
+@pytest.fixture
+def link(study, viewers, qtbot):
+    """A window in which it is opened."""
+    link = link_for(viewers[0])
+    open_run_file(link, study)
+    qtbot.waitUntil(lambda: not link.opener.busy, timeout=30_000)
+    return link
+
+
+@pytest.fixture
+def embedded(link, qtbot):
+    """The same, with a model trained on both fields, and their cells embedded and grouped."""
+    session = link.session
+    run_to_its_end(link, commands.train(session), qtbot, lambda: session.clustering is not None)
+    return link
+
+
+def run_to_its_end(link, run, qtbot, reached=lambda: True) -> None:
+    runner_for(link.viewer).start(run)
+    qtbot.waitUntil(lambda: link.session.job is None and reached(), timeout=120_000)
+    assert link.session.notice is None or link.session.notice.kind != "error"
+
+
+def test_the_images_of_a_run_file_lie_side_by_side(link) -> None:
+    session = link.session
+    assert session.image.sheet.names == session.cells.sheet.names == ("left", "right")
+    assert "2 images are opened" in session.notice.text
+    assert len(link.images()) == 1
+    assert resolve(session.snapshot()).steps["components"].status == "done"
+    names = link.own_layer(NAMES)
+    assert list(names.text.string.array) == ["left", "right"]
+    assert np.allclose(names.data, [(s.y, s.x) for s in session.image.sheet.spots])
+
+
+def test_the_model_and_the_table_are_those_of_the_command_line(embedded, study) -> None:
+    session = embedded.session
+    config = load_run(study)
+    fields = pipeline.open_inputs(config, study.parent)
+    bundle = pipeline.run(pipeline.train(fields, config))
+    table = pipeline.run(pipeline.embed(fields, bundle, config))
+    assert session.bundle.hash == bundle.hash
+    assert session.table.obs_names.equals(table.obs_names)
+    assert session.table.obs[table.obs.columns].equals(table.obs)
+    assert np.array_equal(session.table.obsm["X_splicer"], table.obsm["X_splicer"])
+
+
+def test_cells_are_where_they_are_seen(embedded) -> None:
+    session = embedded.session
+    ids, places = session.ids(), shown_places(session, session.table.obs).round().astype(int)
+    assert len(np.unique(ids)) == len(ids)
+    pixels = np.asarray(embedded.mask_layer.data)
+    own = pixels[tuple(places.T)] == ids
+    assert own.mean() > 0.95  # a few cells are bent around their centre
+    assert set(np.unique(pixels)) - {0} == set(ids)
+    row = int(np.flatnonzero(session.table.obs["region"] == "right")[3])
+    number = session.table.obs["instance_id"].iloc[row]
+    assert said_of(session, row).startswith(f"cell {number} of right")
+    session.cell_requested.emit(int(ids[row]))
+    assert session.picked == ids[row]
+    shown = picture(
+        session.image,
+        Cells.of(session.table, shown_cells(session)),
+        np.array([row]),
+        ("CD45",),
+        {},
+    )
+    assert shown.ids.tolist() == [ids[row]]
+    preview = make_preview(session.snapshot(), int(ids[row]), 0)
+    assert preview.cell == ids[row]
+    assert categories_of(session, "region").names == ("left", "right")
+
+
+def test_an_export_names_both_images_and_their_own_numbers(embedded, tmp_path, qtbot) -> None:
+    session, folder = embedded.session, tmp_path / "exported"
+    run_to_its_end(embedded, commands.export(session, folder), qtbot)
+    again = load_run(folder / "run.toml")
+    assert [item.image.rpartition("/")[2] for item in again.inputs] == [
+        "left.ome.tif",
+        "right.ome.tif",
+    ]
+    table = anndata.read_h5ad(folder / "cells.h5ad")
+    fields = pipeline.open_inputs(again, folder)
+    for field in fields:
+        own = table.obs[table.obs["region"] == field.name]
+        assert sorted(own["instance_id"]) == field.cells.cells()["id"].tolist()
+        assert list(folder.glob(f"{field.name}.*.ome.tif"))
+
+
+def test_a_cell_that_is_painted_belongs_to_the_image_it_lies_in(embedded, qtbot) -> None:
+    session, layer = embedded.session, embedded.mask_layer
+    spot = session.image.sheet.spots[1]
+    free = np.argwhere(np.asarray(layer.data)[spot.box] == 0)
+    y, x = free[len(free) // 2] + (spot.y, spot.x)
+    new = int(session.ids().max()) + 1
+    layer.paint((y, x), new)
+    assert resolve(session.snapshot()).steps["embed"].status == "stale"
+    run_to_its_end(embedded, commands.embed(session), qtbot, lambda: new in session.ids())
+    row = int(np.flatnonzero(session.ids() == new)[0])
+    assert session.table.obs["region"].iloc[row] == "right"
+    assert session.table.obs["instance_id"].iloc[row] == new - spot.first
+
+
+def test_a_project_brings_all_of_it_back(embedded, viewers, tmp_path, qtbot) -> None:
+    session = embedded.session
+    session.select(session.ids()[-3:])
+    kept = keeper_for(embedded.viewer)
+    kept.save_as(tmp_path / "work.splicer")
+    wait(qtbot, lambda: is_saved(kept))
+    ids, before, chosen = session.ids(), session.table, session.selection
+    other = link_for(viewers[1])
+    kept.end()
+    opener = keeper_for(other.viewer).opener
+    opener.open(Wanted(tmp_path / "work.splicer"))
+    wait(qtbot, lambda: not opener.busy)
+    again = other.session
+    assert again.image.sheet.names == ("left", "right")
+    assert again.table_fits
+    assert again.table.obs_names.equals(before.obs_names)
+    assert np.array_equal(again.ids(), ids)
+    assert np.array_equal(again.selection, chosen)
+    assert other.own_layer(NAMES) is not None
+    states = resolve(again.snapshot()).steps
+    assert [states[name].status for name in ("model", "embed", "cluster")] == ["done"] * 3
+
+
+def test_tiles_are_for_one_image_and_the_step_says_so(link) -> None:
+    session = link.session
+    session.tiling.describe("grid")
+    why = resolve(session.snapshot()).steps["image"].why
+    assert "one image at a time" in why
+    assert "napari-splicer run" in why
+
+
+def test_several_files_chosen_at_once_are_opened_with_their_masks(
+    study, viewers, qtbot, monkeypatch, home
+) -> None:
+    link = link_for(viewers[0])
+    link.session.settings = link.session.settings.with_values({"seed": 7})
+    step = ImageStep(link, runner_for(link.viewer))
+    qtbot.addWidget(step)
+    paths = [str(path) for path in sorted(study.parent.glob("*.tif"), reverse=True)]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: (paths, ""))
+    step._ask_for_image()
+    qtbot.waitUntil(lambda: link.session.image is not None and not link.opener.busy, timeout=30_000)
+    assert link.session.image.sheet.names == ("left", "right")
+    assert link.session.cells.sheet is not None
+    assert link.session.settings.seed == 7
+    assert link.session.notice.kind == "info"
+    assert link.session.image.source.startswith(str(home))
+    (study.parent / "right_mask.tif").unlink()
+    paths[:] = [path for path in paths if "mask" not in path]
+    step._ask_for_image()
+    qtbot.waitUntil(lambda: link.session.cells is None and not link.opener.busy, timeout=30_000)
+    assert link.session.notice.kind == "warning"
+    assert "right.ome.tif" in link.session.notice.text
