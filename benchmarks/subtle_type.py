@@ -90,13 +90,15 @@ def run(options: argparse.Namespace) -> Iterator[Score]:
         wanted = (seed, contrast, options.size, options.steps)
         found = [s for s in known if (s.seed, s.contrast, s.size, s.steps) == wanted]
         if not found:
-            found = list(measure(*wanted))
+            found = list(measure(*wanted, gain=options.gain))
             with options.cache.open("a") as file:
                 file.writelines(json.dumps(asdict(score)) + "\n" for score in found)
         yield from found
 
 
-def measure(seed: int, contrast: float, size: int, steps: int) -> Iterator[Score]:
+def measure(
+    seed: int, contrast: float, size: int, steps: int, *, gain: float = 0.0
+) -> Iterator[Score]:
     """Make two tissues, train on one, probe on the other; a score per way to describe a cell."""
     tissues = [
         synthetic_tissue(size=size, contrast=contrast, seed=number, name=name)
@@ -108,7 +110,8 @@ def measure(seed: int, contrast: float, size: int, steps: int) -> Iterator[Score
         return Score(seed, contrast, size, steps, name, auroc)
 
     for name, objective in OBJECTIVES.items():
-        config = demo_config(seed=seed, steps=steps).with_values({"model.objective": objective})
+        values = {"model.objective": objective, "augmentation.gain": gain}
+        config = demo_config(seed=seed, steps=steps).with_values(values)
         print(f"training {name} ...", flush=True)
         bundle = pipeline.run(pipeline.train([tissues[0].field], config), _tell)
         table = pipeline.run(
@@ -218,6 +221,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dial", type=float, nargs="+", default=DIAL)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--size", type=int, default=768, help="pixels")
+    parser.add_argument("--gain", type=float, default=0.0, help="random, of each channel; with a "
+                        "cache and docs of its own")  # fmt: skip
     parser.add_argument("--cache", type=Path, default=Path(".cache/subtle_type.jsonl"))
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""Sentences about cells, said of tiles; how many there are of a thing; names that wrap, or are cut."""
+"""Sentences about cells, said of tiles; how many there are of a thing; names cut or wrapped."""
 
 from __future__ import annotations
 
