@@ -122,6 +122,10 @@ def variants() -> dict[str, dict[str, dict[str, object]]]:
         "A chunk each (SpliCER), or the whole embedding for all (sum-JE)": {
             "five, SpliCER": {},
             "five, sum-JE": {"model.objective": "sum-je"},
+            "3, SpliCER": {"components": components(3)},
+            "3, sum-JE": {"components": components(3), "model.objective": "sum-je"},
+            "6, SpliCER": {"components": components(6)},
+            "6, sum-JE": {"components": components(6), "model.objective": "sum-je"},
             "12, SpliCER": {"components": components(12)},
             "12, sum-JE": {"components": components(12), "model.objective": "sum-je"},
             "16, SpliCER": {"components": components(16)},
@@ -274,6 +278,9 @@ def report(sections: dict[str, pd.DataFrame], steps: int, precision: str) -> Ite
         if table.empty or table["name"].nunique() == 1:  # nothing to compare yet
             continue
         yield f"\n## {section}\n"
+        if section == next(iter(others(sections)), None):
+            yield "![state by what else was changed](ablations_others.png)"
+            yield ""
         yield "| | seeds | state (AUROC) | type (macro F1) | minutes |"
         yield "|---|---|---|---|---|"
         for name, part in table.groupby("name", sort=False):
@@ -292,19 +299,53 @@ def figure(table: pd.DataFrame) -> Figure:
 
     drawn = Figure(figsize=(7, 3.6), layout="constrained")
     axes = drawn.add_subplot()
-    named = table[table["name"] != BASE]
-    names = list(dict.fromkeys(named["name"]))
+    counted = table[table["name"] != BASE]
+    names = list(dict.fromkeys(counted["name"]))
+    demo = table[table["name"] == BASE]
     for column, label, colour in (
         ("state", "state, subtle (AUROC)", "#0072B2"),
         ("type", "type, easy (macro F1)", "#D55E00"),
     ):
-        groups_of = named.groupby("name", sort=False)[column]
+        groups_of = counted.groupby("name", sort=False)[column]
         means, spread = groups_of.mean(), groups_of.std().fillna(0)
         axes.errorbar(range(len(names)), means, spread, label=label, color=colour, marker="o")
-    axes.set_xticks(range(len(names)), ["JE", *names[1:]])
+        mean, sd = demo[column].mean(), demo[column].fillna(0).std()
+        axes.errorbar(len(names), mean, sd, color=colour, marker="o", mfc="white")
+    axes.set_xticks(range(len(names) + 1), ["JE", *names[1:], "five by\nmeaning"])
     axes.set(xlabel="number of components", ylabel="score on another tissue", ylim=(0.4, 1))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    return drawn
+
+
+def others(sections: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the sections, but the first, in which there is something to compare."""
+    return {
+        section: table
+        for section, table in list(sections.items())[1:]
+        if not table.empty and table["name"].nunique() > 1
+    }
+
+
+def figure_of_others(sections: dict[str, pd.DataFrame]) -> Figure:
+    """Draw, section by section, every seed's score of the subtle state, and their mean."""
+    from matplotlib.figure import Figure
+
+    heights = [table["name"].nunique() + 1 for table in sections.values()]
+    drawn = Figure(figsize=(7, 0.24 * sum(heights) + 0.5), layout="constrained")
+    rows_of = drawn.subplots(len(sections), sharex=True, height_ratios=heights)
+    for axes, (section, table) in zip(np.atleast_1d(rows_of), sections.items(), strict=True):
+        names = list(dict.fromkeys(table["name"]))
+        for place, name in enumerate(names):
+            scores = table.loc[table["name"] == name, "state"]
+            axes.plot(scores, [place] * len(scores), "o", color="#0072B2", alpha=0.4, ms=4)
+            axes.plot(scores.mean(), place, "|", color="#0072B2", ms=12, mew=2)
+        axes.set_yticks(range(len(names)), names, fontsize=8)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.set_title(section.partition(" (")[0], fontsize=9, loc="left")
+        axes.axvline(0.5, color="black", linewidth=0.8, linestyle=(0, (1, 3)))
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("state, subtle (AUROC): each seed, and their mean")
     return drawn
 
 
@@ -334,6 +375,8 @@ def main() -> None:
     results.write_page("How to choose components", report(sections, options.steps, said))
     counted = next(iter(sections.values()))
     save_figure(figure(counted), PAGES / "ablations.png", overwrite=True)
+    drawn = figure_of_others(others(sections))
+    save_figure(drawn, PAGES / "ablations_others.png", overwrite=True)
 
 
 if __name__ == "__main__":
