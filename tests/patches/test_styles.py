@@ -79,6 +79,19 @@ def test_empty_patches_do_not_become_what_is_no_number():
         assert torch.isfinite(standardize_styles(x_BCHW, reference, 0.3)).all()
 
 
+def test_a_channel_that_the_reference_lacks_has_the_style_of_the_next_patch_with_it():
+    x_BCHW = random_batch(4, 3, 16, 16)
+    stored_BC = torch.tensor([[1, 1, 1], [1, 0, 1], [0, 0, 1], [1, 1, 1]], dtype=torch.bool)
+    x_BCHW = x_BCHW * stored_BC[:, :, None, None]
+    got = standardize_styles(x_BCHW, 1, 0.25, stored_BC)
+    for channel, lender in enumerate((1, 3, 1)):
+        alone = standardize_styles(x_BCHW, lender, 0.25)[:, channel]
+        here_B = stored_BC[:, channel]
+        torch.testing.assert_close(got[here_B, channel], alone[here_B])
+        assert got[here_B, channel].mean() > 0.3
+    assert not got[~stored_BC].any()
+
+
 def test_every_view_has_a_reference_of_its_own(batch_of):
     batch = batch_of(count=30)
     settings = AugmentationSettings(

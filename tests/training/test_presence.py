@@ -230,3 +230,19 @@ def test_branches_see_components_of_the_first_view_even_where_they_are_dropped(
     kept = viewed.present["nuclei"]
     assert torch.equal(first[0][kept], viewed.x_BCHW[kept][:, place])
     assert torch.isfinite(network.objective(*viewed).total)
+
+
+def test_styles_leave_a_channel_that_another_image_lacks(fields, quick, missing):
+    changed = {"augmentation.styles": 0.05, "training.component_dropout": 1e-9}
+    run = resolve(quick.with_values(changed), fields)
+    channels = seen_channels(run, fields)
+    network = build_network(run.model, Decomposition(run.components), channels, 16)
+    data = TrainingData(fields, run, channels)
+    list(data.read())
+    batch = data.take(torch.cat([torch.arange(16), torch.arange(len(data))[-16:]]))
+    has_it, place = batch.field_B == 0, channels.index(missing)
+    assert has_it.sum() == 16
+    views = views_of(fields, run, network)
+    for seed in range(8):  # some of which take an image that lacks it for the reference
+        seen = views(batch, seed).x_BCHW[has_it, place]
+        assert seen.mean() > 0.2 * batch.x_BCHW[has_it, place].mean()

@@ -117,11 +117,14 @@ def training_views(
     batch = _read_patches(inputs, sites, padded_size(settings, size))
     row = batch.index_B == 0  # patches come in the order in which they are stored
     generator = torch.Generator().manual_seed(draw)
+    used = Decomposition(inputs.components).channels
+    has_FC = [[name in field.image.channels for name in used] for field in inputs.fields()]
+    stored_BC = torch.tensor(has_FC)[batch.field_B]
 
     def view() -> PatchBatch:
         channels = batch.x_BCHW.shape[1]
         drawn = sample_augmentation(settings, len(batch), channels, generator=generator)
-        varied = apply_augmentation(batch, drawn, size)
+        varied = apply_augmentation(batch, drawn, size, stored_BC)
         return PatchBatch(**{name: values[row] for name, values in vars(varied).items()})
 
     return view(), view()

@@ -138,17 +138,21 @@ def sample_augmentation(
     )
 
 
-def apply_augmentation(batch: PatchBatch, augmentation: Augmentation, size: int) -> PatchBatch:
+def apply_augmentation(
+    batch: PatchBatch, augmentation: Augmentation, size: int, stored_BC: Tensor | None = None
+) -> PatchBatch:
     """Return the view of ``size`` pixels that ``augmentation`` makes of a normalised batch.
 
     Pixels are interpolated, labels and regions take the nearest; the geometry is the same, but for
-    the masks' offset, which is told in the patch's pixels.
+    the masks' offset, which is told in the patch's pixels. ``stored_BC`` tells which channels the
+    patches' images have, where some lack one: styles are taken from those that have it.
     """
     device = batch.x_BCHW.device
     position_BSS2 = _positions(augmentation, size).to(device)
     x_BCHW = _interpolate(batch.x_BCHW, position_BSS2)
     if augmentation.styles > 0:
-        x_BCHW = standardize_styles(x_BCHW, augmentation.reference, augmentation.styles)
+        reference, area = augmentation.reference, augmentation.styles
+        x_BCHW = standardize_styles(x_BCHW, reference, area, stored_BC)
     labels_BHW, regions_BRHW = _nearest(batch, position_BSS2, augmentation.offset_B2.to(device))
     grow_B = augmentation.grow_B
     if bool(grow_B.any()):

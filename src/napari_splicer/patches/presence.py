@@ -100,18 +100,23 @@ class Presence:
         rows_B = field_B.cpu()
         return Seen(self.of_fields.channels_BC[rows_B], self.of_fields.components_BN[rows_B])
 
+    def stored(self, field_B: Tensor) -> Tensor:
+        """Return which channels the images of patches have, bool (B, C), on the CPU."""
+        return self._has_FC[field_B.cpu()]
+
     def dropped(self, field_B: Tensor, chance: float, generator: Generator) -> Seen:
         """Return the same with a component left out at random, as if its channels were missing.
 
-        One at most of each patch, so that one that shares its channels with many others is not
-        left out with each of them. Where nothing would be left to see, as much is kept as the field
-        has.
+        One is drawn at most for each patch. Others that share a channel with it are left out with
+        it, as in an image that lacks that channel: one that shares channels with many is left out
+        more often than those that share none. Where nothing would be left to see, as for a
+        component of all channels, as much is kept as the field has.
 
         Parameters
         ----------
         field_B : int64 Tensor
         chance : float
-            Of each patch; every component is left out as often as the others.
+            Of each patch; every component is drawn as often as the others.
         generator : torch.Generator
             On the CPU.
         """

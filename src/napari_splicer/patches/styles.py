@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def standardize_styles(x_BCHW: Tensor, reference: int, area: float) -> Tensor:
+def standardize_styles(
+    x_BCHW: Tensor, reference: int, area: float, stored_BC: Tensor | None = None
+) -> Tensor:
     """Return patches whose low frequencies have the amplitudes of the reference patch.
 
     For every channel, with ``F`` the Fourier transform: ``|F(x)|`` becomes ``|F(x_reference)|``
@@ -34,13 +36,24 @@ def standardize_styles(x_BCHW: Tensor, reference: int, area: float) -> Tensor:
         Row of the batch.
     area : float
         Of the square, as a share of the plane of frequencies: 0 is the mean alone, 1 all.
+    stored_BC : bool Tensor, optional
+        Which channels the patches' images have; default all. Where the reference lacks a channel,
+        the next patch that has it lends its style, and where a patch lacks one, it stays empty.
     """
     height, width = x_BCHW.shape[-2:]
     f_BCHF = torch.fft.rfft2(x_BCHW)
     y, x = (_low(size, area).to(x_BCHW.device) for size in (height, width))
     here = (..., y[:, None], x[x <= width // 2])  # real patches: the other half mirrors this one
     low_BCYX = f_BCHF[here]
-    f_BCHF[here] = torch.polar(low_BCYX[reference].abs().expand_as(low_BCYX), low_BCYX.angle())
+    if stored_BC is None or bool(stored_BC.all()):
+        lent_BCYX = low_BCYX[reference].abs().expand_as(low_BCYX)
+    else:
+        stored_BC = stored_BC.to(x_BCHW.device)
+        after_BC = stored_BC.roll(-reference, dims=0).int()
+        lender_C = (after_BC.argmax(dim=0) + reference) % len(x_BCHW)
+        lent_CYX = low_BCYX[lender_C, torch.arange(len(lender_C), device=x_BCHW.device)].abs()
+        lent_BCYX = lent_CYX * stored_BC[:, :, None, None]
+    f_BCHF[here] = torch.polar(lent_BCYX, low_BCYX.angle())
     changed_BCHW: Tensor = torch.fft.irfft2(f_BCHF, s=(height, width))
     return changed_BCHW.clamp_(min=0)
 

@@ -216,7 +216,9 @@ class Views:
         augmentation = sample_augmentation(
             self._settings, count or len(batch), len(self._channels), generator=generator
         )
-        return apply_augmentation(batch, augmentation.of(part), self._size)
+        presence = self._presence
+        stored_BC = None if presence is None else presence.stored(batch.field_B)
+        return apply_augmentation(batch, augmentation.of(part), self._size, stored_BC)
 
 
 def _seen(batch: PatchBatch, seen: Seen) -> PatchBatch:
