@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anndata
 import numpy as np
 import pytest
+import tifffile
 
 from napari_splicer.cli.app import call
 from napari_splicer.cli.terminal import Prose
 from napari_splicer.events import Event, Finished, Progress
+from napari_splicer.images.open import open_image
 from napari_splicer.model.bundle import inspect_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Stop = Callable[[Callable[[Event], bool]], None]
 
@@ -123,6 +126,69 @@ def test_a_table_that_was_stopped_goes_on(
     assert call(["embed", *run, *small, "--resume"]) == 0
     assert "is finished. To make it anew, add --overwrite" in capsys.readouterr().err
     assert (out / "table.zarr").stat().st_mtime_ns == made
+
+
+@pytest.fixture
+def own_files(tissue_files: Path, tmp_path: Path) -> Path:
+    """A copy of the tissue's files that a test may write anew."""
+    return Path(shutil.copytree(tissue_files, tmp_path / "files"))
+
+
+def _with_one_channel_corrected(folder: Path) -> str:
+    file = folder / "tissue.ome.tif"
+    pixels, about = tifffile.imread(file), tifffile.tiffcomment(file)
+    pixels[open_image(file).channels.index("GZMB")] += 1
+    tifffile.imwrite(file, pixels, description=about.encode(), metadata=None)
+    return f"the image tissue ({file}) is not as before"
+
+
+def _with_cells_eroded(folder: Path) -> str:
+    file = folder / "cells.tif"
+    labels = tifffile.imread(file)
+    labels[:-1][labels[:-1] != labels[1:]] = 0
+    tifffile.imwrite(file, labels)
+    return f"the cell mask of tissue ({file}) is not as before"
+
+
+@pytest.mark.parametrize("write_anew", [_with_one_channel_corrected, _with_cells_eroded])
+@pytest.mark.parametrize("verb", ["train", "embed"])
+def test_what_was_written_anew_meanwhile_is_named(
+    verb: str,
+    write_anew: Callable[[Path], str],
+    own_files: Path,
+    tmp_path: Path,
+    stop_at: Stop,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [str(own_files / "run.toml"), "--output", str(tmp_path / "out")]
+    words += ["--set", "embedding.batch=8"]
+    if verb == "embed":
+        assert call(["train", *words, "--quiet"]) == 0
+    unit = "steps" if verb == "train" else "cells"
+    stop_at(lambda event: isinstance(event, Progress) and event.unit == unit)
+    assert call([verb, *words]) == 130
+    told = write_anew(own_files)
+    capsys.readouterr()
+    assert call([verb, *words, "--resume"]) == 2
+    assert told in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("verb", ["train", "embed"])
+def test_files_that_were_moved_go_on(
+    verb: str, own_files: Path, tmp_path: Path, stop_at: Stop
+) -> None:
+    out = ["--output", str(tmp_path / "out"), "--set", "embedding.batch=8"]
+    if verb == "embed":
+        assert call(["train", str(own_files / "run.toml"), *out, "--quiet"]) == 0
+    unit = "steps" if verb == "train" else "cells"
+    stop_at(lambda event: isinstance(event, Progress) and event.unit == unit)
+    assert call([verb, str(own_files / "run.toml"), *out]) == 130
+    # Written by another program: the same pixels in other pieces.
+    file = own_files / "cells.tif"
+    labels = tifffile.imread(file)
+    tifffile.imwrite(file, labels, tile=(64, 64), compression="zlib")
+    moved = own_files.rename(tmp_path / "elsewhere")
+    assert call([verb, str(moved / "run.toml"), *out, "--resume"]) == 0
 
 
 def test_ctrl_c_while_the_model_is_written_does_not_lose_it(

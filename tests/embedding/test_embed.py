@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dask.array as da
@@ -163,6 +164,13 @@ def test_what_was_stopped_is_gone_on_with(
 
     with pytest.raises(InvalidSettings, match="another model"):
         list(embed_cells(fields, None, config, earlier=part))
+    image = fields[1].image
+    brighter = MultiplexImage.from_array(
+        image.data.compute() + 1, image.channels, name=image.name, pixel_size=image.pixel_size
+    )
+    others = [fields[0], replace(fields[1], image=brighter)]
+    with pytest.raises(InvalidSettings, match="other pixels: the image second is not as before"):
+        list(embed_cells(others, bundle, config, earlier=part))
 
 
 def test_cancelling_at_once_leaves_no_table(

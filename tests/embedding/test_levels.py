@@ -12,6 +12,7 @@ import torch
 from pyramids import at_full_resolution, with_pyramid
 
 from napari_splicer.config import RunConfig
+from napari_splicer.embedding import embed as embedding
 from napari_splicer.embedding import resolve as embedding_resolve
 from napari_splicer.embedding import streams
 from napari_splicer.embedding.embed import embed_cells
@@ -19,6 +20,7 @@ from napari_splicer.embedding.place import Place
 from napari_splicer.embedding.table import MATRICES, read_table, record
 from napari_splicer.events import Cancel, Progress, Warned
 from napari_splicer.export.replay import run_file
+from napari_splicer.images.fingerprint import seen
 from napari_splicer.images.subsampled import is_subsampled
 from napari_splicer.model.bundle import load_bundle, save_bundle
 from napari_splicer.model.record import RECORD
@@ -224,6 +226,11 @@ def test_full_resolution_is_read_once_and_the_level_about_once(
     list(embedding_resolve._said_of_scale([slide], bundle))
     assert len({chunk[2:] for chunk in log if chunk[0] == 0}) <= 32, "a few tell the scale"
     monkeypatch.setattr(embedding_resolve, "_said_of_scale", lambda fields, bundle: iter(()))
+    log.clear()
+    seen([slide])
+    assert {chunk[0] for chunk in log} == {0}
+    assert len({chunk[2:] for chunk in log}) <= 12, "three boxes tell whether it is the same"
+    monkeypatch.setattr(embedding, "seen", lambda fields, **_: [])
     log.clear()
     embedded([slide], bundle, config)
     for level, shape in ((0, (5, 5)), (1, (3, 3))):

@@ -36,6 +36,15 @@ def test_pixels_names_type_and_shape_all_count():
     assert len({fingerprint(one) for one in images}) == 5
 
 
+def test_with_every_channel_one_that_was_corrected_alone_counts():
+    image = MultiplexImage.from_array(PIXELS)
+    corrected = PIXELS.copy()
+    corrected[1] += 1
+    other = MultiplexImage.from_array(corrected)
+    assert fingerprint(other) == fingerprint(image)  # the first, the middle and the last are seen
+    assert fingerprint(other, every_channel=True) != fingerprint(image, every_channel=True)
+
+
 def test_tiny_images_have_one_too():
     assert fingerprint(MultiplexImage.from_array(np.ones((1, 1, 1)))) != fingerprint(
         MultiplexImage.from_array(np.zeros((1, 1, 1)))

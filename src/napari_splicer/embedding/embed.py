@@ -16,6 +16,7 @@ from napari_splicer.embedding.table import (
     MATRICES,
     note_blank,
     note_levels,
+    note_pixels,
     note_representation,
     record,
     rows_without_values,
@@ -23,6 +24,7 @@ from napari_splicer.embedding.table import (
 from napari_splicer.errors import InvalidSettings, NoCells, UnreadableFile
 from napari_splicer.events import Cancel, Event, Finished, Progress, Started, Warned
 from napari_splicer.images.checks import check_distinct
+from napari_splicer.images.fingerprint import seen
 from napari_splicer.patches.sites import check_masks, find_sites, patch_sides
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from napari_splicer.embedding.describe import Describer
     from napari_splicer.embedding.place import Place
     from napari_splicer.embedding.rows import Store
+    from napari_splicer.images.fingerprint import Seen
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.model.bundle import Bundle
     from napari_splicer.patches.reader import PatchReader
@@ -53,8 +56,9 @@ def embed_cells(
     """Measure every cell (or tile) of ``fields`` and send its patch through the trained network.
 
     Every chunk of the images is read once (some of them once before, to tell whether their
-    intensities are on the model's scale), and where patches are of a smaller resolution, those of
-    that one too (see :mod:`napari_splicer.patches.levels`). Rows stand in the order in which cells
+    intensities are on the model's scale, and a few to tell the images from others), and where
+    patches are of a smaller resolution, those of that one too (see
+    :mod:`napari_splicer.patches.levels`). Rows stand in the order in which cells
     are read: by image, then by chunk, then by id. Yields at every batch. ``Finished.result`` is an
     AnnData: rows as :func:`napari_splicer.embedding.table.rows_without_values` describes them;
     ``X`` float32, the mean intensity of the channels of all fields, NaN where a field lacks one;
@@ -110,8 +114,9 @@ def embed_cells(
         widths = dict(zip(MATRICES, describer.widths(), strict=True)) if bundle else {}
         table = _rows(fields, reader, bundle, run, widths)
         record(table)["warnings"] = np.array(said, dtype=str)
-        channels = tuple(table.var_names)
-        store = _store(table, {"X": len(channels), **widths}, place, earlier)
+        channels, now_seen = tuple(table.var_names), _seen(fields, bundle, run)
+        note_pixels(table, now_seen)
+        store = _store(table, {"X": len(channels), **widths}, place, earlier, now_seen)
         del table
         if len(reader.sites) > LARGE:  # of a million cells 0.15 GB, which refer to one another
             gc.collect()
@@ -159,6 +164,11 @@ def _rows(
     return table
 
 
+def _seen(fields: Sequence[MaskedImage], bundle: Bundle | None, run: RunConfig) -> list[Seen]:
+    regions = () if bundle is None else bundle.decomposition.regions
+    return seen(fields, regions=regions, cells=run.patches.sites == "cells")
+
+
 def _describer(
     fields: Sequence[MaskedImage],
     bundle: Bundle | None,
@@ -173,15 +183,19 @@ def _describer(
 
 
 def _store(
-    table: AnnData, widths: Mapping[str, int], place: Place | None, earlier: AnnData | None
+    table: AnnData,
+    widths: Mapping[str, int],
+    place: Place | None,
+    earlier: AnnData | None,
+    now_seen: Sequence[Seen],
 ) -> Store:
     if place is None and earlier is not None:
-        return InMemory.go_on(table, widths, earlier)
+        return InMemory.go_on(table, widths, earlier, now_seen)
     if place is None:
         return InMemory(table, widths)
     if place.begun:
         try:
-            return StoredTable.go_on(place, table)
+            return StoredTable.go_on(place, table, now_seen)
         except (InvalidSettings, UnreadableFile):
             if not place.overwrite:
                 raise

@@ -11,10 +11,12 @@ from napari_splicer.embedding.table import record, take_rows
 from napari_splicer.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from anndata import AnnData
     from numpy.typing import NDArray
+
+    from napari_splicer.images.fingerprint import Seen
 
 PIECE = 4096
 """Rows that are kept together: what is in memory of a table, and what one file of it holds."""
@@ -67,15 +69,19 @@ class InMemory:
         }
 
     @classmethod
-    def go_on(cls, table: AnnData, widths: Mapping[str, int], earlier: AnnData) -> InMemory:
+    def go_on(
+        cls, table: AnnData, widths: Mapping[str, int], earlier: AnnData, seen: Sequence[Seen]
+    ) -> InMemory:
         """Begin with the cells that an embedding of ``table`` had described when it was stopped.
+
+        ``seen`` are the images and masks as they are now.
 
         Raises
         ------
         InvalidSettings
             If they are of other images or masks, another model or other settings.
         """
-        why = why_other(earlier.obs, earlier.var_names, record(earlier), table)
+        why = why_other(earlier.obs, earlier.var_names, record(earlier), table, seen)
         if why:
             raise InvalidSettings(
                 f"The cells that were described before are {why}.", "Describe all cells anew."

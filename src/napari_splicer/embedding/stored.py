@@ -18,7 +18,7 @@ from napari_splicer.errors import CannotWrite, InvalidSettings, UnreadableFile
 from napari_splicer.files import check_writable, name_finished, remove, telling, written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import zarr
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_splicer.embedding.place import Place
+    from napari_splicer.images.fingerprint import Seen
 
 LARGE = 200_000
 """Cells above which a table's matrices are not read into memory as a whole."""
@@ -98,13 +99,13 @@ class StoredTable:
         return cls(place, group)
 
     @classmethod
-    def go_on(cls, place: Place, table: AnnData) -> StoredTable:
-        """Open what was begun of ``table``.
+    def go_on(cls, place: Place, table: AnnData, seen: Sequence[Seen]) -> StoredTable:
+        """Open what was begun of ``table``; ``seen`` are images and masks as they are now.
 
         Raises
         ------
         InvalidSettings
-            If it was begun with other cells, another model or other settings.
+            If it was begun with other cells or pixels, another model or other settings.
         UnreadableFile
             If it is damaged.
         """
@@ -115,7 +116,7 @@ class StoredTable:
             group = zarr.open_group(place.partial, mode="r+")
             rows, noted = read_elem(group["obs"]), read_elem(group["uns/splicer"])
             stored = cls(place, group)
-            why = why_other(rows, read_elem(group["var"]).index, noted, table)
+            why = why_other(rows, read_elem(group["var"]).index, noted, table, seen)
         except (OSError, KeyError, ValueError) as error:
             raise UnreadableFile(
                 f"The table that was begun in {place.partial} can't be read: {error}.",

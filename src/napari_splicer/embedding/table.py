@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_splicer.config import PatchSettings
+    from napari_splicer.images.fingerprint import Seen
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.sites import Sites
 
@@ -117,6 +118,14 @@ def note_blank(table: AnnData, absent: Mapping[str, Sequence[str]]) -> None:
             "region": np.array(regions, dtype=str),
             "component": np.array(names, dtype=str),
         }
+
+
+def note_pixels(table: AnnData, seen: Sequence[Seen]) -> None:
+    """Note in ``uns["splicer"]`` of which pixels a table is: columns of ``pixels``."""
+    record(table)["pixels"] = {
+        "what": np.array([one.what for one in seen], dtype=str),
+        "fingerprint": np.array([one.fingerprint for one in seen], dtype=str),
+    }
 
 
 def note_levels(table: AnnData, settings: PatchSettings, fields: Sequence[MaskedImage]) -> None:

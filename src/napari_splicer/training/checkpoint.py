@@ -13,17 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_splicer.config import KeptRun
 from napari_splicer.errors import CannotWrite, InvalidModel, InvalidSettings, UnreadableFile
 from napari_splicer.files import written
+from napari_splicer.images.fingerprint import rewritten
 from napari_splicer.model.record import History, NormalizationRecord
 from napari_splicer.model.storage import pack, read_about, read_tensors
 from napari_splicer.training.device import resolve_device
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
     from napari_splicer.config import RunConfig
+    from napari_splicer.images.fingerprint import Seen
 
 _RECORD = "napari-splicer-checkpoint"
 _FREE: dict[str, Any] = {
@@ -46,6 +48,8 @@ class CheckpointRecord(BaseModel):
         Tells whether the images are still the same.
     patches : int
         How many there are to train on.
+    pixels : dict of str to str
+        Fingerprints of the images and masks, by what they are of; none in older checkpoints.
     step : int
         Steps done.
     batch : int
@@ -64,6 +68,7 @@ class CheckpointRecord(BaseModel):
     config: KeptRun
     normalization: NormalizationRecord
     patches: int
+    pixels: dict[str, str] = {}
     step: int = Field(ge=0)
     batch: int = Field(ge=2)
     skipped: int = Field(0, ge=0)
@@ -256,6 +261,21 @@ def check_same_images(record: CheckpointRecord, current: CheckpointRecord) -> No
         raise InvalidSettings(
             "The checkpoint was made on other images or masks.",
             "Open the same ones to go on from it, or start the training anew.",
+        )
+
+
+def check_same_pixels(record: CheckpointRecord, now: Sequence[Seen]) -> None:
+    """Check that the images and masks of a checkpoint were not written anew.
+
+    Raises
+    ------
+    InvalidSettings
+        Naming those that were.
+    """
+    if others := rewritten(record.pixels, now):
+        raise InvalidSettings(
+            f"The checkpoint was made on other images or masks: {others}.",
+            "Put those of then back to go on from it, or start the training anew.",
         )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from napari_splicer.errors import UnusableChannel
+from napari_splicer.images.fingerprint import seen
+from napari_splicer.model.record import NormalizationRecord
 from napari_splicer.patches.augmentation import center_crop
 from napari_splicer.patches.cache import PatchCache
 from napari_splicer.patches.normalization import fit_normalization, make_normalizer
@@ -48,6 +50,8 @@ class TrainingData:
 
     Attributes
     ----------
+    seen : list of Seen
+        The images and masks, as they are when the training begins, or is gone on with.
     trained_on, held_out : int64 Tensor
         Rows that steps are made of, and rows on which a plateau is looked for. Neighbouring cells
         may be on either side and share pixels: a plateau shows, overfitting to an image does not.
@@ -68,6 +72,12 @@ class TrainingData:
         self._normalizer = make_normalizer(
             fields, self.normalization, config.normalization, seed=config.seed
         )
+        self.seen = seen(
+            fields,
+            channels=channels,
+            regions=trained_components(config).regions,
+            cells=config.patches.sites == "cells",
+        )
         reader = training_reader(fields, config, channels)
         training, seed = config.training, config.seed
         self._cache = PatchCache(
@@ -83,6 +93,14 @@ class TrainingData:
     def read(self) -> Iterator[int]:
         """Read all patches; yield how many are there after each batch."""
         return self._cache.fill()
+
+    def known_by(self) -> dict[str, Any]:
+        """Return by what a checkpoint tells whether these are still its patches."""
+        return {
+            "normalization": NormalizationRecord.model_validate(self.normalization.to_dict()),
+            "patches": len(self),
+            "pixels": {one.what: one.fingerprint for one in self.seen},
+        }
 
     def remarks(self) -> Iterator[str]:
         """Yield what the user should know about the patches."""

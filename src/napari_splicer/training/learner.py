@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_splicer.errors import InvalidModel, TrainingFailed
-from napari_splicer.model.record import NormalizationRecord
 from napari_splicer.quality import rankme, rankme_per_chunk
 from napari_splicer.training import schedule
 from napari_splicer.training.ahead import Ahead
@@ -167,8 +166,7 @@ class Learner:
         """Return where the training stands."""
         return CheckpointRecord(
             config=self._config,
-            normalization=NormalizationRecord.model_validate(self._data.normalization.to_dict()),
-            patches=len(self._data),
+            **self._data.known_by(),
             step=self.step,
             batch=self.batch,
             skipped=self._skipped,

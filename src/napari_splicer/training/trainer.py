@@ -29,6 +29,7 @@ from napari_splicer.patches.presence import Presence
 from napari_splicer.training.checkpoint import (
     as_begun,
     check_same_images,
+    check_same_pixels,
     check_same_settings,
     has_unfinished,
     read_checkpoint_tensors,
@@ -140,6 +141,8 @@ def _train(
     presence = Presence(fields, Decomposition(run.components), channels)
     views = Views.of_network(network, run, channels, presence)
     data = opened.enter_context(closing(TrainingData(fields, run, channels, folder)))
+    if record is not None:
+        check_same_pixels(record, data.seen)
     for remark in data.remarks():
         yield Warned("train", remark)
     for done in data.read():
