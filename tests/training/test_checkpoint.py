@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from napari_splicer.errors import CannotWrite
+from napari_splicer.errors import CannotWrite, WouldOverwrite
 from napari_splicer.events import Cancel, Progress
 from napari_splicer.training.checkpoint import (
     as_begun,
@@ -56,3 +58,54 @@ def test_where_the_gpu_is_gone_precision_and_threads_are_chosen_anew(quick):
     now = quick.with_values({"device": "auto", "precision": "auto", "threads": None})
     begun = as_begun(now, past)
     assert (begun.precision, begun.threads) == ("auto", None)
+
+
+_TRAINING = """
+import sys
+from pathlib import Path
+from napari_splicer import synthetic_tissue
+from napari_splicer.config import RunConfig
+from napari_splicer.events import Metrics
+from napari_splicer.training.trainer import fit
+config = RunConfig.model_validate_json(sys.argv[2])
+for event in fit([synthetic_tissue(size=192, seed=1).field], config, folder=Path(sys.argv[1])):
+    if isinstance(event, Metrics):
+        print(event.step, flush=True)
+        sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def other(quick, tmp_path):
+    """Another process that trains into a folder, and holds after every step."""
+    command = [sys.executable, "-c", _TRAINING, str(tmp_path / "run"), quick.model_dump_json()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        for _ in range(3):  # with a checkpoint
+            process.stdout.readline()
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_two_trainings_do_not_write_into_one_folder(other, field, quick, tmp_path):
+    folder, seen = tmp_path / "run", []
+    before = checkpoint_path(folder).read_bytes()
+    for resume in (False, True):
+        with pytest.raises(WouldOverwrite, match=rf"Another training is writing to {folder}"):
+            seen.extend(fit([field], quick, folder=folder, resume=resume))
+    assert not seen
+    assert checkpoint_path(folder).read_bytes() == before
+    assert not list(fit([field], quick, folder=tmp_path / "elsewhere"))[-1].cancelled
+    other.kill()  # by nothing that it could hear of
+    other.wait()
+    assert not list(fit([field], quick, folder=folder, resume=True))[-1].cancelled
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "run"]
+
+
+def test_a_training_that_was_not_begun_leaves_no_folder(field, quick, tmp_path):
+    cancel = Cancel()
+    cancel.request()
+    list(fit([field], quick, folder=tmp_path / "new" / "run", cancel=cancel))
+    assert list(tmp_path.iterdir()) == []

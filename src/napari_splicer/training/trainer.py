@@ -45,6 +45,7 @@ from napari_splicer.training.group import ALONE
 from napari_splicer.training.learner import Learner
 from napari_splicer.training.resolve import remarks, resolve, seen_channels
 from napari_splicer.training.schedule import due_for_a_look
+from napari_splicer.training.taken import taken
 from napari_splicer.training.views import Views
 from napari_splicer.training.widths import needs_trial, try_out_widths
 
@@ -100,6 +101,8 @@ def fit(
     SplicerError
         Before a pixel is read, where settings, components, masks or checkpoint do not fit, or
         ``folder`` can't be written to; after it, where the images are not those of the checkpoint.
+    WouldOverwrite
+        If another training is writing to ``folder``.
     TrainingFailed
         If the loss stays not a number, or the device's memory does not hold a small batch.
     """
@@ -107,6 +110,19 @@ def fit(
     if not fields:
         raise NoCells("There is no image to train on.", "Open at least one.")
     seen_channels(config, fields)  # refuses components that do not fit before anything is said
+    with taken(folder if group.rank == 0 else None):
+        finished = yield from _fit(fields, config, folder, resume, cancel, group)
+    yield finished
+
+
+def _fit(
+    fields: Sequence[MaskedImage],
+    config: RunConfig,
+    folder: Path | None,
+    resume: bool,
+    cancel: Cancel,
+    group: Group,
+) -> Generator[Event, None, Finished]:
     record = read_record(folder) if resume and folder is not None else None
     yield Started("train", unit="steps", message="Looking at the images")
     asked = config if record is None else as_begun(config, record.config)
@@ -117,10 +133,9 @@ def fit(
         yield Warned("train", remark)
     try:
         with kept_at_hand(), threads(run.threads), ExitStack() as opened:
-            finished = yield from _train(fields, run, folder, record, cancel, group, opened)
+            return (yield from _train(fields, run, folder, record, cancel, group, opened))
     finally:
         torch.cuda.empty_cache()  # other programs want the memory; does nothing without CUDA
-    yield finished
 
 
 def _train(
