@@ -60,6 +60,15 @@ def test_where_the_gpu_is_gone_precision_and_threads_are_chosen_anew(quick):
     assert (begun.precision, begun.threads) == ("auto", None)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_where_the_gpu_is_gone_a_training_keeps_the_steps_that_it_was_given_there(quick):
+    past = quick.with_values({"device": "cuda", "training.steps": 4000})
+    now = quick.with_values({"device": "auto", "training.steps": None})
+    assert as_begun(now, past).training.steps == 4000
+    longer = now.with_values({"training.preset": "thorough"})
+    assert as_begun(longer, past).training.steps is None
+
+
 _TRAINING = """
 import sys
 from pathlib import Path

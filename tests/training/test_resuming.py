@@ -109,6 +109,32 @@ def test_resuming_with_other_settings_is_refused(field, quick, tmp_path):
     assert not list(fit([field], elsewhere, folder=tmp_path, resume=True))[-1].cancelled
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"training.checkpoint_every": 1, "training.cache_gb": 1.0},
+        {"training.cache_gb": 1e-6},  # patches lie in a file
+        {"training.preset": "thorough", "training.epochs": 9},  # the steps are given
+    ],
+)
+def test_settings_without_bearing_on_the_model_may_differ(bundle, other, field, quick, tmp_path):
+    stop_after(2, lambda c: fit([field], quick, folder=tmp_path, cancel=c))
+    now = quick.with_values(other)
+    resumed = list(fit([field], now, folder=tmp_path, resume=True))
+    assert of(Metrics, resumed)[0].step == 3
+    assert same(resumed[-1].result, bundle)
+
+
+def test_fewer_patches_for_want_of_memory_are_not_taken_for_other_images(
+    field, quick, tmp_path, monkeypatch
+):
+    stop_after(2, lambda c: fit([field], quick, folder=tmp_path, cancel=c))
+    monkeypatch.setattr("napari_splicer.patches.cache.room_on_disk", lambda folder: 0)
+    less = quick.with_values({"training.cache_gb": 4e-4})
+    with pytest.raises(InvalidSettings, match=r"patches, not \d+.*training\.cache_gb"):
+        list(fit([field], less, folder=tmp_path, resume=True))
+
+
 def test_resuming_on_other_images_is_refused(field, quick, tmp_path):
     stop_after(2, lambda c: fit([field], quick, folder=tmp_path, cancel=c))
     brighter = MultiplexImage.from_array(

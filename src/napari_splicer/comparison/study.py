@@ -20,7 +20,7 @@ from napari_splicer.errors import InvalidSettings, UnusableChannel, WouldOverwri
 from napari_splicer.events import Event, Finished, Progress, Started, Warned, through
 from napari_splicer.files import check_writable, file_name, write_text
 from napari_splicer.quality import rankme
-from napari_splicer.training.checkpoint import discard, has_begun
+from napari_splicer.training.checkpoint import NOT_DECIDING, discard, has_begun
 from napari_splicer.training.resolve import seen_channels
 
 if TYPE_CHECKING:
@@ -236,7 +236,9 @@ def _kept(
     if not path.exists():
         return None
     kept = json.loads(path.read_text(encoding="utf-8"))
-    same_settings = kept["config"] == _deciding(run)
+    then, now = kept["config"], _deciding(run)
+    then["training"] = {k: v for k, v in then["training"].items() if k not in NOT_DECIDING}
+    same_settings = then == now
     whole = "measured" in kept  # else it was stopped
     if same_settings and whole and (asked is None or kept.get("asked") == ask.digests(asked)):
         return Measured(**kept["measured"])
@@ -259,7 +261,7 @@ def _deciding(run: RunConfig) -> dict[str, Any]:
         ("output", "export", "clusterings", "taught", "projection", "device", "threads",
          "own_process"), True
     )  # fmt: skip
-    return dict(json.loads(run.model_dump_json(exclude={**aside, "training": {"devices"}})))
+    return dict(json.loads(run.model_dump_json(exclude={**aside, "training": NOT_DECIDING})))
 
 
 def _train_and_embed(
@@ -294,7 +296,5 @@ def _train_and_embed(
         return None
     bundle: Bundle = trained.result
     embedded = yield from through(pipeline.embed(fields, bundle, run, cancel=cancel))
-    if embedded.cancelled:
-        return None
-    table: AnnData = embedded.result
+    table: AnnData | None = None if embedded.cancelled else embedded.result
     return table

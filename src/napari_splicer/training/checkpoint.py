@@ -19,17 +19,20 @@ from napari_splicer.model.storage import pack, read_about, read_tensors
 from napari_splicer.training.device import resolve_device
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor
 
     from napari_splicer.config import RunConfig
-    from napari_splicer.images.fingerprint import Seen
+    from napari_splicer.training.data import TrainingData
 
 _RECORD = "napari-splicer-checkpoint"
+NOT_DECIDING = {"devices", "checkpoint_every", "cache_gb"}
+"""Settings of a training that have no bearing on what comes of it."""
+
 _FREE: dict[str, Any] = {
-    "training": {"devices"}, "device": True, "precision": True, "threads": True, "output": True,
+    "training": NOT_DECIDING, "device": True, "precision": True, "threads": True, "output": True,
     "own_process": True,
     "inputs": True, "embedding": True, "clusterings": True, "taught": True, "projection": True,
     "export": True,
@@ -195,7 +198,8 @@ def as_begun(config: RunConfig, past: RunConfig) -> RunConfig:
 
     Precision and threads only where it goes on on the same kind of device; with these it goes on to
     the last bit. Widths that a trial is to find are those of the same components that it found.
-    Images are read at the resolution that they were read at.
+    Images are read at the resolution that they were read at. On a device of another kind, which
+    would be given other steps, it has those it began with, where they are left to the same choice.
     """
     config = _with_widths_found(config, past)
     if config.patches.resolution == "fitting":
@@ -204,10 +208,18 @@ def as_begun(config: RunConfig, past: RunConfig) -> RunConfig:
         config = config.model_copy(update={"patches": patches})
     device = config.device if config.device != "auto" else resolve_device("auto").type
     if device.partition(":")[0] != past.device.partition(":")[0]:
-        return config
+        return _with_steps_begun(config, past)
     precision = past.precision if config.precision == "auto" else config.precision
     threads = config.threads or past.threads
     return config.model_copy(update={"precision": precision, "threads": threads})
+
+
+def _with_steps_begun(config: RunConfig, past: RunConfig) -> RunConfig:
+    now, then = config.training, past.training
+    same = (now.preset, now.epochs, now.restarts) == (then.preset, then.epochs, then.restarts)
+    if now.steps is not None or not same:
+        return config
+    return config.model_copy(update={"training": now.model_copy(update={"steps": then.steps})})
 
 
 def _with_widths_found(config: RunConfig, past: RunConfig) -> RunConfig:
@@ -238,7 +250,10 @@ def check_same_settings(past: RunConfig, run: RunConfig) -> None:
     InvalidSettings
         Naming those that differ.
     """
-    before, now = (config.model_dump(mode="json", exclude=_FREE) for config in (past, run))
+    free = _FREE
+    if past.training.steps == run.training.steps is not None:  # whatever they were chosen by
+        free = _FREE | {"training": NOT_DECIDING | {"preset", "epochs"}}
+    before, now = (config.model_dump(mode="json", exclude=free) for config in (past, run))
     different = sorted(_differences(before, now))
     if different:
         raise InvalidSettings(
@@ -249,33 +264,25 @@ def check_same_settings(past: RunConfig, run: RunConfig) -> None:
         )
 
 
-def check_same_images(record: CheckpointRecord, current: CheckpointRecord) -> None:
-    """Check that a checkpoint was made on the patches of the run at hand.
+def check_same_images(record: CheckpointRecord, data: TrainingData) -> None:
+    """Check that a checkpoint was made on the patches of the run at hand; reads none of them.
 
     Raises
     ------
     InvalidSettings
-        If their number or the normalisation fitted to them differs.
+        Naming images and masks that were written anew, or saying what else differs.
     """
-    if (record.patches, record.normalization) != (current.patches, current.normalization):
+    now, others = data.known_by(), rewritten(record.pixels, data.seen)
+    if others or record.normalization != now["normalization"]:
         raise InvalidSettings(
-            "The checkpoint was made on other images or masks.",
-            "Open the same ones to go on from it, or start the training anew.",
+            f"The checkpoint was made on other images or masks{f': {others}' * bool(others)}.",
+            "Open those of then to go on from it, or start the training anew.",
         )
-
-
-def check_same_pixels(record: CheckpointRecord, now: Sequence[Seen]) -> None:
-    """Check that the images and masks of a checkpoint were not written anew.
-
-    Raises
-    ------
-    InvalidSettings
-        Naming those that were.
-    """
-    if others := rewritten(record.pixels, now):
+    if record.patches != now["patches"]:
         raise InvalidSettings(
-            f"The checkpoint was made on other images or masks: {others}.",
-            "Put those of then back to go on from it, or start the training anew.",
+            f"The checkpoint was made on {record.patches:,} patches, not {now['patches']:,}.",
+            "Where images and masks are the same, give patches as much memory as then "
+            "(training.cache_gb) or free space on the disk; else start the training anew.",
         )
 
 

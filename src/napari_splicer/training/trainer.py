@@ -29,7 +29,6 @@ from napari_splicer.patches.presence import Presence
 from napari_splicer.training.checkpoint import (
     as_begun,
     check_same_images,
-    check_same_pixels,
     check_same_settings,
     has_unfinished,
     read_checkpoint_tensors,
@@ -100,7 +99,7 @@ def fit(
     ------
     SplicerError
         Before a pixel is read, where settings, components, masks or checkpoint do not fit, or
-        ``folder`` can't be written to; after it, where the images are not those of the checkpoint.
+        ``folder`` can't be written to; after a few, where the images are not the checkpoint's.
     WouldOverwrite
         If another training is writing to ``folder``.
     TrainingFailed
@@ -157,7 +156,7 @@ def _train(
     views = Views.of_network(network, run, channels, presence)
     data = opened.enter_context(closing(TrainingData(fields, run, channels, folder)))
     if record is not None:
-        check_same_pixels(record, data.seen)
+        check_same_images(record, data)
     for remark in data.remarks():
         yield Warned("train", remark)
     for done in data.read():
@@ -236,7 +235,6 @@ def _room(network: SpliCER, run: RunConfig) -> int:
 def _go_on(learner: Learner, folder: Path, record: CheckpointRecord | None) -> Iterator[Event]:
     """Go back to where the checkpoint stands, or say that it will be replaced."""
     if record is not None:
-        check_same_images(record, learner.record())
         learner.restore(record, read_checkpoint_tensors(folder))
     elif has_unfinished(folder):
         yield Warned("train", replacing(folder))
