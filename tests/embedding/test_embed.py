@@ -20,6 +20,7 @@ from napari_splicer.export.tables import write_h5ad
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.patches import blocks
+from napari_splicer.patches.canvas import Canvas
 from napari_splicer.patches.reader import PatchReader
 from napari_splicer.patches.sites import cell_sites
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from napari_splicer.model.bundle import Bundle
     from napari_splicer.patches.reader import PatchBatch
@@ -220,6 +222,44 @@ def test_where_memory_is_short_fewer_patches_go_at_a_time(
     np.testing.assert_allclose(table.obsm["X_splicer"], expected.obsm["X_splicer"], atol=1e-5)
     monkeypatch.setattr(bundle.network, "embed", lambda x_BCHW: short(x_BCHW.repeat(14, 1, 1, 1)))
     with pytest.raises(InvalidSettings, match="does not hold a single patch"):
+        [*embed_cells(fields, bundle, config)]
+
+
+@pytest.mark.parametrize("error", SHORT, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("most", [13, 5])
+def test_memory_may_run_out_while_patches_are_cut_out(
+    fields: list[MaskedImage],
+    bundle: Bundle,
+    config: RunConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    most: int,
+) -> None:
+    expected = table_of([*embed_cells(fields, bundle, config)])
+    cut = Canvas.cut
+
+    def short(self: Canvas, starts: NDArray[np.int64], *out: torch.Tensor) -> torch.Tensor:
+        if len(starts) > most:
+            raise error
+        return cut(self, starts, *out)
+
+    monkeypatch.setattr(Canvas, "cut", short)
+    events = [*embed_cells(fields, bundle, config)]
+    assert "at a time are embedded (embedding.batch)." in warnings_of(events)
+    table = table_of(events)
+    pd.testing.assert_frame_equal(table.obs, expected.obs)
+    np.testing.assert_array_equal(table.X, expected.X)
+    np.testing.assert_allclose(table.obsm["X_splicer"], expected.obsm["X_splicer"], atol=1e-5)
+
+    monkeypatch.setattr(Canvas, "cut", lambda self, starts, *out: short(self, [0] * 99, *out))
+    with pytest.raises(InvalidSettings, match="does not hold a single patch"):
+        [*embed_cells(fields, bundle, config)]
+
+    def full(self: Canvas, *_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Canvas, "extend", full)
+    with pytest.raises(InvalidSettings, match=r"the piece of first .* 160 × 160 pixels of 3 chan"):
         [*embed_cells(fields, bundle, config)]
 
 

@@ -16,9 +16,10 @@ from napari_splicer.patches.memory_layout import channels_last
 from napari_splicer.patches.normalization import make_normalizer
 from napari_splicer.patches.presence import Presence, blanked
 from napari_splicer.patches.reader import NormalizedBatch
+from napari_splicer.patches.shortage import give_back, is_out_of_memory, roomier
 from napari_splicer.patches.splitting import side_by_side
 from napari_splicer.patches.tile_normalizer import normalized_by_tile
-from napari_splicer.training.device import autocast, give_back, is_out_of_memory
+from napari_splicer.training.device import autocast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,11 +160,8 @@ class Forward:
         return z_BZ.float().cpu(), e_BD.float().cpu()
 
     def _too_small(self) -> InvalidSettings:
-        other = "use a computer with more" if self.device.type == "cpu" else "set device = 'cpu'"
-        return InvalidSettings(
-            f"The memory of {self.device} does not hold a single patch.",
-            f"Close other programs that use it, or {other}.",
-        )
+        said = f"The memory of {self.device} does not hold a single patch."
+        return InvalidSettings(said, roomier(self.device))
 
 
 def parts_seen(bundle: Bundle) -> Decomposition:

@@ -79,8 +79,13 @@ class Passes:
             finally:
                 passes.drop()
 
-    def put(self, batch: PatchBatch) -> Iterator[Found | Warned]:
-        """Take a batch in; yield what has come out meanwhile."""
+    def put(self, batch: PatchBatch, most: int | None = None) -> Iterator[Found | Warned]:
+        """Take a batch in; yield what has come out meanwhile.
+
+        ``most`` is how many patches the device's memory holds where they are cut out, if told.
+        """
+        if most is not None:
+            self._forward.most = min(self._forward.most, most)
         if self._pool is None:
             yield from self._told(_found(batch, self._forward(batch)))
             return

@@ -6,7 +6,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -81,10 +81,10 @@ def _in_one_reading(
         for batch in cutter.cut(tile):
             if cancel.requested:
                 return
-            yield from passes.put(batch)
+            yield from passes.put(batch, cutter.most)
     if passes is not None and not cancel.requested:
         for batch in cutter.rest():
-            yield from passes.put(batch)
+            yield from passes.put(batch, cutter.most)
         yield from passes.rest()
 
 
@@ -125,10 +125,12 @@ def _patches(
         raise RuntimeError("there is no other resolution to read")
 
     def embedded(coarse: PatchReader) -> Iterator[Found | Warned]:
-        for batch in coarse:
+        cutter = Cutter(coarse)
+        cut = (cutter.cut(tile) for tile in coarse.tiles())
+        for batch in chain.from_iterable(chain(cut, (cutter.rest(),))):
             if cancel.requested:
                 return
-            yield from passes.put(batch)
+            yield from passes.put(batch, cutter.most)
         yield from passes.rest()
 
     yield from _counted(rows, embedded(reader.coarse.at(rows)))

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_splicer.errors import InvalidSettings
 from napari_splicer.images.pyramid import CoarseMask
 from napari_splicer.patches.canvas import Canvas
 from napari_splicer.patches.resampling import nearest, resampled
+from napari_splicer.patches.shortage import give_back, is_out_of_memory, roomier
 from napari_splicer.patches.tile_normalizer import NormalizedTiles
 
 if TYPE_CHECKING:
@@ -68,7 +70,10 @@ class NormalizedBatch(PatchBatch):
 
 
 class Cutter:
-    """Cuts a reader's patches out of its tiles, which it is given one after the other."""
+    """Cuts a reader's patches out of its tiles, which it is given one after the other.
+
+    Where the device's memory is short, fewer of them are cut out at a time.
+    """
 
     def __init__(self, reader: PatchReader) -> None:
         self._planes = len(reader.channels)
@@ -79,9 +84,39 @@ class Cutter:
         self._canvases: list[Canvas] = []
         self._field: FieldSites | None = None
 
+    @property
+    def most(self) -> int:
+        """Patches of a batch: those of the reader, or as many as the memory holds."""
+        return self._batch.most
+
     def cut(self, tile: Tile) -> Iterator[PatchBatch]:
-        """Yield every batch that is full once this tile is read."""
-        field, batch = tile.field, self._batch
+        """Yield every batch that is full once this tile is read.
+
+        Raises
+        ------
+        InvalidSettings
+            If the device's memory holds no tile, or not a single patch beside it.
+        """
+        field, batch, rows = tile.field, self._batch, tile.block.rows
+        try:
+            self._lay_out(tile)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            height, width = tile.block.y1 - tile.block.y0, tile.block.x1 - tile.block.x0
+            raise InvalidSettings(
+                f"The memory of {self._device} does not hold the piece of {field.masked.name} that "
+                f"is read at a time: {height:,} × {width:,} pixels of {self._planes} channels.",
+                f"{roomier(self._device)} Or write the image anew in smaller tiles (chunks).",
+            ) from error
+        while len(rows):
+            rows = rows[batch.add(self._canvases, field, rows) :]
+            if batch.full:
+                yield batch.release()
+
+    def _lay_out(self, tile: Tile) -> None:
+        """Bring a tile to the device, beside what is still needed of earlier ones."""
+        field = tile.field
         pixels = tile.pixels.first(self._planes)
         layers = (pixels, tile.labels, tile.regions)
         if field is not self._field:
@@ -90,12 +125,6 @@ class Cutter:
         ready = None if self._normalized is None else self._normalized.of(pixels, field.index)
         for canvas, layer in zip(self._canvases, layers, strict=True):
             canvas.extend(tile.block, layer, ready if layer is pixels else None)
-        rows = tile.block.rows
-        while len(rows):
-            piece, rows = rows[: batch.room], rows[batch.room :]
-            batch.add(self._canvases, field, piece)
-            if not batch.room:
-                yield batch.release()
 
     def rest(self) -> Iterator[PatchBatch]:
         """Yield the patches that fill no batch, if there are any."""
@@ -109,14 +138,38 @@ class _Batch:
     def __init__(self, reader: PatchReader) -> None:
         self._reader = reader
         self._device = torch.device(reader.device)
-        self._start()
+        self.most = reader.batch
+        self._drop()
 
     @property
-    def room(self) -> int:
-        return self._reader.batch - self.filled
+    def full(self) -> bool:
+        return self.filled == len(self._x_BCHW)
 
-    def add(self, canvases: Sequence[Canvas], field: FieldSites, piece: NDArray[np.int64]) -> None:
-        """Cut out some of the field's windows, by their position among them."""
+    def add(self, canvases: Sequence[Canvas], field: FieldSites, rows: NDArray[np.int64]) -> int:
+        """Cut out some of the field's windows, by their position among them; return how many."""
+        while True:
+            most = self.most
+            try:
+                if not self.filled:
+                    self._start()
+                piece = rows[: min(most, len(self._x_BCHW) - self.filled)]
+                self._cut(canvases, field, piece)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if most == 1:
+                    raise InvalidSettings(
+                        f"The memory of {self._device} does not hold a single patch.",
+                        roomier(self._device),
+                    ) from error
+                self.most = (most + 1) // 2
+                if not self.filled:
+                    self._drop()
+            else:
+                return len(piece)
+            give_back(self._device)  # not above: the error holds on to what it was raised from
+
+    def _cut(self, canvases: Sequence[Canvas], field: FieldSites, piece: NDArray[np.int64]) -> None:
         pixels, labels, regions = canvases
         starts, rows = field.starts(piece), field.rows[piece]
         here = slice(self.filled, self.filled + len(rows))
@@ -175,11 +228,17 @@ class _Batch:
             index_B=index_B,
             field_B=field_B,
         )
-        self._start()
+        self._drop()
         return batch
 
+    def _drop(self) -> None:
+        """Hold on to nothing of what was added."""
+        self._rows: list[NDArray[np.int64]] = []
+        self.filled = 0
+        self._x_BCHW = self._labels_BHW = self._regions_BRHW = torch.empty(0)
+
     def _start(self) -> None:
-        count, size = min(self._reader.batch, len(self._reader.sites)), self._reader.size
+        count, size = min(self.most, len(self._reader.sites)), self._reader.size
         channels, regions = len(self._reader.channels), len(self._reader.regions)
         ready = self._reader.tile_normalizer is not None
         self._x_BCHW = torch.empty(
@@ -192,5 +251,3 @@ class _Batch:
         self._regions_BRHW = torch.empty(
             (count, regions, size, size), dtype=torch.bool, device=self._device
         )
-        self._rows: list[NDArray[np.int64]] = []
-        self.filled = 0

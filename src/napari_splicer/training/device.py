@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from napari_splicer.config import RunConfig
 
 
-_RAN_OUT = ("out of memory", "allocate memory", "not enough memory", "alloc_failed")
-"""In what torch, on CUDA, Apple's GPU and CPUs, and CUDA's libraries say when memory runs out."""
-
-
 def resolve_device(name: str) -> torch.device:
     """Return the device of this name; ``"auto"`` is the fastest one that is there.
 
@@ -88,30 +84,6 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         yield
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that memory ran out.
-
-    torch has a class for that where CUDA says so; elsewhere there is only a RuntimeError's text.
-
-    Examples
-    --------
-    >>> is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
-    True
-    """
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in text for words in _RAN_OUT)
-
-
-def give_back(device: torch.device) -> None:
-    """Let go of what torch keeps at hand of a device's memory."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
 
 
 def in_words(device: torch.device) -> str:

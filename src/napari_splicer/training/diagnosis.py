@@ -12,6 +12,7 @@ import torch
 
 from napari_splicer.model.diagnostics import WHOLE, Alignment, Diagnostics, Part
 from napari_splicer.patches.augmentation import center_crop
+from napari_splicer.patches.shortage import give_back, is_out_of_memory
 from napari_splicer.quality import (
     chunk_marker_r2,
     linear_cka,
@@ -20,7 +21,7 @@ from napari_splicer.quality import (
     shuffled_alignment,
 )
 from napari_splicer.training.data import LOOKED_AT
-from napari_splicer.training.device import autocast, give_back, is_out_of_memory
+from napari_splicer.training.device import autocast
 from napari_splicer.training.pieces import embedded
 from napari_splicer.training.schedule import Draws, derive_seed
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_splicer.components.decomposition import Decomposition
-from napari_splicer.training.device import is_out_of_memory, resolve_device
+from napari_splicer.patches.shortage import is_out_of_memory
+from napari_splicer.training.device import resolve_device
 from napari_splicer.training.schedule import LONGER, count_held_out, count_steps
 from napari_splicer.training.speed import faster_precision, measure_step
 from napari_splicer.training.widths import count_trial_steps, needs_trial

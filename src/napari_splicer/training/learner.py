@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_splicer.errors import InvalidModel, TrainingFailed
+from napari_splicer.patches.shortage import give_back, is_out_of_memory
 from napari_splicer.quality import rankme, rankme_per_chunk
 from napari_splicer.training import schedule
 from napari_splicer.training.ahead import Ahead
 from napari_splicer.training.averaging import Average
 from napari_splicer.training.checkpoint import CheckpointRecord, sorted_out
-from napari_splicer.training.device import autocast, give_back, is_out_of_memory, seeded
+from napari_splicer.training.device import autocast, seeded
 from napari_splicer.training.group import ALONE
 from napari_splicer.training.pieces import embedded
 from napari_splicer.training.plateau import Plateau

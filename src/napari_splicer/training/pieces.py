@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_splicer.training.device import give_back, is_out_of_memory
+from napari_splicer.patches.shortage import give_back, is_out_of_memory
 
 if TYPE_CHECKING:
     from torch import Tensor

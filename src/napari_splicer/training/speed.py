@@ -18,9 +18,9 @@ from napari_splicer.files import write_text
 from napari_splicer.model.objectives import branch_width, build_network
 from napari_splicer.patches.augmentation import padded_size
 from napari_splicer.patches.reader import PatchBatch
+from napari_splicer.patches.shortage import is_out_of_memory
 from napari_splicer.training.device import (
     autocast,
-    is_out_of_memory,
     resolve_device,
     resolve_precision,
     seeded,
