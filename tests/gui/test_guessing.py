@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from napari.layers._source import layer_source
 from opening import show_image_file
 
 from napari_splicer.config import Component
 from napari_splicer.gui.layers import ViewerLink, link_for
 from napari_splicer.gui.painting import GROUPS
 from napari_splicer.gui.pointing import CELL
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMES = ("CD3", "CD8", "PanCK")
 
@@ -32,6 +38,39 @@ def test_an_image_goes_on_without_a_channel_that_is_removed(viewer: ViewerModel)
     assert session.image.channels == ("CD3", "PanCK")
     assert session.cells is not None
     assert session.notice.text.startswith("The channel CD8 was removed")
+
+
+def test_a_file_is_opened_once_however_many_channels_come_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot
+) -> None:
+    opened = []
+    begin = tifffile.TiffFile.__init__
+
+    def counted(self: tifffile.TiffFile, file: object, *others: object, **options: object) -> None:
+        opened.append(file)
+        begin(self, file, *others, **options)
+
+    def write(size: float) -> np.ndarray:
+        pixels = np.zeros((12, 40, 40), np.uint16)
+        about = {"axes": "CYX", "PhysicalSizeX": size, "PhysicalSizeY": size}
+        tifffile.imwrite(tmp_path / "many.ome.tif", pixels, metadata=about)
+        return pixels
+
+    def add(pixels: np.ndarray) -> None:
+        with layer_source(path=str(tmp_path / "many.ome.tif")):
+            viewer.add_image(pixels, channel_axis=0, name=[f"c{i}" for i in range(len(pixels))])
+
+    viewer = ViewerModel()
+    session = link_for(viewer).session
+    pixels = write(0.5)
+    monkeypatch.setattr(tifffile.TiffFile, "__init__", counted)
+    add(pixels)
+    assert len(session.image.channels) == 12
+    assert session.image.pixel_size == (0.5, 0.5)
+    assert len(opened) == 1
+    viewer.layers.clear()
+    add(write(0.25))  # written anew meanwhile
+    assert session.image.pixel_size == (0.25, 0.25)
 
 
 def test_another_image_that_takes_the_place_is_said(viewer: ViewerModel) -> None:

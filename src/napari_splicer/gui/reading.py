@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
 
-from napari_splicer.errors import SplicerError
+from napari_splicer.gui.layer_files import image_in
 from napari_splicer.gui.transforms import pixel_size_of, plane_at, said_of_scale, transform_of
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.lazy import as_levels
@@ -203,15 +203,8 @@ def _other_order(image: MultiplexImage) -> tuple[str, ...]:
 
 def _file_of(layer: Image) -> MultiplexImage | None:
     """Return what the layer's own file says, where it is one that we read and of the same size."""
-    from napari_splicer.images.open import open_image
-
-    if layer.source.path is None:
-        return None
-    try:
-        file = open_image(layer.source.path)
-    except SplicerError:
-        return None
-    return file if file.shape == size_of(layer) else None
+    file = None if layer.source.path is None else image_in(layer.source.path)
+    return file if file is not None and file.shape == size_of(layer) else None
 
 
 def _path_of(layer: Layer) -> str | None:
