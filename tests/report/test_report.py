@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from napari_splicer.components.decomposition import Decomposition
 from napari_splicer.config import Component, ModelSettings, Region, RunConfig
 from napari_splicer.errors import WouldOverwrite
+from napari_splicer.model import findings
 from napari_splicer.model.bundle import Bundle, inspect_bundle, save_bundle
 from napari_splicer.model.diagnostics import Alignment, Diagnostics, Part
 from napari_splicer.model.objectives import build_network
 from napari_splicer.patches.normalization import Normalization
+from napari_splicer.report import sections
 from napari_splicer.report.elements import as_html
 from napari_splicer.report.heat_map import heat_map
 from napari_splicer.report.page import report_page
@@ -237,3 +240,21 @@ def test_many_chunks_fit_on_the_page():
     assert ">.25<" in many
     assert ">.00<" in many
     assert 'title="c0, c40: 0.00"' in many
+
+
+def test_the_page_about_it_names_the_thresholds_that_hold():
+    page = Path(__file__).parents[2] / "docs" / "report.md"
+    said = " ".join(page.read_text(encoding="utf-8").split())
+    repeated, different = f"{findings.REPEATED:g}", f"{findings.DIFFERENT:g}"
+    fewest = findings.FEWEST_STEPS, findings.FEWEST_PATCHES
+    for threshold in (
+        f"(RankMe) is below {findings.COLLAPSED:g} ",
+        f"is found in {100 * findings.OUTLINE:.0f} %",
+        f"of {repeated} or more, and the other of the two of {different} or more",
+        f"of {repeated} or more, of what the components show below {different}:",
+        "fewer than {} steps, or fewer than {} patches".format(*fewest),
+        f"three standard errors, {100 * findings.margin(512):.0f} % with 512 patches",
+        f"R² below {sections.LOST:g} as",
+    ):
+        assert threshold in said
+    assert findings.STANDARD_ERRORS == 3

@@ -1,8 +1,8 @@
 """What the numbers of a training mean, and what to do about it, in a biologist's words.
 
-The thresholds were found on synthetic tissue, with components of pure noise, of the cell's outline
-alone, and repeated ones, after 60 to 300 steps with each of the losses; the figures at each
-threshold are the ones met there.
+Where figures stand at a threshold, they were met on synthetic tissue, with components of pure
+noise, of the cell's outline alone, and repeated ones, after 60 to 300 steps with each of the
+losses. The others are rules of thumb.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ Kind: TypeAlias = Literal[
 ]
 
 FEWEST_STEPS = 100
-"""Before, the network still warms up, and components say nothing yet."""
+"""Before, the network still warms up, and components say nothing yet (a rule of thumb)."""
 
 FEWEST_PATCHES = 50
-"""With fewer, chance moves the numbers too much."""
+"""With fewer, chance moves the numbers too much (a rule of thumb)."""
 
 COLLAPSED = 2.0
-"""Rank below which a chunk holds next to nothing (sound ones: 4 and more)."""
+"""Rank below which a chunk holds next to nothing: a rule of thumb (sound ones had 4 and more; none
+that had collapsed was met)."""
 
 STANDARD_ERRORS = 3
 """By how many alignment must beat a shuffled pairing: 0.054 with 512 patches.

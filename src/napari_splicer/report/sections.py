@@ -29,7 +29,7 @@ CURVES = (
     "independent things the network tells apart."
 )
 LOST = 0.1
-"""R² below which next to nothing is known of a marker."""
+"""R² below which next to nothing is known of a marker (a rule of thumb)."""
 
 _OBJECTIVES = {
     "splicer": "SpliCER: every component fills a chunk of its own",
@@ -163,8 +163,9 @@ def ranks(found: Diagnostics) -> Element:
     """Return the effective ranks."""
     meaning = (
         "How many independent things are told apart (RankMe, arXiv 2210.02885), measured on "
-        f"{found.patches} patches. A rank below {COLLAPSED:g} means that a chunk has collapsed: "
-        "it says nearly the same of every patch. Near its width, a chunk is full: where others use "
+        f"{found.patches} patches. A rank below {COLLAPSED:g} (less where the chunk is up to 4 "
+        "numbers wide; a rule of thumb) means that a chunk has collapsed: it says nearly the same "
+        "of every patch. Near its width, a chunk is full: where others use "
         'little of theirs, model.widths = "automatic" shares the embedding by need.'
     )
     rows = [
