@@ -91,8 +91,12 @@ LOSSES = ("simclr", "vicreg", "barlow", "mmcr")
 
 SHARP, CONSISTENT, WIDE = {"temperature": 0.1}, {"consistency": 1.0}, {"width": 32}
 NARROWED = {"branches 1/2": {"branch_width": 8}, "branches 1/4": {"branch_width": 4}}
+LONGER, CONSTANT = "twice as long", "constant learning rate"  # which change the loop
 CHANGES: dict[str, dict[str, float]] = {
     "": {},
+    "shared chunk": {"shared": 64},
+    CONSTANT: {},
+    LONGER: {},
     "sharp": SHARP,
     "consistent": CONSISTENT,
     "wide": WIDE,
@@ -202,7 +206,8 @@ def runs(seeds: int) -> Iterator[Run]:
         yield Run(objective, loss)
     for change in CHANGES:
         yield Run("splicer", "simclr", change=change)
-    yield Run("concat", "simclr", change="sharp")
+    for change in ("sharp", LONGER):
+        yield Run("concat", "simclr", change=change)
     for objective in OBJECTIVES:
         yield Run(objective, "simclr", layout="blocks")
     for seed, loss, objective in product(range(1, seeds), LOSSES[:2], OBJECTIVES):
@@ -265,10 +270,11 @@ def train(run: Run, x_BCHW: Tensor, scale: Scale) -> SpliCER:
     padded_BCHW = functional.pad(x_BCHW, [margin] * 4, mode="reflect").to(scale.device)
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(learned, weight_decay=TRAINING.weight_decay)
-    steps = scale.epochs * (len(x_BCHW) // BATCH)
+    epochs = scale.epochs * (2 if run.change == LONGER else 1)
+    steps = epochs * (len(x_BCHW) // BATCH)
     taken = 0
     network.train()
-    for _ in range(scale.epochs):
+    for _ in range(epochs):
         order = torch.randperm(len(x_BCHW), generator=generator)
         for rows in order[: len(order) // BATCH * BATCH].split(BATCH):
             first, second = (view(padded_BCHW[rows], run, scale.size, generator) for _ in range(2))
@@ -277,8 +283,9 @@ def train(run: Run, x_BCHW: Tensor, scale: Scale) -> SpliCER:
             optimizer.zero_grad(set_to_none=True)
             terms.total.backward()
             torch.nn.utils.clip_grad_norm_(learned, TRAINING.clip)
+            at = min(taken, int(TRAINING.warmup * steps)) if run.change == CONSTANT else taken
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(TRAINING, taken, steps)
+                group["lr"] = learning_rate(TRAINING, at, steps)
             optimizer.step()
             network.after_step(taken / steps)
             taken += 1
@@ -302,6 +309,8 @@ def seen(
     if network.bank is None:
         return first.x_BCHW, [second.x_BCHW]
     views = split(second, run.parts, run.channels)
+    if network.whole_second_view:
+        views.append(second.x_BCHW)
     if network.parts_of_both_views:
         views += split(first, run.parts, run.channels)
     return first.x_BCHW, views
