@@ -156,6 +156,11 @@ def test_images_that_are_too_large_to_be_seen_together_are_refused() -> None:
         lay_out(fields, "study")
 
 
+def test_two_images_of_one_name_are_refused(three) -> None:
+    with pytest.raises(InvalidSettings, match="Two images are called a"):
+        lay_out([*three, three[0]], "study")
+
+
 def test_a_run_file_opens_as_the_sheet_of_its_images(three, tmp_path) -> None:
     for one in three:
         np.save(tmp_path / f"{one.name}.npy", np.asarray(one.image.data))

@@ -260,7 +260,7 @@ def _own_image(sheet: Sheet, spot: Spot, seen: MultiplexImage) -> MultiplexImage
     own = spot.field.image
     places = range(len(sheet.channels)) if seen.places is None else seen.places
     now = {sheet.channels[place]: name for place, name in zip(places, seen.channels, strict=True)}
-    kept = [channel for channel in sheet.channels if channel in own.channels and channel in now]
+    kept = [channel for channel in own.channels if channel in now]
     if kept != list(own.channels):
         own = own.select(kept)
     if own.channels != tuple(now[channel] for channel in kept):

@@ -33,7 +33,7 @@ def lay_out(fields: Sequence[MaskedImage], name: str, source: str | None = None)
     Parameters
     ----------
     fields : sequence of MaskedImage
-        With names that differ.
+        At least one.
     name : str
         Of the sheet.
     source : str, optional
@@ -42,7 +42,7 @@ def lay_out(fields: Sequence[MaskedImage], name: str, source: str | None = None)
     Raises
     ------
     InvalidSettings
-        If they are too large together for a window to draw.
+        If two have one name, or they are too large together for a window to draw.
     """
     return finish(laying_out(fields, name, source))
 
@@ -51,6 +51,12 @@ def laying_out(
     fields: Sequence[MaskedImage], name: str, source: str | None = None
 ) -> Shares[Sheet]:
     """Do the same as :func:`lay_out`, and yield how much of it is done."""
+    names = [field.name for field in fields]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidSettings(
+            f"Two images are called {twice}.", "Give each a name of its own: cells are told by it."
+        )
     longest = [max(field.image.shape[axis] for field in fields) for axis in (0, 1)]
     gap = _GAP * max(longest)
     height, width = (math.ceil((side + gap) / STEP) * STEP for side in longest)
