@@ -22,22 +22,28 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit, QPushButton
 
-from napari_splicer.config import Region
+from napari_splicer.config import ImageInput, Region, RunConfig
+from napari_splicer.demo.files import write_inputs
+from napari_splicer.files import write_text
 from napari_splicer.gui import remembered
+from napari_splicer.gui.docks import open_explorer
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.mixing import ROLE
 from napari_splicer.gui.project import recent
+from napari_splicer.gui.run_files import open_run_file
 from napari_splicer.gui.snapshot import MIXTURE
 from napari_splicer.gui.widgets.component_editor import ComponentEditor
 from napari_splicer.gui.widgets.project_offer import ProjectOffer
+from napari_splicer.samples import synthetic_tissue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from napari_splicer.config import RunConfig
-
 DOCS = Path(__file__).parent
 _TILE_STEPS = 60  # each takes as long as four of cells
+_SEVERAL_STEPS = 40
+_FIELDS = ("control-1", "control-2", "control-3", "treated-1", "treated-2", "treated-3")
+_SIDE = 384  # pixels
 NAME = 2  # column of the legend
 WORDS = {
     "empty": "The SpliCER dock (*Plugins > SpliCER > SpliCER*). It says what to do first.",
@@ -95,6 +101,14 @@ WORDS = {
         "needed."
     ),
     "likeness": "*Show likeness as colours*: where colours are alike, the tissue is alike.",
+    "several": (
+        "Several images at once: chosen together, or named by a run file, they lie side by side. "
+        "One model is trained on all of them."
+    ),
+    "per-image": (
+        "Which image each cell is of, as colours, and how much of each image every group is. "
+        "*How sure?* says whether groups follow the image."
+    ),
     "restored": "Another day, an empty window: one click brings all of it back, undo included.",
 }
 
@@ -368,6 +382,34 @@ class Tour:
         return lambda: not panel.message
 
 
+def look_at_several(person: Person, folder: Path) -> Iterator[str]:
+    """Open several images side by side, train on all, see how they differ."""
+    fields = []
+    for seed, name in enumerate(_FIELDS):
+        fields.append(ImageInput(image=f"{name}.ome.tif", mask=f"{name}_mask.tif"))
+        tissue = synthetic_tissue(size=_SIDE, contrast=seed // 3, seed=seed, name=name)
+        write_inputs(tissue, RunConfig(inputs=(fields[-1],)), folder)
+    study = RunConfig(inputs=tuple(fields), output=str(folder / "study"))
+    study = study.with_values({"training.steps": _SEVERAL_STEPS})
+    write_text(folder / "study.toml", study.to_toml())
+    session, dock = person.session, person.dock
+    open_run_file(link_for(person.viewer), folder / "study.toml")
+    person.wait(lambda: session.facts is not None and bool(session.components))
+    yield "several"
+    person.click(dock.headers["model"])
+    person.click(dock.pages["model"].train_panel.button)
+    person.wait(lambda: session.job is not None)
+    person.wait(lambda: session.job is None and session.table_fits and bool(session.groups))
+    open_explorer(person.viewer)
+    person.wait(lambda: person.explorer is not None)
+    session.colour_by = "region"
+    pages = person.explorer.pages
+    pages.setCurrentIndex([pages.tabText(i) for i in range(pages.count())].index("Counts"))
+    person.wait(lambda: not person.explorer.composition.message)
+    QTest.qWait(3000)  # the map is drawn after its colours are there
+    yield "per-image"
+
+
 def restore(person: Person) -> None:
     """Go on, in an empty window, with what was worked on last."""
     offer = person.dock.findChild(ProjectOffer)
@@ -420,6 +462,13 @@ def main() -> None:
         person.take("restored")
         seen.append("restored")
         for name in Tour(person, output, {}).describe_tiles():
+            person.take(name)
+            seen.append(name)
+        person.close()
+        third = napari.Viewer(show=True)
+        third.theme = options.theme
+        person = Person(third, folder)
+        for name in look_at_several(person, Path(output)):
             person.take(name)
             seen.append(name)
         person.close()
