@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.gui, pytest.mark.timeout(900)]
-OTHERS = ("tiles", "likeness", "restored", "several", "per-image")  # which are not scenes of this part
+OTHERS = ("tiles", "likeness", "restored", "several", "per-image")
+"""Which are not scenes of this part."""
 SMALL = {"training.steps": 8, "model.width": 4, "model.embedding": 32, "threads": 1}
 
 

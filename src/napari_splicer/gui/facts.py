@@ -36,9 +36,9 @@ def examine(image: MultiplexImage, mask: LabelMask | None) -> Facts:
         cells = mask.cells()
     except SplicerError as error:
         return replace(facts, problem=str(error))
-    if len(cells) == 1:
-        return replace(facts, cells=1, problem=_one_id(mask, int(cells["id"].iloc[0])))
     sheet = image.sheet
+    if len(cells) <= (1 if sheet is None else len(sheet.spots)):
+        return replace(facts, cells=len(cells), problem=_one_id(mask, int(cells["id"].iloc[0])))
     at_border = int(cells["touches_border"].sum()) if sheet is None else sheet.at_border(cells)
     return replace(facts, cells=len(cells), at_border=at_border, scattered=scattered(cells))
 

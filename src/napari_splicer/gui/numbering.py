@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.snapshot import Snapshot
+    from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.sites import Sites
 
@@ -59,3 +60,10 @@ def shown_cells(session: Session) -> pd.DataFrame:
     y, x = shown_places(session, obs).T
     shown = {"instance_id": shown_ids(session, obs), "y": y, "x": x, "area": obs["area"]}
     return pd.DataFrame(shown, index=obs.index)
+
+
+def shown_images(image: MultiplexImage | None) -> tuple[MultiplexImage, ...]:
+    """Return the image, or all of those on its sheet, as the table calls them."""
+    if image is None or image.sheet is None:
+        return () if image is None else (image,)
+    return tuple(spot.field.image for spot in image.sheet.spots)

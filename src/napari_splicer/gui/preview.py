@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_splicer.config import NormalizationSettings
     from napari_splicer.gui.snapshot import Snapshot
     from napari_splicer.images.image import MultiplexImage
+    from napari_splicer.images.masks import MaskedImage
     from napari_splicer.patches.normalization import Normalization
     from napari_splicer.patches.reader import PatchBatch
     from napari_splicer.patches.sites import Sites
@@ -83,7 +84,7 @@ def make_preview(inputs: Snapshot, cell: int | None, seed: int, draw: int | None
     if draw is None:
         sites = _sites(inputs, cell, seed)
         patch = _read_patches(inputs, sites, inputs.settings.patches.size)
-        cell_id = int(shown_sites(inputs, inputs.fields(), sites)[0])
+        cell_id = int(shown_sites(inputs, _whole_fields(inputs), sites)[0])
         what = "tile" if inputs.of_tiles else "cell"
         whole = Tile(_TOGETHER, f"{what} {cell_id}", _composite(patch, inputs))
         return Preview(cell_id, (whole, *_parts(patch, inputs)))
@@ -94,7 +95,7 @@ def make_preview(inputs: Snapshot, cell: int | None, seed: int, draw: int | None
         tiles += _parts(second, inputs)
     if model.objective == "je" or (model.objective == "splicer" and model.shared):
         tiles.append(Tile(_TOGETHER, "second variation", _composite(second, inputs)))
-    shown = int(shown_sites(inputs, inputs.fields(), _sites(inputs, cell, seed))[0])
+    shown = int(shown_sites(inputs, _whole_fields(inputs), _sites(inputs, cell, seed))[0])
     return Preview(shown, tuple(tiles), inputs.words(_IN_TRAINING[model.objective]))
 
 
@@ -117,17 +118,25 @@ def training_views(
     batch = _read_patches(inputs, sites, padded_size(settings, size))
     row = batch.index_B == 0  # patches come in the order in which they are stored
     generator = torch.Generator().manual_seed(draw)
-    used = Decomposition(inputs.components).channels
-    has_FC = [[name in field.image.channels for name in used] for field in inputs.fields()]
-    stored_BC = torch.tensor(has_FC)[batch.field_B]
 
     def view() -> PatchBatch:
         channels = batch.x_BCHW.shape[1]
         drawn = sample_augmentation(settings, len(batch), channels, generator=generator)
-        varied = apply_augmentation(batch, drawn, size, stored_BC)
+        varied = apply_augmentation(batch, drawn, size)
         return PatchBatch(**{name: values[row] for name, values in vars(varied).items()})
 
     return view(), view()
+
+
+def _whole_fields(inputs: Snapshot) -> tuple[MaskedImage, ...]:
+    """Return the images that have all that the components look at; all, where none has."""
+    parts, fields = Decomposition(inputs.components), inputs.fields()
+    whole = [
+        field
+        for field in fields
+        if {*parts.channels} <= {*field.image.channels} and {*parts.regions} <= {*field.regions}
+    ]
+    return tuple(whole) or fields
 
 
 def _read_patches(inputs: Snapshot, sites: Sites, size: int) -> PatchBatch:
@@ -136,7 +145,7 @@ def _read_patches(inputs: Snapshot, sites: Sites, size: int) -> PatchBatch:
     from napari_splicer.patches.reader import PatchReader
     from napari_splicer.patches.sites import patch_sides
 
-    fields, settings = inputs.fields(), inputs.settings
+    fields, settings = _whole_fields(inputs), inputs.settings
     shown, sites = at_levels(fields, sites, settings.patches)
     decomposition = Decomposition(inputs.components)
     reader = PatchReader(
@@ -170,7 +179,7 @@ def _sites(
     """Return the site of the cell, or tile, and then those of other random ones."""
     from napari_splicer.patches.sites import find_sites, patch_sides
 
-    fields, patches = inputs.fields(), inputs.settings.patches
+    fields, patches = _whole_fields(inputs), inputs.settings.patches
     sites = find_sites(fields, patches, patch_sides(fields, patches))
     rows = np.flatnonzero(shown_sites(inputs, fields, sites) == cell)
     if not len(rows):

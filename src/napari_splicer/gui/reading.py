@@ -155,8 +155,9 @@ def read_image(choice: ImageChoice, step: Sequence[int]) -> MultiplexImage:
         names = [_unnumbered(layer.name) for layer in choice.layers]
         image = stack_channels(parts, name=image.name)
         image = image.with_channels(names) if len(set(names)) == len(names) else image
-    told = tuple(layer.metadata.get(OWN, {}).get("place") for layer in choice.layers)
-    return replace(image, source=source, places=told if image.sheet else None)
+    told = [layer.metadata.get(OWN, {}).get("place") for layer in choice.layers]
+    sheet = image.sheet and image.sheet.seen_as(told, len(image.channels))
+    return replace(image, source=source, sheet=sheet)
 
 
 def read_mask(layer: Labels, step: Sequence[int]) -> LabelMask:

@@ -34,7 +34,7 @@ class SheetNames:
     def _show(self, image: MultiplexImage | None) -> None:
         link, shown = self._link, self._link.own_layer(NAMES)
         of = None if image is None or image.sheet is None else image
-        lie = None if of is None else (of.sheet, of.transform)
+        lie = None if of is None or of.sheet is None else (of.sheet.spots, of.transform)
         if shown is not None and shown.metadata[OWN]["of"] != lie:
             link.remove_layer(shown)
             shown = None
@@ -60,7 +60,7 @@ def names_layer(image: MultiplexImage) -> Points:
             "size": 7,
             "anchor": "upper_left",
         },
-        metadata={OWN: {"role": NAMES, "of": (image.sheet, image.transform)}},
+        metadata={OWN: {"role": NAMES, "of": (spots, image.transform)}},
         **place(image.transform),
     )
     layer.editable = False

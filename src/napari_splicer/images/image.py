@@ -290,11 +290,6 @@ class MultiplexImage:
         levels = tuple(level[index] for level in self.levels)
         planes = self.planes and self.planes.take(index)
         places = tuple(index if self.places is None else (self.places[i] for i in index))
-        return replace(
-            self,
-            levels=levels,
-            channels=tuple(channels),
-            is_rgb=False,
-            planes=planes,
-            places=places,
-        )
+        sheet = self.sheet and self.sheet.take(index)
+        image = replace(self, levels=levels, channels=tuple(channels), planes=planes, sheet=sheet)
+        return replace(image, is_rgb=False, places=places)

@@ -6,8 +6,8 @@ tables still know each by its own name and numbers, so that they are those of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -16,7 +16,10 @@ import numpy as np
 
 from napari_splicer.errors import NoCells
 from napari_splicer.images.image import NO_PIXEL_SIZE, Affine2D, MultiplexImage
+from napari_splicer.images.laid import Laid, numbered, seen
+from napari_splicer.images.lazy import as_dask
 from napari_splicer.images.masks import LabelMask, MaskedImage
+from napari_splicer.images.planes import Planes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_splicer.images.image import PixelSize
+    from napari_splicer.images.laid import Read
 
 STEP = 64
 """Pixels: images begin at multiples, so that they do in levels up to so many times coarser."""
@@ -38,12 +42,16 @@ _KNOWN: WeakKeyDictionary[LabelMask | MultiplexImage, tuple[Any, tuple[MaskedIma
 
 @dataclass(frozen=True, eq=False)
 class Spot:
-    """One image on a sheet: where its first pixel lies, and what its cells' numbers begin after."""
+    """One image on a sheet: where its first pixel lies, and between what its cells are numbered.
+
+    The number of a cell on the sheet is greater than ``first`` and ``last`` at most.
+    """
 
     field: MaskedImage
     y: int
     x: int
     first: int
+    last: int
 
     @property
     def box(self) -> tuple[slice, slice]:
@@ -68,6 +76,8 @@ class Sheet:
         µm, (y, x), where all images have the same.
     source : str, optional
         The run file that names them.
+    shown : tuple of int, optional
+        Which of ``channels`` an image of this sheet has, in its order; default all.
     """
 
     name: str
@@ -76,15 +86,32 @@ class Sheet:
     channels: tuple[str, ...]
     pixel_size: PixelSize | None
     source: str | None = None
+    shown: tuple[int, ...] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the images."""
         return tuple(spot.field.name for spot in self.spots)
 
+    def take(self, index: Sequence[int]) -> Sheet:
+        """Return what an image shows that has only some of the channels, by their position."""
+        now = range(len(self.channels)) if self.shown is None else self.shown
+        return replace(self, shown=tuple(now[i] for i in index))
+
+    def seen_as(self, places: Sequence[int | None], count: int) -> Sheet | None:
+        """Return what an image of ``count`` channels shows, by where its layers' channels were.
+
+        A single layer may have been made of all of them; what has other channels shows no sheet.
+        """
+        if len(places) < count:
+            return self if len(self.channels) == count else None
+        known = [place for place in places if place is not None]
+        return self.take(known) if len(known) == count else None
+
     def image(self) -> MultiplexImage:
         """Return what is seen: all images as one, lazy."""
         levels = tuple(self._level(factor, level) for level, factor in enumerate(self.factors()))
+        planes = Planes.of(levels, "CYX")
         remarks = (f"{len(self.spots)} images side by side: {', '.join(self.names)}.",)
         return MultiplexImage(
             name=self.name,
@@ -94,6 +121,7 @@ class Sheet:
             transform=Affine2D.from_pixel_size(self.pixel_size),
             source=self.source,
             remarks=remarks if self.pixel_size else (*remarks, NO_PIXEL_SIZE),
+            planes=planes,
             sheet=self,
         )
 
@@ -102,14 +130,13 @@ class Sheet:
         masks = [spot.field.cells for spot in self.spots]
         if not any(masks):
             return None
-        last = max(last_id(mask) + spot.first for mask, spot in zip(masks, self.spots, strict=True))
-        kind = np.dtype(np.uint32 if last < 2**32 else np.int64)
+        kind = np.dtype(np.uint32 if self.spots[-1].last < 2**32 else np.int64)
         parts = [
-            None if mask is None else _numbered(mask.data, spot.first, kind)
+            partial(numbered, mask=mask if spot.last > spot.first else None, first=spot.first)
             for mask, spot in zip(masks, self.spots, strict=True)
         ]
-        levels = (self._laid(parts, 1, kind),)
-        return LabelMask(f"{self.name} cells", levels, self.source, sheet=self)
+        laid = self._laid(parts, 1, kind)
+        return LabelMask(f"{self.name} cells", (laid,), self.source, sheet=self)
 
     def regions(self) -> dict[str, LabelMask]:
         """Return further masks by name, those of all images as one; an image may lack some."""
@@ -118,7 +145,7 @@ class Sheet:
         for name in names:
             masks = [spot.field.regions.get(name) for spot in self.spots]
             kind = np.result_type(*(mask.data.dtype for mask in masks if mask is not None))
-            parts = [None if mask is None else mask.data for mask in masks]
+            parts = [partial(numbered, mask=mask, first=0) for mask in masks]
             found[name] = LabelMask(name, (self._laid(parts, 1, kind),), sheet=self)
         return found
 
@@ -180,35 +207,25 @@ class Sheet:
         return factors
 
     def _level(self, factor: int, level: int) -> da.Array:
-        kinds = [spot.field.image.dtype for spot in self.spots]
-        planes = []
-        for channel in self.channels:
-            parts = [
-                spot.field.image.levels[level][spot.field.image.channels.index(channel)]
-                if channel in spot.field.image.channels
-                else None
-                for spot in self.spots
-            ]
-            planes.append(self._laid(parts, factor, np.result_type(*kinds)))
-        return da.stack(planes)
+        kind = np.result_type(*(spot.field.image.dtype for spot in self.spots))
+        parts = [partial(seen, image=spot.field.image, level=level) for spot in self.spots]
+        return self._laid(parts, factor, kind, self.channels)
 
-    def _laid(self, parts: Sequence[da.Array | None], factor: int, kind: np.dtype[Any]) -> da.Array:
-        """Return planes of the images, of a level, as one; black where there is none."""
-        tops = sorted({spot.y for spot in self.spots})
-        lefts = sorted({spot.x for spot in self.spots})
-        laid = {(s.y, s.x): part for s, part in zip(self.spots, parts, strict=True)}
-        rows, columns = (
-            [*starts, end] for starts, end in zip((tops, lefts), self.shape, strict=True)
-        )
-        return da.block(
-            [
-                [
-                    _padded(laid.get((y, x)), ((y2 - y) // factor, (x2 - x) // factor), kind)
-                    for x, x2 in pairwise(columns)
-                ]
-                for y, y2 in pairwise(rows)
-            ]
-        )
+    def _laid(
+        self,
+        parts: Sequence[Read],
+        factor: int,
+        kind: np.dtype[Any],
+        channels: tuple[str, ...] = (),
+    ) -> da.Array:
+        """Return what the images hold, of a level, as one; 0 where there is none."""
+        shape = tuple(side // factor for side in self.shape)
+        places = [(spot.y // factor, spot.x // factor) for spot in self.spots]
+        sides = [
+            tuple(-(-side // factor) for side in spot.field.image.shape) for spot in self.spots
+        ]
+        laid = Laid(shape, kind, channels, tuple(zip(places, sides, parts, strict=True)))
+        return as_dask(laid, (*(1 for _ in laid.shape[:-2]), *(min(n, _CHUNK) for n in shape)))
 
 
 def _ends(side: slice) -> tuple[int, int]:
@@ -223,31 +240,15 @@ def last_id(mask: LabelMask | None) -> int:
         return 0
 
 
-def _numbered(labels: da.Array, first: int, kind: np.dtype[Any]) -> da.Array:
-    """Return labels that begin after ``first``; what holds yes and no alone holds no cells."""
-    if labels.dtype == bool:
-        return da.zeros_like(labels, dtype=kind)
-    return da.where(labels > 0, labels.astype(kind) + kind.type(first), kind.type(0))
-
-
-def _padded(part: da.Array | None, shape: tuple[int, int], kind: np.dtype[Any]) -> da.Array:
-    """Return a plane with nothing below and beside it, of ``shape``."""
-    chunks = tuple(min(side, _CHUNK) for side in shape)
-    if part is None:
-        return da.zeros(shape, dtype=kind, chunks=chunks)
-    spare = [(0, whole - own) for whole, own in zip(shape, part.shape, strict=True)]
-    return da.pad(part.astype(kind), spare).rechunk(chunks)
-
-
 def _taken_apart(
     sheet: Sheet, image: MultiplexImage, cells: LabelMask | None, regions: Mapping[str, LabelMask]
 ) -> tuple[MaskedImage, ...]:
     fields = []
     for spot in sheet.spots:
-        own = None if cells is None else _own_cells(spot, cells)
+        own = None if cells is None else _own_cells(sheet, spot, cells)
         if cells is None or own is not None:
             parts = {
-                name: _cut(mask, spot, name, None)
+                name: _cut(mask, spot, name, spot.field.regions.get(name) if mask.sheet else None)
                 for name, mask in regions.items()
                 if mask.sheet is None or name in spot.field.regions
             }
@@ -258,30 +259,33 @@ def _taken_apart(
 def _own_image(sheet: Sheet, spot: Spot, seen: MultiplexImage) -> MultiplexImage:
     """Return an image by itself, with the channels and the pixel size that the sheet has now."""
     own = spot.field.image
-    places = range(len(sheet.channels)) if seen.places is None else seen.places
-    now = {sheet.channels[place]: name for place, name in zip(places, seen.channels, strict=True)}
+    shown = (seen.sheet or sheet).take(range(len(seen.channels))).shown or ()
+    now = {sheet.channels[place]: name for place, name in zip(shown, seen.channels, strict=True)}
     kept = [channel for channel in own.channels if channel in now]
     if kept != list(own.channels):
         own = own.select(kept)
     if own.channels != tuple(now[channel] for channel in kept):
         own = own.with_channels([now[channel] for channel in kept])
-    if seen.pixel_size is not None and seen.pixel_size != sheet.pixel_size:
+    told = own.pixel_size is None or sheet.pixel_size is not None  # or each keeps its own
+    if told and seen.pixel_size is not None and seen.pixel_size != sheet.pixel_size:
         own = own.with_pixel_size(seen.pixel_size)
     return own
 
 
-def _own_cells(spot: Spot, mask: LabelMask) -> LabelMask | None:
+def _own_cells(sheet: Sheet, spot: Spot, mask: LabelMask) -> LabelMask | None:
     """Return the cells of one image, as its own mask numbers them where it is that; or None."""
-    first, known = (0, None) if mask.sheet is None else (spot.first, spot.field.cells)
-    cut = _cut(mask, spot, mask.name if known is None else known.name, known, first)
+    known = spot.field.cells
+    if mask.sheet is None:
+        cut = _cut(mask, spot, mask.name, None)
+    else:
+        cut = _cut(mask, spot, mask.name if known is None else known.name, known)
+        # What was painted over from another image is left out; new cells have numbers after all.
+        (piece,), last = cut.levels, sheet.spots[-1].last
+        own = (piece > spot.first) & (piece <= spot.last) | (piece > last)
+        cut = replace(cut, levels=(da.where(own, piece.astype(np.int64) - spot.first, 0),))
     return cut if last_id(cut) else None
 
 
-def _cut(
-    mask: LabelMask, spot: Spot, name: str, known: LabelMask | None, first: int = 0
-) -> LabelMask:
-    """Return an image's piece of a mask; what was painted over from a neighbour is left out."""
-    piece = mask.data[spot.box]
-    if first:
-        piece = da.where(piece > first, piece.astype(np.int64) - first, 0)
-    return LabelMask(name, (piece,), None if known is None else known.source)
+def _cut(mask: LabelMask, spot: Spot, name: str, known: LabelMask | None) -> LabelMask:
+    """Return an image's piece of a mask; ``known`` is the image's own one that it shows."""
+    return LabelMask(name, (mask.data[spot.box],), None if known is None else known.source)

@@ -65,8 +65,9 @@ def laying_out(
     for number, field in enumerate(fields):
         yield number / len(fields)
         row, column = divmod(number, columns)
-        spots.append(Spot(field, row * height, column * width, first))
-        first += last_id(field.cells)
+        last = first + last_id(field.cells)
+        spots.append(Spot(field, row * height, column * width, first, last))
+        first = last
     rows = math.ceil(len(fields) / columns)
     sheet = Sheet(
         name=name,

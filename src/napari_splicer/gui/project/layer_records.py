@@ -8,6 +8,7 @@ import numpy as np
 from napari.utils.colormaps import AVAILABLE_COLORMAPS
 
 from napari_splicer.gui.project.record import LayerRecord, Look, Placing
+from napari_splicer.gui.reading import OWN
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -23,6 +24,7 @@ def describe(layer: Layer, origin: int, place: int) -> LayerRecord:
         kind=kind,
         origin=origin,
         place=place,
+        of_sheet=kind == "labels" and layer.metadata.get(OWN, {}).get("sheet") is not None,
         look=Look(
             visible=layer.visible,
             opacity=float(layer.opacity),

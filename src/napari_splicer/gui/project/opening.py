@@ -141,7 +141,18 @@ def _layers(
         if record.place < len(own):
             layers[number] = Layer.create(*own[record.place])
             dress(layers[number], record)
+    _lay_on_sheet(records, layers)
     return layers
+
+
+def _lay_on_sheet(records: Sequence[LayerRecord], layers: Mapping[int, Layer]) -> None:
+    """Let masks that lie in the project know of which images side by side they are."""
+    sheets = [layer.metadata.get(OWN, {}).get("sheet") for layer in layers.values()]
+    sheet = next((one for one in sheets if one is not None), None)
+    for number, layer in layers.items():
+        own = layer.metadata.get(OWN, {})
+        if records[number].of_sheet and own.get("sheet") is None:
+            layer.metadata[OWN] = {**own, "sheet": sheet}
 
 
 def _kept(levels: list[object], name: str, kind: str) -> LayerData:

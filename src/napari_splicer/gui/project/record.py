@@ -77,7 +77,10 @@ class Placing(Part):
 
 
 class LayerRecord(Part):
-    """One layer: the ``place``-th of those that opening ``origins[origin]`` gives."""
+    """One layer: the ``place``-th of those that opening ``origins[origin]`` gives.
+
+    ``of_sheet``: it is a mask of several images side by side, which are layers, too.
+    """
 
     name: str
     kind: str
@@ -85,6 +88,7 @@ class LayerRecord(Part):
     place: int = Field(0, ge=0)
     look: Look = Look()
     placing: Placing | None = None
+    of_sheet: bool = False
 
 
 class MadeFrom(Part):

@@ -11,6 +11,7 @@ from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.failures import in_words as said_of
 from napari_splicer.gui.jobs import tell
+from napari_splicer.gui.numbering import shown_images
 from napari_splicer.gui.snapshot import detached
 from napari_splicer.gui.widgets.work_line import WorkLine
 
@@ -109,8 +110,8 @@ class TrustLine(QWidget):
         session, table = self._session, self._session.table
         if table is not None and self._waiting:
             name = self._waiting.pop(0)
-            image = session.image
-            shapes = {image.name: image.shape} if image is not None and session.table_fits else {}
+            images = shown_images(session.image) if session.table_fits else ()
+            shapes = {image.name: image.shape for image in images}
             if name not in session.clusterings:  # it was renamed or removed meanwhile
                 self._next()
                 return
