@@ -48,7 +48,10 @@ class Metrics:
 
     Keys: ``loss``, ``loss/<component>``, ``held_out_loss``, ``learning_rate``, ``rankme``,
     ``rankme/<component>``, ``patches_per_second``, ``memory_gb`` (of the process) and
-    ``device_memory_gb`` (of a GPU, by the process). Not every event carries every key.
+    ``device_memory_gb`` (of a GPU, by the process). Some ten times in a training also
+    ``alignment/<component>``, ``alignment_shuffled/<component>``, ``r2``, ``r2/<component>``,
+    ``cka`` and ``cka/<component> and <component>``: see :func:`training.looks.closely`. Not every
+    event carries every key.
     """
 
     stage: Stage

@@ -16,6 +16,7 @@ from napari_splicer import pipeline
 from napari_splicer.config import load_run
 from napari_splicer.gui import commands
 from napari_splicer.gui.categories import categories_of, said_of
+from napari_splicer.gui.facts import examine
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.keeper import keeper_for
 from napari_splicer.gui.layers import link_for
@@ -27,6 +28,7 @@ from napari_splicer.gui.run_files import open_run_file
 from napari_splicer.gui.sheet_names import NAMES
 from napari_splicer.gui.steps.image_step import ImageStep
 from napari_splicer.gui.thumbnails import Cells, picture
+from napari_splicer.images.masks import LabelMask
 from napari_splicer.samples import synthetic_tissue
 
 if TYPE_CHECKING:
@@ -173,34 +175,23 @@ def test_an_export_names_both_images_and_their_own_numbers(embedded, tmp_path, q
         assert list(folder.glob(f"{field.name}.*.ome.tif"))
 
 
-def test_a_cell_that_is_painted_belongs_to_the_image_it_lies_in(embedded, qtbot) -> None:
+def test_a_project_brings_all_of_it_back(embedded, viewers, tmp_path, qtbot) -> None:
     session, layer = embedded.session, embedded.mask_layer
+    new = int(session.ids().max()) + 1
     spot = session.image.sheet.spots[1]
     free = np.argwhere(np.asarray(layer.data)[spot.box] == 0)
     y, x = free[len(free) // 2] + (spot.y, spot.x)
-    new = int(session.ids().max()) + 1
-    layer.paint((y, x), new)
+    layer.paint((y, x), new)  # so that the mask lies in the project itself
     assert resolve(session.snapshot()).steps["embed"].status == "stale"
     run_to_its_end(embedded, commands.embed(session), qtbot, lambda: new in session.ids())
     row = int(np.flatnonzero(session.ids() == new)[0])
     assert session.table.obs["region"].iloc[row] == "right"
     assert session.table.obs["instance_id"].iloc[row] == new - spot.first
-
-
-def test_a_project_brings_all_of_it_back(embedded, viewers, tmp_path, qtbot) -> None:
-    session = embedded.session
     session.select(session.ids()[-3:])
-    kept = keeper_for(embedded.viewer)
-    kept.save_as(tmp_path / "work.splicer")
-    wait(qtbot, lambda: is_saved(kept))
     ids, before, chosen = session.ids(), session.table, session.selection
-    other = link_for(viewers[1])
-    kept.end()
-    opener = keeper_for(other.viewer).opener
-    opener.open(Wanted(tmp_path / "work.splicer"))
-    wait(qtbot, lambda: not opener.busy)
+    other = reopened(embedded, viewers, tmp_path, qtbot)
     again = other.session
-    assert again.image.sheet.names == ("left", "right")
+    assert again.image.sheet.names == again.cells.sheet.names == ("left", "right")
     assert again.table_fits
     assert again.table.obs_names.equals(before.obs_names)
     assert np.array_equal(again.ids(), ids)
@@ -240,3 +231,79 @@ def test_several_files_chosen_at_once_are_opened_with_their_masks(
     qtbot.waitUntil(lambda: link.session.cells is None and not link.opener.busy, timeout=30_000)
     assert link.session.notice.kind == "warning"
     assert "right.ome.tif" in link.session.notice.text
+
+
+def reopened(embedded, viewers, tmp_path, qtbot):
+    kept = keeper_for(embedded.viewer)
+    kept.save_as(tmp_path / "work.splicer")
+    wait(qtbot, lambda: is_saved(kept))
+    kept.end()
+    other = link_for(viewers[1])
+    opener = keeper_for(other.viewer).opener
+    opener.open(Wanted(tmp_path / "work.splicer"))
+    wait(qtbot, lambda: not opener.busy)
+    return other
+
+
+def test_layers_that_are_moved_or_removed_do_not_change_whose_channel_is_whose(link) -> None:
+    session, layers = link.session, link.viewer.layers
+    pixels = {name: session.image.select([name]).data for name in session.image.channels}
+    layers.move(0, 8)
+    link.use_image(link.images()[0])
+    link.read_image_again()
+    layers.remove(layers["CD8"])
+    link.read_image_again()
+    image = session.image
+    assert sorted(image.channels) == sorted(set(pixels) - {"CD8"})
+    assert set(session.lights) == set(image.channels)
+    spot = image.sheet.spots[1]
+    for name in ("CD3", image.channels[-1]):
+        shown = np.asarray(image.select([name]).data)
+        assert np.array_equal(shown, np.asarray(pixels[name]))
+    field = session.snapshot().fields()[1]
+    for name in field.image.channels:
+        own = spot.field.image.select([name]).data
+        assert np.array_equal(np.asarray(field.image.select([name]).data), np.asarray(own))
+    assert "CD8" not in field.image.channels
+
+
+def test_a_number_of_another_image_that_is_painted_here_is_no_cell(link) -> None:
+    session, layer = link.session, link.mask_layer
+    right = session.image.sheet.spots[1]
+    foreign = right.first + int(right.field.cells.cells()["id"].iloc[0])
+    layer.paint((80, 80), foreign)
+    left, _ = session.snapshot().fields()
+    assert foreign not in left.cells.cells()["id"].to_numpy()
+    assert left.cells.cells()["id"].max() <= right.first
+
+
+def test_masks_of_yes_and_no_are_told(study, link) -> None:
+    session = link.session
+    assert examine(session.image, session.cells).problem == ""
+    labels = (np.asarray(session.cells.data) > 0).astype(np.int32)
+    one_each = np.zeros_like(labels)
+    for spot in session.image.sheet.spots:
+        one_each[spot.box] = labels[spot.box] * (spot.first + 255)
+    mask = LabelMask.from_array(one_each, name="study cells")
+    assert "hold the same number" in examine(session.image, mask).problem
+
+
+def test_a_cell_is_seen_where_another_image_lacks_a_mask(study, viewers, qtbot) -> None:
+    text = study.read_text().replace('image = "*.ome.tif"\nmask = "{folder}/{stem}_mask.tif"', "")
+    inputs = [
+        '[[inputs]]\nimage = "left.ome.tif"\nmask = "left_mask.tif"\n'
+        'regions = { tumour = "left_mask.tif" }\n',
+        '[[inputs]]\nimage = "right.ome.tif"\nmask = "right_mask.tif"\n',
+    ]
+    text = text.replace("[[inputs]]\n", "".join(inputs), 1)
+    text = text.replace('kind = "surroundings"', 'kind = "inside", mask = "tumour"')
+    study.write_text(text)
+    link = link_for(viewers[0])
+    open_run_file(link, study)
+    qtbot.waitUntil(lambda: not link.opener.busy, timeout=30_000)
+    now = link.session.snapshot()
+    assert resolve(now).steps["components"].status == "done"
+    first, second = now.fields()
+    assert (set(first.regions), set(second.regions)) == ({"tumour"}, set())
+    assert first.regions["tumour"].source.endswith("left_mask.tif")
+    assert len(make_preview(now, None, 0).tiles) == 3

@@ -81,6 +81,15 @@ def test_two_processes_learn_what_one_does(loss, tolerance, field, one, two, tmp
     assert again.history == bundle.history
 
 
+def test_what_components_hold_is_told_of_two_meanwhile(field, two):
+    events = list(devices.train([field], two.with_values({"training.steps": 50})))
+    assert_none_is_left()
+    (looked,) = [event for event in of(Metrics, events) if "cka" in event.values]
+    assert looked.step == 50
+    found = {pair.name: pair.own for pair in events[-1].result.diagnostics.alignments}
+    assert looked.values["alignment/nuclei"] == pytest.approx(found["nuclei"], abs=0.05)
+
+
 def test_stopped_on_two_and_gone_on_with_on_one(field, one, two, tmp_path):
     whole = list(fit([field], one))
     cancel, seen = Cancel(), []

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from trained import same, stop_after
 
 from napari_splicer.config import (
     Component,
@@ -20,8 +21,10 @@ from napari_splicer.events import Cancel, Finished, Metrics, Warned
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import MaskedImage
 from napari_splicer.model.findings import findings
+from napari_splicer.model.splicer import SpliCER
 from napari_splicer.patches.reader import PatchBatch
 from napari_splicer.samples import synthetic_tissue
+from napari_splicer.training import looks, schedule
 from napari_splicer.training.diagnosis import own_means
 from napari_splicer.training.resolve import seen_channels
 from napari_splicer.training.trainer import fit
@@ -95,6 +98,76 @@ def test_numbers_are_of_the_model(judged, noisy):
     knows = {part.name: dict(zip(found.markers, part.r2, strict=True)) for part in found.chunks}
     assert knows["structure"]["PanCK"] > 0.7
     assert knows["structure"]["Noise"] < 0.3
+
+
+def test_a_training_tells_meanwhile_what_its_end_tells(judged):
+    looked = [e for e in judged if isinstance(e, Metrics) and "cka" in e.values]
+    assert [event.step for event in looked] == [50, 100]
+    bundle, last = judged[-1].result, looked[-1].values
+    found = bundle.diagnostics
+    assert found.patches <= looks.SEEN_CLOSELY  # else they would be of fewer patches
+    for pair in found.alignments:
+        assert last[f"alignment/{pair.name}"] == pytest.approx(pair.own, abs=1e-3)
+        assert last[f"alignment_shuffled/{pair.name}"] == pytest.approx(pair.shuffled, abs=1e-3)
+    for part in found.chunks:
+        assert last[f"r2/{part.name}"] == pytest.approx(max(part.r2), abs=1e-3)
+    assert last["r2"] == pytest.approx(max(found.representation.r2), abs=1e-3)
+    others = [value for i, row in enumerate(found.similarity) for value in row[i + 1 :]]
+    assert last["cka"] == pytest.approx(max(others), abs=1e-3)
+    assert last["cka/immune and immune again"] == last["cka"]
+    steps = [event.step for event in looked]
+    assert [step for step, _ in bundle.history["alignment/noise"]] == steps
+    assert last["alignment/noise"] < 0.6 < last["alignment/structure"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"training.ema": 0.9, "training.patience": 3},
+        {"model.loss": "byol"},
+        {"model.loss": "dino"},
+        {"model.objective": "je"},
+    ],
+)
+def test_looking_closely_leaves_a_training_as_it_is(asked, field, quick, tmp_path, monkeypatch):
+    run = quick.with_values({"device": "cpu", **asked})
+    plain = list(fit([field], run))[-1].result
+    assert not any(name.startswith("alignment") for name in plain.history)
+    monkeypatch.setattr(schedule, "BETWEEN_CLOSE_LOOKS", 1)
+    torch.manual_seed(7)
+    np.random.seed(7)  # noqa: NPY002  # what others draw from
+    drawn = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    bundle = list(fit([field], run))[-1].result
+    assert torch.equal(torch.get_rng_state(), drawn[0])
+    assert (np.random.get_state()[1] == drawn[1]).all()  # noqa: NPY002
+    assert same(bundle, plain)
+    added = {"alignment", "alignment_shuffled", "r2", "cka"}
+    seen = {k: v for k, v in bundle.history.items() if k.partition("/")[0] in added}
+    assert {k: v for k, v in bundle.history.items() if k not in seen} == plain.history
+    assert [step for step, _ in seen["r2"]] == [1, 2, 3, 4, 5, 6]
+
+    stop_after(4, lambda c: fit([field], run, folder=tmp_path, cancel=c))
+    resumed = list(fit([field], run, folder=tmp_path, resume=True))[-1].result
+    assert same(resumed, bundle)
+    assert resumed.history == bundle.history
+
+
+def test_a_close_look_that_memory_does_not_hold_is_left_out(field, quick, monkeypatch):
+    monkeypatch.setattr(schedule, "BETWEEN_CLOSE_LOOKS", 1)
+    counterparts, asked = SpliCER.counterparts, []
+
+    def short(self, *views):
+        asked.append(1)
+        if len(asked) < 10:
+            raise MemoryError
+        return counterparts(self, *views)
+
+    monkeypatch.setattr(SpliCER, "counterparts", short)
+    bundle = list(fit([field], quick))[-1].result
+    steps = [step for step, _ in bundle.history["alignment/nuclei"]]
+    assert steps[0] > 1
+    assert steps[-1] == 6
+    assert len(bundle.history["loss"]) == 6
 
 
 def test_without_components_two_views_are_compared(field, quick):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -13,6 +14,7 @@ from napari_splicer.training.schedule import (
     count_held_out,
     count_steps,
     derive_seed,
+    due_for_a_close_look,
     hold_out,
     learning_rate,
     rows_of_step,
@@ -107,3 +109,13 @@ def test_seeds_of_different_purposes_differ():
     seeds = [derive_seed(seed, what, n) for seed in (0, 1) for what in Draws for n in (0, 1)]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(30, 0), (300, 6), (1200, 10), (1201, 9), (96_000, 10)]
+)
+def test_close_looks_are_some_ten_and_evenly_spread(steps, expected):
+    settings = TrainingSettings()
+    at = [s for s in range(1, steps + 1) if due_for_a_close_look(settings, s, steps)]
+    assert len(at) == expected
+    assert len(set(np.diff([0, *at]))) == min(1, expected)

@@ -72,6 +72,20 @@ def threads(count: int | None) -> Iterator[None]:
 
 
 @contextmanager
+def on_one_core() -> Iterator[None]:
+    """Let numpy and scipy use one CPU thread within the context; torch's threads are left alone.
+
+    With matrices of a few hundred rows, threads wait for one another longer than they work: on a
+    busy computer, thirty times as long.
+    """
+    import scipy.linalg  # noqa: F401  # only what is loaded can be told
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Let layers that draw random numbers (dropout) do so from ``seed`` within the context.
 

@@ -21,7 +21,7 @@ from napari_splicer.quality import (
     shuffled_alignment,
 )
 from napari_splicer.training.data import LOOKED_AT
-from napari_splicer.training.device import autocast
+from napari_splicer.training.device import autocast, on_one_core
 from napari_splicer.training.pieces import embedded
 from napari_splicer.training.schedule import Draws, derive_seed
 
@@ -50,6 +50,7 @@ def diagnose(
     *,
     fields: Sequence[MaskedImage],
     steps: int,
+    most: int = LOOKED_AT,
 ) -> Diagnostics | None:
     """Look at a fixed sample of the training patches; a few seconds, whatever the slide's size.
 
@@ -71,13 +72,15 @@ def diagnose(
         What ``data`` was read from.
     steps : int
         That were taken.
+    most : int
+        Patches that are looked at.
 
     Returns
     -------
     Diagnostics or None
         None if the network's output holds anything but finite numbers.
     """
-    device, most = torch.device(run.device), min(LOOKED_AT, len(data))
+    device, most = torch.device(run.device), min(most, len(data))
     while True:
         try:
             return _of(data.sample(most), network, data, views, run, fields, steps)
@@ -110,19 +113,20 @@ def _of(
     markers_BC = _matrix(own_means(patches))
     images_B = patches.field_B.cpu().numpy()
     chunks = network.component_slices
-    return Diagnostics(
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        steps=steps,
-        images=tuple(field.name for field in fields),
-        trained=len(data),
-        patches=len(sample),
-        markers=data.normalization.channels,
-        representation=_parts(z_BZ, {WHOLE: slice(None)}, markers_BC, images_B, there)[0],
-        chunks=_parts(e_BD, chunks, markers_BC, images_B, there),
-        similarity=_similarity({n: e_BD[:, columns] for n, columns in chunks.items()}, there),
-        counterparts=_similarity({p.name: p.own_BK for p in pairs if p.name in chunks}, there),
-        alignments=tuple(_alignment(pair) for pair in pairs if pair.here_B.sum() >= _FEWEST),
-    )
+    with on_one_core():
+        return Diagnostics(
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            steps=steps,
+            images=tuple(field.name for field in fields),
+            trained=len(data),
+            patches=len(sample),
+            markers=data.normalization.channels,
+            representation=_parts(z_BZ, {WHOLE: slice(None)}, markers_BC, images_B, there)[0],
+            chunks=_parts(e_BD, chunks, markers_BC, images_B, there),
+            similarity=_similarity({n: e_BD[:, columns] for n, columns in chunks.items()}, there),
+            counterparts=_similarity({p.name: p.own_BK for p in pairs if p.name in chunks}, there),
+            alignments=tuple(_alignment(pair) for pair in pairs if pair.here_B.sum() >= _FEWEST),
+        )
 
 
 def own_means(patches: PatchBatch) -> Tensor:

@@ -11,14 +11,12 @@ import torch
 
 from napari_splicer.errors import InvalidModel, TrainingFailed
 from napari_splicer.patches.shortage import give_back, is_out_of_memory
-from napari_splicer.quality import rankme, rankme_per_chunk
-from napari_splicer.training import schedule
+from napari_splicer.training import looks, schedule
 from napari_splicer.training.ahead import Ahead
 from napari_splicer.training.averaging import Average
 from napari_splicer.training.checkpoint import CheckpointRecord, sorted_out
 from napari_splicer.training.device import autocast, seeded
 from napari_splicer.training.group import ALONE
-from napari_splicer.training.pieces import embedded
 from napari_splicer.training.plateau import Plateau
 from napari_splicer.training.schedule import Draws, derive_seed, learning_rate, progress
 
@@ -140,28 +138,23 @@ class Learner:
         self._keep(values)
         return values
 
+    def look_closely(self) -> dict[str, float]:
+        """Return what :func:`~napari_splicer.training.looks.closely` tells; remember it."""
+        values = self._group.of_first(
+            lambda: looks.closely(self.model, self._data, self._views, self._config)
+        )
+        self._keep(values)
+        return values
+
     def _looked(self) -> tuple[dict[str, float], float | None, int]:
         values: dict[str, float] = {}
         try:
-            values = self._ranks() | self._plateau.look(self.model, self.batch, self.step)
+            seen = looks.ranks(self.model, self._data, self._views, self._config)
+            values = seen | self._plateau.look(self.model, self.batch, self.step)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):  # else this look is left out, for the steps to go on
                 raise
         return values, self._plateau.best, self._plateau.waited
-
-    def _ranks(self) -> dict[str, float]:
-        """Return RankMe of the representation and of every chunk, on the fixed batch."""
-        network = self.model.eval()
-        try:
-            with torch.no_grad(), autocast(self._config, self.device):
-                z_BZ, e_BD = embedded(network, self._views.of_primary(self._data.looked_at()))
-        finally:
-            self.network.train()
-        z_BZ, e_BD = z_BZ.float().cpu(), e_BD.float().cpu()
-        if not (z_BZ.isfinite().all() and e_BD.isfinite().all()):
-            return {}  # no rank; the loss says what is wrong
-        chunks = rankme_per_chunk(e_BD, network.component_slices)
-        return {"rankme": rankme(z_BZ)} | {f"rankme/{name}": r for name, r in chunks.items()}
 
     def record(self) -> CheckpointRecord:
         """Return where the training stands."""

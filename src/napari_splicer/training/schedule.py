@@ -31,6 +31,12 @@ AFFORDED = {"cuda": 4}
 LOOKS = 25
 """How often ranks, and the loss on held-out patches, are looked at up to the end or a restart."""
 
+CLOSE_LOOKS = 10
+"""How often alignment, R² and similarity are looked at up to the end or a restart, at most."""
+
+BETWEEN_CLOSE_LOOKS = 50
+"""Fewest steps from one close look to the next: each takes as long as a few steps."""
+
 CURVE_POINTS = 250
 """About how many steps, up to the end or a restart, are kept in a training's history."""
 
@@ -91,6 +97,15 @@ def due_for_a_look(settings: TrainingSettings, step: int, steps: int) -> bool:
     """
     done, length = _done(settings, step, steps)
     return done % max(1, length // LOOKS) == 0 or done == length
+
+
+def due_for_a_close_look(settings: TrainingSettings, step: int, steps: int) -> bool:
+    """Return whether alignment, R² and similarity are looked at after ``step`` steps.
+
+    Not at the end as such: there the same is told of the trained network, on more patches.
+    """
+    done, length = _done(settings, step, steps)
+    return done % max(BETWEEN_CLOSE_LOOKS, math.ceil(length / CLOSE_LOOKS)) == 0
 
 
 def due_for_the_curve(settings: TrainingSettings, step: int, steps: int) -> bool:

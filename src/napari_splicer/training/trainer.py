@@ -43,7 +43,7 @@ from napari_splicer.training.diagnosis import diagnose
 from napari_splicer.training.group import ALONE
 from napari_splicer.training.learner import Learner
 from napari_splicer.training.resolve import remarks, resolve, seen_channels
-from napari_splicer.training.schedule import due_for_a_look
+from napari_splicer.training.schedule import due_for_a_close_look, due_for_a_look
 from napari_splicer.training.taken import taken
 from napari_splicer.training.views import Views
 from napari_splicer.training.widths import needs_trial, try_out_widths
@@ -252,10 +252,11 @@ def _learn(learner: Learner, folder: Path | None, cancel: Cancel) -> Iterator[Ev
             before = learner.step
             outcome = learner.advance()
             values = outcome.values
-            if learner.step > before and due_for_a_look(
-                learner.settings, learner.step, learner.steps
-            ):
+            at = (learner.settings, learner.step, learner.steps)
+            if learner.step > before and due_for_a_look(*at):
                 values = values | learner.look()
+            if learner.step > before and due_for_a_close_look(*at):
+                values = values | learner.look_closely()
             if outcome.remark:
                 yield Warned("train", outcome.remark)
             yield Metrics("train", learner.step, values | memory_in_use(learner.device))
