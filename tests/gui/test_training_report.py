@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_splicer.events import Metrics
-from napari_splicer.gui.training_report import how_it_goes, latest, series
+from napari_splicer.gui.training_report import how_it_goes, latest, series, thinned
 
 
 def history(**slopes: float) -> list[Metrics]:
@@ -57,3 +57,11 @@ def test_a_collapsed_component_is_named() -> None:
 
 def test_few_steps_are_not_judged() -> None:
     assert "Warming up" in how_it_goes(history(a=0.0, b=0.1)[:20])
+
+
+def test_close_looks_stay_in_long_curves() -> None:
+    metrics = [
+        Metrics("train", n, {"loss": 1.0, **({"r2": 0.5, "alignment/a": 0.9} if n == 777 else {})})
+        for n in range(1, 5000)
+    ]
+    assert 777 in {event.step for event in thinned(metrics) if "alignment/a" in event.values}

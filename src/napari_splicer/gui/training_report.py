@@ -18,7 +18,7 @@ Series: TypeAlias = dict[str, tuple[list[int], list[float]]]
 MOST = 1000
 """Steps of a training that curves keep: more than a plot has pixels."""
 
-_LOOKED = {"rankme", "held_out_loss"}  # what comes a few times in a training alone
+_LOOKED = {"rankme", "held_out_loss", "r2"}  # what comes a few times in a training alone
 
 _FEW = 25  # points before anything is said
 _STILL = 0.01  # relative fall of the loss, last fifth against the one before, that counts
@@ -70,6 +70,19 @@ def series(metrics: Sequence[Metrics], prefix: str) -> Series:
 def latest(metrics: Sequence[Metrics], key: str) -> float | None:
     """Return the last value of ``key``, None where there is none."""
     return next((event.values[key] for event in reversed(metrics) if key in event.values), None)
+
+
+def most_alike(metrics: Sequence[Metrics]) -> str:
+    """Name the two most alike parts of the last close look; nothing before there was one.
+
+    Examples
+    --------
+    >>> from napari_splicer.events import Metrics
+    >>> most_alike([Metrics("train", 50, {"cka": 0.7, "cka/a and b": 0.7})])
+    'a and b'
+    """
+    seen = next((event.values for event in reversed(metrics) if "cka" in event.values), {})
+    return next((key.partition("/")[2] for key in seen if key.startswith("cka/")), "")
 
 
 def pace(metrics: Sequence[Metrics]) -> str:

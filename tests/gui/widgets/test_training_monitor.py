@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QApplication, QLabel, QWidget
@@ -145,3 +147,40 @@ def test_the_whole_is_told_from_a_component_of_any_colour(session, qtbot, theme)
     assert "representation" in in_key
     assert theme.text in in_key
     assert "■" not in in_key
+
+
+def test_what_is_drawn_beside_the_loss_can_be_chosen(session, qtbot) -> None:
+    """Metrics as a training sends them, with one close look."""
+    session.components = tuple(Component(name=name, channels=("CD3",)) for name in ("a", "b"))
+    monitor = TrainingMonitor(session)
+    qtbot.addWidget(monitor)
+    view = monitor.view
+    steps = {"loss": 3.0, "loss/a": 2.0, "loss/b": 1.0}
+    session.metrics = (Metrics("train", 1, {**steps, "rankme": 5.0, "rankme/a": 2.0}),)
+    view.choice.setCurrentText("Found by staining")
+    assert view.alignment.later.isVisibleTo(view.alignment)
+    looked = {
+        "alignment/a": 0.9, "alignment_shuffled/a": 0.5, "alignment/b": 0.6,
+        "alignment_shuffled/b": 0.6, "r2": 0.8, "r2/a": 0.7, "r2/b": -0.1,
+        "cka": 0.4, "cka/a and b": 0.4,
+    }  # fmt: skip
+    session.metrics = (*session.metrics, Metrics("train", 50, {**steps, **looked}))
+    qtbot.waitUntil(lambda: not view.alignment.later.isVisibleTo(view.alignment))
+
+    def drawn(plot):
+        return {name: line.getData()[1].tolist() for name, line in plot._lines.items()}
+
+    pens = {name: line.opts["pen"] for name, line in view.alignment._lines.items()}
+    assert len(pens) == 4
+    assert pens["a"].color() == pens["a with another cell's staining"].color()
+    assert pens["a"].style() == Qt.PenStyle.SolidLine
+    assert pens["a with another cell's staining"].style() == Qt.PenStyle.DashLine
+    assert "another cell's staining" in html.unescape(monitor._key.text())
+    view.choice.setCurrentText("Best marker")
+    assert drawn(view.r2) == {"a": [0.7], "b": [-0.1], "representation": [0.8]}
+    view.choice.setCurrentText("Most alike")
+    assert drawn(view.cka) == {"all": [0.4]}
+    assert "a and b" in monitor._key.text()
+    view.choice.setCurrentText("Rank")
+    assert drawn(view.rank) == {"a": [2.0], "representation": [5.0]}
+    assert "representation" in monitor._key.text()

@@ -116,8 +116,8 @@ class Curves(pg.PlotWidget):
                 list(values),
                 symbol="o" if len(steps) == 1 else None,  # one alone makes no line
                 symbolSize=_DOT,
-                symbolPen=None,
-                symbolBrush=colour,
+                symbolPen=colour if name in dashed else None,  # a ring stands for a dashed line
+                symbolBrush=None if name in dashed else colour,
             )
         self._show_axes(bool(series))
         # Else pyqtgraph finds the ranges while it draws, and draws once more with them.

@@ -1,4 +1,4 @@
-"""TrainingMonitor: loss and rank while a model learns, and a sentence about how it goes."""
+"""TrainingMonitor: loss and parts while a model learns, and a sentence about how it goes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from napari_splicer.gui.component_colours import component_colours
 from napari_splicer.gui.training_report import how_it_goes, pace, series
 from napari_splicer.gui.widgets.curves import Curves
 from napari_splicer.gui.widgets.theme import DARK
+from napari_splicer.gui.widgets.training_view import TrainingView
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,7 +29,7 @@ _FEW = 3  # steps, each of which is drawn
 _LEAST_PAUSE = 500  # ms between two drawings
 _SHARE = 0.05  # of the time is spent on drawing at most
 _ALL = "#999999"
-_WHOLE, _DASHES = "representation", "─&nbsp;─"
+_DASHES = "─&nbsp;─"
 _KEPT_APART, _ACCENT = "cells kept apart", "#d55e00"
 
 
@@ -50,12 +51,8 @@ class TrainingMonitor(QWidget):
             "Loss ↓ better",
             "How badly the model predicts each component; it falls while the model learns",
         )
-        self.rank = Curves(
-            "Rank ↑ richer",
-            "How many independent things each component's part tells apart (RankMe); a rank near 1 "
-            "means that it holds next to nothing",
-            later="Comes after the first look, about a twenty-fifth of the way.",
-        )
+        self.view = TrainingView()
+        self.rank = self.view.rank
         self.held_out = Curves(
             "Loss on cells kept apart ↓ better",
             "How badly the model predicts cells that it is not trained on (training.patience); "
@@ -66,10 +63,11 @@ class TrainingMonitor(QWidget):
         plots = QHBoxLayout()
         plots.setSpacing(4)
         plots.addWidget(self.loss)
-        plots.addWidget(self.rank)
+        plots.addWidget(self.view)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.sentence)  # first: what is below may be out of sight
+        layout.addWidget(self.view.choice)
         layout.addLayout(plots)
         layout.addWidget(self._key)
         layout.addWidget(self.held_out)
@@ -79,6 +77,7 @@ class TrainingMonitor(QWidget):
         self._due.timeout.connect(self._refresh)
         self._pause = self._drawn_at = 0.0
         self._drawn_in = (True, False)
+        self.view.turned.connect(self._refresh)
         bind(self, session.events.metrics, self._ask)
         bind(self, session.events.colours, self._refresh)
         bind(self, session.events.job, self._follow)
@@ -88,7 +87,7 @@ class TrainingMonitor(QWidget):
         """Draw in the theme's colours."""
         self._theme = theme
         self.loss.set_theme(theme)
-        self.rank.set_theme(theme)
+        self.view.show_theme(theme)
         self.held_out.set_theme(theme)
         self._refresh()
 
@@ -116,7 +115,7 @@ class TrainingMonitor(QWidget):
         self.setVisible(bool(metrics))
         if not metrics:
             return
-        loss, rank = series(metrics, "loss"), series(metrics, "rankme")
+        loss = series(metrics, "loss")
         names = [name for name in loss if name != "all"] or ["all"]
         components = self._session.components
         own = component_colours(components, self._session.colours)
@@ -127,11 +126,7 @@ class TrainingMonitor(QWidget):
         # The sum dwarfs its parts, so it is drawn only where there are none.
         parts = {name: line for name, line in loss.items() if name in names}
         self.loss.show_series(parts, colours)
-        # The whole is no component: its line would pass for one whose colour is the same.
-        whole = {_WHOLE: rank["all"]} if "all" in rank and "all" not in names else {}
-        ranks = {name: line for name, line in rank.items() if name in names}
-        colours[_WHOLE] = self._theme.text
-        self.rank.show_series({**ranks, **whole}, colours, tuple(whole))
+        besides, dashed = self.view.draw(metrics, names, colours, self._theme.text)
         held_out = series(metrics, "held_out_loss")
         for widget in (self.held_out, self._held_out_key):
             widget.setVisible(bool(held_out))
@@ -139,7 +134,7 @@ class TrainingMonitor(QWidget):
             both = {name: line for name, line in loss.items() if name == "all"}
             both[_KEPT_APART] = held_out["all"]
             self.held_out.show_series(both, {"all": _ALL, _KEPT_APART: _ACCENT})
-        self._key.explain({name: colours[name] for name in (*names, *whole)}, tuple(whole))
+        self._key.explain({**{name: colours[name] for name in names}, **besides}, dashed)
         self._judge()
 
     def _follow(self) -> None:
