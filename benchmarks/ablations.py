@@ -66,8 +66,8 @@ ADVICE = """## Advice
   neither sees much of it, and sum-JE loses some of the types, too. Where nothing is as faint, as in
   MNIST-CIFAR and the tissue probe, the two are level.
 - **Leave the widths equal.** Half of the embedding for the subtle component, or widths chosen
-  automatically, told less of it than equal ones with the same seed (0.62 and 0.63, not 0.72); a
-  sixteenth told as much (0.73).
+  automatically, told less of it than equal ones (two seeds: 0.64 and 0.64, not 0.68); a sixteenth
+  told as much (0.70).
 - **Let the components' terms be summed.** Averaged, the primary told less of the subtle state
   (two seeds: 0.62, not 0.68; with 12 components 0.53, not 0.56).
 - **A panel that lacks a marker** can be embedded by a model that was trained with component
