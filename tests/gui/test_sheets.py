@@ -187,6 +187,8 @@ def test_a_project_brings_all_of_it_back(embedded, viewers, tmp_path, qtbot) -> 
     row = int(np.flatnonzero(session.ids() == new)[0])
     assert session.table.obs["region"].iloc[row] == "right"
     assert session.table.obs["instance_id"].iloc[row] == new - spot.first
+    assert session.cells.source is None  # no run file may name the files, which lack this cell
+    assert {field.cells.source for field in session.snapshot().fields()} == {None}
     session.select(session.ids()[-3:])
     ids, before, chosen = session.ids(), session.table, session.selection
     other = reopened(embedded, viewers, tmp_path, qtbot)

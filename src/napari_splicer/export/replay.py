@@ -22,6 +22,12 @@ _AGAIN = "By hand, and made again by 'cluster' where it finds the very same grou
 _NOT_AGAIN = "By hand, in the table but not made again by this file"
 
 
+_NO_FILES = (
+    "# An image, or a mask as it is now, lies in no file: painted masks are kept in the project\n"
+    "# alone. Save them, and name them here in an [[inputs]] entry each.\n"
+)
+
+
 def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -> str:
     """Return the text of a run file, with what the table records of how it was made.
 
@@ -51,7 +57,8 @@ def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -
             "export": config.export,
         }
     )
-    return _heading(noted, replayed) + replayed.to_toml()
+    missing = "" if replayed.inputs else _NO_FILES
+    return _heading(noted, replayed) + missing + replayed.to_toml()
 
 
 def _groupings(table: AnnData) -> dict[str, Any]:

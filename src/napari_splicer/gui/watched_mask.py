@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from napari_splicer.gui.naming import free_name
 from napari_splicer.gui.reading import read_mask
-from napari_splicer.gui.strokes import StrokeWatch
+from napari_splicer.gui.strokes import StrokeWatch, strokes_of
 from napari_splicer.gui.transforms import plane_at
 from napari_splicer.images.fingerprint import fingerprint
 
@@ -36,6 +37,7 @@ class WatchedMask:
         self.layer = layer
         self._strokes = StrokeWatch(changed)
         self._strokes.watch(layer)
+        self._untouched = None if strokes_of(layer) else self._strokes.state
         self._fresh = True
         self.plane: tuple[int, ...] | None = None
         self._read_at: WeakValueDictionary[Any, LabelMask] = WeakValueDictionary()
@@ -64,6 +66,8 @@ class WatchedMask:
             return known
         # Whichever plane is on screen by now: cells of another one may have the same numbers.
         mask = read_mask(self.layer, (*(self.plane or ()), 0, 0))
+        if self._strokes.state != self._untouched:
+            mask = replace(mask, source=None)  # its file holds other cells by now
         # Only before the first stroke, of which napari tells before it changes the pixels.
         if self._fresh and made is not None and _opened_again(mask, made):
             mask = made

@@ -279,6 +279,7 @@ def _own_cells(sheet: Sheet, spot: Spot, mask: LabelMask) -> LabelMask | None:
         cut = _cut(mask, spot, mask.name, None)
     else:
         cut = _cut(mask, spot, mask.name if known is None else known.name, known)
+        cut = cut if mask.source else replace(cut, source=None)  # it was painted on
         # What was painted over from another image is left out; new cells have numbers after all.
         (piece,), last = cut.levels, sheet.spots[-1].last
         own = (piece > spot.first) & (piece <= spot.last) | (piece > last)
