@@ -101,7 +101,7 @@ def test_missing_files_are_named_and_nothing_is_changed(folder, opened) -> None:
     assert "names no image" in link.session.notice.text
 
 
-def test_of_several_images_the_first_is_opened_and_that_is_said(folder, opened) -> None:
+def test_several_images_are_opened_side_by_side_and_that_is_said(folder, opened) -> None:
     (folder / "field2.tif").write_bytes((folder / "field.tif").read_bytes())
     text = (folder / "run.toml").read_text()
     text += '[[inputs]]\nimage = "field2.tif"\n'
@@ -109,8 +109,12 @@ def test_of_several_images_the_first_is_opened_and_that_is_said(folder, opened) 
     viewer = ViewerModel()
     link = link_for(viewer)
     opened(link, folder / "run.toml")
-    assert link.session.image.name == "slide"
-    assert "first of 2 images" in link.session.notice.text
+    assert link.session.image.sheet.names == ("slide", "field2")
+    assert "2 images are opened" in link.session.notice.text
+    assert "side by side" in link.session.notice.text
+    (field,) = link.session.snapshot().fields()  # the other has no mask of cells
+    assert field.name == "slide"
+    assert list(field.regions) == ["tumour"]
 
 
 def test_it_can_be_chosen_where_an_image_is_asked_for(folder, qtbot, monkeypatch) -> None:
