@@ -13,6 +13,7 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QFileDialog
 
 from napari_splicer import pipeline
+from napari_splicer.analysis.trust import trust
 from napari_splicer.config import load_run
 from napari_splicer.gui import commands
 from napari_splicer.gui.categories import categories_of, said_of
@@ -20,7 +21,7 @@ from napari_splicer.gui.facts import examine
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.keeper import keeper_for
 from napari_splicer.gui.layers import link_for
-from napari_splicer.gui.numbering import shown_cells, shown_places
+from napari_splicer.gui.numbering import shown_cells, shown_images, shown_places
 from napari_splicer.gui.preview import make_preview
 from napari_splicer.gui.project.opening import Wanted
 from napari_splicer.gui.readiness import resolve
@@ -157,6 +158,10 @@ def test_cells_are_where_they_are_seen(embedded) -> None:
     preview = make_preview(session.snapshot(), int(ids[row]), 0)
     assert preview.cell == ids[row]
     assert categories_of(session, "region").names == ("left", "right")
+    shapes = {image.name: image.shape for image in shown_images(session.image)}
+    found = trust(session.table, session.clustering, shapes=shapes)
+    assert found.image is not None
+    assert found.border is not None
 
 
 def test_an_export_names_both_images_and_their_own_numbers(embedded, tmp_path, qtbot) -> None:

@@ -19,12 +19,13 @@ def describe(layer: Layer, origin: int, place: int) -> LayerRecord:
     kind = type(layer).__name__.lower()
     colormap = getattr(getattr(layer, "colormap", None), "name", None)
     limits = getattr(layer, "contrast_limits", None)
+    sheet = layer.metadata.get(OWN, {}).get("sheet")
     return LayerRecord(
         name=layer.name,
         kind=kind,
         origin=origin,
         place=place,
-        of_sheet=kind == "labels" and layer.metadata.get(OWN, {}).get("sheet") is not None,
+        sheet="" if sheet is None or kind != "labels" else sheet.name,
         look=Look(
             visible=layer.visible,
             opacity=float(layer.opacity),

@@ -147,12 +147,12 @@ def _layers(
 
 def _lay_on_sheet(records: Sequence[LayerRecord], layers: Mapping[int, Layer]) -> None:
     """Let masks that lie in the project know of which images side by side they are."""
-    sheets = [layer.metadata.get(OWN, {}).get("sheet") for layer in layers.values()]
-    sheet = next((one for one in sheets if one is not None), None)
+    seen = [layer.metadata.get(OWN, {}).get("sheet") for layer in layers.values()]
+    sheets = {sheet.name: sheet for sheet in seen if sheet is not None}
     for number, layer in layers.items():
         own = layer.metadata.get(OWN, {})
-        if records[number].of_sheet and own.get("sheet") is None:
-            layer.metadata[OWN] = {**own, "sheet": sheet}
+        if own.get("sheet") is None and records[number].sheet in sheets:
+            layer.metadata[OWN] = {**own, "sheet": sheets[records[number].sheet]}
 
 
 def _kept(levels: list[object], name: str, kind: str) -> LayerData:

@@ -79,7 +79,7 @@ class Placing(Part):
 class LayerRecord(Part):
     """One layer: the ``place``-th of those that opening ``origins[origin]`` gives.
 
-    ``of_sheet``: it is a mask of several images side by side, which are layers, too.
+    ``sheet``: of a mask of several images side by side, what these are called together.
     """
 
     name: str
@@ -88,7 +88,7 @@ class LayerRecord(Part):
     place: int = Field(0, ge=0)
     look: Look = Look()
     placing: Placing | None = None
-    of_sheet: bool = False
+    sheet: str = ""
 
 
 class MadeFrom(Part):
