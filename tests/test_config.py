@@ -108,6 +108,7 @@ def test_settings_cannot_be_changed() -> None:
         ({"clusterings": [{"name": "image"}]}, "a clustering can't be called image"),
         ({"clusterings": [{"name": "splicer_12"}]}, "a clustering can't be called splicer_12"),
         ({"taught": [{"name": "UMAP_1"}]}, "a clustering can't be called UMAP_1"),
+        ({"taught": [{"name": "umap_T-cells_2"}]}, "a clustering can't be called umap_T-cells_2"),
         (
             {"clusterings": [{"name": "my groups"}]},
             "clusterings 'my groups': name must be one word",

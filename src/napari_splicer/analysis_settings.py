@@ -16,7 +16,7 @@ _WHOLE = frozenset({"representation", "intensity"})  # what "combined" holds
 SOURCE = rf"^(representation|intensity|combined|{_CHUNK}.+)$"
 COLUMN = r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$"
 COLOUR = r"^#[0-9A-Fa-f]{6}$"
-EXPORTED = r"(?i)^(image|id|umap_[12]|splicer_\d+)$"  # columns of tables written as rows
+EXPORTED = r"(?i)^(image|id|umap_([\w-]+_)?[12]|splicer_\d+)$"  # columns of tables written as rows
 
 TABLE_COLUMNS = ("instance_id", "region", "area", "y", "x", "touches_border")
 """Columns that a table of cells has before any clustering."""

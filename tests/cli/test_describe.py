@@ -171,6 +171,7 @@ def test_groups_are_told_from_what_was_measured(
                 "instance_id": [1, 2, 3, 4],
                 "region": pd.Categorical(["a"] * 4),
                 "splicer_cluster": pd.Categorical(["1", "2", None, "2"]),
+                "umap_T-cells_1": [0.1, 0.2, 0.3, 0.4],
                 "taught_uncertainty": np.array([0, 0.25, 1, np.nan], np.float32),
             },
             index=list("wxyz"),

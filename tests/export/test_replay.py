@@ -9,9 +9,17 @@ import tifffile
 
 from napari_splicer import pipeline
 from napari_splicer.analysis.groups import edits_of, note_edits
+from napari_splicer.analysis.maps import add_map
 from napari_splicer.analysis.regrouping import Groups
 from napari_splicer.analysis.teaching import add_taught, teach
-from napari_splicer.config import CellType, ImageInput, RunConfig, TaughtSettings, parse_run
+from napari_splicer.config import (
+    CellType,
+    ImageInput,
+    ProjectionSettings,
+    RunConfig,
+    TaughtSettings,
+    parse_run,
+)
 from napari_splicer.export.replay import files_of, run_file
 from napari_splicer.images.open import open_input
 
@@ -104,6 +112,17 @@ def test_groups_and_map_by_several_chunks_are_made_again(clustered: AnnData) -> 
     replayed = pipeline.run(pipeline.cluster(clustered, again, replace=True))
     assert replayed.obs["splicer_cluster"].equals(made.obs["splicer_cluster"])
     np.testing.assert_array_equal(replayed.obsm["X_umap"], made.obsm["X_umap"])
+
+
+def test_further_maps_are_named_as_not_made_again(clustered: AnnData) -> None:
+    main = clustered.uns["splicer"]["projection"]["source"]
+    layout = np.zeros((clustered.n_obs, 2), np.float32)
+    assert "Further maps" not in run_file(clustered, (), RunConfig())
+    add_map(clustered, layout, ProjectionSettings(source="chunk:a/b"))
+    add_map(clustered, layout, ProjectionSettings(source=("intensity", "chunk:c")))
+    text = run_file(clustered, (), RunConfig())
+    assert "#   X_umap_a-b: 'chunk:a/b'\n#   X_umap_intensity_c: 'intensity' and 'chunk:c'" in text
+    assert parse_run(tomllib.loads(text)).projection.source == main
 
 
 def test_what_was_merged_and_named_by_hand_is_so_again(clustered: AnnData) -> None:

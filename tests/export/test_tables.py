@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 import scanpy
 
+from napari_splicer.analysis.maps import add_map
+from napari_splicer.config import ProjectionSettings
 from napari_splicer.embedding.table import chunk_slices, read_table
 from napari_splicer.errors import CannotWrite, WouldOverwrite
 from napari_splicer.export import tables
@@ -83,6 +85,17 @@ def test_flat_files_have_a_row_per_cell(
     np.testing.assert_allclose(back["umap_2"], clustered.obsm["X_umap"][:, 1], rtol=1e-6)
     np.testing.assert_allclose(back["intensity_CD3"], clustered[:, "CD3"].X[:, 0], rtol=1e-6)
     np.testing.assert_allclose(back["splicer_4"], clustered.obsm["X_splicer"][:, 4], rtol=1e-6)
+
+
+def test_every_map_of_rows_says_what_it_is_of(clustered: AnnData, tmp_path: Path) -> None:
+    layout = np.random.default_rng(1).normal(size=(clustered.n_obs, 2)).astype(np.float32)
+    add_map(clustered, layout, ProjectionSettings(source="chunk:a/b"))
+    write_csv(clustered, tmp_path / "cells.csv")
+    back = pd.read_csv(tmp_path / "cells.csv")
+    places = [name for name in back.columns if name.startswith("umap")]
+    assert places == ["umap_1", "umap_2", "umap_a-b_1", "umap_a-b_2"]
+    np.testing.assert_allclose(back[places[2:]], layout, rtol=1e-6)
+    np.testing.assert_allclose(back[places[:2]], clustered.obsm["X_umap"], rtol=1e-6)
 
 
 def test_a_missing_intensity_is_an_empty_field(clustered: AnnData, tmp_path: Path) -> None:

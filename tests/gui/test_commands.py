@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from napari_splicer import pipeline
-from napari_splicer.config import ClusteringSettings
+from napari_splicer.analysis.maps import add_map, find_map, further_maps
+from napari_splicer.config import ClusteringSettings, ProjectionSettings
 from napari_splicer.errors import NoCells
 from napari_splicer.events import Finished, Metrics, Progress, Started, Warned
 from napari_splicer.gui import commands, editing
@@ -49,7 +50,10 @@ def test_training_leads_to_groups_by_itself(session) -> None:
     first = session.table.obs["splicer_cluster"].copy()
     first_map = session.table.obsm["X_umap"]
     editing.rename(session, 0, "mine")
-    carry_out(session, commands.cluster(session, by_chunk))
+    run, other = commands.cluster(session, by_chunk), ProjectionSettings(source="chunk:immune")
+    add_map(session.table, first_map + 1, other)  # meanwhile
+    carry_out(session, run)
+    np.testing.assert_array_equal(session.table.obsm[find_map(session.table, other)], first_map + 1)
     assert session.clusterings == ("splicer_cluster", "splicer_cluster_2")
     assert session.clustering == "splicer_cluster_2"
     assert "mine" in session.table.obs["splicer_cluster"].cat.categories
@@ -60,6 +64,9 @@ def test_training_leads_to_groups_by_itself(session) -> None:
     carry_out(session, commands.recluster(session, anew))
     assert session.clusterings == ("splicer_cluster", "splicer_cluster_2")
     assert len(session.groups) == 3
+    assert further_maps(session.table)
+    carry_out(session, commands.embed(session))  # whose numbers other maps are made of
+    assert further_maps(session.table) == {}
 
 
 def test_without_a_model_cells_are_grouped_by_intensity(session, tmp_path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_splicer.analysis.features import Features, principal_axes
 from napari_splicer.analysis.neighbours import Search, nearest
+from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_splicer.analysis.neighbours import Neighbours
+    from napari_splicer.shares import Shares
 
 MANY = 200_000
 """With more cells than this, landmarks are grouped, and the others join those they are near to."""
@@ -142,7 +144,12 @@ class CellSpace:
 
 
 def first_components(
-    table: AnnData, source: str, count: int, *, seed: int = 0, landmarks: int = 50_000
+    table: AnnData,
+    source: str | Sequence[str],
+    count: int,
+    *,
+    seed: int = 0,
+    landmarks: int = 50_000,
 ) -> NDArray[np.float32]:
     """Return every cell's place along the first principal components of its standardised numbers.
 
@@ -150,7 +157,7 @@ def first_components(
     ----------
     table : AnnData (n cells)
         Its matrices may be dask arrays, of which a piece is in memory at a time.
-    source : str
+    source : str or sequence of str
         As :func:`napari_splicer.analysis.features.features` takes it.
     count : int
         How many components.
@@ -167,7 +174,21 @@ def first_components(
     InvalidSettings, UnusableChannel
         As :func:`napari_splicer.analysis.features.features`.
     """
+    return finish(finding_components(table, source, count, seed=seed, landmarks=landmarks))
+
+
+def finding_components(
+    table: AnnData,
+    source: str | Sequence[str],
+    count: int,
+    *,
+    seed: int = 0,
+    landmarks: int = 50_000,
+) -> Shares[NDArray[np.float32]]:
+    """Do what :func:`first_components` does, and yield how much is done."""
+    yield 0.0
     space = CellSpace(table, source, seed=seed, landmarks=landmarks)
+    yield 0.5 if space.sampled else 0.8
     axes = principal_axes(space.x, count, seed=seed)
 
     def along(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -177,7 +198,8 @@ def first_components(
     scores = np.full((table.n_obs, own.shape[1]), np.nan, np.float32)
     scores[space.rows] = own
     if space.sampled:
-        for _, (rows, x) in space.others():
+        for done, (rows, x) in space.others():
             if len(rows):
                 scores[rows] = along(x)
+            yield 0.5 + done / 2
     return scores

@@ -27,7 +27,7 @@ PIXELS_LOOKED_AT = 2**30
 
 _EXPORTED = "It should be what 'export' wrote as CSV or Parquet."
 
-_MEASURED = re.compile(r"umap_[12]|splicer_\d+|intensity_.+", re.DOTALL)
+_MEASURED = re.compile(r"umap_([\w-]+_)?[12]|splicer_\d+|intensity_.+", re.DOTALL)
 """Columns of exported rows that hold what was measured; ``splicer_cluster`` is a clustering."""
 
 _PARAGRAPHS = {"remarks", "findings"}

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_splicer.analysis.maps import further_maps
 from napari_splicer.analysis.noted import plain
+from napari_splicer.analysis.sources import in_quotes
 from napari_splicer.config import ImageInput, RunConfig, as_kept, parse_run
 from napari_splicer.errors import SplicerError
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _AGAIN = "By hand, and made again by 'cluster' where it finds the very same groups"
 _NOT_AGAIN = "By hand, in the table but not made again by this file"
+_MAPS = "Further maps, in the table but not made again by this file ([projection] is of X_umap)"
 
 
 _NO_FILES = (
@@ -58,7 +61,7 @@ def run_file(table: AnnData, fields: Sequence[MaskedImage], config: RunConfig) -
         }
     )
     missing = "" if replayed.inputs else _NO_FILES
-    return _heading(noted, replayed) + missing + replayed.to_toml()
+    return _heading(table, replayed) + missing + replayed.to_toml()
 
 
 def _groupings(table: AnnData) -> dict[str, Any]:
@@ -113,11 +116,13 @@ def _file_of(field: MaskedImage) -> ImageInput | None:
     )
 
 
-def _heading(noted: Mapping[str, Any], replayed: RunConfig) -> str:
+def _heading(table: AnnData, replayed: RunConfig) -> str:
+    noted = table.uns.get("splicer", {})
     what = "tiles" if noted.get("sites") == "grid" else "cells"
     by_example = _by_example(replayed.taught, what)
     again = {settings.name for settings in replayed.clusterings if settings.edited}
-    return _model(noted, what) + by_example + _by_hand(noted, again) + _by_others(noted)
+    by_hand = _by_hand(noted, again)
+    return _model(noted, what) + by_example + by_hand + _by_others(noted) + _maps(table)
 
 
 def _by_example(taught: Sequence[TaughtSettings], what: str) -> str:
@@ -153,6 +158,12 @@ def _by_others(noted: Mapping[str, Any]) -> str:
         return ""
     words = "# By an earlier model, in the table but not made again by this file:"
     return "\n".join([words, *lines, ""])
+
+
+def _maps(table: AnnData) -> str:
+    """Say which maps were made beside the one that the settings give, and of what."""
+    lines = [f"#   {key}: {in_quotes(made.source)}\n" for key, made in further_maps(table).items()]
+    return f"# {_MAPS}:\n{''.join(lines)}" if lines else ""
 
 
 def _model(noted: Mapping[str, Any], what: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_splicer.analysis.maps import MAIN, further_maps
 from napari_splicer.files import written
 from napari_splicer.shares import unheard
 
@@ -132,17 +133,19 @@ def flat_rows(table: AnnData, start: int = 0, stop: int | None = None) -> pd.Dat
     DataFrame
         ``image``; ``id`` in its mask; ``x``, ``y`` centroid in pixels; ``area`` in pixels;
         ``touches_border``; one column per clustering, and any other that ``obs`` has;
-        ``umap_1``, ``umap_2``; ``intensity_<channel>`` mean intensity, raw units;
-        ``splicer_0`` … the representation. Columns that the table can't fill are left out.
+        ``umap_1``, ``umap_2``, and those of further maps, such as ``umap_immune_1``;
+        ``intensity_<channel>`` mean intensity, raw units; ``splicer_0`` … the representation.
+        Columns that the table can't fill are left out.
     """
     rows = slice(start, stop)
     obs = table.obs.iloc[rows].rename(columns={"region": "image", "instance_id": "id"})
     others = [column for column in obs.columns if column not in FIRST]
     obs = obs[[column for column in FIRST if column in obs.columns] + others]
     parts = [obs]
-    if "X_umap" in table.obsm:
-        places = np.asarray(table.obsm["X_umap"][rows])
-        parts.append(_columns(places, obs.index, ["umap_1", "umap_2"]))
+    for key in (MAIN, *further_maps(table)):
+        if key in table.obsm:
+            places, name = np.asarray(table.obsm[key][rows]), key.removeprefix("X_")
+            parts.append(_columns(places, obs.index, [f"{name}_1", f"{name}_2"]))
     intensities = [f"intensity_{channel}" for channel in table.var_names]
     parts.append(_columns(np.asarray(table.X[rows]), obs.index, intensities))
     if "X_splicer" in table.obsm:

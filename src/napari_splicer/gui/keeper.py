@@ -86,7 +86,8 @@ class Keeper:
         for name in KEPT_FIELDS:
             self.session.events[name].connect(self._on_change)
         own = (self._link.changed, self._provenance.changed, self._runner.begun)
-        for signal in (self.session.history.changed, self.session.trust_noted, *own):
+        noted = (self.session.trust_noted, self.session.map_made)
+        for signal in (self.session.history.changed, *noted, *own):
             signal.connect(self._on_change)
         viewer.layers.events.removing.connect(self._on_removing)
 

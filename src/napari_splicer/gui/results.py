@@ -10,6 +10,7 @@ import pandas as pd
 
 from napari_splicer.analysis.annotations import keep_annotations
 from napari_splicer.analysis.groups import clustering_names
+from napari_splicer.analysis.maps import keep_maps
 from napari_splicer.analysis.trust import keep_trust
 from napari_splicer.analysis.whole import Whole, take_out
 from napari_splicer.gui import editing
@@ -136,6 +137,7 @@ def _take_groups(session: Session, run: Run, table: AnnData) -> None:
             if other in others:
                 Whole.of(edited, other).put(table)
         keep_annotations(edited, table)
+        keep_maps(table, edited)
         keep_trust(table, edited)
     if edited is not None and session.table is edited:
         there = made & set(session.clusterings) if run.replace else set()

@@ -125,6 +125,7 @@ class Session:
     mask_made: ClassVar[Signal] = Signal(object, description="A cell mask of the image was made")
     clusterings_changed: ClassVar[Signal] = Signal(description="Columns of the table changed")
     trust_noted: ClassVar[Signal] = Signal(description="The table notes how sure groups are")
+    map_made: ClassVar[Signal] = Signal(description="The table holds another map of its cells")
     drawing_requested: ClassVar[Signal] = Signal(description="Select by drawing on the image")
     table_left: ClassVar[Signal] = Signal(object, object, str, description="Old, new, groups")
 

@@ -12,7 +12,9 @@ from kept_work import give_table, is_saved, wait
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QFileDialog
 
-from napari_splicer.config import Component
+from napari_splicer.analysis.maps import add_map
+from napari_splicer.config import Component, ProjectionSettings
+from napari_splicer.embedding.table import read_table
 from napari_splicer.errors import CannotWrite
 from napari_splicer.gui import editing, keeper
 from napari_splicer.gui.keeper import keeper_for
@@ -41,6 +43,16 @@ def test_every_edit_is_saved_a_moment_later(grouped, qtbot) -> None:
     record = read_record(grouped.project.path)
     assert record.saves > saves
     assert record.work.done[-1].words.startswith("Rename")
+
+
+def test_a_map_that_was_made_is_saved_a_moment_later(grouped, qtbot) -> None:
+    session = grouped.session
+    layout = np.zeros((session.table.n_obs, 2), np.float32)
+    key = add_map(session.table, layout, ProjectionSettings(source="intensity"))
+    session.map_made.emit()
+    wait(qtbot, lambda: is_saved(grouped))
+    (kept,) = (grouped.project.path / "tables").iterdir()
+    assert key in read_table(kept).obsm
 
 
 def test_another_work_on_an_image_of_that_name_has_a_folder_of_its_own(

@@ -9,9 +9,16 @@ import pytest
 from opening import show_image_file, show_mask_file
 from same_work import journey, same_work
 
+from napari_splicer.analysis.maps import add_map, find_map
 from napari_splicer.analysis.projection import has_projection
 from napari_splicer.analysis.whole import Whole
-from napari_splicer.config import ClusteringSettings, Component, Region, load_run
+from napari_splicer.config import (
+    ClusteringSettings,
+    Component,
+    ProjectionSettings,
+    Region,
+    load_run,
+)
 from napari_splicer.gui import commands, composing, editing, groupings
 from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.readiness import resolve
@@ -273,3 +280,18 @@ def test_groups_and_map_by_several_components_come_back(grouped, tmp_path, open_
     assert again.session.clusterings == ()
     again.session.history.undo()
     assert Whole.of(again.session.table, "both").settings.source == both
+
+
+def test_the_map_of_a_component_comes_back_without_being_computed(
+    grouped, tmp_path, open_again
+) -> None:
+    table = grouped.session.table
+    settings = ProjectionSettings(source=f"chunk:{grouped.session.components[0].name}")
+    grouped.save(tmp_path / "a.splicer")
+    layout = np.random.default_rng(0).normal(size=(table.n_obs, 2)).astype(np.float32)
+    key = add_map(table, layout, settings)
+    grouped.save(tmp_path / "a.splicer")
+    again = open_again(tmp_path / "a.splicer")
+    same_work(grouped, again)
+    assert find_map(again.session.table, settings) == key
+    np.testing.assert_array_equal(again.session.table.obsm[key], layout)

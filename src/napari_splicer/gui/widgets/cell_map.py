@@ -20,6 +20,7 @@ from napari_splicer.gui.widgets.colouring import colouring_of
 from napari_splicer.gui.widgets.hover_label import HoverLabel
 from napari_splicer.gui.widgets.lasso import LassoView, combine
 from napari_splicer.gui.widgets.map_axes import MapAxes
+from napari_splicer.gui.widgets.map_plot import MapPlot
 from napari_splicer.gui.widgets.point_cloud import PointCloud, Points
 from napari_splicer.gui.widgets.point_grid import PointGrid
 from napari_splicer.gui.widgets.selection_bar import SelectionBar
@@ -73,10 +74,8 @@ class CellMap(QWidget):
 
     def _build(self) -> None:
         self.view = LassoView()
-        self.plot = pg.PlotWidget(viewBox=self.view)
-        self.plot.hideAxis("left")
-        self.plot.hideAxis("bottom")
-        self.plot.hideButtons()
+        self.ground = MapPlot(self.view)
+        self.plot = self.ground.plot
         self._cloud = PointCloud(self.view)
         self._chosen = PointCloud(self.view, z=10)
         self._ring = Points(size=_RING, brush=pg.mkBrush(None), pxMode=True)
@@ -103,7 +102,7 @@ class CellMap(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.scale)
         layout.addWidget(self.axes)
-        layout.addWidget(self.plot, stretch=1)
+        layout.addWidget(self.ground, stretch=1)
         layout.addWidget(self.tools)
         top.addWidget(self.annotations)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
@@ -129,6 +128,7 @@ class CellMap(QWidget):
         bind(self, events.hovered, self._draw_hovered)
         bind(self, events.picked, self._draw_picked)
         self.axes.changed.connect(self._place)
+        self.ground.page.again.clicked.connect(self.axes.again)
         self.view.lassoed.connect(self._lassoed)
         self.view.clicked.connect(self._clicked)
         self.view.reset.connect(self._show_all)
@@ -137,14 +137,11 @@ class CellMap(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """Paint in the theme's colours."""
         self._theme = theme
-        self.plot.setBackground(theme.background)
+        self.ground.set_theme(theme)
         self.view.set_line_colour(theme.text)
         self._ring.setPen(pg.mkPen(theme.accent, width=2))
         self._pulse.setPen(pg.mkPen(theme.accent, width=2))
         self._label.setColor(theme.text)
-        for side in ("bottom", "left"):
-            self.plot.getAxis(side).setPen(theme.text)
-            self.plot.getAxis(side).setTextPen(theme.text)
         self._label.fill = pg.mkBrush(theme.background)
         self.scale.set_theme(theme)
         self._draw_chosen()
@@ -162,11 +159,7 @@ class CellMap(QWidget):
         self._points = places.points if known else np.full((len(self._ids), 2), np.nan)
         self._placed = np.asarray(np.isfinite(self._points).all(axis=1), bool)
         self._tree = self._grid = None
-        meant = any(places.labels)
-        self.view.setAspectLocked(not meant)
-        for side, words in zip(("bottom", "left"), places.labels, strict=True):
-            self.plot.setLabel(side, words)  # which also shows the axis
-            self.plot.showAxis(side, meant)
+        self.ground.show_places(places, self.axes.message, again=self.axes.stopped)
         self._show_all()
         self._ask_to_draw()
 

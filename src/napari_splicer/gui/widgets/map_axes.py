@@ -1,21 +1,41 @@
-"""MapAxes: what places the cells on the map: its layout, principal components, any two numbers."""
+"""MapAxes: what places the cells on the map: UMAP or PCA of one source, or any two numbers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
+from napari_splicer.analysis.maps import MAIN, add_map, find_map, main_sources, same_numbers
+from napari_splicer.analysis.sources import said_of_blank
+from napari_splicer.config import ProjectionSettings
+from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.jobs import Errand
-from napari_splicer.gui.numbers import further_numbers, values_of
+from napari_splicer.gui.cell_places import (
+    Places,
+    against,
+    along_components,
+    laying_out,
+    nowhere,
+    on_the_map,
+)
+from napari_splicer.gui.failures import in_words
+from napari_splicer.gui.jobs import tell
+from napari_splicer.gui.naming import offered_sources, source_words
+from napari_splicer.gui.numbers import further_numbers
 from napari_splicer.gui.snapshot import detached
+from napari_splicer.gui.widgets.narrow_box import NarrowBox
+from napari_splicer.gui.widgets.source_choice import SourceChoice
 from napari_splicer.gui.widgets.wording import Wording
+from napari_splicer.gui.widgets.work_line import WorkLine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -23,36 +43,33 @@ if TYPE_CHECKING:
 
 MAP, COMPONENTS, NUMBERS = "map", "components", "numbers"
 _WORDS = {
-    MAP: "map (UMAP)",
-    COMPONENTS: "principal components",
+    MAP: "UMAP",
+    COMPONENTS: "PCA",
     NUMBERS: "one against another",
 }
 _NARROW = 84  # px
-
-
-@dataclass(frozen=True, eq=False)
-class Places:
-    """Where the cells are drawn.
-
-    Parameters
-    ----------
-    points : float (n, 2)
-        x and y; NaN for cells that have no place.
-    labels : (str, str)
-        Of the axes; empty where they mean nothing by themselves.
-    """
-
-    points: NDArray[np.float64]
-    labels: tuple[str, str] = ("", "")
+_FEWEST = 5  # characters of a choice that always have room: the title of the map says all of it
+_SOON = "The map of the cells comes with the first groups. Step ⑤ Cluster makes them."
 
 
 class MapAxes(QWidget):
-    """A choice of axes; emits ``changed`` when cells have other places, found in ``places``.
+    """A choice of axes; emits ``changed`` when cells have other places, or there is no knowing.
+
+    A map that is asked for is made in a thread, and kept in the table.
 
     Parameters
     ----------
     session : Session
-        Read only.
+        Its table is written.
+
+    Attributes
+    ----------
+    places : Places
+        Where the cells are drawn.
+    message : str
+        What is to be said instead; empty where they can be drawn.
+    stopped : bool
+        Whether :meth:`again` would go on.
     """
 
     changed = Signal()
@@ -60,40 +77,83 @@ class MapAxes(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._errand = Errand(self, self._take)
-        self.places = Places(np.empty((0, 2)))
-        self.kind, self.x, self.y = QComboBox(), QComboBox(), QComboBox()
+        self._table: AnnData | None = None  # whose numbers the places, and what is asked, are of
+        self._asked: ProjectionSettings | None = None
+        self._own: tuple[str, ...] = ()  # sources that the person has chosen for this table
+        self.places, self.message, self.stopped = nowhere(0), "", False
+        self.kind, self.x, self.y = NarrowBox(), QComboBox(), QComboBox()
         self._wording = Wording(self, session)
         self._wording.put(
-            self.kind.setToolTip,
-            "Map: alike cells lie close. Principal components: the two directions in which cells "
-            "differ most. One against another: any two markers or measures, as in flow cytometry.",
+            self._explain,
+            "UMAP: a map on which alike cells lie close. PCA: principal components, the two "
+            "directions in which cells differ most. One against another: any two markers or "
+            "measures, as in flow cytometry.",
         )
         for kind, words in _WORDS.items():
             self.kind.addItem(words, kind)
-        self._against = QLabel("×")
+        self.source = SourceChoice(("combined",))
+        self._wording.put(
+            self.source.explain,
+            "What the map is made of, so what must be alike for two cells to lie close. Another "
+            "map than the first is computed once, and stays.",
+        )
+        for narrow in (self.kind, self.source.box):
+            narrow.setMinimumContentsLength(_FEWEST)
+        self.of, self._against = QLabel("of"), QLabel("×")
+        self.of.setFixedHeight(self.kind.sizeHint().height())
         for box, axis in ((self.x, "horizontal"), (self.y, "vertical")):
             box.setToolTip(f"What the {axis} axis shows; markers on an arcsinh scale")
             box.setMinimumWidth(_NARROW)
             box.activated.connect(self._ask)
+        self.work = WorkLine(self._keep, self._refuse, parent=self)
+        self.work.stopped.connect(self._on_stop)
+        self.remark = QElidingLabel()
         self.kind.activated.connect(self._choose)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.kind)
-        line = QHBoxLayout()
-        line.setSpacing(4)
-        for widget in (self.x, self._against, self.y):
-            line.addWidget(widget, 1 if isinstance(widget, QComboBox) else 0)
-        layout.addLayout(line)
+        self.source.changed.connect(self._choose_source)
+        self._lay_out()
         bind(self, session.events.table, self._new_table)
         bind(self, session.events.measures, self._list_numbers)
         bind(self, session.clusterings_changed, self._list_numbers)  # annotations, too
         self._new_table()
 
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        top = Qt.AlignmentFlag.AlignTop  # below it, several sources have a button
+        for widgets in (
+            ((self.kind, 2), (self.of, 0), (self.source, 3)),
+            ((self.x, 1), (self._against, 0), (self.y, 1)),
+        ):
+            line = QHBoxLayout()
+            line.setSpacing(4)
+            for widget, stretch in widgets:
+                line.addWidget(widget, stretch, top)
+            layout.addLayout(line)
+        layout.addWidget(self.remark)
+        layout.addWidget(self.work)
+
+    def _explain(self, tip: str) -> None:
+        self.kind.tip = tip
+        self.kind.setToolTip(tip)
+
+    # what is chosen ----------------------------------------------------------------------------
+
     def _new_table(self) -> None:
+        """Go on where the cells and their numbers are the same, as after grouping; else anew."""
+        table, before = self._session.table, self._table
+        same = table is not None and before is not None and same_numbers(table, before)
+        self._table = table
+        if not same:
+            self.work.forget()
+            self._own = ()
+            self._take(nowhere(0 if table is None else table.n_obs))
+        if table is not None:
+            self.source.offer(offered_sources(table))
         self._list_numbers()
-        self._choose()
+        found = self.kind.currentData() == COMPONENTS and not self.message
+        if not (same and (self.work.asked or found)):
+            self._choose()
 
     def _list_numbers(self) -> None:
         """Offer markers and measures, keeping what is chosen."""
@@ -109,52 +169,100 @@ class MapAxes(QWidget):
             self._ask()  # one of them may be another now, or gone
 
     def _choose(self) -> None:
-        numbers = self.kind.currentData() == NUMBERS
+        numbers, table = self.kind.currentData() == NUMBERS, self._session.table
         for widget in (self.x, self._against, self.y):
             widget.setVisible(numbers)
+        choice = not numbers and table is not None and len(offered_sources(table)) > 1
+        for widget in (self.of, self.source):
+            widget.setVisible(choice)
+        if table is not None:
+            self.source.choose(self._own or self._usual(table))
         self._ask()
 
-    def _ask(self) -> None:
-        session, kind = self._session, self.kind.currentData()
-        table = session.table
-        self._errand.forget()
-        if table is None:
-            self._take(Places(np.empty((0, 2))))
-        elif kind == COMPONENTS:
-            self._errand.ask(_components, detached(table))
-        elif kind == NUMBERS:
-            names = (self.x.currentText(), self.y.currentText())
-            markers = [name in table.var_names for name in names]
-            scaled = [
-                _scaled(values_of(session, n), m) for n, m in zip(names, markers, strict=True)
-            ]
-            x, y = (f"{n} (arcsinh)" if m else n for n, m in zip(names, markers, strict=True))
-            self._take(Places(np.stack(scaled, axis=1), (x, y)))
-        elif "X_umap" in table.obsm:
-            self._take(Places(np.asarray(table.obsm["X_umap"], np.float64)[:, :2]))
-        else:
-            self._take(Places(np.full((table.n_obs, 2), np.nan)))
+    def _choose_source(self) -> None:
+        self._own = self.source.sources
+        self._ask()
 
-    def _take(self, places: Places) -> None:
-        self.places = places
+    def _usual(self, table: AnnData) -> tuple[str, ...]:
+        """Return what is shown unless a person has chosen."""
+        if "X_splicer" not in table.obsm:
+            return ("intensity",)
+        if self.kind.currentData() == COMPONENTS:
+            return ("representation",)
+        return main_sources(table) or self._session.settings.projection.sources
+
+    def again(self) -> None:
+        """Ask once more for what was stopped, or failed."""
+        self._ask()
+
+    # where the cells are -----------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        session, kind, table = self._session, self.kind.currentData(), self._session.table
+        self.work.forget()
+        sources = self.source.sources
+        self._remark(() if table is None or kind == NUMBERS else said_of_blank(table, sources))
+        if table is None:
+            self._take(nowhere(0))
+        elif kind == NUMBERS:
+            self._take(against(session, self.x.currentText(), self.y.currentText()))
+        elif kind == COMPONENTS:
+            self._asked = None
+            self._work(along_components, detached(table), sources)
+        else:
+            self._find_map(table, sources)
+
+    def _find_map(self, table: AnnData, sources: tuple[str, ...]) -> None:
+        projection = self._session.settings.projection
+        settings = ProjectionSettings.model_validate(projection.model_dump() | {"source": sources})
+        usual = set(sources) == set(self._usual(table))
+        key = MAIN if usual and MAIN in table.obsm else find_map(table, settings)
+        if key is not None:
+            self._take(on_the_map(table, key, sources))
+        elif usual:
+            self._take(nowhere(table.n_obs), self._session.words(_SOON))
+        else:
+            self._asked = settings
+            self._work(laying_out, detached(table), settings)
+
+    def _work(self, work: Callable[..., Any], *arguments: Any) -> None:
+        """Work for other places; those that there are stay until then."""
+        if self.message:
+            self._take(self.places)
+        self.work.ask(work, *arguments)
+
+    def _keep(self, found: Places | NDArray[np.float32]) -> None:
+        """Take what the work has found, and keep a map in the table as it is by now."""
+        table = self._session.table
+        if isinstance(found, Places):
+            self._take(found)
+        elif table is not None and self._asked is not None:
+            key = add_map(table, found, self._asked)
+            self._session.map_made.emit()
+            self._take(on_the_map(table, key, self._asked.sources))
+
+    def _on_stop(self) -> None:
+        self._say(f"The {self._what()} was stopped before it was done.")
+
+    def _refuse(self, error: Exception) -> None:
+        if not isinstance(error, SplicerError):
+            tell(error)  # with its details
+        self._say(in_words(error))
+
+    def _what(self) -> str:
+        kind = "PCA" if self._asked is None else "UMAP"
+        return f"{kind} of {source_words(self.source.sources)}"
+
+    def _say(self, message: str) -> None:
+        """Say why what is asked for is not there, and offer to try again."""
+        cells = 0 if self._session.table is None else self._session.table.n_obs
+        self._take(nowhere(cells), message, stopped=True)
+
+    def _take(self, places: Places, message: str = "", *, stopped: bool = False) -> None:
+        self.places, self.message, self.stopped = places, message, stopped
         self.changed.emit()
 
-
-def _components(table: AnnData) -> Places:
-    from napari_splicer.analysis.space import first_components
-
-    source = "representation" if "X_splicer" in table.obsm else "intensity"
-    scores = first_components(table, source, 2).astype(np.float64)
-    points = np.zeros((len(scores), 2))
-    points[:, : scores.shape[1]] = scores
-    points[~np.isfinite(scores).all(axis=1)] = np.nan
-    return Places(points, ("PC 1", "PC 2"))
-
-
-def _scaled(values: NDArray[np.float64], is_marker: bool) -> NDArray[np.float64]:
-    """Return a marker's intensities on the scale that cells are compared on; others as they are."""
-    if not is_marker:
-        return values
-    from napari_splicer.analysis.features import bent
-
-    return np.asarray(bent(values[:, None].astype(np.float32))[:, 0], np.float64)
+    def _remark(self, remarks: tuple[str, ...]) -> None:
+        self.remark.setText(" ".join(remarks))
+        self.remark.setToolTip(self.remark.text())
+        self.remark.setVisible(bool(remarks))

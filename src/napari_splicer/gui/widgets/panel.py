@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QStackedLayout,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QSize, QTimer
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui.failures import in_words
 from napari_splicer.gui.jobs import tell
+from napari_splicer.gui.widgets.message_page import MessagePage
 from napari_splicer.gui.widgets.work_line import WorkLine
 
 if TYPE_CHECKING:
@@ -42,12 +35,11 @@ class Panel(QWidget):
 
     def __init__(self, title: str, content: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._message = QLabel()
-        self._message.setWordWrap(True)
-        self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._message = MessagePage()
+        self.again = self._message.again
         self._stack = QStackedLayout()
         self._stack.addWidget(content)
-        self._stack.addWidget(self._message_page())
+        self._stack.addWidget(self._message)
 
         self.heading = _Heading(title)
         font = self.heading.font()
@@ -65,18 +57,6 @@ class Panel(QWidget):
         layout.addLayout(self._stack, stretch=1)
         self._layout = layout
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-
-    def _message_page(self) -> QWidget:
-        self.again = QPushButton("Try again")
-        self.again.hide()
-        page = QWidget()
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addStretch()
-        layout.addWidget(self._message)
-        layout.addWidget(self.again, alignment=Qt.AlignmentFlag.AlignHCenter)
-        layout.addStretch()
-        return page
 
     def working(
         self,
@@ -101,13 +81,13 @@ class Panel(QWidget):
         self._offer(in_words(error))
 
     def _offer(self, sentence: str) -> None:
-        self.say(sentence)
-        self.again.show()
+        self._message.say(sentence, again=True)
+        self._stack.setCurrentIndex(1)
 
     @property
     def message(self) -> str:
         """The sentence shown instead of the content, or nothing."""
-        return self._message.text() if self._stack.currentIndex() == 1 else ""
+        return self._message.sentence if self._stack.currentIndex() == 1 else ""
 
     def later(self, action: Callable[[], None]) -> QTimer:
         """Return a timer: started, it does ``action`` once map and image had time to follow.
@@ -120,8 +100,7 @@ class Panel(QWidget):
 
     def say(self, sentence: str) -> None:
         """Show a sentence instead of the content."""
-        self.again.hide()
-        self._message.setText(sentence)
+        self._message.say(sentence)
         self._stack.setCurrentIndex(1)
 
     def show_content(self) -> None:
