@@ -11,11 +11,15 @@ import pandas as pd
 from napari_splicer.analysis.features import bent, scaled_intensities
 from napari_splicer.analysis.groups import groups_of
 from napari_splicer.errors import MissingChannels
+from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_splicer.shares import Shares
+
+_AT_ONCE = 4  # markers
 _STANDS_OUT = 0.5  # standard deviations
 
 
@@ -66,15 +70,27 @@ def profile(table: AnnData, clustering: str) -> Profiles:
     InvalidSettings
         If the table has no such clustering.
     """
-    column = groups_of(table, clustering)
-    markers = table.var_names
-    scaled = pd.DataFrame(scaled_intensities(table), index=table.obs_names, columns=markers)
-    sd = scaled.std(ddof=0)
-    scores = (scaled - scaled.mean()) / sd.where(sd > 0, 1.0)
-    raw = pd.DataFrame(np.asarray(table.X), index=table.obs_names, columns=markers)
+    return finish(profiling(table, clustering))
+
+
+def profiling(table: AnnData, clustering: str) -> Shares[Profiles]:
+    """Do what :func:`profile` does, and yield how much is done: a few markers at a time."""
+    column, raw_NC = groups_of(table, clustering), np.asarray(table.X)
+    scaled_NC = scaled_intensities(table)
+    scores, medians = [], []
+    for start in range(0, max(table.n_vars, 1), _AT_ONCE):
+        markers = slice(start, start + _AT_ONCE)
+        named: dict[str, Any] = {"index": table.obs_names, "columns": table.var_names[markers]}
+        scaled = pd.DataFrame(scaled_NC[:, markers], **named)
+        sd = scaled.std(ddof=0)
+        scaled = (scaled - scaled.mean()) / sd.where(sd > 0, 1.0)
+        scores.append(scaled.groupby(column, observed=False).mean())
+        raw = pd.DataFrame(raw_NC[:, markers], **named)
+        medians.append(raw.groupby(column, observed=False).median())
+        yield min((start + _AT_ONCE) / max(table.n_vars, 1), 1.0)
     return Profiles(
-        scores.groupby(column, observed=False).mean(),
-        raw.groupby(column, observed=False).median(),
+        pd.concat(scores, axis=1),
+        pd.concat(medians, axis=1),
         composition(column, table.obs["region"].astype("category")),
     )
 

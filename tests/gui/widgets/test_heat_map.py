@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from readable import contrast
 from napari_splicer.analysis.profiles import profile
 from napari_splicer.gui import editing
 from napari_splicer.gui.session import Session
+from napari_splicer.gui.widgets import heat_map as heat_map_module
 from napari_splicer.gui.widgets.colouring import colouring_of, scale_colours
 from napari_splicer.gui.widgets.heat_map import EMPTY, RAW, HeatMap
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView, readable_on
@@ -48,6 +50,30 @@ def test_shows_the_profiles_of_the_active_clustering(heat_map, session):
     pd.testing.assert_frame_equal(
         shown.loc[expected.index, expected.columns], expected, check_names=False
     )
+
+
+def test_what_was_stopped_says_so_and_is_made_when_asked_again(
+    qtbot, heat_map, session, monkeypatch
+):
+    go_on, summarise = threading.Event(), heat_map_module._summarise
+
+    def waiting(*arguments):
+        while not go_on.wait(0.01):
+            yield 0.1
+        return (yield from summarise(*arguments))
+
+    monkeypatch.setattr(heat_map_module, "_summarise", waiting)
+    editing.merge(session, [0, 1])
+    qtbot.waitUntil(heat_map._work.isVisible)
+    heat_map._work.cancel.click()
+    assert heat_map.message == "Stopped before it was done."
+    assert not heat_map._work.isVisible()
+    go_on.set()
+    qtbot.waitUntil(lambda: not heat_map._work.errand.busy)
+    assert heat_map.message
+    heat_map.again.click()
+    qtbot.waitUntil(lambda: not heat_map.message)
+    assert len(heat_map.matrix.matrix.values) == 2
 
 
 def test_click_colours_by_the_marker_and_selects_the_group(qtbot, heat_map, session):
@@ -187,6 +213,6 @@ def test_numbers_can_be_read_on_every_colour_of_a_scale(name) -> None:
 def test_what_was_asked_of_a_table_that_is_gone_is_not_shown(qtbot, heat_map, session):
     heat_map._ask()
     session.table = None
-    qtbot.waitUntil(lambda: not heat_map._errand.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not heat_map._work.errand.busy, timeout=60_000)
     assert heat_map.message == EMPTY
     assert heat_map.matrix.matrix is None

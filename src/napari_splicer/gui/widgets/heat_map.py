@@ -9,7 +9,6 @@ import pandas as pd
 from qtpy.QtWidgets import QToolButton
 
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.widgets.colour_bar import ColourBar
 from napari_splicer.gui.widgets.colouring import scale_colours
 from napari_splicer.gui.widgets.matrix_view import Matrix, MatrixView
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from napari_splicer.analysis.profiles import Profiles
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.widgets.theme import Theme
+    from napari_splicer.shares import Shares
 
 EMPTY = (
     "Here will be what each group of cells looks like, marker by marker. Step ⑤ Cluster makes it."
@@ -52,7 +52,8 @@ class HeatMap(Panel):
         self._profiles: Profiles | None = None
         self._hidden_before: frozenset[str] = frozenset()
         self._alone = ""  # the group that a click has left alone
-        self._errand, self._due = Errand(self, self._show), self.later(self._ask)
+        self._work = self.working(self._show, self._ask)
+        self._due = self.later(self._ask)
         self.mode = NarrowBox()
         # napari's arrow is wider than the style's own hint for it.
         self.mode.setMinimumWidth(self.fontMetrics().horizontalAdvance(SCORES) + 60)
@@ -89,7 +90,7 @@ class HeatMap(Panel):
         table, clustering = self._session.table, self._session.clustering
         if table is None or clustering is None:
             self._due.stop()
-            self._errand.forget()  # or what was asked of the table before would still be shown
+            self._work.forget()  # or what was asked of the table before would still be shown
             self._profiles = None
             self.matrix.set_matrix(None)
             self.say(self._session.words(EMPTY))
@@ -100,7 +101,7 @@ class HeatMap(Panel):
         table, clustering = self._session.table, self._session.clustering
         if table is not None and clustering is not None:
             columns = table.obs[[clustering, "region"]].copy()
-            self._errand.ask(_summarise, table.X, table.var_names, columns, clustering)
+            self._work.ask(_summarise, table.X, table.var_names, columns, clustering)
 
     def _show(self, profiles: Profiles) -> None:
         self._profiles = profiles
@@ -168,14 +169,15 @@ class HeatMap(Panel):
 
 def _summarise(
     intensities: Any, markers: pd.Index, columns: pd.DataFrame, clustering: str
-) -> Profiles:
+) -> Shares[Profiles]:
     """Profile a table of its own, which of 10⁶ cells takes a while to make."""
     from anndata import AnnData
 
-    from napari_splicer.analysis.profiles import profile
+    from napari_splicer.analysis.profiles import profiling
 
     excerpt = AnnData(intensities, obs=columns, var=pd.DataFrame(index=markers))
-    return profile(excerpt, clustering).ordered()
+    profiles = yield from profiling(excerpt, clustering)
+    return profiles.ordered()
 
 
 def _per_marker(medians: pd.DataFrame) -> pd.DataFrame:
