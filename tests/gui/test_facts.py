@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import dask.array
 import numpy as np
 import pytest
 
-from napari_splicer.gui.facts import examine, looked_through, remarks, summary
+from napari_splicer.gui.facts import examine, looked_through, looking_through, remarks, summary
 from napari_splicer.images.image import MultiplexImage
 from napari_splicer.images.masks import LabelMask
+from napari_splicer.shares import finish
 
 
 @pytest.fixture
@@ -30,6 +32,20 @@ def test_integers_too() -> None:
     pixels[1, 3, 3] = 1
     image = MultiplexImage.from_array(pixels, ["dark", "dot"])
     assert looked_through(image) == (("dark",), 0)
+
+
+def test_large_images_are_looked_through_some_rows_at_a_time(image) -> None:
+    pixels = np.asarray(image.data).repeat(150, axis=1)
+    large = MultiplexImage.from_array(
+        dask.array.from_array(pixels, chunks=(1, 400, 30)), image.channels
+    )
+    shares = looking_through(large)
+    assert [round(next(shares), 2) for _ in range(3)] == [0.4, 0.8, 1.0]
+    assert finish(shares) == looked_through(image)
+    whole = np.full((1, 3000, 4), 2**63, np.uint64)
+    whole[0, -1, -1] += 1  # which no float tells
+    large = MultiplexImage.from_array(dask.array.from_array(whole, chunks=(1, 500, 4)), ["a"])
+    assert looked_through(large) == ((), 0)
 
 
 def test_pixels_without_a_number_are_said(image) -> None:

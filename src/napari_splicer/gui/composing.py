@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_splicer.components.suggestion import suggestions
 from napari_splicer.config import Component
 from napari_splicer.gui.component_colours import change_components, recolour_component
 from napari_splicer.gui.naming import free_name
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from napari_splicer.components.suggestion import Suggestion
     from napari_splicer.gui.session import Session
+    from napari_splicer.gui.snapshot import Snapshot
     from napari_splicer.model.bundle import Bundle
 
 
@@ -141,3 +144,11 @@ def _what_changed(old: Component, new: Component) -> str:
             return f"{where.format(*come, *gone)} component '{new.name}'"
         return f"Choose other markers for component '{new.name}'"
     return f"Change component '{new.name}'"
+
+
+def suggested(now: Snapshot) -> tuple[Suggestion, ...]:
+    """Find suggestions, in a worker."""
+    fields = now.fields()
+    if now.of_tiles:  # which no component may tell from a cell
+        fields = tuple(replace(field, cells=None) for field in fields)
+    return suggestions(fields, now.panel_groups)

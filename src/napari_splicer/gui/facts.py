@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask
 import numpy as np
@@ -12,13 +12,19 @@ from napari_splicer.errors import SplicerError
 from napari_splicer.gui.snapshot import Facts
 from napari_splicer.gui.words import count
 from napari_splicer.images.cell_table import scattered
+from napari_splicer.shares import finish, part, waited_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask
     from napari_splicer.patches.tile_mask import TileMask
+    from napari_splicer.shares import Shares
 
 _NAMED = 3
+_ROWS = 1024  # of pixels, looked through at once
+_PIXELS = 0.8  # share of the time that goes into pixels; the rest, into the mask
 
 
 def examine(image: MultiplexImage, mask: LabelMask | None) -> Facts:
@@ -26,14 +32,19 @@ def examine(image: MultiplexImage, mask: LabelMask | None) -> Facts:
 
     Channels are judged on the coarsest resolution: one that varies anywhere varies there too.
     """
-    constant, undefined = looked_through(image)
+    return finish(examining(image, mask))
+
+
+def examining(image: MultiplexImage, mask: LabelMask | None) -> Shares[Facts]:
+    """Do what :func:`examine` does, and yield how much is done."""
+    constant, undefined = yield from part(looking_through(image), 0, _PIXELS)
     facts = Facts(constant=constant, undefined=undefined)
     if len(constant) == len(image.channels):
         return replace(facts, problem=_no_signal(image))
     if mask is None or mask.shape != image.shape:  # whose cells are none of this image's
         return facts
     try:
-        cells = mask.cells()
+        cells = yield from part(waited_for(mask.cells), _PIXELS, 1)
     except SplicerError as error:
         return replace(facts, problem=str(error))
     sheet = image.sheet
@@ -68,22 +79,51 @@ def looked_through(image: MultiplexImage) -> tuple[tuple[str, ...], float]:
     undefined : float
         Which part of the worst channel's pixels, of those that vary, is no finite number.
     """
+    return finish(looking_through(image))
+
+
+def looking_through(image: MultiplexImage) -> Shares[tuple[tuple[str, ...], float]]:
+    """Do what :func:`looked_through` does, and yield how much is done: some rows at a time."""
     pixels = image.levels[-1]
-    if pixels.dtype.kind == "f":
-        finite = dask.array.isfinite(pixels)
-        lowest = dask.array.where(finite, pixels, np.inf).min(axis=(1, 2))
-        highest = dask.array.where(finite, pixels, -np.inf).max(axis=(1, 2))
-        missing = 1 - finite.mean(axis=(1, 2))
-    else:
-        lowest, highest = pixels.min(axis=(1, 2)), pixels.max(axis=(1, 2))
-        missing = np.zeros(len(image.channels))
-    low, high, missing = dask.compute(lowest, highest, missing)
+    height, width = pixels.shape[1:]
+    found = []
+    for start, stop in _bands(pixels.chunks[1]):
+        found.append(dask.compute(*_extremes(pixels[:, start:stop])))
+        yield stop / height
+    lowest, highest, missing = (np.stack(each) for each in zip(*found, strict=True))
+    low, high, share = lowest.min(0), highest.max(0), missing.sum(0) / (height * width)
     constant = tuple(name for name, flat in zip(image.channels, low >= high, strict=True) if flat)
-    return constant, float(missing[low < high].max(initial=0))
+    return constant, float(share[low < high].max(initial=0))
 
 
-def summary(image: MultiplexImage, facts: Facts | None, tiles: TileMask | None = None) -> str:
-    """Return what an image holds in one line; cells are being counted where there are no facts."""
+def _bands(rows: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Join chunks to bands of so many rows that all cores have work."""
+    start = stop = 0
+    for height in rows:
+        stop += height
+        if stop - start >= _ROWS or stop == sum(rows):
+            yield start, stop
+            start = stop
+
+
+def _extremes(pixels: Any) -> tuple[Any, Any, Any]:
+    """Return what is to be computed of (C, Y, X): lowest, highest, how many are no number."""
+    if pixels.dtype.kind != "f":
+        return pixels.min(axis=(1, 2)), pixels.max(axis=(1, 2)), np.zeros(len(pixels))
+    finite = dask.array.isfinite(pixels)
+    lowest = dask.array.where(finite, pixels, np.inf).min(axis=(1, 2))
+    highest = dask.array.where(finite, pixels, -np.inf).max(axis=(1, 2))
+    return lowest, highest, (~finite).sum(axis=(1, 2))
+
+
+def summary(
+    image: MultiplexImage,
+    facts: Facts | None,
+    tiles: TileMask | None = None,
+    *,
+    counting: bool = True,
+) -> str:
+    """Return what an image holds in one line; without facts, cells are being counted, or not."""
     height, width = image.shape
     parts = [count(len(image.channels), "channel"), f"{height:,} × {width:,} px"]
     if image.sheet is not None:
@@ -93,7 +133,7 @@ def summary(image: MultiplexImage, facts: Facts | None, tiles: TileMask | None =
     if tiles is not None:
         parts.append(count(len(tiles), "tile"))
     elif facts is None:
-        parts.append("counting cells …")
+        parts += ["counting cells …"] if counting else []
     elif facts.cells is not None:
         parts.append(count(facts.cells, "cell"))
     return ", ".join(parts)

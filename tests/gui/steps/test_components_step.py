@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
@@ -17,9 +18,11 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_splicer.gui import composing
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.widgets.channel_picker import ChannelPicker
+from napari_splicer.gui.widgets.suggestion_button import SOON
 from napari_splicer.images.masks import LabelMask
 
 
@@ -39,6 +42,32 @@ def test_an_empty_session_gets_the_first_suggestion(session, qtbot) -> None:
     assert names(session) == [c.name for c in step.suggest_button.suggestions[-1].components]
 
 
+def test_suggestions_can_be_stopped_and_asked_for_again(session, qtbot, monkeypatch) -> None:
+    go_on, suggested = threading.Event(), composing.suggested
+
+    def waiting(now):
+        go_on.wait()
+        return suggested(now)
+
+    monkeypatch.setattr(composing, "suggested", waiting)
+    session.components = ()
+    step = shown(session, qtbot)
+    qtbot.waitUntil(step.suggesting.isVisible)
+    assert not step.suggest_button.isEnabled()
+    assert step.suggest_button.toolTip() == SOON
+    step.suggesting.cancel.click()
+    assert not step.suggesting.isVisible()
+    assert "Stopped before components were suggested" in step.reason.text()
+    go_on.set()
+    qtbot.waitUntil(lambda: not step.suggesting.errand.busy)
+    assert session.components == ()
+    (again,) = step.suggest_button.menu().actions()
+    assert step.suggest_button.isEnabled()
+    again.trigger()
+    qtbot.waitUntil(lambda: bool(session.components), timeout=30_000)
+    assert "Stopped" not in step.reason.text()
+
+
 def test_what_step_image_says_of_a_mask_is_no_notification_besides(session, qtbot) -> None:
     session.components = ()
     session.cells = LabelMask.from_array(np.zeros(session.image.shape, int), name="empty")
@@ -46,7 +75,7 @@ def test_what_step_image_says_of_a_mask_is_no_notification_besides(session, qtbo
     notification_manager.notification_ready.connect(shown.append)
     step = ComponentsStep(session)
     qtbot.addWidget(step)
-    qtbot.waitUntil(lambda: not step._suggestion.busy, timeout=30_000)
+    qtbot.waitUntil(lambda: not step.suggesting.errand.busy, timeout=30_000)
     notification_manager.notification_ready.disconnect(shown.append)
     assert shown == []
     assert session.components == ()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +12,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 from superqt import QCollapsible
 
+from napari_splicer.gui.facts import examining
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.panels import rename_channel, take_panel
+from napari_splicer.gui.steps import image_facts
 from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.steps.image_step import ImageStep
 from napari_splicer.gui.widgets.notice_line import NoticeLine
@@ -52,16 +55,48 @@ def test_every_fold_says_what_is_in_it(step) -> None:
     }
 
 
+def test_counting_cells_can_be_stopped_and_asked_for_again(
+    step, viewer, tissue, qtbot, monkeypatch
+) -> None:
+    go_on, session, facts = threading.Event(), step.session, step.facts
+
+    def waiting(*arguments):
+        while not go_on.wait(0.01):
+            yield 0.1
+        return (yield from examining(*arguments))
+
+    monkeypatch.setattr(image_facts, "examining", waiting)
+    components = ComponentsStep(session)
+    qtbot.addWidget(components)
+    with qtbot.waitExposed(step):
+        step.show()
+    add_tissue(viewer, tissue)
+    qtbot.waitUntil(facts.work.isVisible)
+    assert facts.words.text().endswith("counting cells …")
+    assert "step ① Image" in components.suggest_button.toolTip()
+    facts.work.cancel.click()
+    assert "cells are not counted" in facts.words.text()
+    assert "counting" not in facts.words.text()
+    assert not facts.work.isVisible()
+    go_on.set()
+    qtbot.waitUntil(lambda: not facts.work.errand.busy)
+    assert session.facts is None
+    facts.again.click()
+    qtbot.waitUntil(lambda: session.facts is not None)
+    assert facts.words.text().endswith(f"{len(tissue.cells.cells()):,} cells")
+    assert not facts.again.isVisible()
+
+
 def test_a_guess_is_shown_with_its_facts(step, viewer, tissue, qtbot) -> None:
     add_tissue(viewer, tissue)
     assert step._pages.currentIndex() == 1
     assert step.image_box.currentText() == "field"
     assert step.mask_box.currentText() == "cells"
     cells = len(tissue.cells.cells())
-    qtbot.waitUntil(lambda: f"{cells:,} cells" in step.facts.text())
-    assert step.facts.text().startswith("12 channels, 160 × 160 px")
-    assert "touch the image's border" in step.remarks.text()
-    assert "pixel size is unknown" in step.remarks.text()
+    qtbot.waitUntil(lambda: f"{cells:,} cells" in step.facts.words.text())
+    assert step.facts.words.text().startswith("12 channels, 160 × 160 px")
+    assert "touch the image's border" in step.facts.remarks.text()
+    assert "pixel size is unknown" in step.facts.remarks.text()
 
 
 @pytest.mark.parametrize("planes", [0, 2])
@@ -97,7 +132,7 @@ def test_channels_without_signal_are_named(step, viewer, qtbot) -> None:
     pixels = np.zeros((2, 16, 16), np.uint8)
     pixels[0, 3, 3] = 1
     viewer.add_image(pixels, metadata={"channels": ["dot", "dark"]})
-    qtbot.waitUntil(lambda: "Without any signal: dark." in step.remarks.text())
+    qtbot.waitUntil(lambda: "Without any signal: dark." in step.facts.remarks.text())
 
 
 def test_renaming_a_channel_reaches_image_and_components(step, viewer, session, qtbot) -> None:
@@ -203,8 +238,8 @@ def test_image_and_mask_are_opened_with_names_and_place(step, viewer, tmp_path, 
     assert sum(layer.visible for layer in viewer.layers[:4]) == 3
     assert not viewer.layers[-1].visible
     np.testing.assert_array_equal(viewer.layers[-1].scale, (0.5, 0.5))
-    qtbot.waitUntil(lambda: step.facts.text().endswith("2 cells"))
-    assert step.remarks.text() == "• 1 cell touches the image's border."
+    qtbot.waitUntil(lambda: step.facts.words.text().endswith("2 cells"))
+    assert step.facts.remarks.text() == "• 1 cell touches the image's border."
 
 
 def test_another_layer_can_be_chosen(step, viewer, tissue, qtbot) -> None:
@@ -241,7 +276,7 @@ def test_a_message_about_a_file_goes_when_the_next_one_opens(step, tmp_path, qtb
 def test_facts_of_an_image_that_is_gone_are_not_taken(step, viewer, tissue, qtbot) -> None:
     add_tissue(viewer, tissue)
     viewer.layers.clear()
-    qtbot.waitUntil(lambda: not step._examination.busy)
+    qtbot.waitUntil(lambda: not step.facts.work.errand.busy)
     assert step.session.facts is None
 
 

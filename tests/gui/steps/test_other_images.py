@@ -40,7 +40,7 @@ def channels_of(session: Session) -> set[str]:
 def turn_to(session: Session, image: MultiplexImage, qtbot: QtBot) -> None:
     step = session.step
     session.image = image
-    qtbot.waitUntil(lambda: not step._suggestion.busy, timeout=30_000)
+    qtbot.waitUntil(lambda: not step.suggesting.errand.busy, timeout=30_000)
 
 
 def test_a_suggestion_is_made_anew_for_other_channels(suggested: Session, qtbot: QtBot) -> None:
@@ -106,7 +106,7 @@ def test_a_channel_renamed_by_hand_and_one_left_out_by_a_panel(
     assert suggested.components == suggested.suggested
     path = panel(tmp_path, image.channels, left_out=image.channels[1:3])
     assert take_panel(suggested, path)
-    qtbot.waitUntil(lambda: not suggested.step._suggestion.busy, timeout=30_000)
+    qtbot.waitUntil(lambda: not suggested.step.suggesting.errand.busy, timeout=30_000)
     assert channels_of(suggested) <= set(suggested.image.channels)
     assert not channels_of(suggested) & set(image.channels[1:3])
 

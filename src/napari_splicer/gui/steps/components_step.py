@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_splicer.components.decomposition import Decomposition
-from napari_splicer.components.suggestion import Suggestion, suggestions
+from napari_splicer.components.suggestion import Suggestion
 from napari_splicer.errors import SplicerError
 from napari_splicer.gui import composing
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.component_colours import component_colours
-from napari_splicer.gui.jobs import Errand, tell
+from napari_splicer.gui.failures import in_words
+from napari_splicer.gui.jobs import tell
 from napari_splicer.gui.naming import in_no_component
 from napari_splicer.gui.panels import of_other_channels, take_panel
 from napari_splicer.gui.steps.cell_preview import CellPreview
@@ -22,19 +22,21 @@ from napari_splicer.gui.steps.page import StepPage, allow, text
 from napari_splicer.gui.widgets.component_editor import ComponentEditor
 from napari_splicer.gui.widgets.component_list import ComponentList
 from napari_splicer.gui.widgets.file_drop import FileDrop, is_panel
-from napari_splicer.gui.widgets.suggestion_button import SuggestionButton
+from napari_splicer.gui.widgets.suggestion_button import SOON, SuggestionButton
 from napari_splicer.gui.widgets.swatch import ask_for_colour
 from napari_splicer.gui.widgets.undo_buttons import UndoButtons
+from napari_splicer.gui.widgets.work_line import WorkLine
 
 if TYPE_CHECKING:
     from napari_splicer.config import Component
     from napari_splicer.gui.readiness import Readiness, StepName
     from napari_splicer.gui.session import Session
-    from napari_splicer.gui.snapshot import Snapshot
     from napari_splicer.gui.widgets.theme import Theme
 
 _YOURS, _UNTIL = "Your own", "They were here before the model was loaded."
 _REPLACED = "They were here before a suggestion was taken."
+_NOT_YET = "Suggestions are made once step ① Image has looked through image and mask."
+_STOPPED = "Stopped before components were suggested: the button above makes suggestions."
 _DROP = "Let go to suggest the groups of this panel file as components, and take its names."
 
 
@@ -53,7 +55,8 @@ class ComponentsStep(StepPage):
         self._shown = session.components
         self._made_for: tuple[str, ...] = ()  # channels of the image that they were taken for
         self._of_tiles = session.of_tiles
-        self._suggestion = Errand(self, self._take_suggestions, self._refuse)
+        self.suggesting = WorkLine(self._take_suggestions, self._refuse, parent=self)
+        self.suggesting.stopped.connect(lambda: self._offer((), _STOPPED, again=True))
         self.column.addWidget(
             text(
                 "Each component is a set of markers, seen in all of the patch (the square that "
@@ -63,6 +66,7 @@ class ComponentsStep(StepPage):
             )
         )
         self.column.addLayout(self._buttons())
+        self.column.addWidget(self.suggesting)
         # Above the rows, however many there are: it changes with each click in the image.
         self.preview = CellPreview(session, "What each component sees")
         self.column.addWidget(self.preview)
@@ -100,6 +104,7 @@ class ComponentsStep(StepPage):
     def _buttons(self) -> QHBoxLayout:
         self.suggest_button = SuggestionButton()
         self.suggest_button.chosen.connect(self.take)
+        self.suggest_button.wanted.connect(self._on_image)
         self.add_button = QPushButton("Add")
         self.add_button.clicked.connect(self.add)
         line = QHBoxLayout()
@@ -120,10 +125,12 @@ class ComponentsStep(StepPage):
         ):
             self._close_editor()
         if session.image is None or session.snapshot().units is None or session.facts is None:
-            self._suggestion.forget()
-            self._offer(())  # those of the image before do not fit this one
+            self.suggesting.forget()
+            self._offer((), _NOT_YET)  # those of the image before do not fit this one
             return
-        self._suggestion.ask(_suggested, session.snapshot())
+        if not self.suggest_button.suggestions:
+            self._offer(())
+        self.suggesting.ask(composing.suggested, session.snapshot())
 
     def _on_tiles(self) -> None:
         """Suggest anew for tiles, or for cells again; how tiles lie does not matter."""
@@ -141,12 +148,14 @@ class ComponentsStep(StepPage):
             composing.begin_with(self.session, found[0])
 
     def _refuse(self, error: Exception) -> None:
-        self._offer(())
+        self._offer((), in_words(error))
         if not isinstance(error, SplicerError):  # which step Image says already, until it is mended
             tell(error)
 
-    def _offer(self, found: tuple[Suggestion, ...]) -> None:
-        self.suggest_button.offer(found)
+    def _offer(
+        self, found: tuple[Suggestion, ...], why: str = SOON, *, again: bool = False
+    ) -> None:
+        self.suggest_button.offer(found, why, again=again)
         self._show_reason()
 
     def _replaced(self, now: tuple[Component, ...], before: tuple[Component, ...]) -> None:
@@ -284,11 +293,3 @@ class ComponentsStep(StepPage):
 
 def _channels(session: Session) -> tuple[str, ...]:
     return () if session.image is None else session.image.channels
-
-
-def _suggested(now: Snapshot) -> tuple[Suggestion, ...]:
-    """Find suggestions, in a worker."""
-    fields = now.fields()
-    if now.of_tiles:  # which no component may tell from a cell
-        fields = tuple(replace(field, cells=None) for field in fields)
-    return suggestions(fields, now.panel_groups)

@@ -19,8 +19,6 @@ from napari_splicer.gui.beside import folder_of_image
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.disguised import disguised_masks, unmask
 from napari_splicer.gui.docks import open_sample
-from napari_splicer.gui.facts import examine, remarks, summary
-from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.panels import take_panel
 from napari_splicer.gui.reading import size_of
 from napari_splicer.gui.run_files import is_run_file, open_run_file
@@ -28,6 +26,7 @@ from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.steps.apart_offer import ApartOffer
 from napari_splicer.gui.steps.channel_names import ChannelNames
 from napari_splicer.gui.steps.describe_form import DescribeForm
+from napari_splicer.gui.steps.image_facts import ImageFacts
 from napari_splicer.gui.steps.lay_offer import LayOffer
 from napari_splicer.gui.steps.mask_maker import MaskMaker
 from napari_splicer.gui.steps.page import StepPage, fold, heading, narrow_form, text, with_button
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from napari_splicer.gui.jobs import JobRunner
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.readiness import Readiness, StepName
-    from napari_splicer.gui.snapshot import Facts
     from napari_splicer.gui.widgets.theme import Theme
 
 _FILES = "Images (*.tif *.tiff *.ome.tif *.npy);;All files (*)"
@@ -76,7 +74,6 @@ class ImageStep(StepPage):
     def __init__(self, link: ViewerLink, runner: JobRunner, parent: QWidget | None = None) -> None:
         super().__init__(link.session, parent)
         self._link, self._runner = link, runner
-        self._examination = Errand(self, self._take_facts)
         self._pages = QStackedWidget()
         self._pages.addWidget(self._empty())
         self._pages.addWidget(self._chooser())
@@ -86,12 +83,7 @@ class ImageStep(StepPage):
         )
         bind(self, link.changed, self._refresh)
         bind(self, self.session.events.image, self._forget_error)
-        bind(self, self.session.events.image, self._examine)
-        bind(self, self.session.events.cells, self._examine)
-        bind(self, self.session.events.tiles, self._tiles_changed)
-        bind(self, self.session.events.facts, self._describe)
         self._refresh()
-        self._examine()
 
     # parts -------------------------------------------------------------------------------------
 
@@ -153,14 +145,12 @@ class ImageStep(StepPage):
         layout.addWidget(self.apart)
         self.elsewhere = LayOffer(self._link)
         layout.addWidget(self.elsewhere)
-        self.facts = text()
-        self.remarks = text(small=True)
+        self.facts = ImageFacts(self.session)
         self.disguised = text()
         self.maker = MaskMaker(self._link, self._runner)
         layout.addWidget(self.disguised)
         layout.addWidget(self.maker)
         layout.addWidget(self.facts)
-        layout.addWidget(self.remarks)
         self.names = ChannelNames(self.session)
         layout.addWidget(self.names)
         layout.addWidget(self._regions())
@@ -256,32 +246,6 @@ class ImageStep(StepPage):
         notice = self.session.notice
         if notice is not None and (notice.kind, notice.stage) == ("error", "open"):
             self.session.notice = None
-
-    def _examine(self) -> None:
-        self.session.facts, self._examined = None, self.session.of_tiles
-        self._examination.forget()
-        if self.session.image is not None:
-            mask = None if self.session.of_tiles else self.session.cells
-            self._examination.ask(examine, self.session.image, mask)
-        self._describe()
-
-    def _tiles_changed(self) -> None:
-        """Look at the mask only where it counts; how tiles lie changes no fact."""
-        if self._examined != self.session.of_tiles:
-            self._examine()
-        self._describe()
-
-    def _take_facts(self, facts: Facts) -> None:
-        self.session.facts = facts
-
-    def _describe(self) -> None:
-        image, facts = self.session.image, self.session.facts
-        if image is None:
-            self.facts.setText("No image is chosen.")
-            self.remarks.clear()
-            return
-        self.facts.setText(summary(image, facts, self.session.tiles))
-        self.remarks.setText("\n".join(f"• {remark}" for remark in remarks(image, facts)))
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Mark the mask box while a mask is missing or unfit."""
