@@ -16,6 +16,7 @@ from napari_splicer.gui.facts import examining
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.panels import rename_channel, take_panel
+from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.steps import image_facts
 from napari_splicer.gui.steps.components_step import ComponentsStep
 from napari_splicer.gui.steps.image_step import ImageStep
@@ -68,11 +69,14 @@ def test_counting_cells_can_be_stopped_and_asked_for_again(
     monkeypatch.setattr(image_facts, "examining", waiting)
     components = ComponentsStep(session)
     qtbot.addWidget(components)
+    components.show_readiness(resolve(session.snapshot()))
+    assert components.suggest_button.toolTip().startswith("Choose an image first")
     with qtbot.waitExposed(step):
         step.show()
     add_tissue(viewer, tissue)
     qtbot.waitUntil(facts.work.isVisible)
     assert facts.words.text().endswith("counting cells …")
+    components.show_readiness(resolve(session.snapshot()))
     assert "step ① Image" in components.suggest_button.toolTip()
     facts.work.cancel.click()
     assert "cells are not counted" in facts.words.text()

@@ -283,8 +283,7 @@ class ComponentsStep(StepPage):
         state = readiness.steps["components"]
         allow(self.add_button, state, "Add a component, then choose its markers and region")
         self.preview.show_state(state)
-        if state.status == "blocked":
-            self.suggest_button.setToolTip(state.why)
+        self.suggest_button.block(state.why if state.status == "blocked" else "")
 
     def show_theme(self, theme: Theme) -> None:
         """Let what is said of a dragged file follow the theme."""

@@ -36,7 +36,7 @@ class SuggestionButton(QPushButton):
         super().__init__("Suggestions", parent)
         self.suggestions: tuple[Suggestion, ...] = ()
         self._kept: Suggestion | None = None
-        self._why, self._again = SOON, False
+        self._why, self._again, self._blocked = SOON, False, ""
         self.setMenu(QMenu(self))
 
     def keep(self, own: Suggestion) -> None:
@@ -53,7 +53,7 @@ class SuggestionButton(QPushButton):
         kept = () if self._kept is None or not suggestions else (self._kept,)
         self.suggestions = (*suggestions, *kept)
         self.setEnabled(bool(suggestions) or again)
-        self.setToolTip(_TIP if suggestions else why)
+        self._explain()
         menu = self.menu()
         menu.clear()
         menu.setToolTipsVisible(True)
@@ -66,6 +66,14 @@ class SuggestionButton(QPushButton):
             names = ", ".join(component.name for component in suggestion.components)
             action.setToolTip(f"<p>{escape(suggestion.reason)}</p><p>{escape(names)}</p>")
             action.triggered.connect(lambda _=False, s=suggestion: self.chosen.emit(s))
+
+    def block(self, why: str) -> None:
+        """Say why nothing can be suggested yet; empty where it can."""
+        self._blocked = why
+        self._explain()
+
+    def _explain(self) -> None:
+        self.setToolTip(self._blocked or (_TIP if self.suggestions else self._why))
 
     def reason_of(self, components: Sequence[Component]) -> str:
         """Return why these components were suggested, or that this was stopped; else nothing."""
