@@ -350,7 +350,7 @@ class Tour:
         person.click(dock.pages["model"].train_panel.button)
         person.wait(lambda: session.job is not None)
         person.wait(lambda: session.job is None and session.table_fits and bool(session.groups))
-        tick = dock.pages["cluster"].likeness
+        tick = dock.pages["cluster"].likeness.tick
         person.wait(tick.isEnabled)
         person.click(dock.headers["cluster"])
         person.click(tick)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from napari.layers.labels._labels_utils import get_contours
 
 from napari_splicer.config import Component
 from napari_splicer.embedding.table import note_representation
-from napari_splicer.gui import commands
+from napari_splicer.gui import commands, mixing
 from napari_splicer.gui.drawing import DRAWING
 from napari_splicer.gui.facts import examine
 from napari_splicer.gui.ground import TILES
@@ -19,6 +21,7 @@ from napari_splicer.gui.mixing import ROLE, mixture_levels
 from napari_splicer.gui.painting import GROUPS, SELECTED
 from napari_splicer.gui.pointing import CELL
 from napari_splicer.gui.snapshot import MIXTURE
+from napari_splicer.gui.widgets.likeness_tick import LikenessTick
 from napari_splicer.patches import tile_mask
 
 SCALE, SHIFT, TURN = 0.5, (10.0, 20.0), 12.0
@@ -120,6 +123,38 @@ def test_likeness_is_a_layer_of_colours_in_place_of_the_groups(link, qtbot) -> N
     np.testing.assert_allclose(layer.data_to_world((7, 9)), image.data_to_world((7, 9)))
     session.colour_by = None
     qtbot.waitUntil(lambda: link.own_layer(GROUPS) is not None and not layer.visible)
+
+
+def test_the_colours_of_likeness_can_be_stopped_and_asked_for_again(
+    link, qtbot, monkeypatch
+) -> None:
+    go_on, colours, session = threading.Event(), mixing._colours, link.session
+
+    def waiting(table):
+        while not go_on.wait(0.01):
+            yield 0.1
+        return (yield from colours(table))
+
+    monkeypatch.setattr(mixing, "_colours", waiting)
+    likeness = LikenessTick(session)
+    qtbot.addWidget(likeness)
+    with qtbot.waitExposed(likeness):
+        likeness.show()
+    embedded(link, qtbot)
+    qtbot.waitUntil(likeness.line.isVisible)
+    likeness.line.cancel.click()
+    assert not likeness.line.isVisible()
+    assert "stopped" in likeness.words.text()
+    assert likeness.words.isVisible()
+    assert "stopped" in likeness.tick.toolTip()
+    go_on.set()
+    session.table = session.table.copy()  # as grouping hands it over
+    qtbot.wait(100)
+    assert session.mixture is None
+    likeness.again.click()
+    qtbot.waitUntil(lambda: session.mixture is not None)
+    assert likeness.tick.isEnabled()
+    assert not likeness.words.isVisible()
 
 
 def test_a_click_picks_the_tile_and_outlines_it(link, qtbot) -> None:

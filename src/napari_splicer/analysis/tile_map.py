@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_splicer.analysis.space import first_components
+from napari_splicer.analysis.space import finding_components
+from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
+
+    from napari_splicer.shares import Shares
 
 _DARKEST, _BRIGHTEST = 0.01, 0.99  # quantiles; a few odd tiles must not take the whole range
 
@@ -110,7 +113,14 @@ def principal_colours(
     InvalidSettings, UnusableChannel
         As :func:`napari_splicer.analysis.features.features`.
     """
-    scores = first_components(table, source, 3, seed=seed)
+    return finish(finding_colours(table, source, seed=seed))
+
+
+def finding_colours(
+    table: AnnData, source: str = "representation", *, seed: int = 0
+) -> Shares[NDArray[np.uint8]]:
+    """Do what :func:`principal_colours` does, and yield how much is done."""
+    scores = yield from finding_components(table, source, 3, seed=seed)
     known = np.isfinite(scores).all(axis=1)
     low, high = np.quantile(scores[known], [_DARKEST, _BRIGHTEST], axis=0)
     colours = np.zeros((table.n_obs, 3), np.uint8)

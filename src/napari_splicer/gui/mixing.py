@@ -10,10 +10,12 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer
 
-from napari_splicer.analysis.tile_map import principal_colours
+from napari_splicer.analysis.maps import same_numbers
+from napari_splicer.analysis.tile_map import finding_colours
 from napari_splicer.embedding.table import holds_tiles
 from napari_splicer.gui.id_index import IdIndex
-from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.jobs import Errand, tell
+from napari_splicer.gui.mixture_work import mixture_work
 from napari_splicer.gui.painting import place_of
 from napari_splicer.gui.reading import OWN
 from napari_splicer.gui.snapshot import MIXTURE, detached
@@ -21,9 +23,11 @@ from napari_splicer.gui.snapshot import MIXTURE, detached
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from anndata import AnnData
     from numpy.typing import NDArray
 
     from napari_splicer.gui.layers import ViewerLink
+    from napari_splicer.shares import Shares
 
 ROLE = "mixture"
 _NAME = "SpliCER likeness"
@@ -40,7 +44,11 @@ class Mixer:
     def __init__(self, link: ViewerLink) -> None:
         self._link, self._session = link, link.session
         self._holder = QObject()  # with which the errand ends
-        self._errand = Errand(self._holder, self._take)
+        self._work = mixture_work(self._session)
+        self._work.stop.connect(self._stop)
+        self._work.again.connect(self._again)
+        self._stopped: AnnData | None = None  # whose colours a person does not wait for
+        self._errand = Errand(self._holder, self._take, self._refuse, self._work.shared.emit)
         self._drawn: Any = None
         self._due = QTimer(singleShot=True)
         self._due.timeout.connect(self._draw)
@@ -51,16 +59,37 @@ class Mixer:
         events.opacity.connect(self._set_opacity)
 
     def _ask(self) -> None:
-        table = self._session.table
+        table, stopped = self._session.table, self._stopped
         self._ask_to_draw()
-        if table is None or not holds_tiles(table) or "X_splicer" not in table.obsm:
+        if table is not None and stopped is not None and same_numbers(table, stopped):
+            return  # as after grouping
+        self._stopped = None
+        wanted = table is not None and holds_tiles(table) and "X_splicer" in table.obsm
+        if table is None or not wanted:
             self._errand.forget()
         elif self._session.mixture is None:
+            self._work.become("working")
             self._errand.ask(_colours, detached(table))
+            return
+        self._work.become("")
 
     def _take(self, colours: NDArray[np.uint8]) -> None:
+        self._work.become("")
         if len(colours) == len(self._session.ids()):
             self._session.mixture = colours
+
+    def _refuse(self, error: Exception) -> None:
+        self._stop()
+        tell(error)
+
+    def _stop(self) -> None:
+        self._errand.forget()
+        self._stopped = self._session.table
+        self._work.become("stopped")
+
+    def _again(self) -> None:
+        self._stopped = None
+        self._ask()
 
     def _ask_to_draw(self) -> None:
         self._due.start(0)
@@ -98,8 +127,9 @@ class Mixer:
         layer.visible = wanted
 
 
-def _colours(table: Any) -> NDArray[np.uint8]:
-    return principal_colours(table, "representation")
+def _colours(table: AnnData) -> Shares[NDArray[np.uint8]]:
+    colours = yield from finding_colours(table, "representation")
+    return colours
 
 
 def mixture_levels(

@@ -97,8 +97,9 @@ def test_words_follow_what_is_described(qtbot) -> None:
 def test_likeness_waits_for_its_colours_and_says_so(qtbot, table) -> None:
     session = Session()
     session.table = table
-    tick = LikenessTick(session)
-    qtbot.addWidget(tick)
+    likeness = LikenessTick(session)
+    qtbot.addWidget(likeness)
+    tick = likeness.tick
     assert not tick.isEnabled()
     assert "embed the tiles with a model" in tick.toolTip()
     table.obsm["X_splicer"] = np.zeros((6, 2), np.float32)
