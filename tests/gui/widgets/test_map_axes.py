@@ -16,7 +16,7 @@ from napari_splicer.gui import cell_places
 from napari_splicer.gui.naming import source_words
 from napari_splicer.gui.widgets import map_axes
 from napari_splicer.gui.widgets.cell_map import CellMap
-from napari_splicer.gui.widgets.map_axes import COMPONENTS, MAP
+from napari_splicer.gui.widgets.map_axes import COMPONENTS, MAP, NUMBERS
 
 if TYPE_CHECKING:
     from napari_splicer.gui.widgets.map_axes import MapAxes
@@ -124,20 +124,55 @@ def test_until_another_map_is_there_the_one_before_stays_with_its_title(
     assert not axes.work.isVisible()
 
 
+def test_a_map_is_made_to_its_end_while_something_else_is_looked_at(
+    qtbot, cell_map, session, slowly
+):
+    axes, title = cell_map.axes, cell_map.ground.title
+    choose(axes, IMMUNE)
+    qtbot.waitUntil(axes.work.isVisible)
+    choose(axes, "combined")
+    turn_to(axes, NUMBERS)
+    turn_to(axes, MAP)
+    assert axes.work.asked
+    assert title.text() == of("combined")
+    choose(axes, IMMUNE)
+    choose(axes, "combined")
+    slowly.set()
+    qtbot.waitUntil(lambda: not axes.work.asked, timeout=60_000)
+    assert [m.source for m in further_maps(session.table).values()] == [IMMUNE]
+    assert title.text() == of("combined")
+    choose(axes, IMMUNE)
+    assert title.text() == of(IMMUNE)
+
+
+def test_stopping_a_map_leaves_what_is_looked_at_meanwhile(qtbot, cell_map, session, slowly):
+    axes = cell_map.axes
+    choose(axes, IMMUNE)
+    qtbot.waitUntil(axes.work.isVisible)
+    choose(axes, "combined")
+    axes.work.cancel.click()
+    assert cell_map.ground.title.text() == of("combined")
+    assert not cell_map.ground.page.isVisible()
+    slowly.set()
+    qtbot.waitUntil(lambda: not axes.work.errand.busy)
+    assert further_maps(session.table) == {}
+
+
 @pytest.mark.parametrize("kind", [MAP, COMPONENTS])
 def test_what_was_stopped_says_so_and_how_to_go_on(qtbot, cell_map, session, slowly, kind):
     axes, page = cell_map.axes, cell_map.ground.page
     turn_to(axes, kind)
     choose(axes, IMMUNE)
-    qtbot.waitUntil(axes.work.isVisible)
-    axes.work.cancel.click()
-    assert not axes.work.isVisible()
+    work = axes.work if kind == MAP else axes.finding
+    qtbot.waitUntil(work.isVisible)
+    work.cancel.click()
+    assert not work.isVisible()
     assert page.isVisible()
     assert "component immune was stopped" in page.sentence
     assert not cell_map.ground.title.isVisible()
     assert len(shown(cell_map)) == 0
     slowly.set()
-    qtbot.waitUntil(lambda: not axes.work.errand.busy)
+    qtbot.waitUntil(lambda: not work.errand.busy)
     assert further_maps(session.table) == {}
     page.again.click()
     qtbot.waitUntil(lambda: len(shown(cell_map)) == session.table.n_obs, timeout=60_000)
@@ -153,7 +188,8 @@ def test_places_by_an_earlier_model_are_not_shown_for_the_present_one(
     slowly.set()
     turn_to(axes, kind)
     choose(axes, IMMUNE)
-    qtbot.waitUntil(lambda: not axes.work.asked, timeout=60_000)
+    work = axes.work if kind == MAP else axes.finding
+    qtbot.waitUntil(lambda: not work.asked, timeout=60_000)
     assert len(shown(cell_map)) == session.table.n_obs
     slowly.clear()
     other = make_table()  # of the same cells
@@ -164,7 +200,7 @@ def test_places_by_an_earlier_model_are_not_shown_for_the_present_one(
     assert len(shown(cell_map)) == 0
     assert axes.source.sources == (("combined",) if kind == MAP else ("representation",))
     slowly.set()
-    qtbot.waitUntil(lambda: not axes.work.errand.busy)
+    qtbot.waitUntil(lambda: not work.errand.busy)
     assert further_maps(other) == {}
     if kind == MAP:
         assert "Cluster" in cell_map.ground.page.sentence

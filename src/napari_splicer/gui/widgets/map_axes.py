@@ -32,9 +32,6 @@ from napari_splicer.gui.widgets.wording import Wording
 from napari_splicer.gui.widgets.work_line import WorkLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -105,8 +102,10 @@ class MapAxes(QWidget):
             box.setToolTip(f"What the {axis} axis shows; markers on an arcsinh scale")
             box.setMinimumWidth(_NARROW)
             box.activated.connect(self._ask)
-        self.work = WorkLine(self._keep, self._refuse, parent=self)
-        self.work.stopped.connect(self._on_stop)
+        self.finding = WorkLine(self._take, self._refuse, parent=self)
+        self.finding.stopped.connect(self._on_stop)
+        self.work = WorkLine(self._keep, self._map_refused, parent=self)
+        self.work.stopped.connect(self._map_stopped)
         self.remark = QElidingLabel()
         self.kind.activated.connect(self._choose)
         self.source.changed.connect(self._choose_source)
@@ -131,6 +130,7 @@ class MapAxes(QWidget):
                 line.addWidget(widget, stretch, top)
             layout.addLayout(line)
         layout.addWidget(self.remark)
+        layout.addWidget(self.finding)
         layout.addWidget(self.work)
 
     def _explain(self, tip: str) -> None:
@@ -145,14 +145,13 @@ class MapAxes(QWidget):
         same = table is not None and before is not None and same_numbers(table, before)
         self._table = table
         if not same:
-            self.work.forget()
+            self._forget()
             self._own = ()
             self._take(nowhere(0 if table is None else table.n_obs))
         if table is not None:
             self.source.offer(offered_sources(table))
         self._list_numbers()
-        found = self.kind.currentData() == COMPONENTS and not self.message
-        if not (same and (self.work.asked or found)):
+        if not (same and self.kind.currentData() == COMPONENTS and not self.message):
             self._choose()
 
     def _list_numbers(self) -> None:
@@ -199,16 +198,17 @@ class MapAxes(QWidget):
 
     def _ask(self) -> None:
         session, kind, table = self._session, self.kind.currentData(), self._session.table
-        self.work.forget()
+        self.finding.forget()  # a map is made to its end, whatever is looked at meanwhile
         sources = self.source.sources
         self._remark(() if table is None or kind == NUMBERS else said_of_blank(table, sources))
         if table is None:
+            self._forget()
             self._take(nowhere(0))
         elif kind == NUMBERS:
             self._take(against(session, self.x.currentText(), self.y.currentText()))
         elif kind == COMPONENTS:
-            self._asked = None
-            self._work(along_components, detached(table), sources)
+            self._wait()
+            self.finding.ask(along_components, detached(table), sources)
         else:
             self._find_map(table, sources)
 
@@ -219,39 +219,59 @@ class MapAxes(QWidget):
         key = MAIN if usual and MAIN in table.obsm else find_map(table, settings)
         if key is not None:
             self._take(on_the_map(table, key, sources))
-        elif usual:
+            return
+        if usual:
             self._take(nowhere(table.n_obs), self._session.words(_SOON))
-        else:
+            return
+        self._wait()
+        if not (self.work.asked and self._asked == settings):
             self._asked = settings
-            self._work(laying_out, detached(table), settings)
+            self.work.setToolTip(f"The UMAP of {source_words(sources)} is being made")
+            self.work.ask(laying_out, detached(table), settings)
 
-    def _work(self, work: Callable[..., Any], *arguments: Any) -> None:
-        """Work for other places; those that there are stay until then."""
+    def _forget(self) -> None:
+        for line in (self.finding, self.work):
+            line.forget()
+
+    def _wait(self) -> None:
+        """Let places be until there are others; say nothing in their stead any more."""
         if self.message:
             self._take(self.places)
-        self.work.ask(work, *arguments)
 
-    def _keep(self, found: Places | NDArray[np.float32]) -> None:
-        """Take what the work has found, and keep a map in the table as it is by now."""
+    def _keep(self, layout: NDArray[np.float32]) -> None:
+        """Keep a map in the table as it is by now, and show it if it is still chosen."""
         table = self._session.table
-        if isinstance(found, Places):
-            self._take(found)
-        elif table is not None and self._asked is not None:
-            key = add_map(table, found, self._asked)
+        if table is not None and self._asked is not None:
+            add_map(table, layout, self._asked)
             self._session.map_made.emit()
-            self._take(on_the_map(table, key, self._asked.sources))
+            if self._awaited():
+                self._ask()
+
+    def _awaited(self) -> bool:
+        """Return whether the map that was asked for is what is chosen now."""
+        asked = self._asked
+        if asked is None or self.kind.currentData() != MAP:
+            return False
+        return set(asked.sources) == set(self.source.sources)
+
+    def _map_stopped(self) -> None:
+        if self._awaited():
+            self._on_stop()
+
+    def _map_refused(self, error: Exception) -> None:
+        if self._awaited():
+            self._refuse(error)
+        else:
+            tell(error)
 
     def _on_stop(self) -> None:
-        self._say(f"The {self._what()} was stopped before it was done.")
+        words = f"{_WORDS[self.kind.currentData()]} of {source_words(self.source.sources)}"
+        self._say(f"The {words} was stopped before it was done.")
 
     def _refuse(self, error: Exception) -> None:
         if not isinstance(error, SplicerError):
             tell(error)  # with its details
         self._say(in_words(error))
-
-    def _what(self) -> str:
-        kind = "PCA" if self._asked is None else "UMAP"
-        return f"{kind} of {source_words(self.source.sources)}"
 
     def _say(self, message: str) -> None:
         """Say why what is asked for is not there, and offer to try again."""
