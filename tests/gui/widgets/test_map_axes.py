@@ -236,6 +236,34 @@ def test_grouping_meanwhile_neither_stops_nor_loses_a_map(qtbot, cell_map, sessi
     assert [m.source for m in further_maps(session.table).values()] == [IMMUNE]
 
 
+@pytest.mark.parametrize("kind", [MAP, COMPONENTS])
+def test_what_was_stopped_does_not_begin_again_by_itself_after_grouping(
+    qtbot, cell_map, session, slowly, kind
+):
+    axes = cell_map.axes
+    turn_to(axes, kind)
+    choose(axes, IMMUNE)
+    work = axes.work if kind == MAP else axes.finding
+    qtbot.waitUntil(work.isVisible)
+    work.cancel.click()
+    session.table = session.table.copy()
+    assert not work.asked
+    assert cell_map.ground.page.again.isVisible()
+    slowly.set()
+
+
+def test_a_model_without_the_component_of_the_settings_computes_no_map_unasked(
+    qtbot, cell_map, session, make_table
+):
+    session.settings = session.settings.with_values({"projection.source": "chunk:elsewhere"})
+    table = make_table()
+    table.obsm["X_splicer"] = table.obsm["X_splicer"] + 1
+    del table.obsm["X_umap"]
+    session.table = table
+    assert not cell_map.axes.work.asked
+    assert "Cluster" in cell_map.ground.page.sentence
+
+
 def test_a_component_that_tells_cells_no_further_is_said_not_to(qtbot, cell_map, session):
     session.table.obsm["X_splicer_chunks"][:, 4:] = 1
     choose(cell_map.axes, NUCLEI)

@@ -151,7 +151,8 @@ class MapAxes(QWidget):
         if table is not None:
             self.source.offer(offered_sources(table))
         self._list_numbers()
-        if not (same and self.kind.currentData() == COMPONENTS and not self.message):
+        found = self.kind.currentData() == COMPONENTS and not self.message
+        if not (same and (found or self.stopped)):
             self._choose()
 
     def _list_numbers(self) -> None:
@@ -188,7 +189,9 @@ class MapAxes(QWidget):
             return ("intensity",)
         if self.kind.currentData() == COMPONENTS:
             return ("representation",)
-        return main_sources(table) or self._session.settings.projection.sources
+        wanted = main_sources(table) or self._session.settings.projection.sources
+        offered = offered_sources(table)
+        return wanted if {*wanted} <= {*offered} else offered[:1]
 
     def again(self) -> None:
         """Ask once more for what was stopped, or failed."""
