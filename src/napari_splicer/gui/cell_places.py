@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
+from napari_splicer.analysis.maps import same_numbers
 from napari_splicer.gui.naming import source_words
 from napari_splicer.gui.numbers import values_of
 
@@ -41,6 +43,27 @@ class Places:
     points: NDArray[np.float64]
     labels: tuple[str, str] = ("", "")
     title: str = ""
+
+
+_CHOSEN: WeakKeyDictionary[Session, tuple[ref[AnnData], tuple[str, ...]]] = WeakKeyDictionary()
+
+
+def choose_sources(session: Session, sources: Sequence[str]) -> None:
+    """Note what a person wants the map of the session's table to be of; nothing forgets that."""
+    if session.table is not None:
+        _CHOSEN[session] = ref(session.table), tuple(sources)
+
+
+def chosen_sources(session: Session) -> tuple[str, ...]:
+    """Return what a person chose for these cells and numbers; nothing where they are others.
+
+    It outlives the Explorer.
+    """
+    chosen_for, sources = _CHOSEN.get(session, (None, ()))
+    table = None if chosen_for is None else chosen_for()
+    if table is None or session.table is None or not same_numbers(table, session.table):
+        return ()
+    return sources
 
 
 def nowhere(cells: int) -> Places:

@@ -264,6 +264,26 @@ def test_a_model_without_the_component_of_the_settings_computes_no_map_unasked(
     assert "Cluster" in cell_map.ground.page.sentence
 
 
+def test_another_explorer_goes_on_with_the_map_that_was_chosen(
+    qtbot, cell_map, session, make_table
+):
+    choose(cell_map.axes, IMMUNE)
+    qtbot.waitUntil(lambda: not cell_map.axes.work.asked, timeout=60_000)
+    cell_map.deleteLater()
+    again = CellMap(session)
+    qtbot.addWidget(again)
+    assert again.ground.title.text() == of(IMMUNE)
+    table = make_table()
+    table.obsm["X_splicer"] = table.obsm["X_splicer"] + 1
+    add_projection(table, table.obsm["X_umap"], ProjectionSettings())
+    session.table = table  # of another model
+    assert again.ground.title.text() == of("combined")
+    last = CellMap(session)
+    qtbot.addWidget(last)
+    assert last.ground.title.text() == of("combined")
+    assert not last.axes.work.asked
+
+
 def test_a_component_that_tells_cells_no_further_is_said_not_to(qtbot, cell_map, session):
     session.table.obsm["X_splicer_chunks"][:, 4:] = 1
     choose(cell_map.axes, NUCLEI)

@@ -17,6 +17,8 @@ from napari_splicer.gui.cell_places import (
     Places,
     against,
     along_components,
+    choose_sources,
+    chosen_sources,
     laying_out,
     nowhere,
     on_the_map,
@@ -76,7 +78,7 @@ class MapAxes(QWidget):
         self._session = session
         self._table: AnnData | None = None  # whose numbers the places, and what is asked, are of
         self._asked: ProjectionSettings | None = None
-        self._own: tuple[str, ...] = ()  # sources that the person has chosen for this table
+        self._own: tuple[str, ...] = ()  # sources that the person has chosen for these numbers
         self.places, self.message, self.stopped = nowhere(0), "", False
         self.kind, self.x, self.y = NarrowBox(), QComboBox(), QComboBox()
         self._wording = Wording(self, session)
@@ -146,10 +148,11 @@ class MapAxes(QWidget):
         self._table = table
         if not same:
             self._forget()
-            self._own = ()
+            self._own = chosen_sources(self._session)
             self._take(nowhere(0 if table is None else table.n_obs))
         if table is not None:
             self.source.offer(offered_sources(table))
+            choose_sources(self._session, () if self.stopped else self._own)
         self._list_numbers()
         found = self.kind.currentData() == COMPONENTS and not self.message
         if not (same and (found or self.stopped)):
@@ -181,6 +184,7 @@ class MapAxes(QWidget):
 
     def _choose_source(self) -> None:
         self._own = self.source.sources
+        choose_sources(self._session, self._own)
         self._ask()
 
     def _usual(self, table: AnnData) -> tuple[str, ...]:
@@ -268,6 +272,7 @@ class MapAxes(QWidget):
             tell(error)
 
     def _on_stop(self) -> None:
+        choose_sources(self._session, ())  # or another Explorer would begin with it
         words = f"{_WORDS[self.kind.currentData()]} of {source_words(self.source.sources)}"
         self._say(f"The {words} was stopped before it was done.")
 
