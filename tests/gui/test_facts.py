@@ -40,7 +40,7 @@ def test_large_images_are_looked_through_some_rows_at_a_time(image) -> None:
         dask.array.from_array(pixels, chunks=(1, 400, 30)), image.channels
     )
     shares = looking_through(large)
-    assert [round(next(shares), 2) for _ in range(3)] == [0.4, 0.8, 1.0]
+    assert [round(next(shares), 2) for _ in range(2)] == [0.8, 1.0]
     assert finish(shares) == looked_through(image)
     whole = np.full((1, 3000, 4), 2**63, np.uint64)
     whole[0, -1, -1] += 1  # which no float tells
