@@ -46,9 +46,9 @@ def test_a_processor_without_bf16_does_not_hold_up_the_training(open_run, measur
     assert not measured[0]
 
 
-@pytest.mark.parametrize(("in_bf16", "slow"), [(2.0, True), (0.5, False)])  # busy, no more
-def test_whether_a_layer_is_slow_in_bf16_is_measured_and_draws_nothing(monkeypatch, in_bf16, slow):
-    cpu, seconds = torch.device("cpu"), iter([9.0, *[in_bf16] * 3, 9.0, *[0.2] * 3] * 2)
+@pytest.mark.parametrize(("last", "slow"), [(2.0, True), (0.5, False)])  # busy until then
+def test_whether_a_layer_is_slow_in_bf16_is_measured_and_draws_nothing(monkeypatch, last, slow):
+    cpu, seconds = torch.device("cpu"), iter([9.0, 9.0, *[2.0, 0.2] * 9, last, 0.2])
     now = [0.0]
 
     def clock():
@@ -58,7 +58,7 @@ def test_whether_a_layer_is_slow_in_bf16_is_measured_and_draws_nothing(monkeypat
         return now[0]
 
     clock.calls = 0
-    monkeypatch.setattr(speed.time, "process_time", clock)
+    monkeypatch.setattr(speed.time, "thread_time", clock)
     torch.manual_seed(0)
     before = torch.get_rng_state()
     assert speed.slow_in_bf16.__wrapped__(cpu) is slow
