@@ -18,7 +18,7 @@ def open_sample() -> list[LayerData]:
     """Return the synthetic tissue as layer data: its channels, then its cell mask."""
     from napari_splicer.samples import synthetic_tissue
 
-    field = synthetic_tissue().field
+    field = synthetic_tissue(contrast=1.0).field  # the states can be found, as README tells
     layers = image_layers(field.image, _FIRST)
     if field.cells is not None:
         mask = replace(field.cells, name="cell mask")
