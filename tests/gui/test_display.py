@@ -96,6 +96,26 @@ def test_a_large_mask_without_a_pyramid_is_read_as_it_is_looked_at(flat: Counted
     assert max(flat.read) <= 64 * 64
 
 
+def test_levels_of_a_large_mask_that_may_be_kept_are_in_memory(flat: Counted) -> None:
+    pyramid_of = [flat, flat[::2, ::2], flat[::8, ::8]]
+    levels, settings, _ = mask_layer(LabelMask.from_array(pyramid_of, name="cells"), Affine2D())
+    assert settings["multiscale"]
+    assert [level.shape for level in levels] == [(1000, 1040), (500, 520), (125, 130)]
+    assert [isinstance(level, np.ndarray) for level in levels] == [False, False, True]
+    np.testing.assert_array_equal(levels[2], pyramid_of[2])
+
+
+def test_a_pyramid_whose_smallest_level_is_large_gets_smaller_ones(flat: Counted) -> None:
+    flat.read.clear()
+    half = Counted(flat[::2, ::2])
+    levels, _, _ = mask_layer(LabelMask.from_array([flat, half], name="cells"), Affine2D())
+    shapes = [(1000, 1040), (500, 520), (250, 260), (62, 65)]
+    assert [level.shape for level in levels] == shapes
+    assert [isinstance(level, np.ndarray) for level in levels] == [False, False, True, True]
+    np.testing.assert_array_equal(levels[2], half[1::2, 1::2])
+    assert sum(half.read) <= 500 * 520 + levels[2].size  # made of that level, not of the finest
+
+
 def test_a_mask_that_can_be_painted_on_is_in_memory(flat: Counted) -> None:
     small = LabelMask.from_array(flat[:400, :400], name="cells")
     levels, settings, kind = mask_layer(small, Affine2D())

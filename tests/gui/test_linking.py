@@ -99,12 +99,9 @@ def shown(link: ViewerLink, place: int) -> set[int]:
 
 
 def assert_outlined(link, inside) -> None:
-    """Where a mask lies in memory, the layer holds outlines as napari traces them."""
-    layer = link.own_layer(SELECTED)
-    drawn = finest(layer) > 0
-    if not layer.contour:
-        inside = get_contours(inside.astype(np.uint8), 2, 0) > 0
-    np.testing.assert_array_equal(drawn, inside)
+    """The layer holds outlines as napari traces them."""
+    traced = get_contours(inside.astype(np.uint8), 2, 0) > 0
+    np.testing.assert_array_equal(finest(link.own_layer(SELECTED)) > 0, traced)
 
 
 def test_every_cell_of_the_table_that_a_stroke_touches_is_an_example(link, mask) -> None:
@@ -155,8 +152,8 @@ def test_examples_are_outlined_in_the_image_by_id(link, mask, qtbot) -> None:
     stroke(link, [(20, 20), (20, 60)])
     qtbot.waitUntil(lambda: link.own_layer(EXAMPLES) is not None)
     layer = link.own_layer(EXAMPLES)
-    finest = np.asarray(layer.data[0] if layer.multiscale else layer.data)
-    np.testing.assert_array_equal(finest > 0, np.isin(mask, [*shown(link, 0)]))
+    inside = np.isin(mask, [*shown(link, 0)]).astype(np.uint8)
+    np.testing.assert_array_equal(finest(layer), get_contours(inside, 3, 0))
     np.testing.assert_allclose(layer.data_to_world((3, 5)), link.mask_layer.data_to_world((3, 5)))
     session.brush = None
     qtbot.waitUntil(lambda: link.own_layer(EXAMPLES) is None)

@@ -181,10 +181,38 @@ def test_cells_that_touch_have_an_outline_each(width) -> None:
     np.testing.assert_array_equal(drawn, np.sum(alone, axis=0))
 
 
-def test_only_masks_in_memory_are_outlined_here() -> None:
-    labels = np.zeros((9, 9), np.uint16)
-    labels[2:7, 2:7] = 4
-    lookup = ClusterLookup.from_groups([4], ["a"])
-    here, later = lookup.overlay([labels, da.from_array(labels)], outline=1)
-    assert (here > 0).sum() == 16
-    assert (np.asarray(later) > 0).sum() == 25
+def test_a_lazy_level_is_outlined_as_one_in_memory_whatever_piece_is_looked_at() -> None:
+    labels = (np.indices((40, 50)) // 9 * [[[10]], [[1]]]).sum(axis=0).astype(np.uint16)
+    lookup = ClusterLookup.from_groups(np.arange(0, 60, 2)[1:], ["chosen"] * 29)
+    for width in (1, 3):
+        here, later = lookup.overlay([labels, da.from_array(labels, chunks=7)], outline=width)
+        assert (here > 0).any()
+        assert (later.shape, later.ndim, later.dtype, len(later)) == ((40, 50), 2, here.dtype, 40)
+        np.testing.assert_array_equal(np.asarray(later), here)
+        for key in (
+            np.s_[4:19, 7:31],
+            np.s_[:, 49:],
+            np.s_[17],
+            np.s_[..., -3],
+            np.s_[3, 8],
+            np.s_[::3, 5:41:2],
+            np.s_[9:9, :4],
+        ):
+            np.testing.assert_array_equal(later[key], here[key])
+    (stack,) = lookup.overlay([da.from_array(labels[None], chunks=7)], outline=3)
+    np.testing.assert_array_equal(stack[0, 4:19, 7:31], here[4:19, 7:31])
+
+
+def test_of_a_lazy_level_only_the_piece_that_is_looked_at_and_its_rim_are_read() -> None:
+    read = []
+
+    def block(labels: np.ndarray, block_info: dict | None = None) -> np.ndarray:
+        if block_info:
+            read.append(block_info[0]["chunk-location"])
+        return labels
+
+    lazy = da.ones((64, 64), chunks=8, dtype=np.uint16).map_blocks(block, dtype=np.uint16)
+    (later,) = ClusterLookup.from_groups([1], ["a"]).overlay([lazy], outline=2)
+    assert not read
+    assert later[16:24, 18:22].shape == (8, 4)
+    assert sorted(read) == [(1, 2), (2, 2), (3, 2)]

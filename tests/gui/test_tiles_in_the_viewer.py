@@ -98,11 +98,9 @@ def test_groups_and_selection_are_painted_by_number(link, qtbot) -> None:
     session.select(session.cells_of(1))
     qtbot.waitUntil(lambda: link.own_layer(SELECTED) is not None)
     layer, inside = link.own_layer(SELECTED), known & (tiles % 2 == 1)
-    if not layer.contour:  # it holds the outline of each, as napari traces them
-        each = (tiles == number for number in np.unique(tiles[inside]))
-        traced = [get_contours(tile.astype(np.uint8), 2, 0) > 0 for tile in each]
-        inside = np.any(traced, axis=0)
-    np.testing.assert_array_equal(level(layer) > 0, inside)
+    each = (tiles == number for number in np.unique(tiles[inside]))
+    traced = [get_contours(tile.astype(np.uint8), 2, 0) > 0 for tile in each]
+    np.testing.assert_array_equal(level(layer) > 0, np.any(traced, axis=0))
 
 
 def test_likeness_is_a_layer_of_colours_in_place_of_the_groups(link, qtbot) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_splicer.gui.reading import OWN
 from napari_splicer.gui.view import look_at
-from napari_splicer.images.pyramid import thinned
+from napari_splicer.images.pyramid import mask_at, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,20 +137,24 @@ def _levels(mask: LabelMask) -> list[Any]:
     """Return what is shown of a mask, finest first.
 
     One that can be painted on is in memory. Of a large one, each piece is read when it is in sight;
-    if its file has no smaller levels, they are made here, and the first that is small enough is
-    kept: napari reads the smallest one, for the thumbnail, whenever the view moves.
+    of its smaller levels, and of those made here if its file has none small enough, the ones that
+    may be kept are in memory: napari reads the smallest one, for the thumbnail, whenever the view
+    moves, and the whole slide in sight is painted anew at every click on a cell.
     """
-    finest = mask.data
-    if len(mask.levels) > 1:
-        return list(mask.levels)
+    finest, own = mask.data, len(mask.levels) > 1
     largest = math.prod(max(lengths) for lengths in finest.chunks)
-    if finest.size <= _PAINTED or largest > _PAINTED:  # such a chunk is decoded whole in any case
-        return [np.asarray(finest)]
-    levels: list[Any] = [finest]
+    if not own and (finest.size <= _PAINTED or largest > _PAINTED):
+        return [np.asarray(finest)]  # such a chunk is decoded whole in any case
+    levels: list[Any] = list(mask.levels)
+    coarsest, factor = mask_at(mask, len(mask.levels) - 1), 1
     while levels[-1].size > _AT_HAND:
-        levels.append(thinned(mask, 2 ** len(levels)))
-    levels[-1] = np.asarray(levels[-1])
-    return levels if min(levels[-1].shape) < 4 * _THIN else [*levels, levels[-1][_MIDDLE, _MIDDLE]]
+        factor *= 2
+        levels.append(thinned(coarsest, factor))
+    levels = [np.asarray(level) if level.size <= _AT_HAND else level for level in levels]
+    large = not own or factor > 1
+    if large and min(levels[-1].shape) >= 4 * _THIN:
+        levels.append(levels[-1][_MIDDLE, _MIDDLE])
+    return levels
 
 
 def place(transform: Affine2D) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pandas as pd
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_splicer.gui.id_index import IdIndex
+from napari_splicer.gui.outlines import OutlinedLevel, outlined
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 UNKNOWN = "no group"
 _LARGEST_TABLE = 2**24  # ids up to here are looked up in a plain table: 16 MB of codes
-_ROWS = (..., slice(1, None), slice(None)), (..., slice(None, -1), slice(None))
-_COLUMNS = (..., slice(1, None)), (..., slice(None, -1))  # of neighbours beside one another
 _BLOCK = 2**20  # pixels looked up at once, so that temporary copies stay in the cache
 
 
@@ -147,13 +146,12 @@ class ClusterLookup:
         levels : sequence of (Y, X) integer arrays
             numpy, dask, or anything dask can wrap (zarr); finest first.
         outline : int
-            Of arrays in memory, leave only so many pixels along the border of what is painted;
-            0 leaves all.
+            Leave only so many pixels along the border of every cell that is painted; 0 leaves all.
 
         Returns
         -------
-        list of numpy or dask arrays
-            Same shapes and chunks.
+        list of numpy arrays, dask arrays, or :class:`~napari_splicer.gui.outlines.OutlinedLevel`
+            Same shapes; without outlines, dask arrays of the same chunks where a level is lazy.
         """
         return [self._overlay_level(level, outline) for level in levels]
 
@@ -162,6 +160,8 @@ class ClusterLookup:
             codes = self.apply(level)
             return outlined(codes, outline, level) if outline else codes
         lazy = da.asanyarray(level)
+        if outline:
+            return OutlinedLevel(lazy, self.apply, self.codes.dtype, outline)
         empty = np.empty((0,) * lazy.ndim, self.codes.dtype)
         # A name of its own spares dask hashing the table.
         return lazy.map_blocks(
@@ -206,31 +206,3 @@ class ClusterLookup:
         unknown = UNKNOWN if UNKNOWN not in self.groups else f"({UNKNOWN})"
         cluster = pd.Categorical.from_codes(codes, categories=pd.Index([unknown, *self.groups]))
         return pd.DataFrame({"index": ids, "label": ids, "cluster": cluster})
-
-
-def outlined(
-    codes_YX: NDArray[Any], width: int, ids_YX: NDArray[Any] | None = None
-) -> NDArray[Any]:
-    """Return only what lies within ``width`` pixels (city block) of the background, 0.
-
-    With ``ids_YX``, also of pixels with another id: cells that touch have an outline each.
-
-    As ``contour`` of a napari layer draws where there is one code, and in a twentieth of its time.
-    Of an array with further axes before these two, plane by plane.
-    """
-    left_YX = codes_YX != 0
-    if ids_YX is not None and width:
-        width -= 1
-        inner_YX = left_YX.copy()
-        for here, there in (_ROWS, _COLUMNS):
-            alike = ids_YX[here] == ids_YX[there]
-            inner_YX[here] &= alike
-            inner_YX[there] &= alike
-        left_YX = inner_YX
-    for _ in range(width):
-        inner_YX = left_YX.copy()
-        for here, there in (_ROWS, _COLUMNS):
-            inner_YX[here] &= left_YX[there]
-            inner_YX[there] &= left_YX[here]
-        left_YX = inner_YX
-    return np.where(left_YX, codes_YX.dtype.type(0), codes_YX)

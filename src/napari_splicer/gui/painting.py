@@ -165,7 +165,7 @@ class Painter:
             lookup = ClusterLookup(index_of(self._session), rows.astype(np.uint8), (SELECTED,))
         else:
             lookup = ClusterLookup.from_groups(selection, [SELECTED] * len(selection))
-        self._show(SELECTED, lookup, lookup.colormap({SELECTED: "white"}), contour=2)
+        self._show(SELECTED, lookup, lookup.colormap({SELECTED: "white"}), outline=2)
 
     def _paint_examples(self) -> None:
         """Outline the examples of every type, in its colour, while examples are painted."""
@@ -179,7 +179,7 @@ class Painter:
         names = [kind.name for kind, own in zip(types, rows, strict=True) for _ in own]
         lookup = ClusterLookup.from_groups(ids, names)
         colours = {kind.name: kind.colour or "white" for kind in types}
-        self._show(EXAMPLES, lookup, lookup.colormap(colours), opacity=1.0, contour=3)
+        self._show(EXAMPLES, lookup, lookup.colormap(colours), opacity=1.0, outline=3)
 
     def _show(
         self,
@@ -188,7 +188,7 @@ class Painter:
         colormap: DirectLabelColormap,
         *,
         opacity: float = 0.7,
-        contour: int = 0,
+        outline: int = 0,
     ) -> None:
         mask = self._link.ground.layer
         if mask is None:
@@ -202,9 +202,7 @@ class Painter:
             layer.features = lookup.features()
             return
         masks = [_cut(level, plane) for level in (mask.data if mask.multiscale else [mask.data])]
-        # Where a mask is read as it is looked at, outlines would need the pieces beside, too.
-        ours = role == SELECTED and all(isinstance(level, np.ndarray) for level in masks)
-        levels = lookup.overlay(masks, outline=contour if ours else 0)
+        levels = lookup.overlay(masks, outline=outline)
         data = levels if mask.multiscale else levels[0]
         self._painted[role] = painted
         other = layer is not None and layer.multiscale != mask.multiscale
@@ -228,15 +226,12 @@ class Painter:
             layer.editable = False
             layer.features = lookup.features()
             self._link.add_layer(layer)
-            layer.contour = 0 if ours else contour  # afterwards: napari would trace it twice
             return
-        if role == SELECTED:  # that of groups is as a person may have set it
-            layer.contour = 0 if ours else contour
         layer.data = data
         if before is None or not before.lies_as(painted):  # over another mask than before
             for name, value in place_of(mask, plane).items():
                 setattr(layer, name, value)
-        if role != SELECTED:  # whose colour never changes: napari would trace outlines once more
+        if role != SELECTED:  # whose colour never changes
             layer.colormap = colormap
         layer.features = lookup.features()
 

@@ -126,6 +126,12 @@ class CoarseMask(LabelMask):
         return table
 
 
+def mask_at(mask: LabelMask, level: int) -> LabelMask:
+    """Return one level of a mask's own pyramid as a mask."""
+    planes = mask.planes and mask.planes.at(level)
+    return LabelMask(mask.name, (mask.levels[level],), mask.source, planes)
+
+
 def thinned(mask: LabelMask, factor: int) -> da.Array:
     """Return of every ``factor`` × ``factor`` pixels of a mask the one in their middle; lazily.
 
@@ -142,7 +148,7 @@ def thinned(mask: LabelMask, factor: int) -> da.Array:
 
 def _mask_at(mask: LabelMask, grid: Grid, shape: tuple[int, int]) -> CoarseMask:
     level, own = _own_level(mask, grid)
-    source = mask if level == 0 else _alone(mask, level)
+    source = mask if level == 0 else mask_at(mask, level)
     if source.shape != shape or level == 0:
         sampled = as_dask(_Sampled(source, own, grid, shape))
         source = LabelMask.from_array(sampled, name=mask.name, axes="YX")
@@ -172,12 +178,6 @@ def _own_level(mask: LabelMask, grid: Grid) -> tuple[int, Grid]:
     return 0, Grid()
 
 
-def _alone(mask: LabelMask, level: int) -> LabelMask:
-    """Return one level of a mask as a mask."""
-    planes = mask.planes and mask.planes.at(level)
-    return LabelMask(mask.name, (mask.levels[level],), mask.source, planes)
-
-
 def _holds_labels(mask: LabelMask, level: int, own: Grid) -> bool:
     """Tell whether a level of a mask holds labels of the finest, by windows all over it.
 
@@ -186,7 +186,7 @@ def _holds_labels(mask: LabelMask, level: int, own: Grid) -> bool:
     known = _LABELS.setdefault(mask, {})
     if level not in known:
         try:
-            known[level] = _labels_agree(mask, _alone(mask, level), own)
+            known[level] = _labels_agree(mask, mask_at(mask, level), own)
         except InvalidMask:  # numbers that are no labels
             known[level] = False
     return known[level]

@@ -91,11 +91,11 @@ class LassoView(pg.ViewBox):
 
 def inside(points: NDArray[Any], corners: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which of ``points`` (n, 2) lie in the polygon with ``corners`` (k, 2)."""
-    from matplotlib.path import Path
+    from skimage.measure import points_in_poly
 
     low, high = corners.min(axis=0), corners.max(axis=0)
     within: NDArray[np.bool_] = ((points >= low) & (points <= high)).all(axis=1)
-    within[within] = Path(corners).contains_points(points[within])
+    within[within] = points_in_poly(points[within], corners)
     return within
 
 
