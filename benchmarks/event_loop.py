@@ -2,9 +2,10 @@
 
 napari's window, 1400 × 900, the synthetic tissue. A timer notes how long the event loop stays away,
 while the image is moved and zoomed by mouse events and its layers are hidden and shown: with
-nothing running, while a model is trained with live curves, while cells are embedded, and while they
-are grouped. Then a training in the window that nobody touches is set beside the same training
-without a window, one after the other. Needs a display, e.g. under Xvfb:
+nothing running, while a model is trained with live curves, in the midst of a long training and from
+the first step of a short one to its end, while cells are embedded, and while they are grouped. Then
+a training in the window that nobody touches is set beside the same training without a window, one
+after the other. Needs a display, e.g. under Xvfb:
 
     xvfb-run -s "-screen 0 1400x900x24" python benchmarks/event_loop.py [--seconds 20] [--turns 3]
 
@@ -137,14 +138,24 @@ def end(person: Person) -> None:
         QTest.qWait(100)
 
 
-def felt(person: Person, seconds: float) -> Iterator[tuple[str, Felt]]:
-    """Interact with nothing running, and with each kind of work."""
+def felt(person: Person, seconds: float, steps: int) -> Iterator[tuple[str, Felt]]:
+    """Interact with nothing running, and with each kind of work; ``steps`` of the short training.
+
+    A short one looks at its components ten times meanwhile, as every training does, and writes
+    its model at the end.
+    """
     session = person.session
     yield "nothing", interact(person, seconds)
     person.dock.open_step("model")
     begin(person, commands.train(session), busy=lambda: len(session.metrics) > SETTLE)
     yield "training, live curves", interact(person, seconds)
     end(person)
+    long = session.settings
+    session.settings = long.with_values({"training.steps": steps})
+    begin(person, commands.train(session), busy=lambda: len(session.metrics) > 0)
+    yield f"a training of {steps} steps", interact(person, seconds)
+    end(person)
+    session.settings = long
     assert session.bundle is not None
     person.wait(lambda: session.table is None)
     begin(person, commands.embed(session), busy=lambda: bool(session.job and session.job.done))
@@ -208,7 +219,8 @@ def main() -> None:
             rates.append((alone, beside))
             print(f"training: {alone:.0f} patches/s alone, {beside:.0f} in the window", flush=True)
         found = {}
-        for name, measured in felt(person, options.seconds):
+        steps = int(0.8 * options.seconds * rates[-1][1] / session.settings.training.batch)
+        for name, measured in felt(person, options.seconds, steps):
             found[name] = measured
             print(name, measured, flush=True)
         viewer.close()
