@@ -106,14 +106,23 @@ def test_levels_of_a_large_mask_that_may_be_kept_are_in_memory(flat: Counted) ->
 
 
 def test_a_pyramid_whose_smallest_level_is_large_gets_smaller_ones(flat: Counted) -> None:
-    flat.read.clear()
     half = Counted(flat[::2, ::2])
+    flat.read.clear()
     levels, _, _ = mask_layer(LabelMask.from_array([flat, half], name="cells"), Affine2D())
     shapes = [(1000, 1040), (500, 520), (250, 260), (62, 65)]
     assert [level.shape for level in levels] == shapes
     assert [isinstance(level, np.ndarray) for level in levels] == [False, False, True, True]
     np.testing.assert_array_equal(levels[2], half[1::2, 1::2])
-    assert sum(half.read) <= 500 * 520 + levels[2].size  # made of that level, not of the finest
+    assert sum(flat.read) < 1000 * 1040 / 3  # to see whether the level below has its labels
+
+
+def test_levels_in_which_labels_were_averaged_are_not_shown(flat: Counted) -> None:
+    fine = np.asarray(flat[:, :])
+    averaged = fine.reshape(500, 2, 520, 2).mean(axis=(1, 3)).round().astype(np.uint32)
+    averaged[::20] += 7  # where cells meet, as an average would have it
+    levels, _, _ = mask_layer(LabelMask.from_array([flat, averaged]), Affine2D())
+    assert [level.shape for level in levels] == [(1000, 1040), (500, 520), (250, 260), (62, 65)]
+    np.testing.assert_array_equal(np.asarray(levels[1]), fine[1::2, 1::2])
 
 
 def test_a_mask_that_can_be_painted_on_is_in_memory(flat: Counted) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_splicer.gui.reading import OWN
 from napari_splicer.gui.view import look_at
-from napari_splicer.images.pyramid import mask_at, thinned
+from napari_splicer.images.pyramid import label_levels, mask_at, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,16 +137,17 @@ def _levels(mask: LabelMask) -> list[Any]:
     """Return what is shown of a mask, finest first.
 
     One that can be painted on is in memory. Of a large one, each piece is read when it is in sight;
-    of its smaller levels, and of those made here if its file has none small enough, the ones that
-    may be kept are in memory: napari reads the smallest one, for the thumbnail, whenever the view
-    moves, and the whole slide in sight is painted anew at every click on a cell.
+    of its smaller levels that hold labels, and of those made here if its file has none small
+    enough, the ones that may be kept are in memory: napari reads the smallest one, for the
+    thumbnail, whenever the view moves, and a whole slide in sight is painted anew at every click.
     """
-    finest, own = mask.data, len(mask.levels) > 1
+    finest, there = mask.data, label_levels(mask)
+    own = len(there) > 1
     largest = math.prod(max(lengths) for lengths in finest.chunks)
     if not own and (finest.size <= _PAINTED or largest > _PAINTED):
         return [np.asarray(finest)]  # such a chunk is decoded whole in any case
-    levels: list[Any] = list(mask.levels)
-    coarsest, factor = mask_at(mask, len(mask.levels) - 1), 1
+    levels: list[Any] = [mask.levels[level] for level in there]
+    coarsest, factor = mask_at(mask, there[-1]), 1
     while levels[-1].size > _AT_HAND:
         factor *= 2
         levels.append(thinned(coarsest, factor))

@@ -132,6 +132,19 @@ def mask_at(mask: LabelMask, level: int) -> LabelMask:
     return LabelMask(mask.name, (mask.levels[level],), mask.source, planes)
 
 
+def label_levels(mask: LabelMask) -> tuple[int, ...]:
+    """Return which levels of a mask's own pyramid hold its labels, finest first.
+
+    Some writers average labels, and a pixel then has the number of a cell that lies elsewhere.
+    """
+    found = [0]
+    for level, labels in enumerate(mask.levels[1:], 1):
+        own = find_grid(mask.shape, (labels.shape[0], labels.shape[1]))
+        if own is not None and _holds_labels(mask, level, own):
+            found.append(level)
+    return tuple(found)
+
+
 def thinned(mask: LabelMask, factor: int) -> da.Array:
     """Return of every ``factor`` × ``factor`` pixels of a mask the one in their middle; lazily.
 
