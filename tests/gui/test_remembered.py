@@ -12,9 +12,9 @@ from superqt import QCollapsible
 
 from napari_splicer.gui import remembered
 from napari_splicer.gui.docks import open_explorer
+from napari_splicer.gui.map_choice import COMPONENTS, NUMBERS, MapChoice
 from napari_splicer.gui.remembered import Remembered
 from napari_splicer.gui.session import session_for
-from napari_splicer.gui.widgets.map_axes import COMPONENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +108,19 @@ def test_docks_open_as_they_were_left(make_napari_viewer, table, home, qtbot, mo
     assert explorer.map.axes.kind.currentData() == COMPONENTS
     qtbot.waitUntil(lambda: abs(splicer.width() - sizes[0]) < 30, timeout=5000)
     qtbot.waitUntil(lambda: abs(explorer.height() - sizes[1]) < 30, timeout=5000)
+
+
+@pytest.mark.gui
+def test_the_map_of_a_project_goes_before_the_one_of_the_last_start(
+    make_napari_viewer, home, table
+) -> None:
+    remembered.remembered().put("Explorer: axes of the map", "PCA")
+    table.obs = table.obs.assign(region=pd.Categorical(["left"] * 6), y=1.0, x=1.0, area=9.0)
+    viewer = make_napari_viewer()
+    session = session_for(viewer)
+    session.table, session.map_choice = table, MapChoice(NUMBERS)
+    assert open_explorer(viewer).map.axes.kind.currentData() == NUMBERS
+    assert session.map_choice.kind == NUMBERS
 
 
 @pytest.mark.gui

@@ -9,6 +9,7 @@ from opening import show_image_file, show_mask_file
 from napari_splicer.config import CellType, TaughtSettings
 from napari_splicer.gui import editing, similar
 from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.map_choice import COMPONENTS, MAP, MapChoice
 from napari_splicer.gui.painting import GROUPS, SELECTED
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.reading import OWN
@@ -161,6 +162,7 @@ def test_what_was_done_with_cells_waits_with_them_and_can_still_be_undone(turned
     ids = session.ids()
     session.measures = {"age": np.arange(6.0)}
     session.colour_by = "age"
+    session.map_choice = MapChoice(COMPONENTS, ("intensity",))
     session.select(ids[:2])
     editing.rename(session, 0, "tumour")
     session.hidden = {"first": frozenset({"tumour"})}
@@ -170,6 +172,7 @@ def test_what_was_done_with_cells_waits_with_them_and_can_still_be_undone(turned
     lesson = TaughtSettings(types=(CellType(name="B", cells=names),))
     session.lesson = lesson
     turned.show_image(choice(turned, "left"))
+    session.map_choice = MapChoice(MAP, ("chunk:nuclei",))
     assert not len(session.selection)
     assert session.sought is None
     assert session.lesson == TaughtSettings()
@@ -180,6 +183,7 @@ def test_what_was_done_with_cells_waits_with_them_and_can_still_be_undone(turned
     assert session.sought == sought
     assert session.lesson == lesson
     assert session.colour_by == "age"
+    assert session.map_choice == MapChoice(COMPONENTS, ("intensity",))
     assert not session.groups[0].visible
     assert "tumour" in session.history.next_undo
     session.history.undo()

@@ -142,7 +142,7 @@ class Person:
 
     def around(self, cells: np.ndarray) -> list[tuple[float, float]]:
         """Return corners of a lasso around the middle of these cells on the map."""
-        points = self.explorer.map.axes.places.points
+        points = self.explorer.map.axes.finder.places.points
         mine = points[np.isin(self.session.ids(), cells)]
         low, high = np.percentile(mine, [5, 95], axis=0)
         middle, radius = (low + high) / 2, (high - low) / 2 + 0.2

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from napari_splicer.analysis.maps import same_numbers
-from napari_splicer.gui.naming import source_words
+from napari_splicer.analysis.maps import MAIN, find_map, main_sources
+from napari_splicer.config import ProjectionSettings
+from napari_splicer.gui.map_choice import COMPONENTS, MAP
+from napari_splicer.gui.naming import offered_sources, source_words
 from napari_splicer.gui.numbers import values_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_splicer.config import ProjectionSettings
+    from napari_splicer.gui.map_choice import MapKind
     from napari_splicer.gui.session import Session
     from napari_splicer.shares import Shares
 
@@ -45,25 +46,28 @@ class Places:
     title: str = ""
 
 
-_CHOSEN: WeakKeyDictionary[Session, tuple[ref[AnnData], tuple[str, ...]]] = WeakKeyDictionary()
+def usual_sources(session: Session, table: AnnData, kind: MapKind) -> tuple[str, ...]:
+    """Return what a map of a table is of unless a person has chosen."""
+    if "X_splicer" not in table.obsm:
+        return ("intensity",)
+    if kind == COMPONENTS:
+        return ("representation",)
+    wanted = main_sources(table) or session.settings.projection.sources
+    offered = offered_sources(table)
+    return wanted if {*wanted} <= {*offered} else offered[:1]
 
 
-def choose_sources(session: Session, sources: Sequence[str]) -> None:
-    """Note what a person wants the map of the session's table to be of; nothing forgets that."""
-    if session.table is not None:
-        _CHOSEN[session] = ref(session.table), tuple(sources)
+def map_settings(session: Session, sources: Sequence[str]) -> ProjectionSettings:
+    """Return how a map of some sources is made."""
+    projection = session.settings.projection
+    return ProjectionSettings.model_validate(projection.model_dump() | {"source": tuple(sources)})
 
 
-def chosen_sources(session: Session) -> tuple[str, ...]:
-    """Return what a person chose for these cells and numbers; nothing where they are others.
-
-    It outlives the Explorer.
-    """
-    chosen_for, sources = _CHOSEN.get(session, (None, ()))
-    table = None if chosen_for is None else chosen_for()
-    if table is None or session.table is None or not same_numbers(table, session.table):
-        return ()
-    return sources
+def map_key(session: Session, table: AnnData, sources: Sequence[str]) -> str | None:
+    """Return where in ``obsm`` a table holds the map of some sources; None where it does not."""
+    if MAIN in table.obsm and {*sources} == {*usual_sources(session, table, MAP)}:
+        return MAIN
+    return find_map(table, map_settings(session, sources))
 
 
 def nowhere(cells: int) -> Places:

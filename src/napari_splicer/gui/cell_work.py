@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_splicer.analysis.maps import same_numbers
 from napari_splicer.config import TaughtSettings
 from napari_splicer.gui.history import without
 from napari_splicer.gui.numbering import shown_ids
@@ -18,15 +19,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_splicer.gui.history import Step
+    from napari_splicer.gui.map_choice import MapChoice
     from napari_splicer.gui.session import Session
     from napari_splicer.gui.snapshot import Sought
 
 
 @dataclass(frozen=True, eq=False)
 class CellWork:
-    """Selection, examples and their types, what is sought, hidden and coloured, and all steps."""
+    """Selection, examples, what is sought, hidden, mapped and coloured, and all steps."""
 
     measures: Mapping[str, NDArray[np.floating]]
+    map_choice: MapChoice
     colour_by: str | None
     sought: Sought | None
     selection: NDArray[np.int64]
@@ -39,6 +42,7 @@ class CellWork:
         """Return what is on a session, beside its table."""
         return cls(
             session.measures,
+            session.map_choice,
             session.colour_by,
             session.sought,
             session.selection,
@@ -60,6 +64,7 @@ class CellWork:
     def after_the_table(self, session: Session) -> None:
         """Take up the rest."""
         session.measures = {**session.measures, **self.measures}
+        session.map_choice = self.map_choice
         session.colour_by = self.colour_by
         session.sought = self.sought
         session.selection = self.selection
@@ -77,8 +82,11 @@ def begin_anew(session: Session) -> None:
 def keep_to_cells(session: Session, new: AnnData | None, old: AnnData | None) -> None:
     """Let go of what was selected, picked and sought where another table lacks these cells.
 
-    The same number may be another cell by then, of another image.
+    The same number may be another cell by then, of another image. What the map is of, a person has
+    chosen for these numbers of the cells, not for those of another model.
     """
+    if new is not None and old is not None and not same_numbers(new, old):
+        session.map_choice = replace(session.map_choice, sources=())
     if new is None or old is None or new.obs_names.equals(old.obs_names):
         session.selection = np.intersect1d(session.selection, session.ids())
         return

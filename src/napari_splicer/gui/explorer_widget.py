@@ -123,7 +123,9 @@ class ExplorerWidget(QWidget):
         remembering.page("Explorer: page", self.pages)
         remembering.division("Explorer: map and pages", self.parts)
         remembering.division("Explorer: groups and cells", self.groups)
-        remembering.choice("Explorer: axes of the map", self.map.axes.kind)
+        chosen = self.session.map_choice.kind is not None  # in the project that is open
+        axes = self.map.axes.kind
+        remembering.choice("Explorer: axes of the map", axes, begin=not chosen)
         remembering.choice("Explorer: numbers of groups", self.heat_map.mode)
         remembering.choice("Explorer: cells of a group", self.gallery.kind)
 

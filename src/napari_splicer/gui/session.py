@@ -20,6 +20,7 @@ from napari_splicer.config import RunConfig, TaughtSettings
 from napari_splicer.gui.categories import colour_names
 from napari_splicer.gui.cell_work import keep_to_cells
 from napari_splicer.gui.history import History
+from napari_splicer.gui.map_choice import MapChoice
 from napari_splicer.gui.numbering import shown_ids
 from napari_splicer.gui.set_up import SetUpHistory
 from napari_splicer.gui.snapshot import Snapshot, legend, representation
@@ -83,10 +84,9 @@ class Session:
         Legend of the active clustering, in the order of its codes.
     measures : mapping of str to float (n,)
         Further numbers of the table's cells, row by row: how alike they are to one cell, …
-    colour_by : str or None
-        What colours map and overlay: a channel, a measure, a column, or ``MIXTURE``; None: groups.
-    colour_ranges : mapping of str to (float, float)
-        Ends of the scale of colours for such a number, where a person has set them.
+    map_choice, colour_by, colour_ranges : MapChoice, str or None, mapping of str to (float, float)
+        What places cells on the map; what colours map and overlay: a channel, a measure, a column,
+        or ``MIXTURE``, None: groups; ends of a number's colours, where a person has set them.
     lights : mapping of str to Light
         How the viewer shows each channel, where it has a layer for each.
     mixture : uint8 (n, 3) or None
@@ -103,10 +103,9 @@ class Session:
         Label ids of the selected cells, sorted and unique.
     hovered, picked, hovered_group : int or None
         Label ids of the cells under the mouse and last clicked; the group under it in a legend.
-    job, metrics : Job or None, tuple of Metrics
-        What runs; what the training that runs, or ran last, said of itself.
-    notice : Notice or None
-        The last thing worth saying: a warning, an error, the end of a job.
+    job, metrics, notice : Job or None, tuple of Metrics, Notice or None
+        What runs; what the training that runs, or ran last, said of itself; the last thing worth
+        saying: a warning, an error, the end of a job.
     exported : tuple of Path
         What the last export wrote.
     made_from : mapping of stage to Snapshot
@@ -145,6 +144,7 @@ class Session:
     clustering: str | None = None
     groups: tuple[Group, ...] = ()
     measures: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
+    map_choice: MapChoice = field(default_factory=MapChoice)
     colour_by: str | None = None
     colour_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     lights: Mapping[str, Light] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from napari_splicer.config import (
     load_run,
 )
 from napari_splicer.gui import commands, composing, editing, groupings
+from napari_splicer.gui.map_choice import NUMBERS, MapChoice
 from napari_splicer.gui.project.opening import Wanted, open_project
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.images.panel import Marker, Panel
@@ -84,12 +85,16 @@ def test_groups_selection_and_steps_come_back(grouped, tmp_path, open_again) -> 
     session.history.undo()
     session.show_group(1, False)
     session.colour_by = "CD3"
+    session.colour_ranges = {"CD3": (0.5, 9.0)}
+    session.map_choice = MapChoice(NUMBERS, x="CD3", y="alike")
     session.measures = {"alike": np.linspace(0, 1, len(session.ids()))}
     grouped.save(tmp_path / "a.splicer")
     again = open_again(tmp_path / "a.splicer")
     same_work(grouped, again)
     new, old = again.session.history, session.history
     assert (new.next_undo, new.next_redo) == (old.next_undo, old.next_redo)
+    assert again.session.map_choice == MapChoice(NUMBERS, x="CD3", y="alike")
+    assert again.session.colour_ranges == {"CD3": (0.5, 9.0)}
     np.testing.assert_allclose(again.session.measures["alike"], session.measures["alike"])
     while old.undo():
         assert new.undo()

@@ -122,10 +122,10 @@ def test_one_marker_against_another(qtbot, cell_map, session):
     axes.y.setCurrentText("area")
     axes.y.activated.emit(axes.y.currentIndex())
     marker = session.table.var_names[0]
-    assert axes.places.labels == (f"{marker} (arcsinh)", "area")
+    assert axes.finder.places.labels == (f"{marker} (arcsinh)", "area")
     assert cell_map.plot.getAxis("bottom").labelText == f"{marker} (arcsinh)"
-    np.testing.assert_array_equal(axes.places.points[:, 1], session.table.obs["area"])
-    by_marker = np.argsort(axes.places.points[:, 0])
+    np.testing.assert_array_equal(axes.finder.places.points[:, 1], session.table.obs["area"])
+    by_marker = np.argsort(axes.finder.places.points[:, 0])
     assert (np.diff(np.asarray(session.table.X)[by_marker, 0]) >= 0).all()
     assert not cell_map.view.state["aspectLocked"]
     x0, y0, x1, y1 = cell_map.view.viewRect().getCoords()
@@ -178,23 +178,23 @@ def test_axes_follow_a_measure_that_changes_or_goes(cell_map, session):
     axes.x.setCurrentText("likeness")
     axes.x.activated.emit(axes.x.currentIndex())
     session.measures = {"likeness": np.arange(90.0)}
-    np.testing.assert_array_equal(axes.places.points[:, 0], np.arange(90.0))
+    np.testing.assert_array_equal(axes.finder.places.points[:, 0], np.arange(90.0))
     session.measures = {}
     assert axes.x.currentText() == session.table.var_names[0]
-    assert axes.places.labels[0] == f"{session.table.var_names[0]} (arcsinh)"
+    assert axes.finder.places.labels[0] == f"{session.table.var_names[0]} (arcsinh)"
 
 
 def test_principal_components_part_the_groups(qtbot, cell_map, session):
     axes = cell_map.axes
     axes.kind.setCurrentIndex(axes.kind.findData("components"))
-    with qtbot.waitSignal(axes.changed, timeout=30_000):
+    with qtbot.waitSignal(axes.finder.changed, timeout=30_000):
         axes.kind.activated.emit(axes.kind.currentIndex())
-    points, codes = axes.places.points, session.codes()
+    points, codes = axes.finder.places.points, session.codes()
     centres = np.array([points[codes == group].mean(axis=0) for group in range(3)])
     spread = max(points[codes == group].std() for group in range(3))
     apart = np.linalg.norm(centres[:, None] - centres[None], axis=2)[np.triu_indices(3, 1)]
     assert apart.min() > 2 * spread
-    assert axes.places.labels == ("PC 1", "PC 2")
+    assert axes.finder.places.labels == ("PC 1", "PC 2")
 
 
 def test_a_measure_can_be_shown_and_goes_with_its_cells(qtbot, cell_map, session):

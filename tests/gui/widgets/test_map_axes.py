@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from napari_splicer.analysis.maps import find_map, further_maps
+from napari_splicer.analysis.maps import add_map, find_map, further_maps
 from napari_splicer.analysis.projection import add_projection
 from napari_splicer.config import ProjectionSettings
 from napari_splicer.errors import UnusableChannel
 from napari_splicer.gui import cell_places
+from napari_splicer.gui.map_choice import COMPONENTS, MAP, NUMBERS, MapChoice
 from napari_splicer.gui.naming import source_words
-from napari_splicer.gui.widgets import map_axes
+from napari_splicer.gui.widgets import map_finder
 from napari_splicer.gui.widgets.cell_map import CellMap
-from napari_splicer.gui.widgets.map_axes import COMPONENTS, MAP, NUMBERS
 
 if TYPE_CHECKING:
     from napari_splicer.gui.widgets.map_axes import MapAxes
@@ -49,7 +49,7 @@ def slowly(monkeypatch) -> threading.Event:
         return shares
 
     for name in ("laying_out", "along_components"):
-        monkeypatch.setattr(map_axes, name, waiting(getattr(cell_places, name)))
+        monkeypatch.setattr(map_finder, name, waiting(getattr(cell_places, name)))
     return go_on
 
 
@@ -89,7 +89,7 @@ def test_the_map_of_a_component_is_computed_once_and_says_what_it_is(qtbot, cell
     assert title.text() == of("combined")
     np.testing.assert_allclose(shown(cell_map), session.table.obsm["X_umap"])
     choose(axes, IMMUNE)
-    assert not axes.work.asked
+    assert not axes.finder.work.asked
     assert title.text() == of(IMMUNE)
     assert len(made) == 1
 
@@ -97,15 +97,15 @@ def test_the_map_of_a_component_is_computed_once_and_says_what_it_is(qtbot, cell
 def test_several_sources_make_one_map_once_all_are_ticked(qtbot, cell_map, session):
     axes = cell_map.axes
     choose(axes, IMMUNE)
-    qtbot.waitUntil(lambda: not axes.work.asked, timeout=60_000)
+    qtbot.waitUntil(lambda: not axes.finder.work.asked, timeout=60_000)
     menu = axes.source.several.menu()
     for action in menu.actions():
         if action.data() in ("intensity", NUCLEI):
             action.trigger()
-    assert not axes.work.asked
+    assert not axes.finder.work.asked
     menu.aboutToHide.emit()
-    assert axes.work.asked
-    qtbot.waitUntil(lambda: not axes.work.asked, timeout=60_000)
+    assert axes.finder.work.asked
+    qtbot.waitUntil(lambda: not axes.finder.work.asked, timeout=60_000)
     assert cell_map.ground.title.text() == of("intensity", IMMUNE, NUCLEI)
     assert cell_map.ground.title.toolTip() == of("intensity", IMMUNE, NUCLEI)
     assert ("intensity", IMMUNE, NUCLEI) in [m.source for m in further_maps(session.table).values()]
@@ -116,12 +116,12 @@ def test_until_another_map_is_there_the_one_before_stays_with_its_title(
 ):
     axes = cell_map.axes
     choose(axes, IMMUNE)
-    qtbot.waitUntil(axes.work.isVisible)
+    qtbot.waitUntil(axes.finder.work.isVisible)
     assert cell_map.ground.title.text() == of("combined")
     assert len(shown(cell_map)) == session.table.n_obs
     slowly.set()
     qtbot.waitUntil(lambda: cell_map.ground.title.text() == of(IMMUNE), timeout=60_000)
-    assert not axes.work.isVisible()
+    assert not axes.finder.work.isVisible()
 
 
 def test_a_map_is_made_to_its_end_while_something_else_is_looked_at(
@@ -129,16 +129,16 @@ def test_a_map_is_made_to_its_end_while_something_else_is_looked_at(
 ):
     axes, title = cell_map.axes, cell_map.ground.title
     choose(axes, IMMUNE)
-    qtbot.waitUntil(axes.work.isVisible)
+    qtbot.waitUntil(axes.finder.work.isVisible)
     choose(axes, "combined")
     turn_to(axes, NUMBERS)
     turn_to(axes, MAP)
-    assert axes.work.asked
+    assert axes.finder.work.asked
     assert title.text() == of("combined")
     choose(axes, IMMUNE)
     choose(axes, "combined")
     slowly.set()
-    qtbot.waitUntil(lambda: not axes.work.asked, timeout=60_000)
+    qtbot.waitUntil(lambda: not axes.finder.work.asked, timeout=60_000)
     assert [m.source for m in further_maps(session.table).values()] == [IMMUNE]
     assert title.text() == of("combined")
     choose(axes, IMMUNE)
@@ -148,13 +148,13 @@ def test_a_map_is_made_to_its_end_while_something_else_is_looked_at(
 def test_stopping_a_map_leaves_what_is_looked_at_meanwhile(qtbot, cell_map, session, slowly):
     axes = cell_map.axes
     choose(axes, IMMUNE)
-    qtbot.waitUntil(axes.work.isVisible)
+    qtbot.waitUntil(axes.finder.work.isVisible)
     choose(axes, "combined")
-    axes.work.cancel.click()
+    axes.finder.work.cancel.click()
     assert cell_map.ground.title.text() == of("combined")
     assert not cell_map.ground.page.isVisible()
     slowly.set()
-    qtbot.waitUntil(lambda: not axes.work.errand.busy)
+    qtbot.waitUntil(lambda: not axes.finder.work.errand.busy)
     assert further_maps(session.table) == {}
 
 
@@ -163,7 +163,7 @@ def test_what_was_stopped_says_so_and_how_to_go_on(qtbot, cell_map, session, slo
     axes, page = cell_map.axes, cell_map.ground.page
     turn_to(axes, kind)
     choose(axes, IMMUNE)
-    work = axes.work if kind == MAP else axes.finding
+    work = axes.finder.work if kind == MAP else axes.finder.finding
     qtbot.waitUntil(work.isVisible)
     work.cancel.click()
     assert not work.isVisible()
@@ -188,7 +188,7 @@ def test_places_by_an_earlier_model_are_not_shown_for_the_present_one(
     slowly.set()
     turn_to(axes, kind)
     choose(axes, IMMUNE)
-    work = axes.work if kind == MAP else axes.finding
+    work = axes.finder.work if kind == MAP else axes.finder.finding
     qtbot.waitUntil(lambda: not work.asked, timeout=60_000)
     assert len(shown(cell_map)) == session.table.n_obs
     slowly.clear()
@@ -213,13 +213,13 @@ def test_a_map_that_comes_after_another_model_is_dropped(
     qtbot, cell_map, session, make_table, slowly
 ):
     choose(cell_map.axes, IMMUNE)
-    qtbot.waitUntil(cell_map.axes.work.isVisible)
+    qtbot.waitUntil(cell_map.axes.finder.work.isVisible)
     other = make_table()
     other.obsm["X_splicer_chunks"] = other.obsm["X_splicer_chunks"] + 1
     add_projection(other, other.obsm["X_umap"], ProjectionSettings())
     session.table = other
     slowly.set()
-    qtbot.waitUntil(lambda: not cell_map.axes.work.errand.busy)
+    qtbot.waitUntil(lambda: not cell_map.axes.finder.work.errand.busy)
     assert further_maps(other) == {}
     assert cell_map.ground.title.text() == of("combined")
 
@@ -227,9 +227,9 @@ def test_a_map_that_comes_after_another_model_is_dropped(
 def test_grouping_meanwhile_neither_stops_nor_loses_a_map(qtbot, cell_map, session, slowly):
     axes = cell_map.axes
     choose(axes, IMMUNE)
-    qtbot.waitUntil(axes.work.isVisible)
+    qtbot.waitUntil(axes.finder.work.isVisible)
     session.table = session.table.copy()  # as grouping hands it over
-    assert axes.work.asked
+    assert axes.finder.work.asked
     assert axes.source.sources == (IMMUNE,)
     slowly.set()
     qtbot.waitUntil(lambda: cell_map.ground.title.text() == of(IMMUNE), timeout=60_000)
@@ -243,7 +243,7 @@ def test_what_was_stopped_does_not_begin_again_by_itself_after_grouping(
     axes = cell_map.axes
     turn_to(axes, kind)
     choose(axes, IMMUNE)
-    work = axes.work if kind == MAP else axes.finding
+    work = axes.finder.work if kind == MAP else axes.finder.finding
     qtbot.waitUntil(work.isVisible)
     work.cancel.click()
     session.table = session.table.copy()
@@ -260,7 +260,7 @@ def test_a_model_without_the_component_of_the_settings_computes_no_map_unasked(
     table.obsm["X_splicer"] = table.obsm["X_splicer"] + 1
     del table.obsm["X_umap"]
     session.table = table
-    assert not cell_map.axes.work.asked
+    assert not cell_map.axes.finder.work.asked
     assert "Cluster" in cell_map.ground.page.sentence
 
 
@@ -268,7 +268,7 @@ def test_another_explorer_goes_on_with_the_map_that_was_chosen(
     qtbot, cell_map, session, make_table
 ):
     choose(cell_map.axes, IMMUNE)
-    qtbot.waitUntil(lambda: not cell_map.axes.work.asked, timeout=60_000)
+    qtbot.waitUntil(lambda: not cell_map.axes.finder.work.asked, timeout=60_000)
     cell_map.deleteLater()
     again = CellMap(session)
     qtbot.addWidget(again)
@@ -281,7 +281,39 @@ def test_another_explorer_goes_on_with_the_map_that_was_chosen(
     last = CellMap(session)
     qtbot.addWidget(last)
     assert last.ground.title.text() == of("combined")
-    assert not last.axes.work.asked
+    assert not last.axes.finder.work.asked
+
+
+def test_a_choice_that_is_taken_up_begins_no_map_that_is_not_there(qtbot, cell_map, session):
+    """As when a project is opened whose map was stopped, or another image is turned to."""
+    axes, title = cell_map.axes, cell_map.ground.title
+    session.map_choice = MapChoice(MAP, (IMMUNE,))
+    assert not axes.finder.work.asked
+    assert title.text() == of("combined")
+    session.map_choice = MapChoice(COMPONENTS, (IMMUNE,))
+    qtbot.waitUntil(lambda: title.text() == "PCA of component immune", timeout=30_000)
+    layout = np.arange(2.0 * session.table.n_obs).reshape(-1, 2).astype(np.float32)
+    add_map(session.table, layout, ProjectionSettings(source=NUCLEI))
+    session.map_choice = MapChoice(MAP, (NUCLEI,))
+    assert title.text() == of(NUCLEI)
+    assert axes.source.sources == (NUCLEI,)
+    x, y = axes.y.itemText(1), axes.x.itemText(0)
+    session.map_choice = MapChoice(NUMBERS, x=x, y=y)
+    assert axes.finder.places.labels == (f"{x} (arcsinh)", f"{y} (arcsinh)")
+    session.map_choice = MapChoice(MAP, ("chunk:of another model",))
+    assert title.text() == of("combined")
+
+
+def test_what_a_person_chooses_is_noted_for_the_project(qtbot, cell_map, session):
+    axes = cell_map.axes
+    choose(axes, IMMUNE)
+    assert session.map_choice.kind == MAP
+    assert session.map_choice.sources == (IMMUNE,)
+    turn_to(axes, NUMBERS)
+    axes.x.setCurrentIndex(1)
+    axes.x.activated.emit(1)
+    noted = session.map_choice
+    assert (noted.kind, noted.x, noted.y) == (NUMBERS, axes.x.itemText(1), axes.y.currentText())
 
 
 def test_a_component_that_tells_cells_no_further_is_said_not_to(qtbot, cell_map, session):
@@ -314,11 +346,11 @@ def test_without_a_model_there_is_nothing_to_choose(qtbot, cell_map, session, ma
 
 def test_choice_and_title_have_room_in_a_low_and_narrow_explorer(qtbot, cell_map, session, slowly):
     choose(cell_map.axes, IMMUNE)
-    qtbot.waitUntil(cell_map.axes.work.isVisible)
+    qtbot.waitUntil(cell_map.axes.finder.work.isVisible)
     cell_map.resize(290, 230)
     qtbot.waitUntil(lambda: cell_map.height() == 230)
     axes = cell_map.axes
-    for part in (axes.kind, axes.source.box, axes.work.cancel, cell_map.ground.title):
+    for part in (axes.kind, axes.source.box, axes.finder.work.cancel, cell_map.ground.title):
         place = part.mapTo(cell_map, part.rect().bottomRight())
         assert cell_map.rect().contains(place)
     assert axes.kind.shown == "UMAP"

@@ -256,7 +256,9 @@ def _work(session: Session, link: ViewerLink, layers: _Layers) -> WorkRecord:
             for name, layer in link.region_layers.items()
             if layer in layers.index
         },
+        map_choice=session.map_choice,
         colour_by=session.colour_by,
+        colour_ranges=dict(session.colour_ranges),
         sought=() if session.sought is None else session.sought.cells,
         sought_by="" if session.sought is None else session.sought.source,
         opacity=session.opacity,

@@ -17,6 +17,7 @@ from napari_splicer.config import Component, RunConfig, TaughtSettings
 from napari_splicer.errors import CannotWrite, UnreadableFile
 from napari_splicer.events import Stage
 from napari_splicer.files import PROJECT_RECORD
+from napari_splicer.gui.map_choice import MapChoice
 from napari_splicer.gui.project.kept import Kept, Part
 from napari_splicer.gui.project.step_records import StepRecord
 from napari_splicer.mistakes import mistakes
@@ -148,7 +149,9 @@ class WorkRecord(Part):
     colours: dict[str, Annotated[str, Field(pattern=COLOUR)]] = Field({})
     bundle: Kept | None = None
     regions: dict[str, int] = Field({})
+    map_choice: MapChoice = MapChoice()
     colour_by: str | None = None
+    colour_ranges: dict[str, tuple[float, float]] = Field({})
     sought: tuple[int, ...] = ()
     sought_by: str = ""
     opacity: float = Field(0.6, ge=0, le=1)

@@ -232,10 +232,11 @@ def _take_up_work(session: Session, opened: Opened) -> None:
     session.metrics = tuple(Metrics("train", step, values) for step, values in work.metrics)
     session.hidden = {name: frozenset(groups) for name, groups in work.hidden.items()}
     session.opacity, session.picked = work.opacity, work.picked
+    session.colour_ranges = work.colour_ranges
     session.lesson, session.segmentation = work.lesson, work.segmentation
     if session.table is None:
         return
-    session.measures = contents.measures
+    session.measures, session.map_choice = contents.measures, work.map_choice
     known = set(colour_names(session)) - (set() if session.of_tiles else {MIXTURE})
     if work.colour_by in known:
         session.colour_by = work.colour_by

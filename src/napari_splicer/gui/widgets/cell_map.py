@@ -127,8 +127,8 @@ class CellMap(QWidget):
         bind(self, events.hovered_group, self._draw_chosen)
         bind(self, events.hovered, self._draw_hovered)
         bind(self, events.picked, self._draw_picked)
-        self.axes.changed.connect(self._place)
-        self.ground.page.again.clicked.connect(self.axes.again)
+        self.axes.finder.changed.connect(self._place)
+        self.ground.page.again.clicked.connect(self.axes.finder.again)
         self.view.lassoed.connect(self._lassoed)
         self.view.clicked.connect(self._clicked)
         self.view.reset.connect(self._show_all)
@@ -154,12 +154,12 @@ class CellMap(QWidget):
 
     def _place(self) -> None:
         """Draw the cells where the chosen axes put them; where that is not known yet, none."""
-        places = self.axes.places
+        finder, places = self.axes.finder, self.axes.finder.places
         known = len(places.points) == len(self._ids)
         self._points = places.points if known else np.full((len(self._ids), 2), np.nan)
         self._placed = np.asarray(np.isfinite(self._points).all(axis=1), bool)
         self._tree = self._grid = None
-        self.ground.show_places(places, self.axes.message, again=self.axes.stopped)
+        self.ground.show_places(places, finder.message, again=finder.stopped)
         self._show_all()
         self._ask_to_draw()
 

@@ -1,85 +1,52 @@
-"""MapAxes: what places the cells on the map: UMAP or PCA of one source, or any two numbers."""
+"""MapAxes: a choice of what places the cells on the map: UMAP or PCA, or any two numbers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from napari_splicer.analysis.maps import MAIN, add_map, find_map, main_sources, same_numbers
+from napari_splicer.analysis.maps import same_numbers
 from napari_splicer.analysis.sources import said_of_blank
-from napari_splicer.config import ProjectionSettings
-from napari_splicer.errors import SplicerError
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.cell_places import (
-    Places,
-    against,
-    along_components,
-    choose_sources,
-    chosen_sources,
-    laying_out,
-    nowhere,
-    on_the_map,
-)
-from napari_splicer.gui.failures import in_words
-from napari_splicer.gui.jobs import tell
-from napari_splicer.gui.naming import offered_sources, source_words
+from napari_splicer.gui.cell_places import map_key, usual_sources
+from napari_splicer.gui.map_choice import COMPONENTS, MAP, NUMBERS, MapChoice
+from napari_splicer.gui.naming import offered_sources
 from napari_splicer.gui.numbers import further_numbers
-from napari_splicer.gui.snapshot import detached
+from napari_splicer.gui.widgets.map_finder import MapFinder
 from napari_splicer.gui.widgets.narrow_box import NarrowBox
 from napari_splicer.gui.widgets.source_choice import SourceChoice
 from napari_splicer.gui.widgets.wording import Wording
-from napari_splicer.gui.widgets.work_line import WorkLine
 
 if TYPE_CHECKING:
-    import numpy as np
     from anndata import AnnData
-    from numpy.typing import NDArray
 
     from napari_splicer.gui.session import Session
 
-MAP, COMPONENTS, NUMBERS = "map", "components", "numbers"
-_WORDS = {
-    MAP: "UMAP",
-    COMPONENTS: "PCA",
-    NUMBERS: "one against another",
-}
+_WORDS = {MAP: "UMAP", COMPONENTS: "PCA", NUMBERS: "one against another"}
 _NARROW = 84  # px
 _FEWEST = 5  # characters of a choice that always have room: the title of the map says all of it
-_SOON = "The map of the cells comes with the first groups. Step ⑤ Cluster makes them."
 
 
 class MapAxes(QWidget):
-    """A choice of axes; emits ``changed`` when cells have other places, or there is no knowing.
-
-    A map that is asked for is made in a thread, and kept in the table.
+    """A choice of axes, kept in ``session.map_choice``; ``finder`` finds the cells' places by it.
 
     Parameters
     ----------
     session : Session
-        Its table is written.
 
     Attributes
     ----------
-    places : Places
-        Where the cells are drawn.
-    message : str
-        What is to be said instead; empty where they can be drawn.
-    stopped : bool
-        Whether :meth:`again` would go on.
+    finder : MapFinder
     """
-
-    changed = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._table: AnnData | None = None  # whose numbers the places, and what is asked, are of
-        self._asked: ProjectionSettings | None = None
-        self._own: tuple[str, ...] = ()  # sources that the person has chosen for these numbers
-        self.places, self.message, self.stopped = nowhere(0), "", False
+        self._table: AnnData | None = None  # whose numbers the places are of
+        self._own: tuple[str, ...] = ()  # sources that the person has chosen; none: the usual ones
         self.kind, self.x, self.y = NarrowBox(), QComboBox(), QComboBox()
         self._wording = Wording(self, session)
         self._wording.put(
@@ -103,16 +70,14 @@ class MapAxes(QWidget):
         for box, axis in ((self.x, "horizontal"), (self.y, "vertical")):
             box.setToolTip(f"What the {axis} axis shows; markers on an arcsinh scale")
             box.setMinimumWidth(_NARROW)
-            box.activated.connect(self._ask)
-        self.finding = WorkLine(self._take, self._refuse, parent=self)
-        self.finding.stopped.connect(self._on_stop)
-        self.work = WorkLine(self._keep, self._map_refused, parent=self)
-        self.work.stopped.connect(self._map_stopped)
+            box.activated.connect(self._choose)
         self.remark = QElidingLabel()
+        self.finder = MapFinder(session)
         self.kind.activated.connect(self._choose)
         self.source.changed.connect(self._choose_source)
         self._lay_out()
         bind(self, session.events.table, self._new_table)
+        bind(self, session.events.map_choice, self._follow)
         bind(self, session.events.measures, self._list_numbers)
         bind(self, session.clusterings_changed, self._list_numbers)  # annotations, too
         self._new_table()
@@ -132,31 +97,26 @@ class MapAxes(QWidget):
                 line.addWidget(widget, stretch, top)
             layout.addLayout(line)
         layout.addWidget(self.remark)
-        layout.addWidget(self.finding)
-        layout.addWidget(self.work)
+        layout.addWidget(self.finder)
 
     def _explain(self, tip: str) -> None:
         self.kind.tip = tip
         self.kind.setToolTip(tip)
 
-    # what is chosen ----------------------------------------------------------------------------
-
     def _new_table(self) -> None:
         """Go on where the cells and their numbers are the same, as after grouping; else anew."""
-        table, before = self._session.table, self._table
+        table, before, finder = self._session.table, self._table, self.finder
         same = table is not None and before is not None and same_numbers(table, before)
         self._table = table
         if not same:
-            self._forget()
-            self._own = chosen_sources(self._session)
-            self._take(nowhere(0 if table is None else table.n_obs))
+            finder.begin_anew()
         if table is not None:
             self.source.offer(offered_sources(table))
-            choose_sources(self._session, () if self.stopped else self._own)
         self._list_numbers()
-        found = self.kind.currentData() == COMPONENTS and not self.message
-        if not (same and (found or self.stopped)):
-            self._choose()
+        if not same:
+            self._take_up(self._session.map_choice)
+        elif not finder.stopped and (finder.message or self.kind.currentData() != COMPONENTS):
+            self._show()
 
     def _list_numbers(self) -> None:
         """Offer markers and measures, keeping what is chosen."""
@@ -169,9 +129,41 @@ class MapAxes(QWidget):
             box.addItems(names)
             box.setCurrentIndex(names.index(kept) if kept in names else min(place, len(names) - 1))
         if self.kind.currentData() == NUMBERS:
-            self._ask()  # one of them may be another now, or gone
+            self._find()  # one of them may be another now, or gone
+
+    def _choice(self) -> MapChoice:
+        numbers = self.x.currentText(), self.y.currentText()
+        return MapChoice(self.kind.currentData(), self._own, *numbers)
+
+    def _choose_source(self) -> None:
+        self._own = self.source.sources
+        self._choose()
 
     def _choose(self) -> None:
+        """Note what the person chose, and show it."""
+        self._session.map_choice = self._choice()
+        self._show()
+
+    def _follow(self) -> None:
+        """Take up what was chosen elsewhere, or is the choice for another image."""
+        if self._session.map_choice != self._choice():
+            self._take_up(self._session.map_choice)
+
+    def _take_up(self, choice: MapChoice) -> None:
+        """Show what a person chose; a map that is not there is made only when they ask for it."""
+        session, table = self._session, self._session.table
+        if choice.kind is not None:
+            self.kind.setCurrentIndex(self.kind.findData(choice.kind))
+        for box, name in ((self.x, choice.x), (self.y, choice.y)):
+            if (place := box.findText(name)) >= 0:
+                box.setCurrentIndex(place)
+        self._own = ()
+        if table is not None and choice.sources and {*choice.sources} <= {*offered_sources(table)}:
+            there = self.kind.currentData() != MAP or map_key(session, table, choice.sources)
+            self._own = choice.sources if there else ()
+        self._show()
+
+    def _show(self) -> None:
         numbers, table = self.kind.currentData() == NUMBERS, self._session.table
         for widget in (self.x, self._against, self.y):
             widget.setVisible(numbers)
@@ -179,116 +171,14 @@ class MapAxes(QWidget):
         for widget in (self.of, self.source):
             widget.setVisible(choice)
         if table is not None:
-            self.source.choose(self._own or self._usual(table))
-        self._ask()
+            usual = usual_sources(self._session, table, self.kind.currentData())
+            self.source.choose(self._own or usual)
+        self._find()
 
-    def _choose_source(self) -> None:
-        self._own = self.source.sources
-        choose_sources(self._session, self._own)
-        self._ask()
-
-    def _usual(self, table: AnnData) -> tuple[str, ...]:
-        """Return what is shown unless a person has chosen."""
-        if "X_splicer" not in table.obsm:
-            return ("intensity",)
-        if self.kind.currentData() == COMPONENTS:
-            return ("representation",)
-        wanted = main_sources(table) or self._session.settings.projection.sources
-        offered = offered_sources(table)
-        return wanted if {*wanted} <= {*offered} else offered[:1]
-
-    def again(self) -> None:
-        """Ask once more for what was stopped, or failed."""
-        self._ask()
-
-    # where the cells are -----------------------------------------------------------------------
-
-    def _ask(self) -> None:
-        session, kind, table = self._session, self.kind.currentData(), self._session.table
-        self.finding.forget()  # a map is made to its end, whatever is looked at meanwhile
-        sources = self.source.sources
+    def _find(self) -> None:
+        kind, table, sources = self.kind.currentData(), self._session.table, self.source.sources
         self._remark(() if table is None or kind == NUMBERS else said_of_blank(table, sources))
-        if table is None:
-            self._forget()
-            self._take(nowhere(0))
-        elif kind == NUMBERS:
-            self._take(against(session, self.x.currentText(), self.y.currentText()))
-        elif kind == COMPONENTS:
-            self._wait()
-            self.finding.ask(along_components, detached(table), sources)
-        else:
-            self._find_map(table, sources)
-
-    def _find_map(self, table: AnnData, sources: tuple[str, ...]) -> None:
-        projection = self._session.settings.projection
-        settings = ProjectionSettings.model_validate(projection.model_dump() | {"source": sources})
-        usual = set(sources) == set(self._usual(table))
-        key = MAIN if usual and MAIN in table.obsm else find_map(table, settings)
-        if key is not None:
-            self._take(on_the_map(table, key, sources))
-            return
-        if usual:
-            self._take(nowhere(table.n_obs), self._session.words(_SOON))
-            return
-        self._wait()
-        if not (self.work.asked and self._asked == settings):
-            self._asked = settings
-            self.work.setToolTip(f"The UMAP of {source_words(sources)} is being made")
-            self.work.ask(laying_out, detached(table), settings)
-
-    def _forget(self) -> None:
-        for line in (self.finding, self.work):
-            line.forget()
-
-    def _wait(self) -> None:
-        """Let places be until there are others; say nothing in their stead any more."""
-        if self.message:
-            self._take(self.places)
-
-    def _keep(self, layout: NDArray[np.float32]) -> None:
-        """Keep a map in the table as it is by now, and show it if it is still chosen."""
-        table = self._session.table
-        if table is not None and self._asked is not None:
-            add_map(table, layout, self._asked)
-            self._session.map_made.emit()
-            if self._awaited():
-                self._ask()
-
-    def _awaited(self) -> bool:
-        """Return whether the map that was asked for is what is chosen now."""
-        asked = self._asked
-        if asked is None or self.kind.currentData() != MAP:
-            return False
-        return set(asked.sources) == set(self.source.sources)
-
-    def _map_stopped(self) -> None:
-        if self._awaited():
-            self._on_stop()
-
-    def _map_refused(self, error: Exception) -> None:
-        if self._awaited():
-            self._refuse(error)
-        else:
-            tell(error)
-
-    def _on_stop(self) -> None:
-        choose_sources(self._session, ())  # or another Explorer would begin with it
-        words = f"{_WORDS[self.kind.currentData()]} of {source_words(self.source.sources)}"
-        self._say(f"The {words} was stopped before it was done.")
-
-    def _refuse(self, error: Exception) -> None:
-        if not isinstance(error, SplicerError):
-            tell(error)  # with its details
-        self._say(in_words(error))
-
-    def _say(self, message: str) -> None:
-        """Say why what is asked for is not there, and offer to try again."""
-        cells = 0 if self._session.table is None else self._session.table.n_obs
-        self._take(nowhere(cells), message, stopped=True)
-
-    def _take(self, places: Places, message: str = "", *, stopped: bool = False) -> None:
-        self.places, self.message, self.stopped = places, message, stopped
-        self.changed.emit()
+        self.finder.find(MapChoice(kind, sources, self.x.currentText(), self.y.currentText()))
 
     def _remark(self, remarks: tuple[str, ...]) -> None:
         self.remark.setText(" ".join(remarks))

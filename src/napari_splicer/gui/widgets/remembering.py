@@ -57,10 +57,13 @@ class Remembering(QObject):
             fold.expand(animate=False)
         fold.toggled.connect(lambda opened: self.put(name, bool(opened)))
 
-    def choice(self, name: str, box: QComboBox) -> None:
-        """Remember which entry is chosen, of a list that is always the same."""
+    def choice(self, name: str, box: QComboBox, *, begin: bool = True) -> None:
+        """Remember which entry is chosen, of a list that is always the same.
+
+        Without ``begin``, the list begins as it is.
+        """
         index = box.findText(self.memory.value(name, ""))
-        if index >= 0:
+        if begin and index >= 0:
             box.setCurrentIndex(index)
             box.activated.emit(index)  # as if a person had chosen it
         box.activated.connect(lambda _: self.put(name, box.currentText()))
