@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
@@ -16,7 +17,8 @@ _WHOLE = frozenset({"representation", "intensity"})  # what "combined" holds
 SOURCE = rf"^(representation|intensity|combined|{_CHUNK}.+)$"
 COLUMN = r"^_?[A-Za-z0-9.\-][A-Za-z0-9_.\-]*$"
 COLOUR = r"^#[0-9A-Fa-f]{6}$"
-EXPORTED = r"(?i)^(image|id|umap_([\w-]+_)?[12]|splicer_\d+)$"  # columns of tables written as rows
+EXPORTED = r"(?i)^(image|id|umap_([\w-]+_)?[12]|splicer_\d+)$"
+"""Columns of tables written as rows; with one of these names, a clustering would be lost."""
 
 TABLE_COLUMNS = ("instance_id", "region", "area", "y", "x", "touches_border")
 """Columns that a table of cells has before any clustering."""
@@ -30,6 +32,17 @@ PATTERNS = {
 
 OneSource = Annotated[str, Field(pattern=SOURCE)]
 _SEVERAL = TypeAdapter(tuple[OneSource, ...])
+
+
+def is_measured(column: str) -> bool:
+    """Return whether a column of exported rows was measured, and is neither groups nor labels.
+
+    Examples
+    --------
+    >>> is_measured("umap_immune_1"), is_measured("intensity_CD8"), is_measured("splicer_cluster")
+    (True, True, False)
+    """
+    return re.match(EXPORTED, column) is not None or column.startswith("intensity_")
 
 
 def chunk_of(component: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
+from napari_splicer.analysis_settings import is_measured
 from napari_splicer.cli.terminal import Terminal
 from napari_splicer.errors import UnreadableFile
 
@@ -26,9 +26,6 @@ PIXELS_LOOKED_AT = 2**30
 """Bytes up to which every pixel of an image is read, to tell channels that hold nothing."""
 
 _EXPORTED = "It should be what 'export' wrote as CSV or Parquet."
-
-_MEASURED = re.compile(r"umap_([\w-]+_)?[12]|splicer_\d+|intensity_.+", re.DOTALL)
-"""Columns of exported rows that hold what was measured; ``splicer_cluster`` is a clustering."""
 
 _PARAGRAPHS = {"remarks", "findings"}
 """Facts of which each entry gets a line of its own."""
@@ -226,7 +223,7 @@ def _rows(path: Path) -> Facts:
     if not {"image", "id"} <= {*rows.columns}:
         raise UnreadableFile(f"{path} holds no cells: it has no image and id column.", _EXPORTED)
     names = [str(name) for name in rows.columns]
-    measured = [name for name in names if _MEASURED.fullmatch(name)]
+    measured = [name for name in names if is_measured(name)]
     further = [name for name in names if name not in {*FIRST, *measured}]
     numbers = [name for name in further if _are_numbers(rows[name])]
     groups = [name for name in further if name not in numbers]

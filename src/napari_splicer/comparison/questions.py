@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from napari_splicer.analysis.annotations import of_images, read_rows, with_numbe
 from napari_splicer.analysis.features import features
 from napari_splicer.analysis.probe import probe, spatial_blocks
 from napari_splicer.analysis.sources import available_sources
-from napari_splicer.analysis_settings import EXPORTED, TABLE_COLUMNS
+from napari_splicer.analysis_settings import TABLE_COLUMNS, is_measured
 from napari_splicer.errors import InvalidSettings, UnreadableFile, UnusableChannel
 
 if TYPE_CHECKING:
@@ -216,7 +215,7 @@ def _without_numbers(known: Any) -> Any:
     measured = [
         name
         for name in known.columns.difference(["instance_id", "region"])
-        if name in TABLE_COLUMNS or re.match(EXPORTED, name) or name.startswith("intensity_")
+        if name in TABLE_COLUMNS or is_measured(name)
     ]
     return known.drop(columns=measured)
 
