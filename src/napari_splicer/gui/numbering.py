@@ -27,7 +27,8 @@ def shown_ids(session: Session, obs: pd.DataFrame) -> NDArray[np.int64]:
     """Return the number that each row of a table has in the mask's layer, int64 (n,)."""
     made = session.made_from.get("embed")
     units = (made and made.units) or (session.tiles if session.of_tiles else session.cells)
-    sheet = None if units is None else units.sheet
+    of = units or (made and made.image) or session.image  # a mask may be gone, its numbers are not
+    sheet = None if of is None else of.sheet
     ids: NDArray[np.int64] = obs["instance_id"].to_numpy(np.int64)
     return ids if sheet is None else ids + sheet.added(obs["region"])[2]
 

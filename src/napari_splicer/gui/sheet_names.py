@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_splicer.images.image import MultiplexImage
 
 NAMES = "image names"
+_ABSENT = "\n(not found)"
 _LONGEST = 16  # letters, so that the names of twelve images side by side don't overlap
 
 
@@ -34,7 +35,7 @@ class SheetNames:
     def _show(self, image: MultiplexImage | None) -> None:
         link, shown = self._link, self._link.own_layer(NAMES)
         of = None if image is None or image.sheet is None else image
-        lie = None if of is None or of.sheet is None else (of.sheet.spots, of.transform)
+        lie = None if of is None or of.sheet is None else (of.sheet.all_spots, of.transform)
         if shown is not None and shown.metadata[OWN]["of"] != lie:
             link.remove_layer(shown)
             shown = None
@@ -46,7 +47,8 @@ def names_layer(image: MultiplexImage) -> Points:
     """Return a layer with the name of every image of a sheet at its upper left corner."""
     if image.sheet is None:
         raise ValueError(f"{image.name} is one image")
-    spots = image.sheet.spots
+    spots = image.sheet.all_spots
+    absent = {spot.name for spot in image.sheet.absent}
     layer = Points(
         np.array([(spot.y, spot.x) for spot in spots], float),
         name="SpliCER image names",
@@ -55,7 +57,10 @@ def names_layer(image: MultiplexImage) -> Points:
         face_color="transparent",
         border_color="transparent",
         text={
-            "string": [shortened(name, _LONGEST) for name in image.sheet.names],
+            "string": [
+                shortened(spot.name, _LONGEST) + (_ABSENT if spot.name in absent else "")
+                for spot in spots
+            ],
             "color": "white",
             "size": 7,
             "anchor": "upper_left",

@@ -14,50 +14,33 @@ from weakref import WeakKeyDictionary
 import dask.array as da
 import numpy as np
 
-from napari_splicer.errors import NoCells
+from napari_splicer.errors import InvalidSettings, listed
 from napari_splicer.images.image import NO_PIXEL_SIZE, Affine2D, MultiplexImage
 from napari_splicer.images.laid import Laid, numbered, seen
 from napari_splicer.images.lazy import as_dask
 from napari_splicer.images.masks import LabelMask, MaskedImage
 from napari_splicer.images.planes import Planes
+from napari_splicer.images.spots import last_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from napari_splicer.images.image import PixelSize
     from napari_splicer.images.laid import Read
+    from napari_splicer.images.spots import Absent, Spot
 
 STEP = 64
 """Pixels: images begin at multiples, so that they do in levels up to so many times coarser."""
 _CHUNK = 2048  # pixels a side
+_NAMED = 3  # images in one sentence
 
 _KNOWN: WeakKeyDictionary[LabelMask | MultiplexImage, tuple[Any, tuple[MaskedImage, ...]]] = (
     WeakKeyDictionary()
 )
 """What masks, or images, were taken apart to, as masks remember what was found in them."""
-
-
-@dataclass(frozen=True, eq=False)
-class Spot:
-    """One image on a sheet: where its first pixel lies, and between what its cells are numbered.
-
-    The number of a cell on the sheet is greater than ``first`` and ``last`` at most.
-    """
-
-    field: MaskedImage
-    y: int
-    x: int
-    first: int
-    last: int
-
-    @property
-    def box(self) -> tuple[slice, slice]:
-        """Its pixels on the sheet."""
-        height, width = self.field.image.shape
-        return slice(self.y, self.y + height), slice(self.x, self.x + width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +61,8 @@ class Sheet:
         The run file that names them.
     shown : tuple of int, optional
         Which of ``channels`` an image of this sheet has, in its order; default all.
+    absent : tuple of Absent
+        Images whose place and numbers are kept free: cells that are known of them are no others'.
     """
 
     name: str
@@ -87,6 +72,17 @@ class Sheet:
     pixel_size: PixelSize | None
     source: str | None = None
     shown: tuple[int, ...] | None = None
+    absent: tuple[Absent, ...] = ()
+
+    @property
+    def last(self) -> int:
+        """The largest number of a cell that one of its images can have."""
+        return max(spot.last for spot in self.all_spots)
+
+    @property
+    def all_spots(self) -> tuple[Spot | Absent, ...]:
+        """Those of its images, and those that are kept free."""
+        return (*self.spots, *self.absent)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -130,7 +126,7 @@ class Sheet:
         masks = [spot.field.cells for spot in self.spots]
         if not any(masks):
             return None
-        kind = np.dtype(np.uint32 if self.spots[-1].last < 2**32 else np.int64)
+        kind = np.dtype(np.uint32 if self.last < 2**32 else np.int64)
         parts = [
             partial(numbered, mask=mask if spot.last > spot.first else None, first=spot.first)
             for mask, spot in zip(masks, self.spots, strict=True)
@@ -174,11 +170,27 @@ class Sheet:
         return known[1]
 
     def added(self, images: pd.Series[str]) -> NDArray[np.int64]:
-        """Return what each row's image adds to y, x and number of what lies in it, (3, n)."""
-        named = images.astype("category").cat
-        spots = {spot.field.name: (spot.y, spot.x, spot.first) for spot in self.spots}
-        table = np.array([spots.get(str(name), (0, 0, 0)) for name in named.categories], np.int64)
+        """Return what each row's image adds to y, x and number of what lies in it, (3, n).
+
+        Raises
+        ------
+        InvalidSettings
+            If one of the images was never on this sheet.
+        """
+        named = images.astype("category").cat.remove_unused_categories().cat
+        if unknown := self.lacks(named.categories):
+            raise InvalidSettings(
+                f"No image of {self.name} is called {listed(unknown, _NAMED)}.",
+                "Embed the cells of these images.",
+            )
+        spots = {spot.name: (spot.y, spot.x, spot.first) for spot in self.all_spots}
+        table = np.array([spots[str(name)] for name in named.categories], np.int64)
         return np.ascontiguousarray(table.reshape(-1, 3)[named.codes].T)
+
+    def lacks(self, names: Iterable[str]) -> list[str]:
+        """Return those of the names that none of its images has, nor one that is absent."""
+        known = {spot.name for spot in self.all_spots}
+        return [name for name in map(str, names) if name not in known]
 
     def at_border(self, cells: pd.DataFrame) -> int:
         """Return how many cells of a table in pixels of the sheet touch their image's edge."""
@@ -232,14 +244,6 @@ def _ends(side: slice) -> tuple[int, int]:
     return side.start, side.stop
 
 
-def last_id(mask: LabelMask | None) -> int:
-    """Return the largest number of a mask's cells, which is read; 0 where it has none."""
-    try:
-        return 0 if mask is None else int(mask.cells()["id"].max())
-    except NoCells:
-        return 0
-
-
 def _taken_apart(
     sheet: Sheet, image: MultiplexImage, cells: LabelMask | None, regions: Mapping[str, LabelMask]
 ) -> tuple[MaskedImage, ...]:
@@ -281,7 +285,7 @@ def _own_cells(sheet: Sheet, spot: Spot, mask: LabelMask) -> LabelMask | None:
         cut = _cut(mask, spot, mask.name if known is None else known.name, known)
         cut = cut if mask.source else replace(cut, source=None)  # it was painted on
         # What was painted over from another image is left out; new cells have numbers after all.
-        (piece,), last = cut.levels, sheet.spots[-1].last
+        (piece,), last = cut.levels, sheet.last
         own = (piece > spot.first) & (piece <= spot.last) | (piece > last)
         cut = replace(cut, levels=(da.where(own, piece.astype(np.int64) - spot.first, 0),))
     return cut if last_id(cut) else None

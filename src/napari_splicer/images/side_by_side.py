@@ -11,7 +11,8 @@ import numpy as np
 from napari_splicer.config import load_run
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.images.patterns import expand
-from napari_splicer.images.sheet import STEP, Sheet, Spot, last_id
+from napari_splicer.images.sheet import STEP, Sheet
+from napari_splicer.images.spots import Spot, last_id
 from napari_splicer.shares import finish
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def laying_out(
         spots=tuple(spots),
         shape=(rows * height, columns * width),
         channels=tuple(dict.fromkeys(c for field in fields for c in field.image.channels)),
-        pixel_size=_common([field.image.pixel_size for field in fields]),
+        pixel_size=common_pixel_size([field.image.pixel_size for field in fields]),
         source=source,
     )
     coarsest = sheet.factors()[-1]
@@ -106,7 +107,7 @@ def open_sheet(path: str | Path) -> Sheet:
     return lay_out([open_input(item, path.parent) for item in inputs], path.stem, str(path))
 
 
-def _common(sizes: Sequence[PixelSize | None]) -> PixelSize | None:
+def common_pixel_size(sizes: Sequence[PixelSize | None]) -> PixelSize | None:
     """Return the pixel size that all images have; None where one lacks it, or has another."""
     known = [size for size in sizes if size is not None]
     alike = len(known) == len(sizes) and np.allclose(known, known[0], rtol=_ODD, atol=0)

@@ -14,6 +14,7 @@ from napari.layers import Image
 from napari_splicer.gui.fitness import same_model
 from napari_splicer.gui.project.layer_records import describe
 from napari_splicer.gui.project.record import (
+    FORMAT_VERSION,
     FieldRecord,
     MadeFrom,
     Origin,
@@ -21,9 +22,10 @@ from napari_splicer.gui.project.record import (
     ViewRecord,
     WorkRecord,
 )
+from napari_splicer.gui.project.sheets import describe_sheet, from_files
 from napari_splicer.gui.project.state import State
 from napari_splicer.gui.project.tables import TableNow
-from napari_splicer.gui.reading import is_own
+from napari_splicer.gui.reading import OWN, is_own
 from napari_splicer.gui.snapshot import Snapshot
 from napari_splicer.gui.view import camera_of
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from napari_splicer.gui.project.state import Pixels
     from napari_splicer.gui.session import Session
     from napari_splicer.images.image import MultiplexImage
+    from napari_splicer.images.sheet import Sheet
 
 
 @dataclass
@@ -52,6 +55,13 @@ class _Layers:
     pixels: dict[int, Pixels] = field(default_factory=dict)
     index: dict[Layer, int] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    sheets: dict[Sheet, bool] = field(default_factory=dict)  # and whether their masks are wanted
+
+    def on_sheet(self, sheet: Sheet, origin: Origin) -> Origin:
+        """Return where a layer of images side by side comes from."""
+        self.sheets[sheet] = self.sheets.get(sheet, False) or origin.mask
+        update = {"kind": "sheet", "sheet": [*self.sheets].index(sheet)}
+        return origin.model_copy(update=update)
 
 
 def worth_keeping(session: Session) -> bool:
@@ -90,7 +100,10 @@ def capture(link: ViewerLink, provenance: Provenance, *, keep_images: bool = Fal
     layers = _layers(link, provenance, keep_images)
     fields, tables = _fields(link, layers)
     done, undone = map(_kept_steps, session.history.steps)
+    sheets = tuple(describe_sheet(s, layers.origins, masks=m) for s, m in layers.sheets.items())
     record = ProjectRecord(
+        format_version=FORMAT_VERSION if sheets else 1,
+        sheets=sheets,
         name="" if session.image is None else session.image.name,
         origins=tuple(layers.origins),
         layers=tuple(layers.records),
@@ -130,6 +143,9 @@ def _layers(link: ViewerLink, provenance: Provenance, keep_images: bool) -> _Lay
         if is_own(layer):
             continue
         origin, pixels = provenance.origin(layer), None
+        sheet = layer.metadata.get(OWN, {}).get("sheet")
+        if origin is not None and origin.kind == "file" and sheet is not None and from_files(sheet):
+            origin = found.on_sheet(sheet, origin)
         if origin is None or origin.kind == "kept":
             image = isinstance(layer, Image)
             wanted = origin is not None or keep_images or not image

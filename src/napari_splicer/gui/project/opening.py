@@ -15,6 +15,7 @@ from napari_splicer.gui.project.contents import read_project
 from napari_splicer.gui.project.layer_records import dress
 from napari_splicer.gui.project.places import find_files
 from napari_splicer.gui.project.record import NAPARI, RECORD, read_record
+from napari_splicer.gui.project.sheets import lay_again
 from napari_splicer.gui.reading import OWN
 from napari_splicer.images.image import Affine2D
 from napari_splicer.images.open import open_image, open_mask
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from napari_splicer.gui.display import LayerData
     from napari_splicer.gui.project.contents import Contents
     from napari_splicer.gui.project.places import Place
-    from napari_splicer.gui.project.record import LayerRecord, Origin
+    from napari_splicer.gui.project.record import LayerRecord, Origin, ProjectRecord
+    from napari_splicer.images.sheet import Sheet
     from napari_splicer.shares import Shares
 
 
@@ -79,7 +81,8 @@ class Opened:
     """A project that is ready to be put into a window.
 
     ``layers`` are those of its layers whose origins need not be opened by napari, by number;
-    ``read``, by origin, all that napari's own reader makes of others.
+    ``read``, by origin, all that napari's own reader makes of others. ``lacking`` says which of the
+    images that lie side by side are not there.
     """
 
     wanted: Wanted
@@ -87,6 +90,7 @@ class Opened:
     places: tuple[Place, ...]
     layers: Mapping[int, Layer]
     read: Mapping[int, Sequence[Layer]]
+    lacking: tuple[str, ...] = ()
 
 
 def open_project(wanted: Wanted) -> Shares[Opened | Question]:
@@ -105,16 +109,19 @@ def open_project(wanted: Wanted) -> Shares[Opened | Question]:
     yield 0.1
     contents = read_project(folder)
     yield 0.2
-    given = yield from part(_given(contents, places), 0.2, 0.4)
+    given, lacking = yield from part(_given(contents, places), 0.2, 0.4)
     read = yield from part(_read_by_napari(contents.record.origins, places), 0.4, 0.6)
     layers = yield from part(_layers(contents.record.layers, given), 0.6, 1.0)
-    return Opened(wanted, contents, places, layers, read)
+    return Opened(wanted, contents, places, layers, read, lacking)
 
 
-def _given(contents: Contents, places: Iterable[Place]) -> Shares[dict[int, list[LayerData]]]:
-    """Return what origins give that need not be opened by napari, by origin."""
+def _given(
+    contents: Contents, places: Iterable[Place]
+) -> Shares[tuple[dict[int, list[LayerData]], tuple[str, ...]]]:
+    """Return what origins give that need not be opened by napari, by origin; and what lacks."""
     lying = {place.origin: place for place in places}
     origins = contents.record.origins
+    shown = {layer.origin for layer in contents.record.layers}
     given: dict[int, list[LayerData]] = {}
     for number, origin in enumerate(origins):
         yield number / len(origins)
@@ -125,9 +132,32 @@ def _given(contents: Contents, places: Iterable[Place]) -> Shares[dict[int, list
                 given[number] = [_kept(contents.pixels[number], str(origin.kept), kind)]
         elif place is not None and place.status != "missing":
             _note_place(contents, origin, place)
-            if not origin.reader:
+            if not origin.reader and number in shown:
                 given[number] = _from_file(origin, place.path)
-    return given
+    sheets, lacking = yield from _sheets(contents.record, lying)
+    for number, origin in enumerate(origins):
+        sheet = None if origin.sheet is None else sheets[origin.sheet]
+        if sheet is not None and origin.mask:
+            cells = sheet.cells()
+            given[number] = [] if cells is None else [mask_layer(cells, Affine2D())]
+        elif sheet is not None:
+            given[number] = image_layers(sheet.image())
+    return given, lacking
+
+
+def _sheets(
+    record: ProjectRecord, lying: Mapping[int, Place]
+) -> Shares[tuple[list[Sheet | None], tuple[str, ...]]]:
+    """Lay images side by side as they lay; say which are not there."""
+    sheets: list[Sheet | None] = []
+    lacking: list[str] = []
+    for number, described in enumerate(record.sheets):
+        yield 1.0
+        source = next((o.path for o in record.origins if o.sheet == number), "")
+        sheet, lacks = lay_again(described, source, lying)
+        sheets.append(sheet)
+        lacking += lacks
+    return sheets, tuple(lacking)
 
 
 def _layers(

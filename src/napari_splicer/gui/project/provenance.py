@@ -92,13 +92,13 @@ class Provenance:
         if own.get(KEPT):
             return Origin(kind="kept", kept=own[KEPT])
         if own.get("path"):
-            path = _absolute(str(own["path"]))
+            path = absolute(str(own["path"]))
             return Origin(kind="file", path=path, mask=isinstance(layer, Labels))
         if layer.source.sample is not None:
             return Origin(kind="sample", sample=layer.source.sample)
         if layer.source.path is not None:
             reader = layer.source.reader_plugin or NAPARI
-            return Origin(kind="file", path=_absolute(layer.source.path), reader=reader)
+            return Origin(kind="file", path=absolute(layer.source.path), reader=reader)
         return None
 
     def place(self, layer: Layer) -> int:
@@ -125,7 +125,7 @@ class Provenance:
         return f"{self._names.get(layer, '')}:{changes}"
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
     """Return a path that holds in another folder too; addresses as they are."""
     return path if "://" in path else os.path.abspath(path)  # noqa: PTH100 - as `..` is resolved
 

@@ -53,10 +53,12 @@ class PutField:
             return now
         return now.model_copy(update={"patches": made.settings.patches})
 
-    def put(self, link: ViewerLink, layers: Mapping[int, Layer]) -> None:
-        """Choose image and mask, and take up what was made of them.
+    def put(self, link: ViewerLink, layers: Mapping[int, Layer]) -> bool:
+        """Choose image and mask, and take up what was made of them; return whether it could be.
 
-        The results of the image before go to the shelf, as when a person chooses another.
+        The results of the image before go to the shelf, as when a person chooses another. A table
+        of images that were never among those side by side has no place for its cells, nor has one
+        of several where none of them is there.
         """
         record, session = self._record, link.session
         link.use_mask(None)
@@ -70,11 +72,14 @@ class PutField:
         session.lesson = record.lesson  # those of the chosen image are put there at the end
         session.hidden = {name: frozenset(groups) for name, groups in record.hidden.items()}
         session.panel_groups = record.panel_groups
+        if self._table is not None and _is_lost(self._table, session):
+            return False
         session.made_from = self._made_from(session)
         session.table = self._table
         if self._table is not None and record.clustering in session.clusterings:
             session.clustering = record.clustering
         session.exported = tuple(map(Path, record.exported))
+        return True
 
     def _choice(self, layers: Mapping[int, Layer]) -> ImageChoice | None:
         own = tuple(layers[i] for i in self._record.image if isinstance(layers.get(i), Image))
@@ -116,6 +121,12 @@ class PutField:
             bundle=session.bundle if "bundle" in same else None,
             table=self._table if "table" in same else None,
         )
+
+
+def _is_lost(table: AnnData, session: Session) -> bool:
+    sheet = None if session.image is None else session.image.sheet
+    names = table.obs["region"].unique()
+    return len(names) > 1 if sheet is None else bool(sheet.lacks(names))
 
 
 def _call(choice: ImageChoice, name: str) -> None:

@@ -19,6 +19,7 @@ from napari_splicer.events import Stage
 from napari_splicer.files import PROJECT_RECORD
 from napari_splicer.gui.map_choice import MapChoice
 from napari_splicer.gui.project.kept import Kept, Part
+from napari_splicer.gui.project.sheet_records import SheetRecord
 from napari_splicer.gui.project.step_records import StepRecord
 from napari_splicer.mistakes import mistakes
 from napari_splicer.segmentation.settings import SegmentationSettings
@@ -26,7 +27,8 @@ from napari_splicer.segmentation.settings import SegmentationSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of projects with several images side by side; all others are as they were in version 1."""
 RECORD = PROJECT_RECORD
 SUFFIX = ".splicer"
 NAPARI = "napari"
@@ -42,15 +44,17 @@ class Origin(Part):
 
     ``path`` is absolute, ``beside`` the same path from the project's folder, so that a project can
     travel with its images. A reader of its own is none; otherwise napari opened it with ``reader``.
+    Of images side by side, ``sheet`` is which of the record's they are, ``path`` the run file.
     """
 
-    kind: Literal["file", "sample", "kept"]
+    kind: Literal["file", "sample", "kept", "sheet"]
     path: str = ""
     beside: str = ""
     reader: str = ""
     mask: bool = False
     sample: tuple[str, str] = ("", "")
     kept: Kept | None = None
+    sheet: int | None = Field(None, ge=0)
     fingerprint: str = ""
 
 
@@ -174,13 +178,14 @@ class ProjectRecord(Part):
     """
 
     format: Literal["napari-splicer-project"] = "napari-splicer-project"
-    format_version: int = Field(FORMAT_VERSION, ge=1)
+    format_version: int = Field(1, ge=1)
     id: str = Field("", pattern=r"^[0-9a-f]*$")
     saves: int = Field(0, ge=0)
     date: AwareDatetime = datetime.fromtimestamp(0).astimezone()
     name: str = ""
     origins: tuple[Origin, ...] = ()
     layers: tuple[LayerRecord, ...] = ()
+    sheets: tuple[SheetRecord, ...] = ()
     fields: tuple[FieldRecord, ...] = ()  # the one that is chosen comes last
     work: WorkRecord = WorkRecord()
     view: ViewRecord = ViewRecord()
@@ -266,9 +271,12 @@ def _check_places(record: ProjectRecord, path: Path) -> None:
         layers += [*field.image, *(() if field.mask is None else (field.mask,))]
     listed = range(len(record.layers))
     origins = {layer.origin for layer in record.layers}
-    if any(layer not in listed for layer in layers) or max(origins, default=-1) >= len(
-        record.origins
-    ):
+    files = {number for sheet in record.sheets for number in sheet.files}
+    sheets = {-1 if o.sheet is None else o.sheet for o in record.origins if o.kind == "sheet"}
+    lost = any(layer not in listed for layer in layers)
+    lost |= max(origins | files, default=-1) >= len(record.origins)
+    lost |= not sheets <= {*range(len(record.sheets))}
+    if lost or any(record.origins[number].kind != "file" for number in files):
         raise UnreadableFile(
             f"{path} is damaged: it names layers that it does not describe.",
             "Copy the whole folder again.",

@@ -22,11 +22,11 @@ from napari_splicer.shares import part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from napari.viewer import Viewer
 
     from napari_splicer.gui.layers import ViewerLink
+    from napari_splicer.gui.project.folder import ProjectFolder
     from napari_splicer.gui.project.opening import Opened
     from napari_splicer.gui.project.record import (
         FieldRecord,
@@ -52,7 +52,7 @@ def restore(link: ViewerLink, opened: Opened) -> Shares[bool]:
     if viewer is None:
         return False
     contents, record = opened.contents, opened.contents.record
-    remarks = list(contents.remarks)
+    remarks, all_taken = [*contents.remarks, *_lacking(opened)], True
     with _all_or_nothing(link, viewer):
         made = yield from part(_open_layers(viewer, opened, remarks), 0, _LAYERS)
         layers = {number: layer for number, layer in made.items() if layer in viewer.layers}
@@ -67,19 +67,21 @@ def restore(link: ViewerLink, opened: Opened) -> Shares[bool]:
         named = {layers.get(number): name for name, number in record.work.regions.items()}
         regions = {layer: name for layer, name in named.items() if isinstance(layer, Labels)}
         link.use_regions([*regions], regions)
-        changed = {place.origin for place in opened.places if place.status == "changed"}
+        changed = _changed(opened)
         last = len(record.fields) - 1
         for number, field in enumerate(record.fields):
             own = {record.layers[i].origin for i in (*field.image, *_one(field.mask))}
             putting = PutField(field, contents.tables[number], not own & changed, number == last)
             if putting.can_be_put(layers):
                 session.settings = putting.settings(settings)
-                putting.put(link, layers)
+                taken = putting.put(link, layers)
+                all_taken &= taken
+                if not taken:
+                    remarks.append(_set_aside(contents.folder, field))
             elif field.table is not None:
-                contents.folder.set_aside(field.table.kept)
-                remarks.append(_set_aside(field, contents.folder.path))
+                remarks.append(_set_aside(contents.folder, field))
         _take_up_work(session, opened)
-    whole = len(layers) == len(record.layers)
+    whole = len(layers) == len(record.layers) and all_taken and not opened.lacking
     if not whole:
         remarks.append("The project stays as it is: what you do now is saved under another name.")
     if record.left_out:
@@ -220,8 +222,30 @@ def _look(viewer: Viewer, record: ProjectRecord) -> None:
 # results ---------------------------------------------------------------------------------------
 
 
-def _set_aside(field: FieldRecord, folder: Path) -> str:
-    place = "" if field.table is None else folder / field.table.kept
+def _changed(opened: Opened) -> set[int]:
+    """Return which origins give other pixels than before; of images side by side, any of them."""
+    record, status = opened.contents.record, {p.origin: p.status for p in opened.places}
+    changed = {number for number, now in status.items() if now == "changed"}
+    other = [any(status[n] != "same" for n in sheet.files) for sheet in record.sheets]
+    return changed | {
+        n
+        for n, origin in enumerate(record.origins)
+        if origin.sheet is not None and other[origin.sheet]
+    }
+
+
+def _lacking(opened: Opened) -> list[str]:
+    """Say which images are not there of those that lie side by side; cells of none move."""
+    lacking = opened.lacking
+    more = f"And {len(lacking) - _NAMED} more." if len(lacking) > _NAMED else ""
+    return [*lacking[:_NAMED], *filter(None, [more])]
+
+
+def _set_aside(folder: ProjectFolder, field: FieldRecord) -> str:
+    place = ""
+    if field.table is not None:
+        folder.set_aside(field.table.kept)
+        place = str(folder.path / field.table.kept)
     return f"Without the image {field.name} or its mask, its results stay in {place}."
 
 

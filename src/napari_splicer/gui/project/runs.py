@@ -43,7 +43,10 @@ def _fields(state: State, kept: Mapping[str, Path]) -> tuple[MaskedImage, ...]:
         place = kept.get(mask.name)
         return mask if place is None else replace(mask, source=str(place))
 
+    sheet = state.image.sheet
     try:
+        if sheet is not None:
+            return sheet.fields(state.image, state.cells, state.regions)
         field = MaskedImage(
             image=state.image,
             cells=None if state.cells is None else lying(state.cells),

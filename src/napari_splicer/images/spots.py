@@ -1,0 +1,58 @@
+"""Spots: where images lie on a sheet, and between what their cells are numbered there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_splicer.errors import NoCells
+
+if TYPE_CHECKING:
+    from napari_splicer.config import ImageInput
+    from napari_splicer.images.masks import LabelMask, MaskedImage
+
+
+@dataclass(frozen=True, eq=False)
+class Spot:
+    """One image on a sheet: where its first pixel lies, and between what its cells are numbered.
+
+    The number of a cell on the sheet is greater than ``first`` and ``last`` at most.
+    """
+
+    field: MaskedImage
+    y: int
+    x: int
+    first: int
+    last: int
+
+    @property
+    def name(self) -> str:
+        """What the image is called."""
+        return self.field.name
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Its pixels on the sheet."""
+        height, width = self.field.image.shape
+        return slice(self.y, self.y + height), slice(self.x, self.x + width)
+
+
+@dataclass(frozen=True)
+class Absent:
+    """The spot of an image that could not be opened again, and by what it may be found."""
+
+    name: str
+    settings: ImageInput
+    shape: tuple[int, int]
+    y: int
+    x: int
+    first: int
+    last: int
+
+
+def last_id(mask: LabelMask | None) -> int:
+    """Return the largest number of a mask's cells, which is read; 0 where it has none."""
+    try:
+        return 0 if mask is None else int(mask.cells()["id"].max())
+    except NoCells:
+        return 0
