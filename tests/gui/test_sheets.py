@@ -17,7 +17,7 @@ from napari_splicer.analysis.trust import trust
 from napari_splicer.config import load_run
 from napari_splicer.gui import commands
 from napari_splicer.gui.categories import categories_of, said_of
-from napari_splicer.gui.facts import examine
+from napari_splicer.gui.facts import examine, remarks
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.keeper import keeper_for
 from napari_splicer.gui.layers import link_for
@@ -29,7 +29,9 @@ from napari_splicer.gui.run_files import open_run_file
 from napari_splicer.gui.sheet_names import NAMES
 from napari_splicer.gui.steps.image_step import ImageStep
 from napari_splicer.gui.thumbnails import Cells, picture
+from napari_splicer.gui.together import open_together
 from napari_splicer.images.masks import LabelMask
+from napari_splicer.images.open import open_mask
 from napari_splicer.samples import synthetic_tissue
 
 if TYPE_CHECKING:
@@ -232,12 +234,51 @@ def test_several_files_chosen_at_once_are_opened_with_their_masks(
     assert link.session.settings.seed == 7
     assert link.session.notice.kind == "info"
     assert link.session.image.source.startswith(str(home))
+
+
+@pytest.fixture
+def opened_together(study, viewers, qtbot, home):
+    """Open both images, as when both are chosen at once, and return the window."""
+
+    def opened(*paths: str):
+        link = link_for(viewers[0])
+        open_together(link, [str(study.parent / path) for path in paths])
+        qtbot.waitUntil(lambda: not link.opener.busy, timeout=30_000)
+        return link
+
+    return opened
+
+
+def test_where_one_mask_lacks_the_others_are_used_and_it_is_named(study, opened_together) -> None:
     (study.parent / "right_mask.tif").unlink()
-    paths[:] = [path for path in paths if "mask" not in path]
-    step._ask_for_image()
-    qtbot.waitUntil(lambda: link.session.cells is None and not link.opener.busy, timeout=30_000)
-    assert link.session.notice.kind == "warning"
-    assert "right.ome.tif" in link.session.notice.text
+    session = opened_together("right.ome.tif", "left_mask.tif", "left.ome.tif").session
+    assert session.image.sheet.names == ("left", "right")
+    facts = examine(session.image, session.cells)
+    assert "No cells in right: it is seen here, " in " ".join(remarks(session.image, facts))
+    assert session.notice.kind == "warning"
+    assert "No mask was found for right.ome.tif: cells there are" in session.notice.text
+    assert "right_mask.tif" in session.notice.text
+    (field,) = session.snapshot().fields()
+    assert field.name == "left"
+    own = open_mask(study.parent / "left_mask.tif")
+    assert field.cells.cells().equals(own.cells())
+
+
+def test_where_several_files_could_be_a_mask_the_others_are_used(study, opened_together) -> None:
+    labels = tifffile.imread(study.parent / "right_mask.tif")
+    tifffile.imwrite(study.parent / "right_cells.tif", labels)
+    session = opened_together("right.ome.tif", "left.ome.tif").session
+    assert [field.name for field in session.snapshot().fields()] == ["left"]
+    assert "mask of right.ome.tif (right_mask.tif, right_cells.tif)" in session.notice.text
+
+
+def test_without_any_mask_the_images_are_there(study, opened_together) -> None:
+    for path in study.parent.glob("*_mask.tif"):
+        path.unlink()
+    session = opened_together("right.ome.tif", "left.ome.tif").session
+    assert session.image.sheet.names == ("left", "right")
+    assert session.cells is None
+    assert "No masks were found beside them." in session.notice.text
 
 
 def reopened(embedded, viewers, tmp_path, qtbot):

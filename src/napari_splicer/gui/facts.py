@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dask
 import numpy as np
 
-from napari_splicer.errors import SplicerError
+from napari_splicer.errors import SplicerError, listed
 from napari_splicer.gui.snapshot import Facts
 from napari_splicer.gui.words import count
 from napari_splicer.images.cell_table import scattered
@@ -51,7 +51,10 @@ def examining(image: MultiplexImage, mask: LabelMask | None) -> Shares[Facts]:
     if len(cells) <= (1 if sheet is None else len(sheet.spots)):
         return replace(facts, cells=len(cells), problem=_one_id(mask, int(cells["id"].iloc[0])))
     at_border = int(cells["touches_border"].sum()) if sheet is None else sheet.at_border(cells)
-    return replace(facts, cells=len(cells), at_border=at_border, scattered=scattered(cells))
+    bare = () if sheet is None else sheet.bare(cells)
+    return replace(
+        facts, cells=len(cells), at_border=at_border, scattered=scattered(cells), bare=bare
+    )
 
 
 def _no_signal(image: MultiplexImage) -> str:
@@ -148,6 +151,12 @@ def remarks(image: MultiplexImage, facts: Facts | None) -> list[str]:
         found.append(
             f"Up to {facts.undefined:.1%} of a channel's pixels hold no number (NaN): they look "
             "like background to a model, and do not count in mean intensities."
+        )
+    if facts is not None and facts.bare:
+        them = "it is" if len(facts.bare) == 1 else "they are"
+        found.append(
+            f"No cells in {listed(facts.bare, _NAMED)}: {them} seen here, and left out of all that "
+            "follows."
         )
     if facts is not None and facts.at_border:
         touch = "touches" if facts.at_border == 1 else "touch"

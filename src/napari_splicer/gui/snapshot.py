@@ -136,7 +136,7 @@ class Facts:
 
     ``problem`` says why the mask cannot be used, empty where it can; ``scattered`` are the numbers
     of cells that lie in pieces far apart; ``undefined`` is which part of the pixels of the worst
-    channel holds no number.
+    channel holds no number; ``bare`` are those of several images in which there is no cell.
     """
 
     cells: int | None = None
@@ -145,6 +145,7 @@ class Facts:
     problem: str = ""
     scattered: tuple[int, ...] = ()
     undefined: float = 0.0
+    bare: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_splicer.config import ImageInput, RunConfig
-from napari_splicer.errors import SplicerError, UnreadableFile
+from napari_splicer.errors import SplicerError, listed
 from napari_splicer.files import write_text
 from napari_splicer.gui.commands import run_folder
 from napari_splicer.gui.incoming import Opening
@@ -16,7 +16,7 @@ from napari_splicer.gui.jobs import tell
 from napari_splicer.gui.run_files import SIDE_BY_SIDE, put_named, read_named
 from napari_splicer.gui.snapshot import Notice
 from napari_splicer.gui.words import count
-from napari_splicer.images.patterns import expand, with_usual_masks
+from napari_splicer.images.patterns import expand, usual_masks
 from napari_splicer.images.read import natural, stem
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.run_files import Named
+    from napari_splicer.images.patterns import Masked
     from napari_splicer.shares import Shares
 
 _LISTS = "images"  # folder among the results
-_NO_MASKS = "Choose or make a mask of all of them, or name their masks in a run file and open that."
+_NAMED = 3  # images in one sentence
 
 
 def open_together(link: ViewerLink, paths: Iterable[str]) -> None:
@@ -57,11 +58,8 @@ def open_together(link: ViewerLink, paths: Iterable[str]) -> None:
 
 def _read(paths: Sequence[str], folder: Path) -> Shares[tuple[Named, str]]:
     """Note the images, and their masks, in a run file, and read what it names."""
-    inputs, doubt = expand([ImageInput(image=path) for path in paths], folder), ""
-    try:
-        inputs = with_usual_masks(inputs, folder)
-    except UnreadableFile as error:  # some lack one, or may have several
-        doubt = f"{error.message} {_NO_MASKS}"
+    found = usual_masks(expand([ImageInput(image=path) for path in paths], folder), folder)
+    inputs, doubt = found.inputs, _doubt(found)
     text = RunConfig(inputs=inputs).to_toml()
     name = stem(Path(inputs[0].image))
     if len(inputs) > 1:
@@ -70,3 +68,26 @@ def _read(paths: Sequence[str], folder: Path) -> Shares[tuple[Named, str]]:
     if not path.exists():
         write_text(path, text)
     return (yield from read_named(path)), doubt
+
+
+def _doubt(found: Masked) -> str:
+    """Say which masks were not found, what follows, and what to do; empty where all were."""
+    said = []
+    if len(found.lacking) == len(found.inputs):
+        said.append(
+            "No masks were found beside them. Choose or make a mask of all of them, or name their "
+            "masks in a run file and open that."
+        )
+    elif found.lacking:
+        names = [Path(image).name for image in found.lacking]
+        said.append(
+            f"No mask was found for {listed(names, _NAMED)}: cells there are not described. Save "
+            f"it beside the image, as {stem(Path(names[0]))}_mask.tif, and open the images again."
+        )
+    for image, several in list(found.unclear.items())[:_NAMED]:
+        files = listed([Path(path).name for path in several], _NAMED)
+        said.append(
+            f"Several files could be the mask of {Path(image).name} ({files}), so none is taken: "
+            "name the right one in a run file and open that."
+        )
+    return " ".join(said)

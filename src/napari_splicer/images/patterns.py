@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from napari_splicer.errors import InvalidSettings, UnreadableFile, listed
 from napari_splicer.images.read import named_like_an_image, natural, stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from napari_splicer.config import ImageInput
 
@@ -29,6 +30,25 @@ USUAL_MASKS = (
 
 _LISTED = 5
 _SIGNS = ("{stem}", "{folder}")
+
+
+@dataclass(frozen=True)
+class Masked:
+    """Images with the masks that were found for them.
+
+    Attributes
+    ----------
+    inputs : tuple of ImageInput
+        An entry per image; without a mask where none was found, or several.
+    lacking : tuple of str
+        Images for which there is none.
+    unclear : mapping of str to tuple of str
+        Several files that could be it, by image.
+    """
+
+    inputs: tuple[ImageInput, ...]
+    lacking: tuple[str, ...]
+    unclear: Mapping[str, tuple[str, ...]]
 
 
 def expand(inputs: Iterable[ImageInput], folder: Path) -> tuple[ImageInput, ...]:
@@ -83,7 +103,22 @@ def with_usual_masks(inputs: Sequence[ImageInput], folder: Path) -> tuple[ImageI
     UnreadableFile
         If images have no mask, or several files could be it, naming them.
     """
-    candidates = {item.image: _usual_masks(item.image, folder) for item in inputs}
+    found = usual_masks(inputs, folder)
+    for image, several in found.unclear.items():
+        _only(image, several, "mask")
+    if found.lacking:
+        raise UnreadableFile(
+            f"No mask was found for {len(found.lacking)} of {len(found.inputs)} images: "
+            f"{listed(found.lacking, _LISTED)}.",
+            'Say where masks lie, for example --masks "{folder}/{stem}_mask.tif", or embed tiles: '
+            "--set patches.sites=grid.",
+        )
+    return found.inputs
+
+
+def usual_masks(inputs: Sequence[ImageInput], folder: Path) -> Masked:
+    """Do the same as :func:`with_usual_masks`, and go on without what is not found."""
+    candidates = {item.image: _masks_beside(item.image, folder) for item in inputs}
     masks = {
         (folder / path).resolve()
         for image, found in candidates.items()
@@ -91,21 +126,22 @@ def with_usual_masks(inputs: Sequence[ImageInput], folder: Path) -> tuple[ImageI
         if path != image  # an OME-Zarr image with its label image within
     }
     images = [item for item in inputs if (folder / item.image).resolve() not in masks]
-    found = [_only(item.image, candidates[item.image], "mask") for item in images]
-    lacking = [item.image for item, mask in zip(images, found, strict=True) if mask is None]
-    if lacking:
-        raise UnreadableFile(
-            f"No mask was found for {len(lacking)} of {len(images)} images: "
-            f"{listed(lacking, _LISTED)}.",
-            'Say where masks lie, for example --masks "{folder}/{stem}_mask.tif", or embed tiles: '
-            "--set patches.sites=grid.",
-        )
-    return tuple(
-        item.model_copy(update={"mask": mask}) for item, mask in zip(images, found, strict=True)
+    clear = {image: found for image, found in candidates.items() if len(found) == 1}
+    return Masked(
+        inputs=tuple(
+            item.model_copy(update={"mask": clear[item.image][0]}) if item.image in clear else item
+            for item in images
+        ),
+        lacking=tuple(item.image for item in images if not candidates[item.image]),
+        unclear={
+            item.image: tuple(candidates[item.image])
+            for item in images
+            if len(candidates[item.image]) > 1
+        },
     )
 
 
-def _usual_masks(image: str, folder: Path) -> list[str]:
+def _masks_beside(image: str, folder: Path) -> list[str]:
     found = [path for usual in USUAL_MASKS for path in _fitting(usual, image, folder)]
     if (folder / image / "labels").is_dir():
         found.append(image)

@@ -194,13 +194,11 @@ class Sheet:
 
     def at_border(self, cells: pd.DataFrame) -> int:
         """Return how many cells of a table in pixels of the sheet touch their image's edge."""
-        found = 0
-        for rows, columns in (spot.box for spot in self.spots):
-            here = cells["y"].between(rows.start, rows.stop - 1)
-            here &= cells["x"].between(columns.start, columns.stop - 1)
-            ends = zip(("y0", "y1", "x0", "x1"), (*_ends(rows), *_ends(columns)), strict=True)
-            found += int(np.any([here & cells[side].eq(end) for side, end in ends], axis=0).sum())
-        return found
+        return sum(spot.at_border(cells) for spot in self.spots)
+
+    def bare(self, cells: pd.DataFrame) -> tuple[str, ...]:
+        """Return the names of the images in which no cell of such a table lies."""
+        return tuple(spot.name for spot in self.spots if not spot.holds(cells).any())
 
     def factors(self) -> list[int]:
         """Return how much coarser each level is that all images have; the finest first."""
@@ -238,10 +236,6 @@ class Sheet:
         ]
         laid = Laid(shape, kind, channels, tuple(zip(places, sides, parts, strict=True)))
         return as_dask(laid, (*(1 for _ in laid.shape[:-2]), *(min(n, _CHUNK) for n in shape)))
-
-
-def _ends(side: slice) -> tuple[int, int]:
-    return side.start, side.stop
 
 
 def _taken_apart(

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_splicer.errors import NoCells
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_splicer.config import ImageInput
     from napari_splicer.images.masks import LabelMask, MaskedImage
 
@@ -35,6 +39,19 @@ class Spot:
         """Its pixels on the sheet."""
         height, width = self.field.image.shape
         return slice(self.y, self.y + height), slice(self.x, self.x + width)
+
+    def holds(self, cells: pd.DataFrame) -> pd.Series[bool]:
+        """Return which cells of a table in pixels of the sheet lie in this image."""
+        rows, columns = self.box
+        here = cells["y"].between(rows.start, rows.stop - 1)
+        return here & cells["x"].between(columns.start, columns.stop - 1)
+
+    def at_border(self, cells: pd.DataFrame) -> int:
+        """Return how many of these touch its edge."""
+        ends = [end for side in self.box for end in (side.start, side.stop)]
+        sides = zip(("y0", "y1", "x0", "x1"), ends, strict=True)
+        touching = np.any([cells[side].eq(end) for side, end in sides], axis=0)
+        return int((self.holds(cells) & touching).sum())
 
 
 @dataclass(frozen=True)
