@@ -83,9 +83,9 @@ def test_a_cell_in_pieces_far_apart_is_doubted(image) -> None:
     assert facts.scattered == ()
     labels[18, 1] = labels[1, 28] = 6
     facts = examine(image, LabelMask.from_array(labels))
-    assert facts.scattered == (6,)
+    assert facts.scattered == ("6",)
     assert "Cell 6 lies in pieces far apart: is that a cell, or what" in remarks(image, facts)[-1]
-    many = replace(facts, scattered=(6, 7, 8, 9))
+    many = replace(facts, scattered=("6", "7", "8", "9"))
     assert "4 cells (6, 7, 8 …) lie in pieces" in remarks(image, many)[-1]
 
 

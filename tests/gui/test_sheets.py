@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_splicer import pipeline
 from napari_splicer.analysis.trust import trust
 from napari_splicer.config import load_run
-from napari_splicer.gui import commands
+from napari_splicer.gui import commands, similar
 from napari_splicer.gui.categories import categories_of, said_of
 from napari_splicer.gui.facts import examine, remarks
 from napari_splicer.gui.jobs import runner_for
@@ -30,6 +30,7 @@ from napari_splicer.gui.sheet_names import NAMES
 from napari_splicer.gui.steps.image_step import ImageStep
 from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.together import open_together
+from napari_splicer.gui.widgets.picture_list import PictureList
 from napari_splicer.images.masks import LabelMask
 from napari_splicer.images.open import open_mask
 from napari_splicer.samples import synthetic_tissue
@@ -136,7 +137,7 @@ def test_the_model_and_the_table_are_those_of_the_command_line(embedded, study) 
     assert np.array_equal(session.table.obsm["X_splicer"], table.obsm["X_splicer"])
 
 
-def test_cells_are_where_they_are_seen(embedded) -> None:
+def test_cells_are_where_they_are_seen(embedded, qtbot) -> None:
     session = embedded.session
     ids, places = session.ids(), shown_places(session, session.table.obs).round().astype(int)
     assert len(np.unique(ids)) == len(ids)
@@ -159,6 +160,13 @@ def test_cells_are_where_they_are_seen(embedded) -> None:
     assert shown.ids.tolist() == [ids[row]]
     preview = make_preview(session.snapshot(), int(ids[row]), 0)
     assert preview.cell == ids[row]
+    assert preview.tiles[0].caption == f"cell {number} of right"
+    similar.ask(session, [int(ids[row])], "representation")
+    assert similar.measure_of(session.sought) == f"like cell {number} of right"
+    pictures = PictureList(session)
+    qtbot.addWidget(pictures)
+    pictures.show_pictures(shown)
+    assert pictures.item(0).toolTip().startswith(f"cell {number} of right: ")
     assert categories_of(session, "region").names == ("left", "right")
     shapes = {image.name: image.shape for image in shown_images(session.image)}
     found = trust(session.table, session.clustering, shapes=shapes)
@@ -323,6 +331,15 @@ def test_a_number_of_another_image_that_is_painted_here_is_no_cell(link) -> None
     left, _ = session.snapshot().fields()
     assert foreign not in left.cells.cells()["id"].to_numpy()
     assert left.cells.cells()["id"].max() <= right.first
+
+
+def test_a_cell_in_pieces_is_called_by_its_own_image(link) -> None:
+    spot, layer = link.session.image.sheet.spots[1], link.mask_layer
+    own = int(spot.field.cells.cells()["id"].iloc[0])
+    for y, x in ((1, 1), (140, 140)):
+        layer.paint((spot.y + y, spot.x + x), spot.first + own)
+    facts = examine(link.session.image, link.session.cells)
+    assert f"{own} of right" in facts.scattered
 
 
 def test_masks_of_yes_and_no_are_told(study, link) -> None:

@@ -15,9 +15,12 @@ from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.analysis.palette import group_colours
 from napari_splicer.analysis_settings import COLOUR
 from napari_splicer.gui.numbers import further_numbers
+from napari_splicer.gui.selected_rows import index_of
 from napari_splicer.gui.snapshot import MIXTURE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -113,7 +116,7 @@ def in_words(name: str) -> str:
 
 def said_of(session: Session, row: int) -> str:
     """Say which cell a row of the table is, and what its colour stands for: category, or group."""
-    said, name = session.words(_which(session, row)), session.colour_by
+    said, name = session.words(_called(session, row)), session.colour_by
     shown = None if name is None else categories_of(session, name)
     if shown is None:
         code = int(session.codes()[row])
@@ -122,8 +125,19 @@ def said_of(session: Session, row: int) -> str:
     return f"{said} · {shown.names[code]}" if code >= 0 else said
 
 
-def _which(session: Session, row: int) -> str:
-    """Return the number of a cell; of several images, by its own mask, and which of them it is."""
+def called(session: Session, cells: Sequence[int]) -> list[str]:
+    """Say which cells these are, by label id: ``"cell 12"``.
+
+    Of several images, by the number in their own mask, and which image that is.
+    """
+    rows = index_of(session).rows(cells)
+    return [
+        _called(session, row) if row >= 0 else f"cell {number}"
+        for number, row in zip(cells, rows, strict=True)
+    ]
+
+
+def _called(session: Session, row: int) -> str:
     image = session.snapshot().image_of_cells
     if session.table is None or image is None or image.sheet is None:
         return f"cell {session.ids()[row]}"

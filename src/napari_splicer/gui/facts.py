@@ -51,9 +51,13 @@ def examining(image: MultiplexImage, mask: LabelMask | None) -> Shares[Facts]:
     if len(cells) <= (1 if sheet is None else len(sheet.spots)):
         return replace(facts, cells=len(cells), problem=_one_id(mask, int(cells["id"].iloc[0])))
     at_border = int(cells["touches_border"].sum()) if sheet is None else sheet.at_border(cells)
-    bare = () if sheet is None else sheet.bare(cells)
+    called = str if mask.sheet is None else mask.sheet.called
     return replace(
-        facts, cells=len(cells), at_border=at_border, scattered=scattered(cells), bare=bare
+        facts,
+        cells=len(cells),
+        at_border=at_border,
+        scattered=tuple(map(called, scattered(cells))),
+        bare=() if sheet is None else sheet.bare(cells),
     )
 
 
@@ -167,8 +171,8 @@ def remarks(image: MultiplexImage, facts: Facts | None) -> list[str]:
     return found
 
 
-def _in_pieces(cells: tuple[int, ...]) -> str:
-    named = ", ".join(map(str, cells[:_NAMED])) + (" …" if len(cells) > _NAMED else "")
+def _in_pieces(cells: tuple[str, ...]) -> str:
+    named = ", ".join(cells[:_NAMED]) + (" …" if len(cells) > _NAMED else "")
     one = len(cells) == 1
     return (
         f"{f'Cell {named} lies' if one else f'{len(cells):,} cells ({named}) lie'} in pieces far "

@@ -85,8 +85,7 @@ def make_preview(inputs: Snapshot, cell: int | None, seed: int, draw: int | None
         sites = _sites(inputs, cell, seed)
         patch = _read_patches(inputs, sites, inputs.settings.patches.size)
         cell_id = int(shown_sites(inputs, _whole_fields(inputs), sites)[0])
-        what = "tile" if inputs.of_tiles else "cell"
-        whole = Tile(_TOGETHER, f"{what} {cell_id}", _composite(patch, inputs))
+        whole = Tile(_TOGETHER, _called(inputs, sites), _composite(patch, inputs))
         return Preview(cell_id, (whole, *_parts(patch, inputs)))
     first, second = training_views(inputs, cell, seed, draw)
     model = inputs.settings.model
@@ -187,6 +186,13 @@ def _sites(
     strangers = np.delete(np.arange(len(sites)), rows[0])
     beside = np.random.default_rng(draw).permutation(strangers)[:others]
     return sites.take(np.append(rows[:1], beside))
+
+
+def _called(inputs: Snapshot, sites: Sites) -> str:
+    """Say which cell, or tile, the first site is: of several images, of which."""
+    whole = inputs.image is None or inputs.image.sheet is None
+    image = "" if whole else f" of {_whole_fields(inputs)[sites.field[0]].name}"
+    return inputs.words(f"cell {sites.id[0]}") + image
 
 
 def _parts(patch: PatchBatch, inputs: Snapshot) -> Iterator[Tile]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_splicer.gui.categories import called
 from napari_splicer.gui.snapshot import Sought
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def ask(session: Session, cells: Iterable[int], source: str) -> None:
     """Ask which cells are like some: those of them that the table has; nothing without any."""
     known = cells_at(session, _rows(session, cells))
     if len(known):
-        session.sought = Sought(tuple(sorted(known.tolist())), source, session.of_tiles)
+        cells = tuple(sorted(known.tolist()))
+        session.sought = Sought(cells, source, called(session, cells[:1])[0], session.of_tiles)
 
 
 def is_known(session: Session) -> bool:

@@ -116,17 +116,21 @@ def without_warning(now: Notice | None, message: str) -> Notice | None:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A question: which cells, or tiles, are like these (label ids), by a source of the table."""
+    """A question: which cells, or tiles, are like these (label ids), by a source of the table.
+
+    ``called`` is what one alone is called, e.g. ``"cell 12"``.
+    """
 
     cells: tuple[int, ...]
     source: str
+    called: str = ""
     tiles: bool = False
 
     @property
     def words(self) -> str:
-        """What is asked about, e.g. ``"cell 12"``, or ``"tile 12"``."""
+        """What is asked about, e.g. ``"cell 12"``, or ``"3 tiles"``."""
         count = len(self.cells)
-        words = f"cell {self.cells[0]}" if count == 1 else f"{count:,} cells"
+        words = self.called if count == 1 else f"{count:,} cells"
         return of_tiles(words) if self.tiles else words
 
 
@@ -134,8 +138,8 @@ class Sought:
 class Facts:
     """What an image and its mask hold; found by reading them, so in a worker.
 
-    ``problem`` says why the mask cannot be used, empty where it can; ``scattered`` are the numbers
-    of cells that lie in pieces far apart; ``undefined`` is which part of the pixels of the worst
+    ``problem`` says why the mask cannot be used, empty where it can; ``scattered`` names the cells
+    that lie in pieces far apart; ``undefined`` is which part of the pixels of the worst
     channel holds no number; ``bare`` are those of several images in which there is no cell.
     """
 
@@ -143,7 +147,7 @@ class Facts:
     at_border: int = 0
     constant: tuple[str, ...] = ()
     problem: str = ""
-    scattered: tuple[int, ...] = ()
+    scattered: tuple[str, ...] = ()
     undefined: float = 0.0
     bare: tuple[str, ...] = ()
 

@@ -192,6 +192,11 @@ class Sheet:
         known = {spot.name for spot in self.all_spots}
         return [name for name in map(str, names) if name not in known]
 
+    def called(self, number: int) -> str:
+        """Say which cell a number on the sheet is: its own number, and of which image."""
+        spots = (spot for spot in self.all_spots if spot.first < number <= spot.last)
+        return next((f"{number - spot.first} of {spot.name}" for spot in spots), str(number))
+
     def at_border(self, cells: pd.DataFrame) -> int:
         """Return how many cells of a table in pixels of the sheet touch their image's edge."""
         return sum(spot.at_border(cells) for spot in self.spots)

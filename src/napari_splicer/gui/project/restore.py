@@ -16,7 +16,8 @@ from napari_splicer.gui.incoming import Cancelled
 from napari_splicer.gui.project.layer_records import dress
 from napari_splicer.gui.project.putting import PutField
 from napari_splicer.gui.session import Session
-from napari_splicer.gui.snapshot import MIXTURE, Notice, Sought
+from napari_splicer.gui.similar import ask
+from napari_splicer.gui.snapshot import MIXTURE, Notice
 from napari_splicer.gui.view import camera_of
 from napari_splicer.shares import part
 
@@ -265,7 +266,7 @@ def _take_up_work(session: Session, opened: Opened) -> None:
     if work.colour_by in known:
         session.colour_by = work.colour_by
     if work.sought:
-        session.sought = Sought(work.sought, work.sought_by, session.of_tiles)
+        ask(session, work.sought, work.sought_by)
     session.selection = np.intersect1d(contents.selection, session.ids())
     session.history.take_up(contents.done, contents.undone)
 

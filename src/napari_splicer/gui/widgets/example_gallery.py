@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVB
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
+from napari_splicer.gui.categories import called
 from napari_splicer.gui.jobs import Errand
 from napari_splicer.gui.numbering import shown_cells
 from napari_splicer.gui.shortcuts import TAKE_EXAMPLE_OUT
@@ -126,10 +127,10 @@ class ExampleGallery(QWidget):
             lessons.take_out(self._session, self.pictures.chosen)
 
     def _refresh(self) -> None:
-        chosen = self.pictures.chosen
-        self.out.setEnabled(bool(chosen))
+        names = called(self._session, self.pictures.chosen)
+        self.out.setEnabled(bool(names))
         self.out.setToolTip(
-            self._session.words(f"Let cell {chosen[0]} be no example any more (Delete)")
-            if chosen
+            self._session.words(f"Let {names[0]} be no example any more (Delete)")
+            if names
             else "Click the picture of an example first"
         )
