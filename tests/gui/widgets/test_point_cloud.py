@@ -71,6 +71,29 @@ def test_rare_groups_lie_above_frequent_ones(qtbot):
     assert top.opts["brush"].color().name() == "#ff0000"
 
 
+def test_categories_lie_mixed_so_that_none_hides_the_others(qtbot):
+    count, places = 4000, 400
+    chance = np.random.default_rng(1)
+    codes = (chance.random(count) < 0.3).astype(int)
+    points = np.column_stack([chance.integers(places, size=count), np.zeros(count)])
+    colours = ("#ff0000", "#0000ff", "#808080")
+    colouring = Colouring(codes, colours, np.ones(count, bool), names=("image 1", "image 2"))
+
+    def on_top() -> dict[float, str]:
+        plot = pg.PlotWidget()
+        qtbot.addWidget(plot)
+        cloud = PointCloud(plot.getViewBox())
+        cloud.draw(points, colouring, np.ones(count, bool))
+        top = {}
+        for batch in sorted(cloud._batches, key=lambda batch: batch.zValue()):
+            top |= dict.fromkeys(batch.data["x"].tolist(), batch.opts["brush"].color().name())
+        return top
+
+    first = on_top()
+    assert 0.2 < np.mean([colour == "#0000ff" for colour in first.values()]) < 0.4
+    assert on_top() == first
+
+
 @pytest.mark.parametrize("values", [[np.nan, np.nan], [3.0, 3.0], []])
 def test_scale_of_constant_or_missing_values_is_not_empty(values):
     low, high = scale_limits(np.array(values))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 100_000  # drawn one by one in about 40 ms per frame
 _BIN = 2  # screen pixels per pixel of the density image
+_LAYERS = 10  # over which the points of every category are strewn
+_MOST_BATCHES = 120  # of which Qt draws a frame in about 50 ms
 
 
 class Points(pg.ScatterPlotItem):
@@ -26,10 +28,11 @@ class Points(pg.ScatterPlotItem):
 
 
 class PointCloud:
-    """Points of a plot, drawn in one batch per colour; never one brush per point.
+    """Points of a plot, drawn in batches of one colour; never one brush per point.
 
     Small groups lie above large ones and high values above low ones, so that what is rare stays
-    in sight.
+    in sight. Those of categories, such as images, lie mixed: where they share a place, none of them
+    hides the others.
 
     Parameters
     ----------
@@ -70,21 +73,12 @@ class PointCloud:
             self._draw_image()
             return
         pen = pg.mkPen(outline, width=1) if outline else pg.mkPen(None)
-        rows = np.flatnonzero(drawn)
-        codes = colouring.codes[rows]
-        counts = np.bincount(codes, minlength=len(colouring.colours))
-        rows = rows[np.argsort(codes, kind="stable")]
-        ends = np.cumsum(counts)
-        order = np.arange(len(counts)) if colouring.limits else np.argsort(-counts, kind="stable")
-        for height, code in enumerate(order):
-            if not counts[code]:
-                continue
-            batch = points[rows[ends[code] - counts[code] : ends[code]]]
-            brush = pg.mkBrush(colouring.colours[code])
-            item = Points(
-                x=batch[:, 0], y=batch[:, 1], size=size, pen=pen, brush=brush, pxMode=True
-            )
-            item.setZValue(self._z + height / (len(order) + 1))
+        batches = _batches(colouring, np.flatnonzero(drawn))
+        for height, rows in enumerate(batches):
+            brush = pg.mkBrush(colouring.colours[colouring.codes[rows[0]]])
+            x, y = points[rows].T
+            item = Points(x=x, y=y, size=size, pen=pen, brush=brush, pxMode=True)
+            item.setZValue(self._z + height / (len(batches) + 1))
             self._view.addItem(item, ignoreBounds=True)
             self._batches.append(item)
 
@@ -113,6 +107,28 @@ class PointCloud:
         image = density_image(*self._dense, area.getCoords(), shape)
         self._image.setImage(image, autoLevels=False, levels=(0, 255))
         self._image.setRect(QRectF(area))
+
+
+def _batches(colouring: Colouring, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Return rows of one colour each, from the lowest to those that lie above all others."""
+    if not len(rows):
+        return []
+    codes, kinds = colouring.codes[rows], len(colouring.colours)
+    if colouring.names:
+        chance = np.random.default_rng(0)
+        layers = int(np.clip(_MOST_BATCHES // kinds, 2, _LAYERS))
+        # Drawn for all points, so that each stays in its layer whichever of them are seen.
+        layer = chance.integers(layers, size=len(colouring.codes))[rows]
+        turns = np.array([chance.permutation(kinds) for _ in range(layers)])
+        height = layer * kinds + turns[layer, codes]
+    elif colouring.limits:
+        height = codes
+    else:
+        counts = np.bincount(codes, minlength=kinds)
+        height = np.argsort(np.argsort(-counts, kind="stable"))[codes]
+    order = np.argsort(height, kind="stable")
+    ends = np.flatnonzero(np.diff(height[order])) + 1
+    return np.split(rows[order], ends)
 
 
 def _only(colouring: Colouring, drawn: NDArray[np.bool_]) -> Colouring:
