@@ -6,7 +6,7 @@ import html
 
 import pytest
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QApplication, QLabel, QWidget
+from qtpy.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
 
 from napari_splicer.config import Component
 from napari_splicer.events import Metrics
@@ -184,3 +184,21 @@ def test_what_is_drawn_beside_the_loss_can_be_chosen(session, qtbot) -> None:
     view.choice.setCurrentText("Rank")
     assert drawn(view.rank) == {"a": [2.0], "representation": [5.0]}
     assert "representation" in monitor._key.text()
+
+
+def test_plots_stand_side_by_side_where_the_dock_is_low(session, qtbot):
+    step = ModelStep(JobRunner(session))
+    area = QScrollArea()
+    qtbot.addWidget(area)
+    area.setWidgetResizable(True)
+    area.setWidget(step)
+    area.resize(360, 400)
+    session.metrics = metrics(30)
+    area.show()
+    monitor = step.train_panel.monitor
+    qtbot.waitUntil(lambda: monitor.loss.height() > 100)
+    loss, rank = (
+        plot.mapTo(monitor, plot.rect().topLeft()) for plot in (monitor.loss, monitor.rank)
+    )
+    assert abs(loss.y() - rank.y()) < 5
+    assert loss.x() + monitor.loss.width() <= rank.x()

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pyqtgraph as pg
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QLabel
 
 from napari_splicer.gui.widgets.theme import DARK
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FEWEST_STEPS = 10  # that the axis spans
 _DOT = 5  # px
+_WIDTH, _LOWEST, _HEIGHT = 120, 110, 150  # px
 
 
 class Curves(pg.PlotWidget):
@@ -46,9 +47,8 @@ class Curves(pg.PlotWidget):
         self.later.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.later.setWordWrap(True)
         self.setToolTip(tip)
-        self.setMinimumHeight(110)
-        self.setMaximumHeight(150)
-        self.setMinimumWidth(120)
+        self.setMinimumSize(_WIDTH, _LOWEST)
+        self.setMaximumHeight(_HEIGHT)
         item = self.getPlotItem()
         item.setMenuEnabled(False)
         item.hideButtons()
@@ -61,6 +61,10 @@ class Curves(pg.PlotWidget):
         item.getAxis("left").setWidth(34)
         self.set_theme(DARK)
         self._show_axes(False)
+
+    def sizeHint(self) -> QSize:
+        """Ask for no more than there can be: plots that were never seen ask for 640 × 480 px."""
+        return QSize(_WIDTH, _HEIGHT)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in these colours."""
