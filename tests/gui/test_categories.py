@@ -68,7 +68,7 @@ def test_every_category_has_its_colour_and_cells_of_none_are_grey(session):
 
 def test_the_cell_under_the_mouse_is_told_its_category(session):
     cell = session.ids()[1]
-    assert said_of(session, 1) == f"cell {cell} · 2"
+    assert said_of(session, 1) == f"cell {cell} · group 2"
     session.colour_by = "site"
     assert said_of(session, 1) == f"cell {cell} · edge"
     assert said_of(session, 0) == f"cell {session.ids()[0]}"

@@ -148,6 +148,8 @@ def test_cells_are_where_they_are_seen(embedded, qtbot) -> None:
     row = int(np.flatnonzero(session.table.obs["region"] == "right")[3])
     number = session.table.obs["instance_id"].iloc[row]
     assert said_of(session, row).startswith(f"cell {number} of right")
+    similar.ask(session, [ids[row]], "intensity")
+    assert similar.measure_of(session.sought) == f"like cell {number} of right"
     session.cell_requested.emit(int(ids[row]))
     assert session.picked == ids[row]
     shown = picture(

@@ -14,13 +14,11 @@ import pandas as pd
 from napari_splicer.analysis.groups import clustering_names
 from napari_splicer.analysis.palette import group_colours
 from napari_splicer.analysis_settings import COLOUR
+from napari_splicer.gui.numbering import called
 from napari_splicer.gui.numbers import further_numbers
-from napari_splicer.gui.selected_rows import index_of
 from napari_splicer.gui.snapshot import MIXTURE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -116,30 +114,16 @@ def in_words(name: str) -> str:
 
 def said_of(session: Session, row: int) -> str:
     """Say which cell a row of the table is, and what its colour stands for: category, or group."""
-    said, name = session.words(_called(session, row)), session.colour_by
+    said = session.words(called(session, int(session.ids()[row])))
+    name = session.colour_by
     shown = None if name is None else categories_of(session, name)
     if shown is None:
         code = int(session.codes()[row])
-        return f"{said} · {session.groups[code].name}" if code >= 0 else said
+        return f"{said} · {_group(session.groups[code].name)}" if code >= 0 else said
     code = int(shown.codes[row])
     return f"{said} · {shown.names[code]}" if code >= 0 else said
 
 
-def called(session: Session, cells: Sequence[int]) -> list[str]:
-    """Say which cells these are, by label id: ``"cell 12"``.
-
-    Of several images, by the number in their own mask, and which image that is.
-    """
-    rows = index_of(session).rows(cells)
-    return [
-        _called(session, row) if row >= 0 else f"cell {number}"
-        for number, row in zip(cells, rows, strict=True)
-    ]
-
-
-def _called(session: Session, row: int) -> str:
-    image = session.snapshot().image_of_cells
-    if session.table is None or image is None or image.sheet is None:
-        return f"cell {session.ids()[row]}"
-    cell = session.table.obs.iloc[row]
-    return f"cell {cell['instance_id']} of {cell['region']}"
+def _group(name: str) -> str:
+    """Return what a group is called where its name alone would be a mere number."""
+    return f"group {name}" if name[:1].isdigit() else name

@@ -20,15 +20,36 @@ if TYPE_CHECKING:
     from napari_splicer.gui.snapshot import Snapshot
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import MaskedImage
+    from napari_splicer.images.sheet import Sheet
     from napari_splicer.patches.sites import Sites
+
+
+def called(session: Session, number: int) -> str:
+    """Return what the cell of a number is called, of several images by its number in its own mask.
+
+    The number is that of the mask's layer, e.g. ``"cell 12"``, or ``"cell 12 of tonsil"``.
+    """
+    own, image = own_number(session, number)
+    return f"cell {own} of {image}" if image else f"cell {own}"
+
+
+def own_number(session: Session, number: int) -> tuple[int, str]:
+    """Return the number of a cell in its own mask, and of several images the name of its own."""
+    sheet = _sheet(session)
+    return (number, "") if sheet is None else sheet.own(number)
+
+
+def _sheet(session: Session) -> Sheet | None:
+    """Return the sheet that the cells of the table, or else of the window, lie on."""
+    made = session.made_from.get("embed")
+    units = (made and made.units) or (session.tiles if session.of_tiles else session.cells)
+    of = units or (made and made.image) or session.image  # a mask may be gone, its numbers are not
+    return None if of is None else of.sheet
 
 
 def shown_ids(session: Session, obs: pd.DataFrame) -> NDArray[np.int64]:
     """Return the number that each row of a table has in the mask's layer, int64 (n,)."""
-    made = session.made_from.get("embed")
-    units = (made and made.units) or (session.tiles if session.of_tiles else session.cells)
-    of = units or (made and made.image) or session.image  # a mask may be gone, its numbers are not
-    sheet = None if of is None else of.sheet
+    sheet = _sheet(session)
     ids: NDArray[np.int64] = obs["instance_id"].to_numpy(np.int64)
     return ids if sheet is None else ids + sheet.added(obs["region"])[2]
 

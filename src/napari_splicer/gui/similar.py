@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_splicer.gui.categories import called
+from napari_splicer.gui.numbering import called
 from napari_splicer.gui.snapshot import Sought
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,8 +24,12 @@ def ask(session: Session, cells: Iterable[int], source: str) -> None:
     """Ask which cells are like some: those of them that the table has; nothing without any."""
     known = cells_at(session, _rows(session, cells))
     if len(known):
-        cells = tuple(sorted(known.tolist()))
-        session.sought = Sought(cells, source, called(session, cells[:1])[0], session.of_tiles)
+        session.sought = question(session, sorted(known.tolist()), source)
+
+
+def question(session: Session, cells: Sequence[int], source: str) -> Sought:
+    """Return the question which cells are like these, in words that fit the window."""
+    return Sought(tuple(cells), source, session.of_tiles, called(session, cells[0]))
 
 
 def is_known(session: Session) -> bool:

@@ -118,19 +118,19 @@ def without_warning(now: Notice | None, message: str) -> Notice | None:
 class Sought:
     """A question: which cells, or tiles, are like these (label ids), by a source of the table.
 
-    ``called`` is what one alone is called, e.g. ``"cell 12"``.
+    ``called`` is what one of them is called where it is alone.
     """
 
     cells: tuple[int, ...]
     source: str
-    called: str = ""
     tiles: bool = False
+    called: str = ""
 
     @property
     def words(self) -> str:
         """What is asked about, e.g. ``"cell 12"``, or ``"3 tiles"``."""
         count = len(self.cells)
-        words = self.called if count == 1 else f"{count:,} cells"
+        words = f"{count:,} cells" if count > 1 else self.called or f"cell {self.cells[0]}"
         return of_tiles(words) if self.tiles else words
 
 

@@ -192,10 +192,15 @@ class Sheet:
         known = {spot.name for spot in self.all_spots}
         return [name for name in map(str, names) if name not in known]
 
+    def own(self, number: int) -> tuple[int, str]:
+        """Return the own number of a cell on the sheet, and its image; of no cell, nothing else."""
+        spots = (spot for spot in self.all_spots if spot.first < number <= spot.last)
+        return next(((number - spot.first, spot.name) for spot in spots), (number, ""))
+
     def called(self, number: int) -> str:
         """Say which cell a number on the sheet is: its own number, and of which image."""
-        spots = (spot for spot in self.all_spots if spot.first < number <= spot.last)
-        return next((f"{number - spot.first} of {spot.name}" for spot in spots), str(number))
+        own, image = self.own(number)
+        return f"{own} of {image}" if image else str(own)
 
     def at_border(self, cells: pd.DataFrame) -> int:
         """Return how many cells of a table in pixels of the sheet touch their image's edge."""

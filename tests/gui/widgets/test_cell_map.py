@@ -9,7 +9,7 @@ import pandas as pd
 import pyqtgraph as pg
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QHelpEvent, QMouseEvent
+from qtpy.QtGui import QFontMetrics, QHelpEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_splicer.analysis.palette import group_colours
@@ -259,7 +259,7 @@ def test_hover_names_cell_and_group_and_leaving_ends_it(qtbot, cell_map, session
     place = _pixel(cell_map, *session.table.obsm["X_umap"][4])
     _send(cell_map, QEvent.Type.MouseMove, place, NO_BUTTON, NO_BUTTON, NONE)
     assert session.hovered == cell
-    assert cell_map._label.toPlainText() == f"cell {cell} · 2"
+    assert cell_map._label.toPlainText() == f"cell {cell} · group 2"
     assert cell_map._label.isVisible()
     editing.rename(session, 1, "stroma")
     qtbot.waitUntil(lambda: cell_map._label.toPlainText() == f"cell {cell} · stroma")
@@ -278,6 +278,38 @@ def test_hover_names_cell_and_group_and_leaving_ends_it(qtbot, cell_map, session
     cell_map.view.updateMatrix()
     session.hovered = cell
     assert label.mapRectToScene(label.boundingRect()).height() < 40
+
+
+def test_words_take_all_the_room_beside_a_cell_at_the_edge(qtbot, cell_map, session):
+    points = session.table.obsm["X_umap"]
+    row = int(points[:, 0].argmax())
+    metrics = QFontMetrics(cell_map._label.textItem.font())
+    name = "n"
+    cell = int(session.ids()[row])
+    while metrics.horizontalAdvance(f"cell {cell} · {name}") < 0.7 * cell_map.view.width():
+        name += "n"
+    editing.rename(session, int(session.codes()[row]), name)
+    _settle(qtbot, cell_map)
+    left, right = cell_map.view.viewRange()[0]
+    cell_map.view.translateBy(x=points[row, 0] - right + 0.05 * (right - left))
+    session.hovered = cell
+    label = cell_map._label
+    assert label.toPlainText().endswith(name)
+    assert cell_map.plot.sceneRect().contains(label.mapRectToScene(label.boundingRect()))
+
+
+def test_the_ring_of_the_picked_cell_goes_where_another_map_has_it(qtbot, cell_map, session):
+    row = 7
+    session.picked = int(session.ids()[row])
+    kind = cell_map.axes.kind
+    kind.setCurrentIndex(kind.findData("numbers"))
+    kind.activated.emit(kind.currentIndex())
+    _settle(qtbot, cell_map)
+    assert not np.allclose(
+        cell_map.axes.finder.places.points[row], session.table.obsm["X_umap"][row]
+    )
+    ring = np.column_stack(cell_map._pulse.getData())
+    np.testing.assert_allclose(ring, cell_map.axes.finder.places.points[row : row + 1])
 
 
 def test_hidden_groups_are_neither_drawn_nor_selected(qtbot, cell_map, session):

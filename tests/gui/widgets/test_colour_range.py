@@ -153,6 +153,18 @@ def test_numbers_of_any_size_are_short(qtbot, value, text):
     assert end.textFromValue(value) == text
 
 
+@pytest.mark.gui
+def test_nothing_stands_beside_a_number_that_could_pass_for_its_sign(qtbot, make_napari_viewer):
+    end = ScaleEnd()
+    make_napari_viewer(show=True).window.add_dock_widget(end, name="end")
+    end.show_value(0.958, 1.0)
+    qtbot.waitUntil(end.isVisible)
+    image = end.grab().toImage()
+    middle, width = range(4, image.height() - 4), image.width()
+    for columns in (range(1, 5), range(width - 5, width - 1)):
+        assert len({image.pixelColor(x, y).name() for x in columns for y in middle}) == 1
+
+
 def test_a_range_may_be_set_before_there_is_a_table():
     session = Session()
     set_range(session, "CD3", (0.0, 4.0))

@@ -11,12 +11,12 @@ from napari.layers import Labels, Layer
 
 from napari_splicer.errors import UNFORESEEN, listed
 from napari_splicer.events import Metrics
+from napari_splicer.gui import similar
 from napari_splicer.gui.categories import colour_names
 from napari_splicer.gui.incoming import Cancelled
 from napari_splicer.gui.project.layer_records import dress
 from napari_splicer.gui.project.putting import PutField
 from napari_splicer.gui.session import Session
-from napari_splicer.gui.similar import ask
 from napari_splicer.gui.snapshot import MIXTURE, Notice
 from napari_splicer.gui.view import camera_of
 from napari_splicer.shares import part
@@ -266,7 +266,7 @@ def _take_up_work(session: Session, opened: Opened) -> None:
     if work.colour_by in known:
         session.colour_by = work.colour_by
     if work.sought:
-        ask(session, work.sought, work.sought_by)
+        session.sought = similar.question(session, work.sought, work.sought_by)
     session.selection = np.intersect1d(contents.selection, session.ids())
     session.history.take_up(contents.done, contents.undone)
 

@@ -173,6 +173,7 @@ class CellMap(QWidget):
         self._cloud.draw(self._points, self._colouring, self._drawn(), size=self._size())
         self._draw_chosen()
         self._draw_hovered()
+        self._ring_picked()
 
     def _drawn(self) -> NDArray[np.bool_]:
         """Return which cells are on the map: those with a place, of groups that are not hidden."""
@@ -214,13 +215,18 @@ class CellMap(QWidget):
         self._label.show_at(self._points[row], said_of(self._session, row), self.view)
 
     def _draw_picked(self) -> None:
-        row = self._row(self._session.picked)
         self._beat.stop()
+        if self._ring_picked():
+            self._beat.start()
+
+    def _ring_picked(self) -> bool:
+        """Put a ring around the picked cell, where it is now; return whether it is on the map."""
+        row = self._row(self._session.picked)
         if row is None:
             self._pulse.clear()
-            return
+            return False
         self._pulse.setData(pos=self._points[row : row + 1])
-        self._beat.start()
+        return True
 
     # the mouse ---------------------------------------------------------------------------------
 

@@ -31,8 +31,10 @@ _DIGITS = 4
 _DECIMALS = 9  # of what can be typed
 _SHORTEST, _FRAME = "00000", 16  # characters, and px around them
 # napari's is as wide as the bar could be. With NoButtons, Qt 6.11.3 leaves a padded one no room.
+# napari's arrows, + and -, would stick out of buttons without a width, and pass for a sign.
 _NARROW = """QAbstractSpinBox { min-width: 0px; padding: 1px 3px }
-QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0px; border: none }"""
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0px; border: none }
+QAbstractSpinBox::up-arrow, QAbstractSpinBox::down-arrow { width: 0px; height: 0px; image: none }"""
 _STEPS = 50  # of an arrow key, from one end of the scale to the other
 _REST = 150  # ms without another step: of 10⁶ cells, the image takes half a second to recolour
 _LOW = "Cells of this value, or less, have the darkest colour; type another, or use the arrow keys"

@@ -9,9 +9,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVB
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.categories import called
 from napari_splicer.gui.jobs import Errand
-from napari_splicer.gui.numbering import shown_cells
+from napari_splicer.gui.numbering import called, own_number, shown_cells
 from napari_splicer.gui.shortcuts import TAKE_EXAMPLE_OUT
 from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.widgets.channel_menu import ChannelMenu
@@ -110,8 +109,10 @@ class ExampleGallery(QWidget):
     def _show(self, thumbnails: Thumbnails) -> None:
         cells = thumbnails.ids.tolist()
         doubted = np.isin(cells, self._doubted).tolist()
+        numbers = [own_number(self._session, cell)[0] for cell in cells]
         captions = [
-            f"{cell} ?" if doubt else f"{cell}" for cell, doubt in zip(cells, doubted, strict=True)
+            f"{cell} ?" if doubt else f"{cell}"
+            for cell, doubt in zip(numbers, doubted, strict=True)
         ]
         tips = [_DOUBTED if doubt else "an example" for doubt in doubted]
         self.pictures.show_pictures(thumbnails, captions, tips)
@@ -127,10 +128,10 @@ class ExampleGallery(QWidget):
             lessons.take_out(self._session, self.pictures.chosen)
 
     def _refresh(self) -> None:
-        names = called(self._session, self.pictures.chosen)
-        self.out.setEnabled(bool(names))
-        self.out.setToolTip(
-            self._session.words(f"Let {names[0]} be no example any more (Delete)")
-            if names
-            else "Click the picture of an example first"
-        )
+        chosen = self.pictures.chosen
+        self.out.setEnabled(bool(chosen))
+        tip = "Click the picture of an example first"
+        if chosen:
+            name = called(self._session, chosen[0])
+            tip = self._session.words(f"Let {name} be no example any more (Delete)")
+        self.out.setToolTip(tip)

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 
 from napari_splicer.gui import lessons
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.categories import called
+from napari_splicer.gui.numbering import called
 from napari_splicer.gui.selected_rows import selected_rows
 from napari_splicer.gui.shortcuts import SHOW_AS_TYPE
 from napari_splicer.gui.widgets.wording import Wording
@@ -116,16 +116,18 @@ class ExampleTools(QWidget):
             else _NO_TYPE
         )
         self._refresh_paint(chosen, name)
-        which = [] if session.picked is None else called(session, [session.picked])
-        known = session.picked is not None and session.picked in session.ids()
+        picked = session.picked
+        known = picked is not None and picked in session.ids()
         self.add.setEnabled(chosen and known and session.table_fits)
         if not chosen:
             self.add.setToolTip(_NO_TYPE)
         elif not session.table_fits:
             self.add.setToolTip(OTHER_IMAGE)
-        elif known:
+        elif picked is not None and known:
             key = f" (key {place + 1})" if place < len(SHOW_AS_TYPE.keys) else ""
-            self.add.setToolTip(session.words(f"Make {which[0]} an example of {name}{key}"))
+            self.add.setToolTip(
+                session.words(f"Make {called(session, picked)} an example of {name}{key}")
+            )
         else:
             self.add.setToolTip("Click a cell of this table in the image or on the map first")
         count = int(selected_rows(session).sum())

@@ -28,8 +28,9 @@ class HoverLabel(pg.TextItem):
         self.setVisible(True)  # which, unlike show(), follows a view that changed meanwhile
         x, y = place
         centre = view.viewRect().center()
-        half = view.width() / 2  # there is at least as much room on one side of the cell
-        room = int(half / (1 + _BESIDE)) - _MARGIN
+        seen = view.viewRect()
+        share = max(x - seen.left(), seen.right() - x) / seen.width()  # of the roomier side
+        room = int(min(share, 1.0) * view.width() / (1 + _BESIDE)) - _MARGIN
         metrics = QFontMetrics(self.textItem.font())
         self.setText(metrics.elidedText(words, Qt.TextElideMode.ElideRight, room))
         self.setAnchor((1 + _BESIDE if x > centre.x() else -_BESIDE, 0 if y > centre.y() else 1))

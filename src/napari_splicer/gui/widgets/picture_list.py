@@ -8,7 +8,7 @@ from qtpy.QtCore import QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QListView, QListWidget, QListWidgetItem
 
-from napari_splicer.gui.categories import called
+from napari_splicer.gui.numbering import called
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,12 +76,12 @@ class PictureList(QListWidget):
     ) -> None:
         """Show cells instead of those before, with a line under each and what a tool tip adds."""
         self.clear()
-        names = called(self._session, thumbnails.ids.tolist())
-        for place, (cell, name) in enumerate(zip(thumbnails.ids, names, strict=True)):
+        for place, cell in enumerate(thumbnails.ids):
             caption = captions[place] if captions else ""
             item = QListWidgetItem(_icon(thumbnails.pictures[place]), caption, self)
             item.setData(_CELL, int(cell))
             tip = f"{tips[place]}; " if tips else ""
+            name = called(self._session, int(cell))
             item.setToolTip(self._session.words(f"{name}: {tip}click to fly there"))
 
     def set_theme(self, theme: Theme) -> None:

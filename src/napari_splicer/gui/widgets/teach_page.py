@@ -20,9 +20,9 @@ from napari_splicer.analysis.palette import UNASSIGNED
 from napari_splicer.analysis.teaching import FEWEST, teaching
 from napari_splicer.gui import lessons, similar
 from napari_splicer.gui.binding import bind
-from napari_splicer.gui.categories import called
 from napari_splicer.gui.failures import in_words
 from napari_splicer.gui.jobs import Errand
+from napari_splicer.gui.numbering import called
 from napari_splicer.gui.shortcuts import SHOW_AS_TYPE, WindowKeys
 from napari_splicer.gui.snapshot import detached
 from napari_splicer.gui.widgets.example_gallery import ExampleGallery
@@ -238,10 +238,10 @@ class TeachPage(Panel):
         if picked is None or not len(rows):
             return ""
         name = escape(taught.clustering.names[taught.clustering.codes[rows[0]]])
-        cell = "C" + escape(called(self._session, [picked])[0])[1:]
+        which = escape(called(self._session, picked)).replace("cell", "Cell", 1)
         if len(lessons.examples_among(self._session, [picked])):
-            return f"{cell} is an example of <b>{name}</b>."
-        return f"{cell} is taken for <b>{name}</b>, uncertainty {taught.uncertainty[rows[0]]:.2f}."
+            return f"{which} is an example of <b>{name}</b>."
+        return f"{which} is taken for <b>{name}</b>, uncertainty {taught.uncertainty[rows[0]]:.2f}."
 
     # what follows from it ----------------------------------------------------------------------
 
