@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from napari_splicer.config import ImageInput
 from napari_splicer.errors import UNFORESEEN, SplicerError
 from napari_splicer.gui.display import choose_opened, mask_layer
 from napari_splicer.gui.incoming import Cancelled, Opening, add_layers, layers_of
@@ -23,6 +24,7 @@ from napari_splicer.gui.jobs import Errand, tell
 from napari_splicer.gui.mask_layers import hide_preview, lay_mask
 from napari_splicer.gui.snapshot import Notice, same_pixels
 from napari_splicer.images.image import Affine2D
+from napari_splicer.images.patterns import with_usual_masks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -177,6 +179,10 @@ class FileOpener:
         """Open an image as one layer per channel, and choose it; a notice says what went wrong."""
         self._ask_for(Path(path).name, partial(_read_image, path), self._put_image)
 
+    def open_with_mask(self, path: str) -> None:
+        """Open an image as :meth:`open_image`, and the mask that lies where masks usually lie."""
+        self._ask_for(Path(path).name, partial(_read_with_mask, path), self._put_with_mask)
+
     def open_mask(self, path: str) -> None:
         """Open a mask where the image lies, and choose it; a notice says what went wrong."""
         self._ask_for(Path(path).name, partial(_read_mask, path), self._put_mask)
@@ -223,6 +229,16 @@ class FileOpener:
             if link.viewer is not None:
                 link.viewer.layers.selection.active = opened[0]
 
+    def _put_with_mask(self, read: tuple[list[Layer], LayerData | None]) -> Shares[None]:
+        layers, mask = read
+        yield from self._put_image(layers)
+        link = self._link
+        if mask is None or not set(layers) <= set(link.image_layers):
+            return
+        lay_mask(link, mask)
+        words = f"{mask[1]['name']}, which lies beside the image, is its cell mask now."
+        link.session.notice = Notice("info", f"{words} Step 1 can open another.", "open")
+
     def _put_mask(self, described: LayerData) -> Shares[None]:
         yield 0.0
         lay_mask(self._link, described)
@@ -246,6 +262,19 @@ def _read_image(path: str) -> Shares[list[Layer]]:
     from napari_splicer.images.open import open_image
 
     return (yield from layers_of(open_image(path)))
+
+
+def _read_with_mask(path: str) -> Shares[tuple[list[Layer], LayerData | None]]:
+    from napari_splicer.images.open import open_image, open_mask
+
+    image = open_image(path)
+    layers = yield from layers_of(image)
+    try:
+        (found,) = with_usual_masks([ImageInput(image=path)], Path())
+        mask = open_mask(str(found.mask))
+    except SplicerError:  # there is none, or none that can only be meant: it is left to choose
+        return layers, None
+    return layers, mask_layer(mask, Affine2D()) if mask.shape == image.shape else None
 
 
 def _read_mask(path: str) -> Shares[LayerData]:

@@ -365,6 +365,41 @@ def test_file_dialogs_begin_beside_the_image(step, viewer, tissue, tmp_path, mon
     assert begun == ["", *[str(tmp_path)] * 3]
 
 
+@pytest.mark.parametrize("beside", ["slide_mask.tif", "masks/slide.tif", None])
+def test_an_image_comes_with_the_mask_beside_it(
+    step, viewer, tissue, tmp_path, monkeypatch, qtbot, beside
+) -> None:
+    path = tmp_path / "slide.tif"
+    tifffile.imwrite(path, np.asarray(tissue.image.data), photometric="minisblack")
+    if beside is not None:
+        (tmp_path / beside).parent.mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / beside, np.asarray(tissue.cells.data))
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(path)], ""))
+    step._ask_for_image()
+    qtbot.waitUntil(lambda: not step._link.opener.busy)
+    session = step.session
+    assert session.image.shape == tissue.image.shape
+    assert (session.cells is not None) == (beside is not None)
+    assert (session.notice is not None) == (beside is not None)
+    if beside is not None:
+        assert len(session.cells.cells()) == len(tissue.cells.cells())
+        assert "is its cell mask now" in session.notice.text
+
+
+def test_a_mask_of_another_size_beside_an_image_is_left_there(
+    step, viewer, tissue, tmp_path, monkeypatch, qtbot
+) -> None:
+    path = tmp_path / "slide.tif"
+    tifffile.imwrite(path, np.asarray(tissue.image.data), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "slide_mask.tif", np.asarray(tissue.cells.data)[:-8])
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(path)], ""))
+    step._ask_for_image()
+    qtbot.waitUntil(lambda: not step._link.opener.busy)
+    assert step.session.image is not None
+    assert step.session.cells is None
+    assert step.session.notice is None
+
+
 def test_a_mask_follows_its_layers_name(step, viewer, tissue) -> None:
     add_tissue(viewer, tissue)
     viewer.layers["cells"].name = "Mesmer"

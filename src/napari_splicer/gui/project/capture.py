@@ -60,8 +60,7 @@ class _Layers:
     def on_sheet(self, sheet: Sheet, origin: Origin) -> Origin:
         """Return where a layer of images side by side comes from."""
         self.sheets[sheet] = self.sheets.get(sheet, False) or origin.mask
-        update = {"kind": "sheet", "sheet": [*self.sheets].index(sheet)}
-        return origin.model_copy(update=update)
+        return origin.model_copy(update={"kind": "sheet", "sheet": [*self.sheets].index(sheet)})
 
 
 def worth_keeping(session: Session) -> bool:
@@ -267,11 +266,7 @@ def _work(session: Session, link: ViewerLink, layers: _Layers) -> WorkRecord:
         components=session.components,
         suggested=session.suggested,
         colours=dict(session.colours),
-        regions={
-            name: layers.index[layer]
-            for name, layer in link.region_layers.items()
-            if layer in layers.index
-        },
+        regions={n: layers.index[k] for n, k in link.region_layers.items() if k in layers.index},
         map_choice=session.map_choice,
         colour_by=session.colour_by,
         colour_ranges=dict(session.colour_ranges),

@@ -105,8 +105,9 @@ class ImageStep(StepPage):
         sample.clicked.connect(self._open_sample)
         files = QPushButton("Open images …")
         files.setToolTip(
-            "OME-TIFF or TIFF; its mask is opened next. Choose several files to see them side by "
-            "side, with the masks that lie beside them. Or drag files into napari."
+            "OME-TIFF or TIFF, with the mask that lies beside it, such as slide_mask.tif; any "
+            "other mask is opened next. Choose several files to see them side by side. Or drag "
+            "files into napari."
         )
         files.clicked.connect(self._ask_for_image)
         layout.addWidget(sample)
@@ -132,7 +133,10 @@ class ImageStep(StepPage):
         self.image_box.activated.connect(self._choose_image)
         self.mask_box.activated.connect(self._choose_mask)
         form = narrow_form()
-        open_image = "Open an image, or choose several files to see those side by side"
+        open_image = (
+            "Open an image, with the mask that lies beside it, or choose several files to see "
+            "those side by side"
+        )
         form.addRow("Image", with_button(self.image_box, open_image, self._ask_for_image))
         self.describe = DescribeForm(self.session)
         form.addRow("Describe", self.describe)
@@ -221,7 +225,7 @@ class ImageStep(StepPage):
         if len(paths) > 1:
             open_together(self._link, paths)
         elif paths:
-            self._link.opener.open_image(paths[0])
+            self._link.opener.open_with_mask(paths[0])
 
     def _ask_for_run_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a run file", "", "Run files (*.toml)")
