@@ -290,8 +290,10 @@ def test_words_take_all_the_room_beside_a_cell_at_the_edge(qtbot, cell_map, sess
         name += "n"
     editing.rename(session, int(session.codes()[row]), name)
     _settle(qtbot, cell_map)
-    left, right = cell_map.view.viewRange()[0]
-    cell_map.view.translateBy(x=points[row, 0] - right + 0.05 * (right - left))
+    x, width = float(points[row, 0]), float(np.ptp(cell_map.view.viewRange()[0]))
+    cell_map.view.setXRange(x - 0.95 * width, x + 0.05 * width, padding=0)
+    QApplication.processEvents()
+    assert cell_map.view.viewRect().contains(QPointF(*points[row]))
     session.hovered = cell
     label = cell_map._label
     assert label.toPlainText().endswith(name)

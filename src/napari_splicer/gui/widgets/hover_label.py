@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BESIDE = 0.1  # of its own width, from the cell
-_MARGIN = 12  # px, of the frame around the words, and what is laid out wider than is measured
+_MARGIN = 10  # px, of the frame around the words
 
 
 class HoverLabel(pg.TextItem):
