@@ -73,6 +73,16 @@ def test_cells_are_numbered_through_and_found_by_their_images(three) -> None:
     assert sheet.at_border(table) == 5
 
 
+def test_what_was_never_on_the_sheet_is_nowhere_on_it(three) -> None:
+    sheet = lay_out(three, "study")
+    y, _, first = sheet.added(pd.Series(["a", "d", "e", "b"]))
+    assert y[0] == 0
+    assert min(y[1:3]) >= sheet.shape[0]
+    assert len(np.unique(first)) == 4
+    assert min(first[1:3]) >= sheet.last
+    assert sheet.lacks(["a", "d", "e"]) == ["d", "e"]
+
+
 def test_panels_may_differ_and_names_be_changed() -> None:
     sheet = lay_out([field("a"), field("b", channels=("CD8", "PD1"))], "study")
     image = sheet.image()

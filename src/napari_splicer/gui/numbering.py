@@ -35,21 +35,26 @@ def called(session: Session, number: int) -> str:
 
 def own_number(session: Session, number: int) -> tuple[int, str]:
     """Return the number of a cell in its own mask, and of several images the name of its own."""
-    sheet = _sheet(session)
+    sheet = _sheet_of_table(session)
     return (number, "") if sheet is None else sheet.own(number)
 
 
-def _sheet(session: Session) -> Sheet | None:
-    """Return the sheet that the cells of the table, or else of the window, lie on."""
-    made = session.made_from.get("embed")
-    units = (made and made.units) or (session.tiles if session.of_tiles else session.cells)
-    of = units or (made and made.image) or session.image  # a mask may be gone, its numbers are not
+def sheet_of(session: Session) -> Sheet | None:
+    """Return the images side by side through which what is described is numbered, if it is so."""
+    tiles = session.settings.patches.sites == "grid"
+    units = session.tiles if tiles else session.cells
+    of = session.image if units is None else units
     return None if of is None else of.sheet
+
+
+def _sheet_of_table(session: Session) -> Sheet | None:
+    made = session.made_from.get("embed")
+    return session.sheet if made is None else made.sheet  # layers may be gone, numbers are not
 
 
 def shown_ids(session: Session, obs: pd.DataFrame) -> NDArray[np.int64]:
     """Return the number that each row of a table has in the mask's layer, int64 (n,)."""
-    sheet = _sheet(session)
+    sheet = _sheet_of_table(session)
     ids: NDArray[np.int64] = obs["instance_id"].to_numpy(np.int64)
     return ids if sheet is None else ids + sheet.added(obs["region"])[2]
 

@@ -21,7 +21,7 @@ from napari_splicer.gui.categories import colour_names
 from napari_splicer.gui.cell_work import keep_to_cells
 from napari_splicer.gui.history import History
 from napari_splicer.gui.map_choice import MapChoice
-from napari_splicer.gui.numbering import shown_ids
+from napari_splicer.gui.numbering import sheet_of, shown_ids
 from napari_splicer.gui.set_up import SetUpHistory
 from napari_splicer.gui.snapshot import Snapshot, legend, representation
 from napari_splicer.gui.tiling import Tiling
@@ -162,6 +162,7 @@ class Session:
     notice: Notice | None = None
     exported: tuple[Path, ...] = ()
     made_from: Mapping[Stage, Snapshot] = field(default_factory=dict)
+    sheet = property(sheet_of)
 
     def __post_init__(self) -> None:
         self._runs = 0

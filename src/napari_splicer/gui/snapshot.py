@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_splicer.events import Stage
     from napari_splicer.images.image import MultiplexImage
     from napari_splicer.images.masks import LabelMask, MaskedImage
+    from napari_splicer.images.sheet import Sheet
     from napari_splicer.model.bundle import Bundle
     from napari_splicer.patches.tile_mask import TileMask
 
@@ -170,6 +171,7 @@ class Snapshot:
     job: Job | None = None
     made_from: Mapping[Stage, Snapshot] = field(default_factory=dict)
     tiles: TileMask | None = None
+    sheet: Sheet | None = None
 
     @property
     def of_tiles(self) -> bool:

@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary
 import dask.array as da
 import numpy as np
 
-from napari_splicer.errors import InvalidSettings, listed
 from napari_splicer.images.image import NO_PIXEL_SIZE, Affine2D, MultiplexImage
 from napari_splicer.images.laid import Laid, numbered, seen
 from napari_splicer.images.lazy import as_dask
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 STEP = 64
 """Pixels: images begin at multiples, so that they do in levels up to so many times coarser."""
 _CHUNK = 2048  # pixels a side
-_NAMED = 3  # images in one sentence
+_FAR = 2**40  # more than any mask has cells
 
 _KNOWN: WeakKeyDictionary[LabelMask | MultiplexImage, tuple[Any, tuple[MaskedImage, ...]]] = (
     WeakKeyDictionary()
@@ -172,18 +171,12 @@ class Sheet:
     def added(self, images: pd.Series[str]) -> NDArray[np.int64]:
         """Return what each row's image adds to y, x and number of what lies in it, (3, n).
 
-        Raises
-        ------
-        InvalidSettings
-            If one of the images was never on this sheet.
+        Images that were never on this sheet lie below it, with numbers that no cell has here.
         """
         named = images.astype("category").cat.remove_unused_categories().cat
-        if unknown := self.lacks(named.categories):
-            raise InvalidSettings(
-                f"No image of {self.name} is called {listed(unknown, _NAMED)}.",
-                "Embed the cells of these images.",
-            )
         spots = {spot.name: (spot.y, spot.x, spot.first) for spot in self.all_spots}
+        for place, name in enumerate(self.lacks(named.categories), 1):
+            spots[name] = (place * self.shape[0], 0, self.last + place * _FAR)
         table = np.array([spots[str(name)] for name in named.categories], np.int64)
         return np.ascontiguousarray(table.reshape(-1, 3)[named.codes].T)
 

@@ -113,6 +113,32 @@ def test_without_one_image_no_cell_is_anywhere_else(
     assert set(once_more.session.table.obs["region"]) == {"left", "right"}
 
 
+def test_where_the_layers_are_taken_away_every_cell_keeps_its_number(
+    project, images, open_again, embedded
+) -> None:
+    (images / "middle.ome.tif").unlink()
+    again = open_again(project, as_they_are=True)
+    again.viewer.layers.clear()
+    assert again.session.image is None
+    assert np.array_equal(again.session.ids(), embedded.session.ids())
+
+
+def test_cells_of_other_images_take_the_place_of_those_whose_layers_are_gone(
+    embedded, study, field
+) -> None:
+    session = embedded.session
+    session.select(session.ids()[:5])
+    embedded.viewer.layers.clear()
+    for name in ("left", "middle", "right"):
+        (study.parent / f"{name}.ome.tif").rename(study.parent / f"other {name}.ome.tif")
+        (study.parent / f"{name}_mask.tif").rename(study.parent / f"other {name}_mask.tif")
+    assert finish(put_named(embedded.link, finish(read_named(study))))
+    embedded.run(commands.embed(session))
+    assert set(session.table.obs["region"]) == {"other left", "other middle", "other right"}
+    assert len(session.selection) == 0
+    assert len(np.unique(session.ids())) == session.table.n_obs
+
+
 def test_without_one_mask_the_image_is_there_and_it_is_said(
     project, images, open_again, embedded
 ) -> None:

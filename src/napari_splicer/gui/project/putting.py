@@ -120,6 +120,7 @@ class PutField:
             settings=made.settings,
             bundle=session.bundle if "bundle" in same else None,
             table=self._table if "table" in same else None,
+            sheet=session.sheet,
         )
 
 
