@@ -20,6 +20,7 @@ from napari_splicer.gui.explorer_widget import ExplorerWidget
 from napari_splicer.gui.jobs import runner_for
 from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.project.in_use import InUse
+from napari_splicer.gui.project.recent import note_recent
 from napari_splicer.gui.project.record import RECORD, read_record
 from napari_splicer.gui.reader import get_reader
 from napari_splicer.gui.readiness import resolve
@@ -133,6 +134,24 @@ def test_moved_files_are_asked_for_in_the_dock(
     assert not form.isVisible()
     dock.keeper.finish()
     assert {PurePath(origin.path).parent for origin in read_record(folder).origins} == {moved}
+
+
+def test_a_long_name_of_a_project_cuts_no_words_short(worked, open_window, qtbot, images) -> None:
+    _, folder = closed(*worked, qtbot)
+    long = folder.rename(folder.with_name(f"{'Point2314_pt2002_' * 4}.splicer"))
+    note_recent(long)
+    (images / "field.ome.tif").unlink()
+    _, dock = open_window()
+    offer, form = dock.findChild(ProjectOffer), dock.files_form
+    qtbot.waitUntil(offer.isVisible, timeout=PATIENCE)
+    qtbot.wait(200)
+    assert offer.button.width() >= offer.button.sizeHint().width()
+    assert offer.when.height() >= offer.when.heightForWidth(offer.when.width())
+    offer.button.click()
+    qtbot.waitUntil(form.isVisible, timeout=PATIENCE)
+    qtbot.wait(200)
+    assert form.title.width() >= form.title.sizeHint().width()
+    assert form.words.height() >= form.words.heightForWidth(form.words.width())
 
 
 def test_another_project_is_opened_without_a_question_where_all_is_saved(

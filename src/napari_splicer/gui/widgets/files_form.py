@@ -21,12 +21,14 @@ from napari_splicer.gui.binding import bind
 from napari_splicer.gui.project.opening import Wanted
 from napari_splicer.gui.project.places import look_in
 from napari_splicer.gui.steps.page import heading, text
+from napari_splicer.gui.words import shortened
 
 if TYPE_CHECKING:
     from napari_splicer.gui.keeper import Keeper
     from napari_splicer.gui.project.places import Place
 
 _MOST_ROWS = 5  # seen at once
+_LONGEST = 26  # letters of a name, for which the dock is wide enough
 
 
 class FilesForm(QFrame):
@@ -70,7 +72,7 @@ class FilesForm(QFrame):
         if question is None:
             return
         missing, changed = question.missing, question.changed
-        self.title.setText(f"Opening {question.wanted.folder.stem}")
+        self.title.setText(f"Opening {shortened(question.wanted.folder.stem, _LONGEST)}")
         self.words.setText(_words(missing, changed))
         self.list.clear()
         for place in (*missing, *changed):

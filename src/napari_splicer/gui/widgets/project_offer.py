@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from napari_splicer.gui.binding import bind
 from napari_splicer.gui.project.recent import recent_projects
 from napari_splicer.gui.steps.page import heading, text
+from napari_splicer.gui.words import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from napari_splicer.gui.keeper import Keeper
     from napari_splicer.gui.layers import ViewerLink
     from napari_splicer.gui.project.recent import Recent
+
+_LONGEST = 26  # letters of a name, for which the dock is wide enough
 
 
 class ProjectOffer(QWidget):
@@ -61,7 +64,8 @@ class ProjectOffer(QWidget):
         self.button.setEnabled(not self._keeper.opener.busy)
         if last is None:
             return
-        self.button.setText(f"Go on with {last.name}".replace("&", "&&"))
+        name = shortened(last.name, _LONGEST)
+        self.button.setText(f"Go on with {name}".replace("&", "&&"))
         self.button.setToolTip(f"Opens its images, groups and selections again: {last.path}")
         self.when.setText(
             f"Saved {last.when(datetime.now().astimezone())}. Others: in the menu at the top."
