@@ -28,6 +28,7 @@ from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.run_files import open_run_file
 from napari_splicer.gui.sheet_names import NAMES
 from napari_splicer.gui.steps.image_step import ImageStep
+from napari_splicer.gui.steps.model_step import ModelStep
 from napari_splicer.gui.thumbnails import Cells, picture
 from napari_splicer.gui.together import open_together
 from napari_splicer.gui.widgets.picture_list import PictureList
@@ -244,6 +245,10 @@ def test_several_files_chosen_at_once_are_opened_with_their_masks(
     assert link.session.settings.seed == 7
     assert link.session.notice.kind == "info"
     assert link.session.image.source.startswith(str(home))
+    model = ModelStep(runner_for(link.viewer))
+    qtbot.addWidget(model)
+    model.show_readiness(resolve(link.session.snapshot()))
+    assert model.train_card.accessibleName() == "Train on these images"
 
 
 @pytest.fixture

@@ -26,10 +26,10 @@ _MAPS = "Further maps, in the table but not made again by this file ([projection
 
 
 _NO_FILES = (
-    "# An image, or a mask as it is now, lies in no file of its own: painted masks are kept in the\n"
-    "# project alone, and one that was made or drawn over several images side by side is one for\n"
-    "# all. Save one for each image ('napari-splicer segment' makes them of nuclei), and name them\n"
-    "# here in an [[inputs]] entry each.\n"
+    "# An image, or a mask as it is now, lies in no file of its own: painted masks are kept in\n"
+    "# the project alone, and one that was made or drawn over several images side by side is one\n"
+    "# for all. Save one for each image ('napari-splicer segment' makes them of nuclei), and name\n"
+    "# them here in an [[inputs]] entry each.\n"
 )
 
 

@@ -290,7 +290,7 @@ def _advice(step: StepName, state: StepState, now: Snapshot) -> str:
         }
         return state.why + (after.get(step, "") if state.status == "stale" else "")
     advice: dict[StepName, str] = {
-        "model": "Next: train a model on this image, or use a trained one.",
+        "model": "Next: train a model, or use a trained one.",
         "embed": "Next: embed the cells, so that alike cells come to lie together.",
         "cluster": "Next: group the cells; the groups appear on the image.",
         "export": "Next: name the groups, look at them in the Explorer, then export the table.",

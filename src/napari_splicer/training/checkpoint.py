@@ -150,8 +150,9 @@ def has_begun(folder: Path) -> bool:
 def replacing(folder: Path) -> str:
     """Say that the checkpoint of a training that was stopped, in ``folder``, makes way."""
     return (
-        f"{folder} holds the checkpoint of a training that was stopped. It will be replaced: stop "
-        "this one now and resume, to go on with that."
+        f"{folder} holds the checkpoint of a training that was stopped. It will be replaced once "
+        "this one has learned something. To go on with the other instead, stop this one before "
+        "that (then, on the command line, --resume)."
     )
 
 

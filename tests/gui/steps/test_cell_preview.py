@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QLabel, QVBoxLayout, QWidget
 
 from napari_splicer.gui.steps.cell_preview import CellPreview
 from napari_splicer.gui.steps.model_variation import VariationPanel
@@ -93,3 +93,21 @@ def test_a_value_that_a_box_rounds_is_kept(panel, session) -> None:
 def test_a_cell_is_shown_only_where_there_is_one(preview, session, qtbot) -> None:
     session.components = ()
     qtbot.waitUntil(lambda: "will be shown here" in preview.strip._words.text())
+
+
+def test_the_title_is_read_in_a_narrow_dock_with_a_large_font(session, qtbot) -> None:
+    dock = QWidget()
+    qtbot.addWidget(dock)
+    dock.setStyleSheet("font-size: 14pt")
+    preview = CellPreview(session, "What each component sees")
+    QVBoxLayout(dock).addWidget(preview)
+    dock.setFixedSize(300, 500)
+    with qtbot.waitExposed(dock):
+        dock.show()
+    title = next(
+        label for label in preview.findChildren(QLabel) if label.text().startswith("What each")
+    )
+    room = title.fontMetrics().boundingRect(
+        title.contentsRect(), Qt.TextFlag.TextWordWrap, title.text()
+    )
+    assert title.contentsRect().size().expandedTo(room.size()) == title.contentsRect().size()

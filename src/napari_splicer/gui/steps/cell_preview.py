@@ -90,6 +90,7 @@ class CellPreview(QWidget):
     def _lay_out(self, title: str) -> None:
         first, second = QHBoxLayout(), QHBoxLayout()
         said = heading(title)
+        said.setWordWrap(True)
         self._wording.put(said.setText, title)
         first.addWidget(said, 1)
         if self._choice:

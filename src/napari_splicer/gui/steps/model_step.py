@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from napari_splicer.gui.widgets.theme import Theme
 
 
-_LEARNS = "learns from its cells"
-_LEARN = "Learn what the cells of this image look like; needs a few hundred of them"
+_TRAIN, _TRAIN_ON_SEVERAL = "Train on this image", "Train on these images"
+_LEARNS = "learns from the cells"
+_LEARN = "Learn what the cells look like; needs a few hundred of them"
 _SAVE = (
     "Keep the model in a folder, or in one file to pass on, to use it on other images, and beside "
     "it a report of what it learned"
@@ -52,7 +53,7 @@ class ModelStep(StepPage):
     def __init__(self, runner: JobRunner, parent: QWidget | None = None) -> None:
         super().__init__(runner.session, parent)
         self.train_card = ChoiceCard(
-            "Train on this image",
+            _TRAIN,
             _LEARNS,
             _LEARN,
         )
@@ -147,6 +148,9 @@ class ModelStep(StepPage):
 
     def show_readiness(self, readiness: Readiness) -> None:
         """Enable what can be done now."""
+        image = self.session.image
+        several = image is not None and image.sheet is not None
+        self.train_card.set_title(_TRAIN_ON_SEVERAL if several else _TRAIN)
         self.train_panel.show_readiness(readiness)
 
     def show_theme(self, theme: Theme) -> None:

@@ -70,6 +70,13 @@ class ChoiceCard(QPushButton):
         """The line under the title."""
         return str(self._note.text())
 
+    def set_title(self, title: str) -> None:
+        """Change the title."""
+        if title != self._title.text():
+            self._title.setText(title)
+            self.setAccessibleName(title)
+            self._make_room()
+
     def set_note(self, note: str) -> None:
         """Change the line under the title."""
         self._note.setText(note)
