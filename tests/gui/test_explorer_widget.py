@@ -13,8 +13,11 @@ from qtpy.QtWidgets import QApplication
 
 from napari_splicer.embedding.table import note_representation
 from napari_splicer.gui import lessons
+from napari_splicer.gui.docks import open_explorer
 from napari_splicer.gui.explorer_widget import ExplorerWidget
+from napari_splicer.gui.layers import link_for
 from napari_splicer.gui.session import session_for
+from napari_splicer.gui.view import camera_of, look_at, shows_all
 
 pytestmark = pytest.mark.gui
 
@@ -262,3 +265,20 @@ def test_every_page_fits_into_300_px(qtbot, viewer, table):
         title = explorer.pages.tabText(number)
         assert explorer.minimumSizeHint().height() <= 300, title
         assert explorer.height() <= 300, title
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_image_seen_whole_is_so_above_the_explorer_too(viewer, qtbot, whole):
+    layers = link_for(viewer).image_layers
+    QApplication.processEvents()
+    look_at(viewer, layers)
+    if not whole:
+        camera_of(viewer).zoom *= 2
+    zoom = camera_of(viewer).zoom
+    canvas = viewer.window._qt_viewer.canvas.native
+    height = canvas.height()
+    open_explorer(viewer)
+    qtbot.waitUntil(lambda: canvas.height() < height)
+    qtbot.wait(300)
+    assert shows_all(viewer, layers) == whole
+    assert (camera_of(viewer).zoom < zoom) == whole

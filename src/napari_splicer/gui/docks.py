@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow
+
+from napari_splicer.gui.layers import link_for
+from napari_splicer.gui.view import look_at, shows_all
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -17,15 +20,26 @@ if TYPE_CHECKING:
 _LOW = 900  # px; napari's docks on the left and the Explorer below them would not fit such a screen
 
 _SHARE = 0.45  # of a low window's height
+_SETTLED = 100  # ms, after which a dock that was opened has its size
 
 
 def open_explorer(viewer: Viewer) -> ExplorerWidget:
-    """Open the *SpliCER Explorer* dock, or bring it to the front; return its widget."""
+    """Open the *SpliCER Explorer* dock, or bring it to the front; return its widget.
+
+    An image that is in sight as a whole stays so, though there is less room for it.
+    """
+    layers = link_for(viewer).image_layers
+    whole = bool(layers) and shows_all(viewer, layers)
     dock, widget = viewer.window.add_plugin_dock_widget("napari-splicer", "SpliCER Explorer")
     widget = cast("ExplorerWidget", widget)
     widget.find_place()
     dock.show()
     dock.raise_()
+    if whole:
+        settled = QTimer(widget, singleShot=True, interval=_SETTLED)
+        settled.timeout.connect(lambda: look_at(viewer, layers))
+        settled.timeout.connect(settled.deleteLater)
+        settled.start()
     return widget
 
 

@@ -32,6 +32,16 @@ def look_at(viewer: Viewer, layers: Sequence[Layer]) -> None:
         fit()
 
 
+def shows_all(viewer: Viewer, layers: Sequence[Layer]) -> bool:
+    """Return whether the viewer shows the whole of some layers just as :func:`look_at` does."""
+    camera = camera_of(viewer)
+    centre, zoom = camera.center, camera.zoom
+    look_at(viewer, layers)
+    all_of_it = np.allclose([*centre[-2:], zoom], [*camera.center[-2:], camera.zoom])
+    camera.center, camera.zoom = centre, zoom
+    return bool(all_of_it)
+
+
 def lie_alike(layers: Sequence[Layer], others: Sequence[Layer]) -> bool:
     """Return whether images of the first and of the second layers cover the same place."""
     return bool(layers and others) and all(
