@@ -114,7 +114,7 @@ def test_results_of_an_image_that_is_gone_stay_in_the_folder(
     (images / "left_mask.tif").unlink()
     again = open_again(path, as_they_are=True)
     assert again.session.image.name == "right"
-    assert "its results stay in" in again.session.notice.text
+    assert "the results stay in" in again.session.notice.text
     again.save(path)
     again.save(path)
     assert len(list((path / "tables").iterdir())) == 1

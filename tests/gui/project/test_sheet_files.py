@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_splicer.config import load_run
+from napari_splicer.config import Component, load_run
 from napari_splicer.gui import commands
 from napari_splicer.gui.numbering import shown_places
+from napari_splicer.gui.project import capture as capturing
 from napari_splicer.gui.project.places import look_in
 from napari_splicer.gui.readiness import resolve
 from napari_splicer.gui.run_files import put_named, read_named
@@ -164,7 +165,7 @@ def test_without_any_image_the_results_stay_in_the_folder(project, images, open_
         path.unlink()
     again = open_again(project, as_they_are=True)
     assert again.session.table is None
-    assert "its results stay in" in again.session.notice.text
+    assert "the results stay in" in again.session.notice.text
     again.save(project)
     assert len(list((project / "tables").iterdir())) == 1
 
@@ -246,3 +247,46 @@ def test_of_a_mask_that_was_painted_on_no_file_is_asked_for(
     assert pixels[y, x] == new
     *_, middle, _ = again.session.snapshot().fields()
     assert new - spot.first in middle.cells.cells()["id"].to_numpy()
+
+
+def test_names_panels_and_pixel_sizes_of_a_run_file_are_kept(
+    study, session, new_window, tmp_path, ask, open_again
+) -> None:
+    panel = study.with_name("panel.csv")
+    panel.write_text("channel,name,keep\n1,leukocytes,1\n2,T,1\n3,killers,0\n4,epithelium,1\n")
+    one = 'panel = "panel.csv"\npixel_size = 0.5\n'
+    study.write_text(
+        f'[[inputs]]\nimage = "left.ome.tif"\nmask = "left_mask.tif"\nname = "first"\n{one}'
+        f'[[inputs]]\nimage = "right.ome.tif"\nmask = "right_mask.tif"\n{one}'
+    )
+    window = new_window()
+    assert finish(put_named(window.link, finish(read_named(study))))
+    window.session.components = (Component(name="all", channels=("leukocytes", "T")),)
+    image = window.session.image
+    assert image.channels == ("leukocytes", "T", "epithelium")
+    window.save(tmp_path / "study.splicer")
+    again = open_again(tmp_path / "study.splicer").session.image
+    assert again.sheet.names == ("first", "right")
+    assert (again.channels, again.pixel_size) == (image.channels, (0.5, 0.5))
+    assert np.array_equal(np.asarray(again.data), np.asarray(image.data))
+    panel.unlink()
+    assert [place.path.name for place in ask(tmp_path / "study.splicer").missing] == ["panel.csv"]
+    lacking = open_again(tmp_path / "study.splicer", as_they_are=True)
+    assert lacking.session.image is None
+    assert "could not be opened again" in lacking.session.notice.text
+
+
+def test_results_of_images_that_a_run_file_names_no_more_are_set_aside(
+    embedded, images, tmp_path, open_again, monkeypatch
+) -> None:
+    monkeypatch.setattr(capturing, "from_files", lambda _: False)  # known by the run file alone
+    path = tmp_path / "study.splicer"
+    embedded.save(path)
+    assert status(open_again(path)) == "done"
+    for name in ("middle.ome.tif", "middle_mask.tif"):
+        (images / name).rename(images / name.replace("middle", "north"))
+    again = open_again(path, as_they_are=True)
+    assert again.session.image.sheet.names == ("left", "north", "right")
+    assert again.session.table is None
+    assert "study: without all of its images, the results stay in" in again.session.notice.text
+    assert len(list((path / "tables").iterdir())) == 1

@@ -78,9 +78,14 @@ def restore(link: ViewerLink, opened: Opened) -> Shares[bool]:
                 taken = putting.put(link, layers)
                 all_taken &= taken
                 if not taken:
-                    remarks.append(_set_aside(contents.folder, field))
+                    remarks.append(
+                        _set_aside(
+                            contents.folder, field, f"{field.name}: without all of its images"
+                        )
+                    )
             elif field.table is not None:
-                remarks.append(_set_aside(contents.folder, field))
+                why = f"Without the image {field.name} or its mask"
+                remarks.append(_set_aside(contents.folder, field, why))
         _take_up_work(session, opened)
     whole = len(layers) == len(record.layers) and all_taken and not opened.lacking
     if not whole:
@@ -242,12 +247,12 @@ def _lacking(opened: Opened) -> list[str]:
     return [*lacking[:_NAMED], *filter(None, [more])]
 
 
-def _set_aside(folder: ProjectFolder, field: FieldRecord) -> str:
+def _set_aside(folder: ProjectFolder, field: FieldRecord, why: str) -> str:
     place = ""
     if field.table is not None:
         folder.set_aside(field.table.kept)
         place = str(folder.path / field.table.kept)
-    return f"Without the image {field.name} or its mask, its results stay in {place}."
+    return f"{why}, the results stay in {place}."
 
 
 def _take_up_work(session: Session, opened: Opened) -> None:
