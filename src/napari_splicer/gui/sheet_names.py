@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_splicer.images.image import MultiplexImage
 
 NAMES = "image names"
-_ABSENT = "\n(not found)"
+_ABSENT = " (not found)"
 _LONGEST = 16  # letters, so that the names of twelve images side by side don't overlap
 
 

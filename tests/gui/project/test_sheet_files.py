@@ -101,7 +101,7 @@ def test_without_one_image_no_cell_is_anywhere_else(
     assert np.array_equal(session.ids(), embedded.session.ids())
     assert np.array_equal(places(again), places(embedded))
     names = again.link.own_layer(NAMES)
-    assert "middle\n(not found)" in names.text.string.array
+    assert "middle (not found)" in names.text.string.array
     pixels = np.asarray(session.cells.data)
     others = session.table.obs["region"] != "middle"
     assert set(np.unique(pixels)) - {0} == set(session.ids()[others])
