@@ -279,6 +279,16 @@ def test_where_one_mask_lacks_the_others_are_used_and_it_is_named(study, opened_
     assert field.cells.cells().equals(own.cells())
 
 
+def test_images_opened_together_are_called_so_that_a_person_can_read_it(
+    study, opened_together
+) -> None:
+    both = "right.ome.tif", "left.ome.tif"
+    for _ in range(2):
+        assert opened_together(*both).session.image.name == "left and 1 more"
+    (study.parent / "right_mask.tif").unlink()
+    assert opened_together(*both).session.image.name == "left and 1 more (2)"
+
+
 def test_where_several_files_could_be_a_mask_the_others_are_used(study, opened_together) -> None:
     labels = tifffile.imread(study.parent / "right_mask.tif")
     tifffile.imwrite(study.parent / "right_cells.tif", labels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,7 +63,9 @@ def _read(paths: Sequence[str], folder: Path) -> Shares[tuple[Named, str]]:
     name = stem(Path(inputs[0].image))
     if len(inputs) > 1:
         name += f" and {len(inputs) - 1} more"
-    path = folder / f"{name} {hashlib.sha256(text.encode()).hexdigest()[:6]}.toml"
+    path, number = folder / f"{name}.toml", 2
+    while path.exists() and path.read_text(encoding="utf-8") != text:  # other images, or masks
+        path, number = folder / f"{name} ({number}).toml", number + 1
     if not path.exists():
         write_text(path, text)
     return (yield from read_named(path)), doubt
