@@ -88,22 +88,22 @@ def image_choices(layers: Iterable[Layer]) -> tuple[ImageChoice, ...]:
     together: list[ImageChoice] = []
     for group in alike.values():
         parts = _by_origin(group)
-        choices += [_several_layers(part, origin) for origin, part in parts.items()]
+        choices += [_several_layers(part, origin) for origin, part in parts]
         if len(parts) > 1 and len({_unnumbered(layer.name) for layer in group}) == len(group):
             together.append(_several_layers(group, ""))
     ordered = sorted(choices, key=lambda choice: -choice.channels)
     return (*ordered, *together)
 
 
-def _by_origin(layers: Sequence[Image]) -> dict[str, list[Image]]:
+def _by_origin(layers: Sequence[Image]) -> list[tuple[str, list[Image]]]:
     """Sort layers by image, file or folder, "" where nothing tells; one opened twice is two."""
     paths = [layer.source.path for layer in layers]
-    found: dict[str, list[Image]] = {}
+    found: dict[tuple[str, int], list[Image]] = {}
     seen: Counter[tuple[str, object, str]] = Counter()
     openings: dict[str, list[object]] = {}
     for layer, path in zip(layers, paths, strict=True):
         own = layer.metadata.get(OWN, {})
-        origin, opening = own.get("image"), own.get("opening")
+        origin, opening, number = own.get("image"), own.get("opening"), 1
         if origin is None and path is not None:
             # Of a folder with a file per channel, the folder; of a file with many, the file.
             alone = paths.count(path) == 1
@@ -114,9 +114,8 @@ def _by_origin(layers: Sequence[Image]) -> dict[str, list[Image]]:
             key = origin, opening, _unnumbered(layer.name)
             seen[key] += 1
             number = known.index(opening) + seen[key]
-            origin += f" ({number})" if number > 1 else ""
-        found.setdefault(origin or "", []).append(layer)
-    return found
+        found.setdefault((origin or "", number), []).append(layer)
+    return [(f"{o} ({n})" if n > 1 else o, part) for (o, n), part in found.items()]
 
 
 def _several_layers(group: Sequence[Image], origin: str) -> ImageChoice:
