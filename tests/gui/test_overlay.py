@@ -14,7 +14,8 @@ from napari.layers.labels._labels_utils import get_contours
 
 from napari_splicer.errors import InvalidSettings
 from napari_splicer.gui.id_index import IdIndex
-from napari_splicer.gui.overlay import ClusterLookup, outlined
+from napari_splicer.gui.outlines import outlined
+from napari_splicer.gui.overlay import ClusterLookup
 
 SPARSE = np.array([2**32 - 1, 3, 70_000, 2**31, 12])
 GROUPS = ["b", "a", "b", "c", "a"]

@@ -29,14 +29,14 @@ def called(session: Session, number: int) -> str:
 
     The number is that of the mask's layer, e.g. ``"cell 12"``, or ``"cell 12 of tonsil"``.
     """
-    own, image = own_number(session, number)
-    return f"cell {own} of {image}" if image else f"cell {own}"
-
-
-def own_number(session: Session, number: int) -> tuple[int, str]:
-    """Return the number of a cell in its own mask, and of several images the name of its own."""
     sheet = _sheet_of_table(session)
-    return (number, "") if sheet is None else sheet.own(number)
+    return f"cell {number if sheet is None else sheet.called(number)}"
+
+
+def own_number(session: Session, number: int) -> int:
+    """Return the number of a cell in its own mask."""
+    sheet = _sheet_of_table(session)
+    return number if sheet is None else sheet.own(number)[0]
 
 
 def sheet_of(session: Session) -> Sheet | None:

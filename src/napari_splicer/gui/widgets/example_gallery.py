@@ -109,7 +109,7 @@ class ExampleGallery(QWidget):
     def _show(self, thumbnails: Thumbnails) -> None:
         cells = thumbnails.ids.tolist()
         doubted = np.isin(cells, self._doubted).tolist()
-        numbers = [own_number(self._session, cell)[0] for cell in cells]
+        numbers = [own_number(self._session, cell) for cell in cells]
         captions = [
             f"{cell} ?" if doubt else f"{cell}"
             for cell, doubt in zip(numbers, doubted, strict=True)
